@@ -1,0 +1,1 @@
+"""Turns a model catalog and an environment into the values of the ray-serve-llm chart."""

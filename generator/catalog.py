@@ -1,0 +1,132 @@
+"""The catalog: what each model is, and what its users need. One file per family, edited by people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from .contract import Closed, FamilyName, ModelId, PositiveInt
+from .documents import parse
+from .errors import UserError
+
+
+class Needs(Closed):
+    """What the users of a model need."""
+
+    context: PositiveInt
+    """Tokens of prompt and answer together."""
+    sequences: PositiveInt = 64
+    """Requests that one replica works on at the same time."""
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """Type of activations and of unquantized weights; `auto`: the checkpoint's own."""
+
+
+class Architecture(Closed):
+    """The fields of the model's own config.json that memory depends on, in its own words."""
+
+    name: str
+    """`architectures[0]`, such as LlamaForCausalLM."""
+    torch_dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    hidden_size: PositiveInt
+    intermediate_size: PositiveInt
+    num_hidden_layers: PositiveInt
+    num_attention_heads: PositiveInt
+    num_key_value_heads: PositiveInt
+    head_dim: PositiveInt
+    vocab_size: PositiveInt
+    max_position_embeddings: PositiveInt
+    tie_word_embeddings: bool = False
+    kv_lora_rank: PositiveInt | None = None
+    """Width of the compressed cache of multi-head latent attention."""
+    qk_rope_head_dim: PositiveInt | None = None
+    mamba_d_ssm: PositiveInt | None = None
+    mamba_d_state: PositiveInt | None = None
+    mamba_d_conv: PositiveInt | None = None
+    mamba_n_heads: PositiveInt | None = None
+    mamba_d_head: PositiveInt | None = None
+    mamba_n_groups: PositiveInt | None = None
+    quant_method: str | None = None
+    """`quantization_config.quant_method`, such as fp8, awq or gptq."""
+
+
+class Weights(Closed):
+    parameters: PositiveInt
+    bytes: dict[Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")], PositiveInt]
+    """Bytes by dtype, as the safetensors headers name it (BF16, F32, F8_E4M3, …)."""
+
+    @property
+    def total_bytes(self) -> int:
+        return sum(self.bytes.values())
+
+
+class Provenance(Closed):
+    """Where `architecture` and `weights` were read."""
+
+    source: str
+    confidence: str = ""
+    """How sure the source is, where it is not the checkpoint itself."""
+
+
+class CatalogModel(Closed):
+    source: str
+    """Hub id, bucket URI (s3://, gs://, abfss://, azure://), or a path in an image or volume."""
+    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """Commit of the hub repository, so that the same weights are served tomorrow."""
+    license: str | None = None
+    trustRemoteCode: Annotated[str, StringConstraints(min_length=10)] | None = None
+    """Why this model must run code of its repository; unset: such code is refused."""
+    needs: Needs
+    architecture: Architecture
+    weights: Weights
+    provenance: Provenance | None = None
+
+
+class CatalogFile(Closed):
+    """One family of models."""
+
+    family: FamilyName
+    models: Annotated[dict[ModelId, CatalogModel], Field(min_length=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """Every family, by name; and for each the file that says it."""
+
+    families: dict[str, CatalogFile]
+    files: dict[str, Path]
+
+    def family(self, name: str, *, where: str) -> CatalogFile:
+        """Return the family, or raise a UserError that names the nearest one."""
+        if name not in self.families:
+            raise UserError.unknown("family", name, self.families, where=where)
+        return self.families[name]
+
+
+def read_catalog(paths: Iterable[Path]) -> Catalog:
+    """Read catalog files. A model id or a family that appears twice is an error: ids are keys everywhere."""
+    families: dict[str, CatalogFile] = {}
+    files: dict[str, Path] = {}
+    owners: dict[str, Path] = {}
+    for path in sorted(paths):
+        file = parse(path, CatalogFile)
+        if file.family in files:
+            raise UserError(
+                f"family '{file.family}' is already in {files[file.family]}",
+                where=str(path),
+                fix="Give one of the two another `family`, or move its models into one file.",
+            )
+        for model_id in file.models:
+            if model_id in owners:
+                raise UserError(
+                    f"model '{model_id}' is already in {owners[model_id]}",
+                    where=str(path),
+                    fix="Give one of the two another id: it is the model's name for every client.",
+                )
+            owners[model_id] = path
+        families[file.family] = file
+        files[file.family] = path
+    return Catalog(families=families, files=files)

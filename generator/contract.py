@@ -1,0 +1,27 @@
+"""What every file format here shares: closed pydantic models, and the names that Kubernetes and Ray accept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+
+class Closed(BaseModel):
+    """A mapping whose keys are all known: an unknown one is an error, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, protected_namespaces=())
+
+
+# A family names a ConfigMap (`<family>-family-config`) and a volume (`family-<family>`, at most 63 characters).
+FamilyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+# A model id is a file in a ConfigMap, a URL path segment and Ray's deployment name. Ray splits LoRA requests at ':'.
+ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
+# A worker group is a Kubernetes label value, part of a pod's name and a custom Ray resource.
+WorkerGroupName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+# A Kubernetes quantity, such as 500m, 24Gi or 2.
+Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+PositiveInt = Annotated[int, Field(ge=1)]
+NaturalInt = Annotated[int, Field(ge=0)]
+JsonObject = dict[str, Any]

@@ -1,0 +1,199 @@
+"""YAML files: read with clear faults, write the same bytes for the same data, never half a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from .errors import UserError, UserErrors, did_you_mean
+
+_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper: type = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+Location = Sequence[str | int]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class _StrictLoader(_Loader):  # type: ignore[valid-type, misc]
+    """A safe loader that refuses a key given twice, where YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[Any, yaml.Node] = {}
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, str) and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key '{key}' is given twice (first in line {seen[key].start_mark.line + 1})",
+                    key_node.start_mark,
+                )
+            if isinstance(key, str):
+                seen[key] = key_node
+        return super().construct_mapping(node, deep=deep)
+
+
+class _IndentedDumper(_Dumper):  # type: ignore[valid-type, misc]
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text, or raise a UserError that says why it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = did_you_mean(path.name, (p.name for p in path.parent.glob(f"*{path.suffix}"))) if path.suffix else ""
+        raise UserError("no such file", where=str(path), fix=near or "Check the path.") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"not UTF-8 text (byte {error.start})", where=str(path), fix="Save it as UTF-8.") from None
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file holds. A syntax fault or a key given twice is a UserError with its line."""
+    return _load(read_text(path), str(path))
+
+
+def _load(text: str, name: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_StrictLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise UserError(f"not valid YAML: {error.problem or error.context}", where=where,
+                        fix="Mend the line; nothing was written.") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"not valid YAML: {error}", where=name) from None
+
+
+def parse(path: Path, model: type[ModelT]) -> ModelT:
+    """Read a YAML file as `model`. Every fault is reported at once, each with its line and what to do."""
+    text = read_text(path)
+    data = _load(text, str(path))
+    if not isinstance(data, dict):
+        raise UserError("is empty or no mapping", where=str(path), fix=f"Keys: {', '.join(model.model_fields)}.")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults = [_explain(model, item) for item in error.errors(include_url=False)]
+        raise UserErrors(
+            [
+                UserError(what, where=place(text, str(path), location), fix=fix)
+                for what, location, fix in faults
+            ]
+        ) from None
+
+
+def _explain(model: type[BaseModel], item: Any) -> tuple[str, Location, str]:
+    """Say one pydantic fault in words: what, where in the document, what to do."""
+    location = [part for part in item["loc"] if part != "[key]"]
+    key = str(location[-1]) if location else ""
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"unknown key '{key}'", location, did_you_mean(key, _fields_at(model, location[:-1]))
+    if kind == "missing":
+        return f"'{key}' is missing", location[:-1], f"Add `{key}:` here."
+    if kind == "literal_error":
+        return f"'{key}' is {item['input']!r}", location, f"accepted: {context['expected']}"
+    if kind == "string_pattern_mismatch":
+        subject = "name" if item["loc"][-1] == "[key]" else f"'{key}'"
+        return f"{subject} {str(item['input'])!r} has characters or a length that is not accepted", location, (
+            f"It must match {context['pattern']}."
+        )
+    message = item["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+    given = "" if isinstance(item["input"], (dict, list)) else f" (it is {item['input']!r})"
+    return f"'{key}' {message}{given}" if key else message, location, ""
+
+
+def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
+    """The keys that `model` knows at `location`, through mappings and optionals."""
+    import typing
+
+    annotation: Any = model
+    for part in location:
+        annotation = _below(annotation, part, typing)
+    found = _model_in(annotation, typing)
+    return [field.alias or name for name, field in found.model_fields.items()] if found else []
+
+
+def _model_in(annotation: Any, typing: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in typing.get_args(annotation):
+        found = _model_in(inner, typing)
+        if found:
+            return found
+    return None
+
+
+def _below(annotation: Any, part: str | int, typing: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        field = annotation.model_fields.get(str(part))
+        return field.annotation if field else None
+    if typing.get_origin(annotation) in (dict, list):
+        return typing.get_args(annotation)[-1]
+    for inner in typing.get_args(annotation):
+        found = _below(inner, part, typing)
+        if found is not None:
+            return found
+    return None
+
+
+def place(text: str, name: str, location: Location) -> str:
+    """`file:line: a.b.c` of a location in a YAML text; as much of it as the text holds."""
+    line = 0
+    node = yaml.compose(text, Loader=_Loader)
+    for part in location:
+        below = dict(_children(node)).get(part)
+        if below is None:
+            break
+        key, node = below
+        line = key.start_mark.line + 1
+    dotted = ".".join(str(part) for part in location)
+    return f"{name}:{line}: {dotted}" if line else (f"{name}: {dotted}" if dotted else name)
+
+
+def _children(node: yaml.Node | None) -> Iterator[tuple[str | int, tuple[yaml.Node, yaml.Node]]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key.value, (key, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield index, (value, value)
+
+
+def dump_yaml(data: Any, *, header: str = "") -> str:
+    """Return YAML text: keys in the order given, no anchors, the same bytes for the same data."""
+    comment = "".join(f"# {line}\n" for line in header.splitlines())
+    return comment + yaml.dump(data, Dumper=_IndentedDumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def write_files(texts: Mapping[Path, str]) -> None:
+    """Write every text beside its file and then rename: a reader never sees half a file, a fault leaves all as it was.
+
+    All temporaries are on disk before the first rename, so a full disk or a forbidden folder changes nothing.
+    """
+    temporaries: list[tuple[str, Path]] = []
+    try:
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            temporaries.append((temporary, path))
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(temporary).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        while temporaries:
+            temporary, path = temporaries[0]
+            Path(temporary).replace(path)
+            temporaries.pop(0)
+    except OSError as error:
+        raise UserError(f"cannot be written: {error.strerror}", where=str(error.filename2 or error.filename)) from None
+    finally:
+        for temporary, _ in temporaries:
+            Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,78 @@
+"""The environment: what GPUs there are, which Ray release runs on them, and what to serve. Edited by people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, model_validator
+
+from .contract import Closed, FamilyName, JsonObject, ModelId, NaturalInt, PositiveInt, Quantity, WorkerGroupName
+from .documents import parse
+from .kubernetes_types import StringMap, Toleration
+
+
+class Replicas(Closed):
+    min: NaturalInt = 1
+    max: PositiveInt
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Replicas:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is more than max {self.max}")
+        return self
+
+
+class Overrides(Closed):
+    """What an environment may decide itself; what it leaves out, the plan decides."""
+
+    pool: WorkerGroupName | None = None
+    source: str | None = None
+    """Another place of the same checkpoint: a path in the image, a bucket."""
+    context: PositiveInt | None = None
+    sequences: PositiveInt | None = None
+    replicas: Replicas | None = None
+    llmConfig: JsonObject = {}
+    """Merged last over the planned LLMConfig, in Ray's own words."""
+
+
+class FamilyService(Overrides):
+    models: Annotated[dict[ModelId, Overrides | None], Field(min_length=1)] | None = None
+    """Exactly these models of the family; left out: all of them."""
+
+
+class Pool(Closed):
+    """The GPUs an environment can give. It becomes one Ray worker group of the same name."""
+
+    gpu: str | None = None
+    """A type of `python -m generator list gpus`; left out: a CPU pool."""
+    gpusPerNode: PositiveInt = 1
+    nodes: PositiveInt
+    """The most nodes that the pool may have."""
+    cpusPerNode: Annotated[float, Field(gt=0)] | None = None
+    """CPUs that Ray may use of one node; default 6 for each GPU."""
+    memoryPerNode: Quantity | None = None
+    """Memory that Ray may use of one node; default 24Gi for each GPU."""
+    nodeSelector: StringMap = {}
+    tolerations: list[Toleration] = []
+    workerGroup: JsonObject = {}
+    """More settings of the worker group, in the chart's words."""
+
+
+class Environment(Closed):
+    """A target: one namespace, one Ray release, its pools, and the families that it serves."""
+
+    namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    ray: str
+    """A Ray release of `python -m generator list releases`."""
+    pools: Annotated[dict[WorkerGroupName, Pool], Field(min_length=1)]
+    defaults: Overrides = Overrides()
+    """For every model; a family's own win, a model's own win over both."""
+    serve: Annotated[dict[FamilyName, FamilyService | None], Field(min_length=1)]
+    chart: JsonObject = {}
+    """More values of the chart, the same in every file of the environment."""
+
+
+def read_environment(path: Path) -> Environment:
+    """Read one `environments/<name>.yaml`."""
+    return parse(path, Environment)

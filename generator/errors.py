@@ -1,0 +1,53 @@
+"""The one family of errors that people see: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Bad input. The command line prints it as one message and exits with 2, without a traceback.
+
+    `what` is the fault, `where` a file with a line or an option, `fix` the next step (an imperative sentence).
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.fix = fix
+
+    @classmethod
+    def unknown(cls, kind: str, word: str, known: Iterable[str], *, where: str) -> UserError:
+        """An unknown word of a closed list, with the nearest known one."""
+        return cls(f"unknown {kind} '{word}'", where=where, fix=did_you_mean(word, known))
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.what}" if self.where else self.what]
+        if self.fix:
+            lines.append(f"  {self.fix}")
+        return "\n".join(lines)
+
+
+class UserErrors(UserError):
+    """Several faults found in one pass, so that people mend them in one."""
+
+    def __init__(self, errors: list[UserError]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = errors
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `did you mean 'x'?`, or the accepted words where nothing is near and the list is short enough to read."""
+    words = sorted(str(k) for k in known)
+    near = difflib.get_close_matches(str(word), words, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    if not words:
+        return ""
+    if len(words) <= 12:
+        return "accepted: " + ", ".join(words)
+    return f"accepted: {', '.join(words[:10])} and {len(words) - 10} more"
