@@ -25,3 +25,20 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 PositiveInt = Annotated[int, Field(ge=1)]
 NaturalInt = Annotated[int, Field(ge=0)]
 JsonObject = dict[str, Any]
+
+
+def quantity_gib(quantity: str) -> float:
+    """GiB of a Kubernetes memory quantity, such as 24Gi or 500M."""
+    number = quantity.rstrip("KMGTPEik")
+    units = {"": 1, "k": 1e3, "Ki": 2**10, "M": 1e6, "Mi": 2**20, "G": 1e9, "Gi": 2**30, "T": 1e12, "Ti": 2**40}
+    return float(number) * units[quantity[len(number) :]] / 2**30
+
+
+def merged(*layers: JsonObject) -> JsonObject:
+    """Deep-merge mappings as Helm does: a later layer wins, mappings merge, lists are replaced. Nothing is mutated."""
+    result: JsonObject = {}
+    for layer in layers:
+        for key, value in layer.items():
+            mine = result.get(key)
+            result[key] = merged(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
+    return result
