@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from .contract import Closed, FamilyName, ModelId, PositiveInt
-from .documents import parse
+from .documents import parse_text
 from .errors import UserError
 
 
@@ -106,13 +106,13 @@ class Catalog:
         return self.families[name]
 
 
-def read_catalog(paths: Iterable[Path]) -> Catalog:
-    """Read catalog files. A model id or a family that appears twice is an error: ids are keys everywhere."""
+def read_catalog(texts: Mapping[Path, str]) -> Catalog:
+    """Read the texts of catalog files. A model id or a family given twice is an error: ids are keys everywhere."""
     families: dict[str, CatalogFile] = {}
     files: dict[str, Path] = {}
     owners: dict[str, Path] = {}
-    for path in sorted(paths):
-        file = parse(path, CatalogFile)
+    for path, text in sorted(texts.items()):
+        file = parse_text(text, str(path), CatalogFile)
         if file.family in files:
             raise UserError(
                 f"family '{file.family}' is already in {files[file.family]}",

@@ -57,10 +57,11 @@ def read_text(path: Path) -> str:
 
 def read_yaml(path: Path) -> Any:
     """Return what a YAML file holds. A syntax fault or a key given twice is a UserError with its line."""
-    return _load(read_text(path), str(path))
+    return load_text(read_text(path), str(path))
 
 
-def _load(text: str, name: str) -> Any:
+def load_text(text: str, name: str) -> Any:
+    """Return what YAML text holds; `name` is the file that faults are reported in."""
     try:
         return yaml.load(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
@@ -74,17 +75,21 @@ def _load(text: str, name: str) -> Any:
 
 def parse(path: Path, model: type[ModelT]) -> ModelT:
     """Read a YAML file as `model`. Every fault is reported at once, each with its line and what to do."""
-    text = read_text(path)
-    data = _load(text, str(path))
+    return parse_text(read_text(path), str(path), model)
+
+
+def parse_text(text: str, name: str, model: type[ModelT]) -> ModelT:
+    """Read YAML text as `model`; `name` is the file that faults are reported in."""
+    data = load_text(text, name)
     if not isinstance(data, dict):
-        raise UserError("is empty or no mapping", where=str(path), fix=f"Keys: {', '.join(model.model_fields)}.")
+        raise UserError("is empty or no mapping", where=name, fix=f"Keys: {', '.join(model.model_fields)}.")
     try:
         return model.model_validate(data)
     except ValidationError as error:
         faults = [_explain(model, item) for item in error.errors(include_url=False)]
         raise UserErrors(
             [
-                UserError(what, where=place(text, str(path), location), fix=fix)
+                UserError(what, where=place(text, name, location), fix=fix)
                 for what, location, fix in faults
             ]
         ) from None

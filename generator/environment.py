@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from .contract import Closed, FamilyName, JsonObject, ModelId, NaturalInt, PositiveInt, Quantity, WorkerGroupName
-from .documents import parse
+from .documents import load_text, parse_text, read_text
+from .facts import release
 from .kubernetes_types import StringMap, Toleration
 
 
@@ -74,5 +75,11 @@ class Environment(Closed):
 
 
 def read_environment(path: Path) -> Environment:
-    """Read one `environments/<name>.yaml`."""
-    return parse(path, Environment)
+    """Read one `environments/<name>.yaml`. What it says in the chart's and Ray's words is checked by their schemas."""
+    from .check import check_document
+
+    text = read_text(path)
+    environment = parse_text(text, str(path), Environment)
+    release(environment.ray, where=f"{path}: ray")
+    check_document(load_text(text, str(path)), "environment", name=str(path), text=text)
+    return environment

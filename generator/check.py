@@ -1,0 +1,95 @@
+"""Check a document against one of the schemas, and say each fault in words: what, where, what to do."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import jsonschema
+from jsonschema.exceptions import ValidationError, best_match
+
+from . import schema as schemas
+from .contract import JsonObject
+from .documents import Location, place
+from .errors import UserError, UserErrors, did_you_mean
+
+
+@cache
+def _validator(kind: str) -> Any:
+    document = {"values": schemas.values_schema, "environment": schemas.environment_schema,
+                "catalog": schemas.catalog_schema}[kind]()
+    return jsonschema.validators.validator_for(document)(document)
+
+
+def check_document(data: Any, kind: str, *, name: str, text: str | None = None) -> None:
+    """Raise UserErrors with every fault of `data`; `text` gives them line numbers.
+
+    `kind` is values, environment or catalog.
+    """
+    if not isinstance(data, dict):
+        raise UserError("is empty or no mapping", where=name, fix=f"A {kind} file is a mapping.")
+    faults = [_explain(_deepest(error), data) for error in _validator(kind).iter_errors(data)]
+    unique = list(dict.fromkeys((what, tuple(location), fix) for what, location, fix in faults))
+    if unique:
+        raise UserErrors(
+            [
+                UserError(
+                    what,
+                    where=place(text, name, location) if text else f"{name}: {'.'.join(map(str, location))}",
+                    fix=fix,
+                )
+                for what, location, fix in unique
+            ]
+        )
+
+
+def _deepest(error: ValidationError) -> ValidationError:
+    """Of an `anyOf` the branch that is nearest to what was written."""
+    while error.context:
+        own = [e for e in error.context if list(e.relative_path) or e.validator == "additionalProperties"]
+        nearer = best_match(own or error.context)
+        if nearer is None or (not own and error.validator == "anyOf" and nearer.validator == "type"):
+            return error
+        error = nearer
+    return error
+
+
+def _explain(error: ValidationError, data: JsonObject) -> tuple[str, Location, str]:
+    location = list(error.absolute_path)
+    key = str(location[-1]) if location else "the file"
+    if error.validator == "additionalProperties" and isinstance(error.schema, dict):
+        known = error.schema.get("properties", {})
+        unknown = next((k for k in error.instance if k not in known), "")
+        what = f"unknown key '{unknown}'" + _of_release(location, data)
+        return what, [*location, unknown], did_you_mean(unknown, known)
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"'{missing[0]}' is missing", location, f"Add `{missing[0]}:` here."
+    if error.validator == "enum":
+        return f"'{key}' is {error.instance!r}", location, did_you_mean(error.instance, map(str, error.validator_value))
+    if error.validator in ("propertyNames", "pattern") or error.parent is not None and error.validator == "pattern":
+        return f"'{error.instance}' has characters or a length that is not accepted", location, (
+            f"It must match {error.validator_value}."
+        )
+    if error.validator == "type":
+        wanted = error.validator_value
+        words = " or ".join(wanted) if isinstance(wanted, list) else wanted
+        return f"'{key}' is {_short(error.instance)} and should be of type {words}", location, ""
+    if error.validator in ("anyOf", "oneOf"):
+        kinds = " or ".join(dict.fromkeys(str(e.validator_value) for e in error.context or () if e.validator == "type"))
+        return f"'{key}' is {_short(error.instance)}" + (f" and should be of type {kinds}" if kinds else ""), location, ""
+    return f"'{key}': {error.message}", location, ""
+
+
+def _of_release(location: Location, data: JsonObject) -> str:
+    """Name the Ray release where the accepted keys are its own."""
+    if not {"llmConfig", "config", "ingress"} & set(map(str, location)):
+        return ""
+    ray = data.get("ray")
+    version = ray.get("version") if isinstance(ray, dict) else ray
+    return f" for Ray {version or schemas.DEFAULT_RAY}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,309 @@
+"""The command line: `python -m generator`. The only layer that prints, and the only one that exits.
+
+Everything heavy is imported inside the command that needs it, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from .errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from .project import Generated, Project
+
+
+class Commands(click.Group):
+    """A group that answers a misspelt command with the nearest one, and lists commands in the order of their use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            ctx.fail(f"no command '{args[0]}': {did_you_mean(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+def _examples(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  python -m generator {line}" for line in lines)
+
+
+def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def _environment_option(help_text: str) -> Callable[..., Any]:
+    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+        root = Path(ctx.find_root().params.get("root") or ".")
+        return [p.stem for p in sorted((root / "environments").glob("*.yaml")) if p.stem.startswith(incomplete)]
+
+    return click.option("-e", "--environment", metavar="E", help=help_text, shell_complete=complete)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=_examples("generate --check", "plan --environment prod", "add tiiuae/Falcon3-7B-Instruct", "serve falcon3"),
+)
+@click.option("--root", type=click.Path(path_type=Path), default=Path(), show_default="this folder",
+              help="The folder that holds catalog/ and environments/.")
+@click.option("--color/--no-color", default=None, help="Colours; by default where a terminal reads (NO_COLOR is kept).")
+@click.version_option(package_name="ray-serve-llm", prog_name="generator")
+@click.pass_context
+def cli(ctx: click.Context, root: Path, color: bool | None) -> None:
+    """From a model catalog to a fleet of OpenAI endpoints on KubeRay.
+
+    People edit catalog/ (which models, what their users need) and environments/ (which GPUs, which Ray release).
+    The generator plans, and writes values/ for the chart.
+    """
+    ctx.obj = root
+    ctx.color = color if color is not None else (False if os.environ.get("NO_COLOR") else None)
+
+
+def _project(ctx: click.Context) -> Project:
+    from .project import Project
+
+    return Project.at(ctx.obj)
+
+
+def _say(text: str, **style: Any) -> None:
+    """A line for people about what is going on; standard output stays for results."""
+    click.secho(text, err=True, **style)
+
+
+@cli.command(epilog=_examples(
+    "add tiiuae/Falcon3-7B-Instruct", "add ./checkpoints/my-model --family my-models", "add config.json --id my-model"))
+@click.argument("reference", metavar="HUB-ID|FOLDER|CONFIG.JSON")
+@click.option("--family", help="Family, and so the catalog file; by default from the model's name.")
+@click.option("--id", "model_id", help="The model's id for clients; by default from its name.")
+@click.option("--source", help="Where the engine finds the weights, when that is not the reference (a bucket, a path "
+                               "in the image).")
+@click.option("--revision", help="Branch, tag or commit of a hub id; written as a commit.")
+@click.option("--context", type=click.IntRange(min=1), help="Tokens that users need; by default 8192, or the model's.")
+@click.option("--sequences", type=click.IntRange(min=1), help="Requests at once of one replica; by default 64.")
+@click.option("--dry-run", is_flag=True, help="Print what would change, write nothing.")
+@click.pass_context
+def add(ctx: click.Context, reference: str, dry_run: bool, **options: Any) -> None:
+    """Add a model to the catalog, from its own config.json, tokenizer and safetensors headers.
+
+    Then the values of every environment that serves its family are generated. A hub id needs the network (HF_TOKEN
+    for gated models); a folder or a file does not.
+    """
+    from .add import add_model
+
+    project = _project(ctx)
+    added = add_model(project, reference, report=_say, **options)
+    for note in added.notes:
+        _say(f"note: {note}", fg="yellow")
+    if dry_run:
+        _print_diff(added.generated)
+    else:
+        _write(added.generated)
+    verb = "would be" if dry_run else "is"
+    click.echo(f"{_relative(added.path)}   {'+' if added.new else '~'} {added.model_id}  ({added.summary})")
+    for environment, line in added.plans.items():
+        click.echo(f"{_relative(project.values_path(environment, added.family))}   {line}")
+    if not added.plans:
+        _say(f"no environment serves {added.model_id} yet: add it below `serve:` in environments/<name>.yaml, "
+             "then: python -m generator generate")
+    else:
+        environment = next(iter(added.plans))
+        namespace = project.environment(environment).namespace
+        _say(f"next ({added.family} {verb} in the values): git diff values/ ; helm upgrade --install {added.family} "
+             f"chart -n {namespace} -f values/{environment}/{added.family}.yaml")
+
+
+@cli.command(epilog=_examples("generate", "generate --environment dev", "generate --check"))
+@_environment_option("Only this environment; by default all.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff when a file would change.")
+@click.pass_context
+def generate(ctx: click.Context, environment: str | None, check: bool) -> None:
+    """Plan, and write the values of every environment and family."""
+    project = _project(ctx)
+    names = [environment] if environment else project.environment_names()
+    _finish(project.generated_values(names, report=_say), check=check, again="python -m generator generate")
+
+
+@cli.command(epilog=_examples("validate values/dev/falcon3.yaml", "validate catalog/*.yaml environments/*.yaml"))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_json_option
+def validate(files: tuple[Path, ...], as_json: bool) -> None:
+    """Check catalog, environment or values files against their schemas. Exit 2 when one is wrong."""
+    from .validate import validate_file
+
+    faults: list[dict[str, str]] = []
+    kinds: dict[str, str] = {}
+    for path in files:
+        try:
+            kinds[str(path)] = validate_file(path)
+        except UserError as error:
+            faults += [{"file": str(path), "where": e.where, "what": e.what, "fix": e.fix}
+                       for e in getattr(error, "errors", [error])]
+            if not as_json:
+                _print_error(error)
+    if as_json:
+        click.echo(json.dumps({"valid": kinds, "faults": faults}, indent=2))
+    else:
+        for name, kind in kinds.items():
+            click.echo(f"{name}: valid {kind}")
+    if faults:
+        sys.exit(UserError.exit_code)
+
+
+@cli.command(epilog=_examples("schema", "schema --check"))
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff when a file would change.")
+@click.pass_context
+def schema(ctx: click.Context, check: bool) -> None:
+    """Write schemas/, chart/values.schema.json and the Ray releases that the chart knows."""
+    _finish(_project(ctx).generated_schemas(), check=check, again="python -m generator schema")
+
+
+@cli.command(epilog=_examples("plan", "plan --environment prod", "plan --environment prod --json"))
+@_environment_option("Only this environment; by default all.")
+@_json_option
+@click.pass_context
+def plan(ctx: click.Context, environment: str | None, as_json: bool) -> None:
+    """Show where every model runs and why, as arithmetic that a person can follow."""
+    from .plan_report import plan_json, plan_lines
+
+    project = _project(ctx)
+    names = [environment] if environment else project.environment_names()
+    catalog = project.catalog()
+    plans = [project.plan(name, catalog) for name in names]
+    if as_json:
+        click.echo(json.dumps({p.environment_name: plan_json(p) for p in plans}, indent=2))
+        return
+    for one in plans:
+        for line, style in plan_lines(one):
+            click.secho(line, **style)
+
+
+LISTS = ("models", "families", "environments", "gpus", "releases")
+
+
+@cli.command("list", epilog=_examples("list", "list gpus", "list models --json"))
+@click.argument("what", type=click.Choice(LISTS), default="models")
+@_json_option
+@click.pass_context
+def list_(ctx: click.Context, what: str, as_json: bool) -> None:
+    """List models, families, environments, GPU types or Ray releases."""
+    from .listing import rows
+
+    found = rows(what, None if what in ("gpus", "releases") else _project(ctx))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    widths = {key: max(len(key), *(len(str(row[key])) for row in found)) for key in found[0]} if found else {}
+    click.secho("  ".join(key.ljust(width) for key, width in widths.items()).rstrip(), bold=True)
+    for row in found:
+        click.echo("  ".join(str(row[key]).ljust(width) for key, width in widths.items()).rstrip())
+
+
+@cli.command(epilog=_examples("serve falcon3", "serve falcon3 falcon-h1 --once", "serve falcon3 --port 8000"))
+@click.argument("families", nargs=-1, required=True, metavar="FAMILY...")
+@_environment_option("The environment whose values are served; by default local.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the OpenAI API; by default 8000, or a free one.")
+@click.option("--once", is_flag=True, help="Send one chat completion to each model, print the answers, and stop.")
+@click.option("--prompt", default="Why is the sky blue?", show_default=True, help="What --once asks.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=JSON", help="A value of the chart, as for helm --set-json.")
+@click.option("--workdir", type=click.Path(path_type=Path), help="Where `checkpoints/` is found and files are mounted.")
+@click.option("--timeout", type=click.IntRange(min=1), default=900, show_default=True, help="Seconds until Ready.")
+@click.pass_context
+def serve(ctx: click.Context, families: tuple[str, ...], environment: str | None, **options: Any) -> None:
+    """Serve families on this machine: the chart's own rendering, on a local Ray with vLLM. Ctrl-C stops it."""
+    from .serve import serve_families
+
+    serve_families(_project(ctx), families, environment or "local", say=_say, show=click.echo, **options)
+
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@cli.command(epilog=_examples("completion bash > ~/.local/share/bash-completion/completions/generator"))
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell, for the installed command `generator`."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(cli, {}, "generator", "_GENERATOR_COMPLETE").source())
+
+
+def _finish(generated: Generated, *, check: bool, again: str) -> None:
+    changed = generated.changed()
+    if check:
+        _print_diff(generated)
+        if changed or generated.stale:
+            _say(f"{len(changed) + len(generated.stale)} files are not what is generated; run: {again}", fg="red")
+            sys.exit(1)
+        click.echo(f"{len(generated.texts)} files are as generated")
+        return
+    _write(generated)
+    for path in changed:
+        click.echo(f"{_relative(path)}   updated")
+    for path in generated.stale:
+        click.echo(f"{_relative(path)}   removed")
+    click.echo(f"{len(generated.texts)} files, {len(changed)} changed")
+
+
+def _write(generated: Generated) -> None:
+    from .documents import write_files
+
+    write_files(generated.changed())
+    for path in generated.stale:
+        path.unlink()
+
+
+def _print_diff(generated: Generated) -> None:
+    colors = {"+": "green", "-": "red", "@": "cyan"}
+    changes: dict[Path, str] = {**generated.changed(), **dict.fromkeys(generated.stale, "")}
+    for path, text in changes.items():
+        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        name = _relative(path)
+        diff = difflib.unified_diff(old.splitlines(), text.splitlines(), f"{name} (there)", f"{name} (generated)",
+                                    lineterm="")
+        for line in diff:
+            click.secho(line, fg=colors.get(line[:1]))
+
+
+def _relative(path: Path) -> str:
+    return os.path.relpath(path)
+
+
+def _print_error(error: UserError) -> None:
+    for one in getattr(error, "errors", [error]):
+        _say(f"error: {one}", fg="red")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 a check or a run failed, 2 bad input, 130 stopped by Ctrl-C."""
+    try:
+        code = cli.main(prog_name=_program(), standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except UserError as error:
+        _print_error(error)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _say("stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) has gone: that is no fault. Python must not write at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _program() -> str:
+    return "generator" if Path(sys.argv[0]).name == "generator" else "python -m generator"
