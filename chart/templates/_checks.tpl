@@ -1,0 +1,3 @@
+{{- /* Takes the root. Gives nothing, or fails. */ -}}
+{{- define "ray-serve-llm.check" -}}
+{{- end -}}

@@ -1,0 +1,72 @@
+{{- /*
+How these templates are made.
+
+The chart prints, checks and wires. Three kinds of file do one of these each:
+
+  <object>.yaml   prints one kind of Kubernetes object and reads like the manifest it makes
+  _<subject>.tpl  helpers of one subject: names, releases, images, settings, pods, serve (what Ray Serve runs)
+  _checks.tpl     everything that would fail later or hang forever, told now: what, where, what to do
+
+Rules that keep them readable:
+
+- Arithmetic and choices are the values' (people's or the generator's). A default that the chart adds is a literal in
+  one helper, described in values.yaml.
+- A helper takes the chart's root context (`.`) or a `dict` with named entries, as its comment says. It prints YAML or
+  JSON; a caller that needs the object parses it back with `fromYaml` or `fromJson`. Two cost nothing to tell apart:
+  JSON comes from helpers whose result is only ever parsed.
+- Nothing changes `.Values`: Helm hands the same object to every template, in no promised order. `set` and the `merge`
+  functions are only called on a `dict` made on the spot.
+- What a Ray release can do is read from files/releases.yaml (`ray-serve-llm.rayRelease`); no template compares
+  versions.
+- What depends on every model (the checksum, the list of families) is worked out once for a release and handed to the
+  pods, so that a thousand models cost no more than printing them.
+- Pod templates carry nothing that changes without need, such as the chart's version: KubeRay answers any change of a
+  pod template with a whole new cluster, and that takes double the GPUs for a while.
+*/ -}}
+
+{{- /* Takes the root. Gives the name of the RayService; KubeRay derives the names of the Services and pods from it. */ -}}
+{{- define "ray-serve-llm.name" -}}
+{{- .Values.fullnameOverride | default .Release.Name -}}
+{{- end -}}
+
+{{- /* Takes the root. Gives the ServiceAccount of the pods; nothing when the chart makes none and none is named. */ -}}
+{{- define "ray-serve-llm.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default (include "ray-serve-llm.name" .) -}}
+{{- else -}}
+{{- .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Takes a family's name. Gives the name of its ConfigMap. */ -}}
+{{- define "ray-serve-llm.familyConfigMap" -}}
+{{- printf "%s-family-config" . -}}
+{{- end -}}
+
+{{- /*
+Takes the root. Gives the labels by which one release's pods are selected. Not app.kubernetes.io/name: KubeRay sets it
+on its pods and selects its head Service by it.
+*/ -}}
+{{- define "ray-serve-llm.selectorLabels" -}}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/part-of: {{ .Chart.Name }}
+{{- end -}}
+
+{{- /* Takes root and name. Gives the metadata of an object of the release. */ -}}
+{{- define "ray-serve-llm.metadata" -}}
+name: {{ .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- with .root.Values.commonLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- include "ray-serve-llm.selectorLabels" .root | nindent 2 }}
+  app.kubernetes.io/name: {{ .root.Chart.Name }}
+  app.kubernetes.io/version: {{ .root.Values.ray.version | quote }}
+  app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+  helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- with .root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}

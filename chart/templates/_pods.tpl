@@ -1,0 +1,187 @@
+{{- /* The pods that run Ray. Their settings come from _settings.tpl; here they become a pod template. */ -}}
+
+{{- /*
+Takes context (below) and role (head, ingress or worker). Gives, as JSON, the environment that the chart sets.
+*/ -}}
+{{- define "ray-serve-llm.env" -}}
+{{- $values := .context.root.Values -}}
+{{- $env := dict -}}
+{{- if eq $values.serving.path "throughput" -}}
+{{- range list "RAY_SERVE_ENABLE_HA_PROXY" "RAY_SERVE_THROUGHPUT_OPTIMIZED" "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" -}}
+{{- $_ := set $env . "1" -}}
+{{- end -}}
+{{- end -}}
+{{- if and .context.release.tokenAuth (not .context.tokenAuth) -}}
+{{- $_ := set $env "RAY_AUTH_MODE" "disabled" -}}
+{{- end -}}
+{{- if eq .role "worker" -}}
+{{- $_ := set $env "HF_HOME" $values.modelCache.mountPath -}}
+{{- with $values.huggingFace.existingSecret -}}
+{{- $_ := set $env "HF_TOKEN" (dict "valueFrom" (dict "secretKeyRef" (dict "name" . "key" $values.huggingFace.key))) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $env -}}
+{{- end -}}
+
+{{- /*
+Takes context, role and settings. Gives, as JSON, the volumes that the chart mounts, by name, each with its mountPath
+and source, as in `pods.volumes`. Every pod has every family's files: Ray reads them wherever it builds an application.
+*/ -}}
+{{- define "ray-serve-llm.volumes" -}}
+{{- $values := .context.root.Values -}}
+{{- $volumes := dict -}}
+{{- range .context.families -}}
+{{- $_ := set $volumes (printf "family-%s" .) (dict
+  "mountPath" (printf "%s/%s" $values.serving.modelsPath .)
+  "readOnly" true
+  "configMap" (dict "name" (include "ray-serve-llm.familyConfigMap" .))) -}}
+{{- end -}}
+{{- with .settings.sharedMemory -}}
+{{- $_ := set $volumes "shared-memory" (dict "mountPath" "/dev/shm" "emptyDir" (dict "medium" "Memory" "sizeLimit" .)) -}}
+{{- end -}}
+{{- if eq .role "worker" -}}
+{{- $cache := $values.modelCache -}}
+{{- $source := dict -}}
+{{- if eq $cache.type "persistentVolumeClaim" -}}
+{{- $_ := set $source "claimName" $cache.claimName -}}
+{{- else if eq $cache.type "hostPath" -}}
+{{- $_ := set $source "path" $cache.hostPath -}}
+{{- else if $cache.sizeLimit -}}
+{{- $_ := set $source "sizeLimit" $cache.sizeLimit -}}
+{{- end -}}
+{{- $_ := set $volumes "model-cache" (dict "mountPath" $cache.mountPath $cache.type $source) -}}
+{{- end -}}
+{{- toJson $volumes -}}
+{{- end -}}
+
+{{- /*
+Takes settings, role and port. Gives the `ports` of a Ray container. KubeRay finds Serve's port by the name `serve`:
+on the head for the Service, on a worker for its readiness.
+*/ -}}
+{{- define "ray-serve-llm.ports" -}}
+{{- if eq .role "head" }}
+- name: gcs-server
+  containerPort: 6379
+- name: dashboard
+  containerPort: 8265
+- name: client
+  containerPort: 10001
+{{- end }}
+- name: serve
+  containerPort: {{ .port }}
+- name: metrics
+  containerPort: 8080
+{{- end -}}
+
+{{- /*
+Takes settings (merged), role (head, ingress or worker) and context: root, release (facts), tokenAuth, families,
+checksum (of the families' files) and port, all worked out once for the release. Gives a pod template.
+*/ -}}
+{{- define "ray-serve-llm.podTemplate" -}}
+{{- $settings := .settings -}}
+{{- $root := .context.root -}}
+{{- $env := include "ray-serve-llm.overlay" (list (include "ray-serve-llm.env" . | fromJson) $settings.env) | fromJson -}}
+{{- $volumes := include "ray-serve-llm.overlay" (list (include "ray-serve-llm.volumes" . | fromJson) $settings.volumes) | fromJson -}}
+metadata:
+  labels:
+    {{- with $settings.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+    {{- include "ray-serve-llm.selectorLabels" $root | nindent 4 }}
+    app.kubernetes.io/component: {{ .role }}
+  annotations:
+    {{- with $settings.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+    {{- with .context.checksum }}
+    # A changed model gives a new cluster, since Ray does not read a file again.
+    checksum/families: {{ . }}
+    {{- end }}
+spec:
+  {{- with include "ray-serve-llm.serviceAccountName" $root }}
+  serviceAccountName: {{ . }}
+  {{- end }}
+  # Only the head talks to Kubernetes: its autoscaler makes and removes workers.
+  automountServiceAccountToken: {{ eq .role "head" }}
+  {{- range $key := list "runtimeClassName" "schedulerName" "priorityClassName" "terminationGracePeriodSeconds" }}
+  {{- if hasKey $settings $key }}
+  {{ $key }}: {{ get $settings $key | toJson }}
+  {{- end }}
+  {{- end }}
+  {{- with $settings.image.pullSecrets }}
+  imagePullSecrets:
+    {{- range . }}
+    - name: {{ . }}
+    {{- end }}
+  {{- end }}
+  securityContext:
+    {{- toYaml $settings.podSecurityContext | nindent 4 }}
+  containers:
+    - name: ray-{{ ternary "head" "worker" (eq .role "head") }}
+      image: {{ include "ray-serve-llm.image" (dict "root" $root "image" $settings.image) }}
+      imagePullPolicy: {{ $settings.image.pullPolicy }}
+      securityContext:
+        {{- toYaml $settings.securityContext | nindent 8 }}
+      {{- with $env }}
+      env:
+        {{- range $name, $value := . }}
+        - name: {{ $name }}
+          {{- if kindIs "map" $value }}
+          {{- toYaml $value | nindent 10 }}
+          {{- else }}
+          value: {{ $value | quote }}
+          {{- end }}
+        {{- end }}
+      {{- end }}
+      ports:
+        {{- include "ray-serve-llm.ports" (dict "role" .role "port" .context.port) | trim | nindent 8 }}
+      resources:
+        {{- toYaml $settings.resources | nindent 8 }}
+      {{- with $volumes }}
+      volumeMounts:
+        {{- range $name, $volume := . }}
+        - name: {{ $name }}
+          mountPath: {{ $volume.mountPath }}
+          {{- if $volume.readOnly }}
+          readOnly: true
+          {{- end }}
+        {{- end }}
+      {{- end }}
+  {{- with $volumes }}
+  volumes:
+    {{- range $name, $volume := . }}
+    - name: {{ $name }}
+      {{- omit $volume "mountPath" "readOnly" | toYaml | nindent 6 }}
+    {{- end }}
+  {{- end }}
+  {{- range $key := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" }}
+  {{- with get $settings $key }}
+  {{ $key }}:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+{{- end -}}
+
+{{- /*
+Takes name, settings (merged), role and context, as a pod template does. Gives one entry of `workerGroupSpecs`.
+Custom resources go into `rayStartParams`, where every KubeRay since 1.4 and Ray's autoscaler look for them, in the one
+quoting that both can read.
+*/ -}}
+{{- define "ray-serve-llm.workerGroup" -}}
+{{- $settings := .settings -}}
+{{- $params := dict "resources" (printf "'%s'" (toJson $settings.rayResources)) -}}
+{{- if $settings.gpusPerWorker -}}
+{{- $_ := set $params "num-gpus" (toString $settings.gpusPerWorker) -}}
+{{- end -}}
+- groupName: {{ .name }}
+  replicas: {{ int $settings.minReplicas }}
+  minReplicas: {{ int $settings.minReplicas }}
+  maxReplicas: {{ int $settings.maxReplicas }}
+  {{- with $settings.idleTimeoutSeconds }}
+  idleTimeoutSeconds: {{ int . }}
+  {{- end }}
+  rayStartParams:
+    {{- include "ray-serve-llm.overlay" (list $params $settings.rayStartParams) | fromJson | toYaml | nindent 4 }}
+  template:
+    {{- include "ray-serve-llm.podTemplate" . | nindent 4 }}
+{{- end -}}
