@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from . import __version__
 from .errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _environment_option(help_text: str) -> Callable[..., Any]:
 @click.option("--root", type=click.Path(path_type=Path), default=Path(), show_default="this folder",
               help="The folder that holds catalog/ and environments/.")
 @click.option("--color/--no-color", default=None, help="Colours; by default where a terminal reads (NO_COLOR is kept).")
-@click.version_option(package_name="ray-serve-llm", prog_name="generator")
+@click.version_option(__version__, prog_name="generator")
 @click.pass_context
 def cli(ctx: click.Context, root: Path, color: bool | None) -> None:
     """From a model catalog to a fleet of OpenAI endpoints on KubeRay.

@@ -1,0 +1,75 @@
+# Everything sets itself up in a cache outside the tree (tools/setup.sh), so a second run downloads nothing.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(RAY_SERVE_LLM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ray-serve-llm)
+export RAY_SERVE_LLM_CACHE := $(CACHE)
+LOCAL := $(CACHE)/local
+FAMILIES := falcon3 falcon-h1
+
+# Each expands when a recipe needs it; the set-up that it does is printed there.
+TEST_PYTHON = $$(tools/setup.sh python test)
+ENGINE_PYTHON = $$(tools/setup.sh python engine)
+RAY_2_49_1_PYTHON = $$(tools/setup.sh python ray-2.49.1)
+WITH_HELM = HELM="$$(tools/setup.sh helm)"
+PYTEST = -m pytest --durations=5
+
+.PHONY: help
+help: ## What can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+.PHONY: demo serve checkpoints
+demo: checkpoints ## Set everything up, serve two models on this machine, ask each one question, stop
+	export $(WITH_HELM); python=$(ENGINE_PYTHON); \
+	"$$python" -m generator generate --environment local; \
+	"$$python" -m generator serve $(FAMILIES) --environment local --workdir $(LOCAL) --once
+
+serve: checkpoints ## The same, and stay up until Ctrl-C
+	export $(WITH_HELM); python=$(ENGINE_PYTHON); \
+	"$$python" -m generator generate --environment local; \
+	"$$python" -m generator serve $(FAMILIES) --environment local --workdir $(LOCAL)
+
+checkpoints:
+	$(ENGINE_PYTHON) tools/tiny_checkpoints.py --output $(LOCAL)/checkpoints
+
+.PHONY: test lint unit chart contract local
+test: lint unit chart contract local ## Set everything up and run every test
+	@echo 'all tiers passed: lint, unit, chart, contract (Ray 2.60.0 and 2.49.1), local'
+
+lint: ## Style, and whether every generated file is what is generated
+	python=$(TEST_PYTHON); \
+	"$$python" -m ruff check .; "$$python" -m ruff format --check .; \
+	"$$python" -m generator schema --check; "$$python" -m generator generate --check
+
+unit: ## The generator's own logic
+	$(TEST_PYTHON) $(PYTEST) -n 2 tests/unit
+
+chart: ## What helm renders, against the schemas of Kubernetes and KubeRay
+	export $(WITH_HELM) KUBECONFORM="$$(tools/setup.sh go-tool kubeconform)" HELM_DOCS="$$(tools/setup.sh go-tool helm-docs)" \
+		KUBERAY_CRDS="$$(tools/setup.sh crds)" KUBERNETES_SPEC="$$(tools/setup.sh kubernetes-spec)"; \
+	$(TEST_PYTHON) $(PYTEST) -n 2 tests/chart
+
+contract: ## What we emit is what Ray and vLLM accept, for each Ray release
+	export $(WITH_HELM); \
+	$(ENGINE_PYTHON) $(PYTEST) tests/contract/ray_2_60_0; \
+	$(RAY_2_49_1_PYTHON) $(PYTEST) tests/contract/ray_2_49_1
+
+local: ## Real Ray and vLLM on this machine's CPU answer OpenAI requests
+	export $(WITH_HELM); $(ENGINE_PYTHON) $(PYTEST) tests/local
+
+.PHONY: generate releases locks bench clean-cache
+generate: ## Write schemas, values and the chart's README
+	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; \
+	"$$(tools/setup.sh go-tool helm-docs)" --chart-search-root chart --log-level warning
+
+releases: ## Extract what each Ray release accepts, from its wheels
+	$(ENGINE_PYTHON) tools/extract_release.py
+	$(RAY_2_49_1_PYTHON) tools/extract_release.py
+
+bench: ## Whole-process times and memory of the generator and of helm
+	export $(WITH_HELM); $(TEST_PYTHON) tools/bench.py
+
+clean-cache: ## Remove what set-up has installed (gigabytes)
+	rm -rf "$(CACHE)"

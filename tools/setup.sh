@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# Sets up what `make` needs, in a cache outside the tree, and prints where it is. Nothing is done twice.
+#
+#   tools/setup.sh python NAME     a virtual environment with requirements/NAME.txt; prints its python
+#   tools/setup.sh helm            Helm 3: the one on PATH, else built with Go, else Helm's own release
+#   tools/setup.sh go-tool NAME    kubeconform or helm-docs: the one on PATH, else built with Go
+#   tools/setup.sh crds            the CRDs of the KubeRay versions that are tested; prints version=folder, :-separated
+#   tools/setup.sh kubernetes-spec the OpenAPI document of the Kubernetes API; prints its path
+#
+# The cache is $RAY_SERVE_LLM_CACHE, or ray-serve-llm below $XDG_CACHE_HOME (~/.cache). Progress goes to stderr.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tools/versions.env
+. tools/versions.env
+
+cache=${RAY_SERVE_LLM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ray-serve-llm}
+bin=$cache/bin
+mkdir -p "$bin"
+
+say() { printf '%s\n' "setup: $*" >&2; }
+fail() { printf '%s\n' "setup: error: $1" "  $2" >&2; exit 2; }
+
+# One set-up at a time, also for `make -j` and for two clones.
+exec 9>"$cache/lock"
+flock 9
+
+python_on_path() {
+    local candidate
+    for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "no Python 3.11 or later on PATH" "Install one, or name it: make PYTHON=/path/to/python3.11 …"
+}
+
+venv_of() { # NAME: the folder for this lock file and this Python
+    local key
+    key=$( { cat "requirements/$1.txt"; "$2" -c 'import sys; print(sys.version, sys.base_prefix)'; } | sha256sum)
+    printf '%s/python/%s-%s\n' "$cache" "$1" "${key:0:12}"
+}
+
+uv() {
+    local python=$1 folder
+    shift
+    folder=$(venv_of bootstrap "$python")
+    if [ ! -e "$folder/.complete" ]; then
+        say "installing uv"
+        rm -rf "$folder"
+        "$python" -m venv "$folder"
+        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+            -r requirements/bootstrap.txt >&2
+        touch "$folder/.complete"
+    fi
+    "$folder/bin/uv" "$@"
+}
+
+setup_python() {
+    local name=$1 python folder
+    [ -f "requirements/$name.txt" ] || fail "no requirements/$name.txt" "Known: $(cd requirements && ls ./*.txt)"
+    python=$(python_on_path)
+    folder=$(venv_of "$name" "$python")
+    if [ ! -e "$folder/.complete" ]; then
+        say "installing requirements/$name.txt into $folder ($([ "$name" = test ] && echo 'about 100 MB' || echo 'about 6 GB, minutes'))"
+        rm -rf "$folder"
+        uv "$python" venv --quiet --python "$python" "$folder" >&2
+        uv "$python" pip sync --quiet --require-hashes --python "$folder/bin/python" "requirements/$name.txt" >&2
+        touch "$folder/.complete"
+        say "installed requirements/$name.txt"
+    fi
+    printf '%s\n' "$folder/bin/python"
+}
+
+go_build() { # PROGRAM MODULE@VERSION: build into the cache
+    local target=$bin/$1-${2##*@}
+    if [ ! -x "$target" ]; then
+        say "building $2 with Go (minutes, once)"
+        local folder
+        folder=$(mktemp -d "$cache/go.XXXXXX")
+        GOBIN=$folder GOFLAGS=-mod=mod go install "$2" >&2
+        mv "$folder/$1" "$target"
+        rmdir "$folder"
+    fi
+    printf '%s\n' "$target"
+}
+
+setup_helm() {
+    local target=$bin/helm-$HELM_VERSION
+    if [ -x "$target" ]; then
+        printf '%s\n' "$target"
+    elif command -v helm >/dev/null && helm version --short 2>/dev/null | grep -q '^v3\.'; then
+        command -v helm
+    elif command -v go >/dev/null; then
+        go_build helm "helm.sh/helm/v3/cmd/helm@$HELM_VERSION"
+    else
+        helm_release "$target"
+    fi
+}
+
+helm_release() { # Helm's own release, with the checksum that is published beside it
+    local os arch archive folder
+    os=$(uname -s | tr '[:upper:]' '[:lower:]')
+    arch=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+    archive=helm-$HELM_VERSION-$os-$arch.tar.gz
+    command -v curl >/dev/null || fail "no helm, no go and no curl on PATH" "Install Helm 3 (https://helm.sh/docs/intro/install/)."
+    say "downloading Helm $HELM_VERSION"
+    folder=$(mktemp -d "$cache/helm.XXXXXX")
+    if ! curl -fsSL --retry 2 -o "$folder/$archive" "https://get.helm.sh/$archive" ||
+        ! curl -fsSL --retry 2 -o "$folder/$archive.sha256sum" "https://get.helm.sh/$archive.sha256sum"; then
+        rm -rf "$folder"
+        fail "Helm could not be downloaded" "Install Helm 3 or Go, and run the command again."
+    fi
+    (cd "$folder" && sha256sum --check --quiet "$archive.sha256sum") || fail "the checksum of $archive is wrong" "Try again."
+    tar -xzf "$folder/$archive" -C "$folder"
+    mv "$folder/$os-$arch/helm" "$1"
+    rm -rf "$folder"
+    printf '%s\n' "$1"
+}
+
+setup_go_tool() {
+    local name=$1 module
+    case $name in
+        kubeconform) module=github.com/yannh/kubeconform/cmd/kubeconform@$KUBECONFORM_VERSION ;;
+        helm-docs) module=github.com/norwoodj/helm-docs/cmd/helm-docs@$HELM_DOCS_VERSION ;;
+        *) fail "unknown tool $name" "Known: kubeconform, helm-docs." ;;
+    esac
+    if command -v go >/dev/null; then
+        go_build "$name" "$module"
+    elif command -v "$name" >/dev/null; then
+        command -v "$name"
+    else
+        fail "the tests need $name, and neither it nor Go is on PATH" "Install Go (https://go.dev/dl) or $name."
+    fi
+}
+
+go_module() { # MODULE@VERSION: its folder, downloaded when needed
+    local stamp
+    command -v go >/dev/null || fail "the tests read $1 and need Go for that" "Install Go (https://go.dev/dl)."
+    stamp=$cache/go-module-$(printf '%s' "$1" | tr '/@' '__')
+    if [ ! -s "$stamp" ] || [ ! -d "$(cat "$stamp")" ]; then
+        say "reading $1"
+        (cd "$cache" && go mod download -json "$1") | sed -n 's/.*"Dir": "\(.*\)",*/\1/p' >"$stamp"
+    fi
+    cat "$stamp"
+}
+
+setup_crds() {
+    local version folders=()
+    for version in $KUBERAY_VERSIONS; do
+        folders+=("${version#v}=$(go_module "github.com/ray-project/kuberay/ray-operator@$version")/config/crd/bases")
+    done
+    (IFS=: && printf '%s\n' "${folders[*]}")
+}
+
+case ${1:-} in
+    python) setup_python "$2" ;;
+    helm) setup_helm ;;
+    go-tool) setup_go_tool "$2" ;;
+    crds) setup_crds ;;
+    kubernetes-spec) printf '%s\n' "$(go_module "k8s.io/kubernetes@$KUBERNETES_VERSION")/api/openapi-spec/swagger.json" ;;
+    *) sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//'; exit 2 ;;
+esac
