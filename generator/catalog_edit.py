@@ -11,7 +11,8 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -96,7 +97,7 @@ class _Entry:
 
     key: yaml.Node
     value: yaml.Node
-    aliased: bool = field(default=False)
+    aliased: bool = False
 
 
 def _compose(text: str) -> yaml.MappingNode:
@@ -144,8 +145,8 @@ def _end(text: str, entry: _Entry) -> int:
             return len(text[: node.end_mark.index].rstrip())
         # An empty value stands wherever the parser noticed that nothing came.
         return node.end_mark.index if node.end_mark.index > node.start_mark.index else _after_colon(text, entry)
-    if node.flow_style or not node.value:
-        return node.end_mark.index
+    if not isinstance(node, yaml.CollectionNode) or node.flow_style or not node.value:
+        return int(node.end_mark.index)
     if isinstance(node, yaml.SequenceNode):
         return _end(text, _Entry(key=node.value[-1], value=node.value[-1]))
     return _end(text, list(_entries(node).values())[-1])
@@ -211,9 +212,9 @@ def _flow_insertion(text: str, models: yaml.MappingNode, model_id: str, model: M
 def _step(present: Mapping[str, _Entry]) -> int:
     """By how much people indent, as the first model shows."""
     for entry in present.values():
-        if isinstance(entry.value, yaml.MappingNode) and entry.value.value and not entry.value.flow_style:
-            if not entry.aliased:
-                return entry.value.value[0][0].start_mark.column - entry.key.start_mark.column
+        block = isinstance(entry.value, yaml.MappingNode) and entry.value.value and not entry.value.flow_style
+        if block and not entry.aliased:
+            return int(entry.value.value[0][0].start_mark.column - entry.key.start_mark.column)
     return 2
 
 
@@ -230,7 +231,7 @@ def _apart(text: str, present: Mapping[str, _Entry]) -> bool:
     entries = list(present.values())
     between = [
         text[_line_end(text, _end(text, before)) : after.key.start_mark.index]
-        for before, after in zip(entries, entries[1:], strict=False)
+        for before, after in pairwise(entries)
     ]
     return all(re.search(r"\n[ \t]*\r?\n", gap) for gap in between)
 
@@ -244,14 +245,15 @@ def _updates(text: str, node: yaml.Node | None, old: Any, wanted: Mapping[str, A
     return list(_changes(text, node, old, wanted))
 
 
-def _changes(text: str, node: yaml.MappingNode, old: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[_Edit]:
+def _changes(text: str, node: Any, old: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[_Edit]:
     """The least edits that make a mapping say `wanted`."""
     entries = _entries(node)
     for key, value in wanted.items():
         entry = entries.get(key)
         if entry is None:
             continue
-        if isinstance(value, Mapping) and isinstance(old[key], dict) and not entry.aliased and value and old[key]:
+        mapping = isinstance(entry.value, yaml.MappingNode) and not entry.aliased and old[key]
+        if mapping and isinstance(value, Mapping) and value:
             yield from _changes(text, entry.value, old[key], value)
         elif old[key] != value:
             lone = entry.value.start_mark.index == entry.value.end_mark.index
@@ -358,7 +360,7 @@ def _lines(key: str, value: Any, column: int, step: int) -> Iterator[str]:
     items = [f"{_scalar(name, flow=True)}: {_value(item)}" for name, item in value.items()]
     if len(head) + sum(len(item) + 2 for item in items) + 1 <= _WIDTH:
         yield f"{head} {{{', '.join(items)}}}"
-    elif max(len(item) for item in items) <= _WIDTH // 2 and not any(isinstance(item, Mapping) for item in value.values()):
+    elif all(len(item) <= _WIDTH // 2 for item in items) and not any(isinstance(v, Mapping) for v in value.values()):
         yield from _filled(f"{head} {{", items, " " * (column + step))
     else:
         yield head

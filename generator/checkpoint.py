@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 import yaml
 
@@ -60,7 +60,7 @@ class Checkpoint:
         return self.architecture.quant_method
 
     def entry(self, *, context: int | None = None, sequences: int = 64) -> dict[str, Any]:
-        """The model's entry of a catalog file, as data. Context: 8,192 tokens, or the model's own where that is less."""
+        """The model's entry of a catalog file, as data. Context by default: 8,192 tokens, or the model's own if less."""
         entry = {
             "source": self.source,
             "revision": self.revision,
@@ -91,7 +91,7 @@ def read_checkpoint(reference: str, *, revision: str | None = None, report: Repo
 
 
 def suggest_model_id(name: str) -> str:
-    """`tiiuae/Falcon-H1-0.5B-Instruct` → `falcon-h1-0.5b-instruct`: lower case letters, digits, '.' and '-', at most 63."""
+    """`org/Falcon-H1-0.5B-Instruct` → `falcon-h1-0.5b-instruct`: a-z, 0-9, '.' and '-', at most 63 characters."""
     plain = re.sub(r"[^a-z0-9.]+", "-", name.rsplit("/", 1)[-1].lower())
     return re.sub(r"\.{2,}", ".", plain)[:63].strip("-.") or "model"
 
@@ -132,11 +132,11 @@ class _Place(Protocol):
     def text(self, name: str) -> str: ...
     def header(self, name: str) -> dict[str, _Tensor]: ...
     def license(self) -> str | None: ...
-    def notes(self) -> Iterator[str]: ...
+    def gated(self) -> bool: ...
 
 
 def _place(reference: str, revision: str | None) -> _Folder | _Hub:
-    address = re.fullmatch(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([^/]+/[^/?#]+)(?:/tree/([^/?#]+))?/?", reference)
+    address = re.fullmatch(r"https?://(?:huggingface\.co|hf\.co)/([^/]+/[^/?#]+)(?:/tree/([^/?#]+))?/?", reference)
     if address:
         return _Hub(address[1], revision or address[2])
     path = Path(reference).expanduser()
@@ -166,7 +166,7 @@ class _Folder:
     """A folder, or one configuration file of it."""
 
     def __init__(self, path: Path, *, only_config: str | None) -> None:
-        self._path = Path(os.path.abspath(path))  # links stay: a hub snapshot is a folder of links
+        self._path = Path(os.path.normpath(path.absolute()))  # links stay: a hub snapshot is a folder of links
         self._config = only_config
         # The hub's own cache keeps repository and commit in the path: …/models--org--name/snapshots/<commit>.
         cached = re.search(r"/models--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})$", self._path.as_posix())
@@ -221,9 +221,8 @@ class _Folder:
         except yaml.YAMLError:
             return None
 
-    def notes(self) -> Iterator[str]:
-        if self.revision is None:
-            yield "`source` is a path on this machine: give the workers the same path, or put a hub id or bucket there."
+    def gated(self) -> bool:
+        return False
 
 
 def _read_header(path: Path) -> dict[str, _Tensor]:
@@ -251,7 +250,8 @@ def _read_header(path: Path) -> dict[str, _Tensor]:
         }
         end = max((item["data_offsets"][1] for name, item in header.items() if name != "__metadata__"), default=0)
     except (AttributeError, KeyError, TypeError, ValueError, IndexError):
-        raise UserError("no safetensors file: its header says no dtype, shape and offsets", where=where, fix=again) from None
+        what = "no safetensors file: its header says no dtype, shape and offsets"
+        raise UserError(what, where=where, fix=again) from None
     if 8 + length + end > size:
         raise UserError(f"cut off: {size:,} of {8 + length + end:,} bytes are there", where=where, fix=again)
     return tensors
@@ -285,7 +285,7 @@ class _Hub:
         # The library reads HF_TOKEN itself; the endpoint it would read only once, when it is imported.
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
         # The library's errors derive from its HTTP client's, whichever that is in this release.
-        transport = errors.HfHubHTTPError.__bases__
+        transport = cast(tuple[type[Exception], ...], errors.HfHubHTTPError.__bases__)
         tell(f"asking the hub for {self.source}" + (f" at {self._asked}" if self._asked else ""))
         with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
             self._folder = folder
@@ -311,11 +311,11 @@ class _Hub:
         return {key: _tensor(item.dtype, item.shape, item.data_offsets) for key, item in found.tensors.items()}
 
     def license(self) -> str | None:
-        return _license(self._info.card_data.to_dict()) if self._info.card_data else None
+        card: Any = self._info.card_data
+        return _license(card.to_dict()) if card else None
 
-    def notes(self) -> Iterator[str]:
-        if self._info.gated:
-            yield "gated: workers need a token of an account that accepted the license (a Secret, `existingSecret`)."
+    def gated(self) -> bool:
+        return bool(self._info.gated)
 
     def _explained(self, error: Exception, errors: Any) -> UserError:
         """A fault of the hub or of the way to it, in words."""
@@ -363,19 +363,19 @@ def _license(card: Any) -> str | None:
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _read(place: _Folder | _Hub, tell: Report) -> Checkpoint:
+def _read(place: _Place, tell: Report) -> Checkpoint:
     names = place.names()
     _refuse_other_formats(place, names)
     config = _json(place.text(CONFIG), place.where(CONFIG))
     tensors = None if place.only_config else _tensors(place, names, tell)
-    notes = list(place.notes())
+    notes: list[str] = []
     said = _Config(config, place.where(CONFIG), notes)
     quantization = _quantization(place, names, said)
     tokenizer = _json(place.text(TOKENIZER), place.where(TOKENIZER)) if TOKENIZER in names else {}
     positions = _positions(said, tokenizer)
     architecture = _architecture(said, positions, tensors, quantization.get("quant_method"))
     weights, confidence = _weights(place, said, architecture, quantization, tensors)
-    notes += _worth_knowing(said, architecture, tensors is not None)
+    notes += _worth_knowing(place, said, architecture, weights_are_there=tensors is not None)
     read = "config.json" if tensors is None else "config.json and safetensors headers"
     of = place.source if place.revision else Path(place.source).name
     return Checkpoint(
@@ -404,11 +404,11 @@ def _json(text: str, where: str) -> dict[str, Any]:
     return data
 
 
-def _refuse_other_formats(place: _Folder | _Hub, names: frozenset[str]) -> None:
+def _refuse_other_formats(place: _Place, names: frozenset[str]) -> None:
     """Say what is there where it is nothing that can be read."""
     endings = {Path(name).suffix for name in names}
     alone = f"or give its {CONFIG} alone: parameters are then computed"
-    if place.only_config or ".safetensors" in endings and CONFIG in names:
+    if place.only_config or (".safetensors" in endings and CONFIG in names):
         return
     if ".gguf" in endings and ".safetensors" not in endings:
         raise UserError("has only GGUF weights, which this chart does not serve", where=place.source,
@@ -419,11 +419,11 @@ def _refuse_other_formats(place: _Folder | _Hub, names: frozenset[str]) -> None:
         raise UserError(f"has no {CONFIG}", where=place.source,
                         fix="Give a folder in the transformers format: config.json beside *.safetensors.")
     if endings & {".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack"}:
-        raise UserError("has no safetensors, only pickled or other weights, which are not opened here", where=place.source,
+        raise UserError("has no safetensors, only weights of formats that are not opened here", where=place.source,
                         fix=f"Save it with save_pretrained(safe_serialization=True), {alone}.")
 
 
-def _tensors(place: _Folder | _Hub, names: frozenset[str], tell: Report) -> dict[str, _Tensor] | None:
+def _tensors(place: _Place, names: frozenset[str], tell: Report) -> dict[str, _Tensor] | None:
     """Every tensor, from the headers of all files; None where there are no weights."""
     files = _weight_files(place, names)
     if not files:
@@ -445,7 +445,7 @@ def _tensors(place: _Folder | _Hub, names: frozenset[str], tell: Report) -> dict
     return tensors
 
 
-def _weight_files(place: _Folder | _Hub, names: frozenset[str]) -> list[str]:
+def _weight_files(place: _Place, names: frozenset[str]) -> list[str]:
     if INDEX in names:
         index = _json(place.text(INDEX), place.where(INDEX)).get("weight_map")
         if not isinstance(index, dict) or not index or not all(isinstance(file, str) for file in index.values()):
@@ -462,7 +462,7 @@ def _weight_files(place: _Folder | _Hub, names: frozenset[str]) -> list[str]:
 class _Config:
     """config.json with other releases' words, and clear faults. A multimodal model's text part is what is served."""
 
-    _also = {
+    _also: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "hidden_size": ("n_embd", "d_model"),
         "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
         "num_attention_heads": ("n_head", "n_heads"),
@@ -472,7 +472,7 @@ class _Config:
     }
 
     def __init__(self, config: Json, where: str, notes: list[str]) -> None:
-        inner = next((config[key] for key in ("text_config", "llm_config", "language_config")
+        inner: Json = next((config[key] for key in ("text_config", "llm_config", "language_config")
                       if isinstance(config.get(key), dict)), {})
         self.top, self.text, self.where, self.notes = config, inner or config, where, notes
 
@@ -543,7 +543,7 @@ def _context(positions: int, tokenizer: Json, notes: list[str]) -> int:
     return limit
 
 
-def _quantization(place: _Folder | _Hub, names: frozenset[str], said: _Config) -> dict[str, Any]:
+def _quantization(place: _Place, names: frozenset[str], said: _Config) -> dict[str, Any]:
     stated = said.get("quantization_config") or said.get("compression_config")
     if isinstance(stated, dict):
         if not stated.get("quant_method"):
@@ -563,15 +563,6 @@ def _architecture(
         head_dim: int | None = (said.integer("qk_nope_head_dim") or 0) + (rope_dim or 0) or None
     else:
         head_dim = said.integer("head_dim")
-    mamba = {key: said.integer(key) for key in ("mamba_d_state", "mamba_d_conv", "mamba_n_heads", "mamba_d_head",
-                                                "mamba_n_groups") if isinstance(said.get(key), int)}
-    if mamba:
-        mamba["mamba_d_ssm"] = said.integer("mamba_d_ssm") or int(said.get("mamba_expand", 2) * hidden)
-        if not mamba.get("mamba_d_head") and mamba.get("mamba_n_heads"):  # null or "auto"
-            mamba["mamba_d_head"] = (mamba["mamba_d_ssm"] or 0) // (mamba["mamba_n_heads"] or 1)
-        if said.architecture in _COUNTED:
-            for key in ("mamba_d_state", "mamba_d_conv", "mamba_n_heads", "mamba_n_groups"):
-                said.needed(key)
     return Architecture(
         name=said.architecture,
         torch_dtype=_torch_dtype(said, tensors),
@@ -586,9 +577,21 @@ def _architecture(
         tie_word_embeddings=said.get("tie_word_embeddings") is True,
         kv_lora_rank=latent,
         qk_rope_head_dim=rope_dim,
-        **mamba,
+        **_mamba(said, hidden),
         quant_method=quant_method,
     )
+
+
+def _mamba(said: _Config, hidden: int) -> dict[str, int]:
+    """The state of a hybrid's Mamba 2 layers; nothing for other models."""
+    if said.architecture != "FalconH1ForCausalLM" and said.get("mamba_d_state") is None:
+        return {}
+    keys = ("mamba_d_state", "mamba_d_conv", "mamba_n_heads", "mamba_n_groups")
+    state = {key: said.needed(key) for key in keys}
+    # Null is transformers' way to leave the width to the factor, and "auto" the head's to the width.
+    d_ssm = said.integer("mamba_d_ssm") or int(said.get("mamba_expand", 2) * hidden)
+    d_head = None if said.get("mamba_d_head") == "auto" else said.integer("mamba_d_head")
+    return {"mamba_d_ssm": d_ssm, **state, "mamba_d_head": d_head or max(1, d_ssm // state["mamba_n_heads"])}
 
 
 def _kv_heads(said: _Config) -> int | None:
@@ -617,7 +620,7 @@ def _torch_dtype(said: _Config, tensors: Mapping[str, _Tensor] | None) -> Dtype:
 
 
 def _weights(
-    place: _Folder | _Hub,
+    place: _Place,
     said: _Config,
     architecture: Architecture,
     quantization: Json,
@@ -633,8 +636,6 @@ def _weights(
                 fix="Give a folder with its safetensors, or its hub id: their headers say it.",
             )
         weights = Weights(parameters=sum(counted), bytes=_computed_bytes(place, architecture, quantization, *counted))
-        if not place.revision:
-            said.notes.append("no weights are there: set `source` to where they are served from.")
         return weights, "parameters and bytes computed from config.json"
     parameters, exact = _parameters(tensors, quantization)
     confidence = ""
@@ -696,7 +697,7 @@ def _bits(quantization: Json) -> int | None:
 
 
 def _computed_bytes(
-    place: _Folder | _Hub, architecture: Architecture, quantization: Json, linear: int, other: int
+    place: _Place, architecture: Architecture, quantization: Json, linear: int, other: int
 ) -> dict[str, int]:
     """Bytes by dtype of weights that are not there: linear layers quantized, the rest in the model's type."""
     short, width = _DTYPES[architecture.torch_dtype]
@@ -750,13 +751,10 @@ def _count(a: Architecture, said: _Config) -> tuple[int, int] | None:
 
 def _count_mixer(a: Architecture, said: _Config) -> tuple[int, int]:
     """Parameters of one Mamba 2 mixer: its projections, and the rest (convolution, A, D, dt, biases, norm)."""
-    d_ssm, heads = a.mamba_d_ssm, a.mamba_n_heads
-    if not (d_ssm and heads and a.mamba_d_state and a.mamba_d_conv and a.mamba_n_groups):
-        raise UserError("`mamba_d_state`, `mamba_d_conv`, `mamba_n_heads` or `mamba_n_groups` is missing",
-                        where=said.where, fix="A Falcon-H1 config.json says them all: is it whole?")
-    width = d_ssm + 2 * a.mamba_n_groups * a.mamba_d_state
+    d_ssm, heads = a.mamba_d_ssm or 0, a.mamba_n_heads or 0
+    width = d_ssm + 2 * (a.mamba_n_groups or 0) * (a.mamba_d_state or 0)
     into = d_ssm + width + heads
-    rest = width * a.mamba_d_conv + 3 * heads
+    rest = width * (a.mamba_d_conv or 0) + 3 * heads
     if said.get("mamba_conv_bias", True):
         rest += width
     if said.get("mamba_proj_bias"):
@@ -768,10 +766,18 @@ def _count_mixer(a: Architecture, said: _Config) -> tuple[int, int]:
     return a.hidden_size * (into + d_ssm), rest
 
 
-def _worth_knowing(said: _Config, architecture: Architecture, weights: bool) -> Iterator[str]:
+def _worth_knowing(
+    place: _Place, said: _Config, architecture: Architecture, *, weights_are_there: bool
+) -> Iterator[str]:
+    if place.gated():
+        yield "gated: workers need a token of an account that accepted the license (a Secret, `existingSecret`)."
+    if place.revision is None and weights_are_there:
+        yield "`source` is a path on this machine: give the workers the same path, or put a hub id or bucket there."
+    elif place.revision is None:
+        yield "no weights are there: set `source` to where they are served from."
     if architecture.name not in _COUNTED:
-        if weights and not architecture.kv_lora_rank:
-            yield f"{architecture.name}: cache estimated as full attention in every layer, so rather too much than too little."
+        if not architecture.kv_lora_rank:
+            yield f"{architecture.name}: cache estimated as full attention in every layer, which may be too much."
         if said.top.get("auto_map") or said.text.get("auto_map"):
             yield (
                 f"its repository brings code (`auto_map`): if vLLM has no {architecture.name} of its own, the model "
