@@ -117,8 +117,16 @@ class ScaledGroup(RayGroup):
     maxReplicas: PositiveInt = 1
     idleTimeoutSeconds: PositiveInt | None = None
     """Seconds without work after which the autoscaler removes a worker; unset: `autoscalerOptions` decides."""
-    rayResources: dict[str, float] = {}
-    """Custom Ray resources of one worker. Empty: the group's own name, once for each GPU (once without GPUs)."""
+    rayResources: dict[str, PositiveInt] = {}
+    """Custom Ray resources of one worker; Ray's autoscaler takes whole numbers only. Empty: the group's own name, once
+    for each GPU (once without GPUs)."""
+
+
+class IngressWorkers(ScaledGroup):
+    minReplicas: PositiveInt = 1
+    """At least one, since a running ingress is what takes the request that wakes a model at zero replicas."""
+    maxReplicas: PositiveInt = 100
+    """A bound, not a plan: workers are added as ingresses need them, four to a worker of one CPU."""
 
 
 class WorkerGroup(ScaledGroup):
@@ -151,7 +159,8 @@ class ModelCache(Closed):
     """Where downloaded weights lie (HF_HOME)."""
 
     type: Literal["emptyDir", "persistentVolumeClaim", "hostPath"] = "emptyDir"
-    mountPath: AbsolutePath = "/home/ray/.cache/huggingface"
+    mountPath: AbsolutePath = "/home/ray/huggingface"
+    """Not below a folder that the image lacks: the mount would make it root's, and other caches could not be written."""
     sizeLimit: Quantity | None = None
     """Of the emptyDir."""
     claimName: str = ""
@@ -194,13 +203,14 @@ class Values(Closed):
     pods: PodSettings = PodSettings()
     """Settings of every pod; those of a group win."""
     head: RayGroup = RayGroup()
-    ingressWorkers: ScaledGroup = ScaledGroup()
+    ingressWorkers: IngressWorkers = IngressWorkers()
     """The small CPU pods of the OpenAI ingress (standard path), so that GPU pods hold models only."""
     workerGroups: dict[WorkerGroupName, WorkerGroup] = {}
     autoscalerOptions: AutoscalerOptions = AutoscalerOptions()
     upgradeStrategy: UpgradeStrategy = UpgradeStrategy()
-    rayClusterDeletionDelaySeconds: NaturalInt = 60
-    """Seconds that the old cluster stays after a cut-over, for requests under way."""
+    rayClusterDeletionDelaySeconds: NaturalInt | None = None
+    """Seconds that the old cluster stays after a cut-over, for requests under way. Unset: KubeRay's own 60. KubeRay 1.4
+    does not have it."""
     huggingFace: HuggingFace = HuggingFace()
     modelCache: ModelCache = ModelCache()
     serviceAccount: ServiceAccount = ServiceAccount()

@@ -48,14 +48,14 @@ Takes the root. Gives the labels by which one release's pods are selected. Not a
 on its pods and selects its head Service by it.
 */ -}}
 {{- define "ray-serve-llm.selectorLabels" -}}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/part-of: {{ .Chart.Name }}
 {{- end -}}
 
 {{- /* Takes root and name. Gives the metadata of an object of the release. */ -}}
 {{- define "ray-serve-llm.metadata" -}}
-name: {{ .name }}
-namespace: {{ .root.Release.Namespace }}
+name: {{ .name | quote }}
+namespace: {{ .root.Release.Namespace | quote }}
 labels:
   {{- with .root.Values.commonLabels }}
   {{- toYaml . | nindent 2 }}

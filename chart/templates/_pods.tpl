@@ -111,7 +111,7 @@ spec:
   {{- with $settings.image.pullSecrets }}
   imagePullSecrets:
     {{- range . }}
-    - name: {{ . }}
+    - name: {{ . | quote }}
     {{- end }}
   {{- end }}
   securityContext:
@@ -125,7 +125,7 @@ spec:
       {{- with $env }}
       env:
         {{- range $name, $value := . }}
-        - name: {{ $name }}
+        - name: {{ $name | quote }}
           {{- if kindIs "map" $value }}
           {{- toYaml $value | nindent 10 }}
           {{- else }}
@@ -140,8 +140,8 @@ spec:
       {{- with $volumes }}
       volumeMounts:
         {{- range $name, $volume := . }}
-        - name: {{ $name }}
-          mountPath: {{ $volume.mountPath }}
+        - name: {{ $name | quote }}
+          mountPath: {{ $volume.mountPath | quote }}
           {{- if $volume.readOnly }}
           readOnly: true
           {{- end }}
@@ -150,7 +150,7 @@ spec:
   {{- with $volumes }}
   volumes:
     {{- range $name, $volume := . }}
-    - name: {{ $name }}
+    - name: {{ $name | quote }}
       {{- omit $volume "mountPath" "readOnly" | toYaml | nindent 6 }}
     {{- end }}
   {{- end }}
@@ -173,7 +173,7 @@ quoting that both can read.
 {{- if $settings.gpusPerWorker -}}
 {{- $_ := set $params "num-gpus" (toString $settings.gpusPerWorker) -}}
 {{- end -}}
-- groupName: {{ .name }}
+- groupName: {{ .name | quote }}
   replicas: {{ int $settings.minReplicas }}
   minReplicas: {{ int $settings.minReplicas }}
   maxReplicas: {{ int $settings.maxReplicas }}

@@ -2,23 +2,22 @@
 
 {{- /* Takes id and model. Gives the model's LLMConfig as YAML: the values' own, and the id that the key says. */ -}}
 {{- define "ray-serve-llm.llmConfig" -}}
-{{- merge (dict "model_loading_config" (dict "model_id" .id)) .model.llmConfig | toYaml -}}
+{{- $loading := set (omit (.model.llmConfig.model_loading_config | default dict) "model_id") "model_id" .id -}}
+{{- set (omit .model.llmConfig "model_loading_config") "model_loading_config" $loading | toYaml -}}
 {{- end -}}
 
 {{- /*
-Takes the root. Gives, as JSON, the files of every family: {<family>: {<model>.yaml: <text>}}. Empty when the
-configuration is delivered inline.
+Takes the root. Gives, as JSON, the names of the families whose models' configuration is in files; none when it is
+delivered inline.
 */ -}}
-{{- define "ray-serve-llm.familyFiles" -}}
+{{- define "ray-serve-llm.families" -}}
 {{- $families := dict -}}
 {{- if eq .Values.serving.delivery "configMap" -}}
-{{- range $id, $model := .Values.models -}}
-{{- $files := get $families $model.family | default dict -}}
-{{- $_ := set $files (printf "%s.yaml" $id) (printf "%s\n" (include "ray-serve-llm.llmConfig" (dict "id" $id "model" $model))) -}}
-{{- $_ := set $families $model.family $files -}}
+{{- range .Values.models -}}
+{{- $_ := set $families .family true -}}
 {{- end -}}
 {{- end -}}
-{{- toJson $families -}}
+{{- keys $families | sortAlpha | toJson -}}
 {{- end -}}
 
 {{- /* Takes the root. Gives the port on which Serve answers. */ -}}
@@ -50,7 +49,7 @@ with the head out of the Service only a running ingress can take the request tha
 {{- /* Takes root, id and model. Gives one entry of `llm_configs`: the path of the model's file, or the model itself. */ -}}
 {{- define "ray-serve-llm.llmConfigEntry" -}}
 {{- if eq .root.Values.serving.delivery "configMap" -}}
-- {{ printf "%s/%s/%s.yaml" .root.Values.serving.modelsPath .model.family .id }}
+- {{ printf "%s/%s/%s.yaml" .root.Values.serving.modelsPath .model.family .id | quote }}
 {{- else -}}
 - {{ include "ray-serve-llm.llmConfig" . | nindent 2 | trim }}
 {{- end -}}
@@ -62,9 +61,9 @@ and release. Gives one application. A release whose builder takes no ingress opt
 deployment that the builder makes.
 */ -}}
 {{- define "ray-serve-llm.application" -}}
-- name: {{ .name }}
+- name: {{ .name | quote }}
   import_path: ray.serve.llm:build_openai_app
-  route_prefix: {{ .routePrefix }}
+  route_prefix: {{ .routePrefix | quote }}
   args:
     llm_configs:
       {{- .llmConfigs | nindent 6 }}
@@ -81,22 +80,31 @@ deployment that the builder makes.
 
 {{- /* Takes the root. Gives the list of applications: one for each model, or one for all. */ -}}
 {{- define "ray-serve-llm.applications" -}}
-{{- $application := dict "release" (include "ray-serve-llm.rayRelease" . | fromYaml) -}}
+{{- $root := . -}}
+{{- $release := include "ray-serve-llm.rayRelease" . | fromYaml -}}
+{{- $ingress := "" -}}
 {{- if eq .Values.serving.path "standard" -}}
-{{- $_ := set $application "ingress" (include "ray-serve-llm.ingressOptions" .) -}}
+{{- $ingress = include "ray-serve-llm.ingressOptions" . -}}
 {{- end -}}
 {{- if eq .Values.serving.routing "unified" -}}
 {{- $entries := list -}}
 {{- range $id, $model := .Values.models -}}
-{{- $entries = append $entries (include "ray-serve-llm.llmConfigEntry" (dict "root" $ "id" $id "model" $model)) -}}
+{{- $entries = append $entries (include "ray-serve-llm.llmConfigEntry" (dict "root" $root "id" $id "model" $model)) -}}
 {{- end -}}
-{{- include "ray-serve-llm.application" (merge (dict "name" "models" "routePrefix" "/" "llmConfigs" (join "\n" $entries)) $application) -}}
+{{- include "ray-serve-llm.application" (dict
+  "name" "models"
+  "routePrefix" "/"
+  "llmConfigs" (join "\n" $entries)
+  "ingress" $ingress
+  "release" $release) -}}
 {{- else -}}
 {{- range $id, $model := .Values.models }}
-{{ include "ray-serve-llm.application" (merge (dict
+{{ include "ray-serve-llm.application" (dict
   "name" $id
-  "routePrefix" (printf "%s/%s" $.Values.serving.routePrefix $id)
-  "llmConfigs" (include "ray-serve-llm.llmConfigEntry" (dict "root" $ "id" $id "model" $model))) $application) }}
+  "routePrefix" (printf "%s/%s" $root.Values.serving.routePrefix $id)
+  "llmConfigs" (include "ray-serve-llm.llmConfigEntry" (dict "root" $root "id" $id "model" $model))
+  "ingress" $ingress
+  "release" $release) }}
 {{- end }}
 {{- end -}}
 {{- end -}}
