@@ -52,20 +52,18 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/part-of: {{ .Chart.Name }}
 {{- end -}}
 
-{{- /* Takes root and name. Gives the metadata of an object of the release. */ -}}
+{{- /* Takes root, name and, where the object has its own, annotations. Gives the metadata of an object of the release. */ -}}
 {{- define "ray-serve-llm.metadata" -}}
+{{- $labels := dict
+  "app.kubernetes.io/name" .root.Chart.Name
+  "app.kubernetes.io/version" .root.Values.ray.version
+  "app.kubernetes.io/managed-by" .root.Release.Service
+  "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
 name: {{ .name | quote }}
 namespace: {{ .root.Release.Namespace | quote }}
 labels:
-  {{- with .root.Values.commonLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  {{- include "ray-serve-llm.selectorLabels" .root | nindent 2 }}
-  app.kubernetes.io/name: {{ .root.Chart.Name }}
-  app.kubernetes.io/version: {{ .root.Values.ray.version | quote }}
-  app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-  helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-{{- with .root.Values.commonAnnotations }}
+  {{- include "ray-serve-llm.overlay" (list .root.Values.commonLabels $labels (include "ray-serve-llm.selectorLabels" .root | fromYaml)) | fromJson | toYaml | nindent 2 }}
+{{- with include "ray-serve-llm.overlay" (list .root.Values.commonAnnotations .annotations) | fromJson }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}

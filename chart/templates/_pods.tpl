@@ -84,19 +84,20 @@ checksum (of the families' files) and port, all worked out once for the release.
 {{- $volumes := include "ray-serve-llm.overlay" (list (include "ray-serve-llm.volumes" . | fromJson) $settings.volumes) | fromJson -}}
 metadata:
   labels:
-    {{- with $settings.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-    {{- include "ray-serve-llm.selectorLabels" $root | nindent 4 }}
-    app.kubernetes.io/component: {{ .role }}
+    {{- include "ray-serve-llm.overlay" (list
+      $settings.podLabels
+      (include "ray-serve-llm.selectorLabels" $root | fromYaml)
+      (dict "app.kubernetes.io/component" .role)) | fromJson | toYaml | nindent 4 }}
+  {{- if or .context.checksum $settings.podAnnotations }}
   annotations:
-    {{- with $settings.podAnnotations }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
     {{- with .context.checksum }}
     # A changed model gives a new cluster, since Ray does not read a file again.
     checksum/families: {{ . }}
     {{- end }}
+    {{- with $settings.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- end }}
 spec:
   {{- with include "ray-serve-llm.serviceAccountName" $root }}
   serviceAccountName: {{ . }}
