@@ -26,6 +26,8 @@ REFRESHED = ("architecture", "weights", "provenance")
 """What `add` reads from the checkpoint, and so owns. The other keys are people's once they are written."""
 _ORDER = ("source", "revision", "license", "trustRemoteCode", "needs", "architecture", "weights", "provenance")
 _WIDTH = 120
+_MARK = "\ufeff"  # the byte order mark of some editors
+_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def add_to_catalog(text: str | None, *, family: str, model_id: str, model: dict[str, Any]) -> str:
@@ -40,15 +42,19 @@ def add_to_catalog(text: str | None, *, family: str, model_id: str, model: dict[
     file is written in a way that only a person can edit (an anchor that several models share).
     """
     model = {key: model[key] for key in _ORDER if model.get(key) is not None}
-    if text is None or not text.strip("\ufeff \t\r\n"):
+    if text is None or not text.strip(f"{_MARK} \t\r\n"):
         text = f"{SCHEMA_LINE}\nfamily: {_scalar(family)}\nmodels:\n"
-    root = _compose(text)
-    old = yaml.safe_load(text)
+    if text.startswith(_MARK):  # the parser would not count it among the characters
+        return _MARK + add_to_catalog(text.removeprefix(_MARK), family=family, model_id=model_id, model=model)
+    root, old = _parsed(text)
     _check_family(root, old, family)
     models = old.get("models") or {}
     if model_id in models:
         wanted = _refreshed(model_id, models[model_id], model)
-        edits = _updates(text, _get(_get(root, "models"), model_id), models[model_id], wanted)
+        node = _get(_get(root, "models"), model_id)
+        if not isinstance(node, yaml.MappingNode) or not models[model_id]:
+            raise _by_hand("its entry is empty or no mapping", model_id, model)
+        edits = list(_changes(text, node, models[model_id], wanted))
     else:
         wanted = model
         edits = [_insertion(text, root, model_id, model)]
@@ -100,12 +106,16 @@ class _Entry:
     aliased: bool = False
 
 
-def _compose(text: str) -> yaml.MappingNode:
-    # The pure Python loader: its marks count the characters of `text`, whatever they are.
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+def _parsed(text: str) -> tuple[yaml.MappingNode, dict[str, Any]]:
+    """The document's nodes, which say where each stands, and its data."""
+    try:
+        root, data = yaml.compose(text, Loader=_Loader), yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UserError(f"not valid YAML: {error.problem}", where=line, fix="Mend it; nothing was written.") from None
     if not isinstance(root, yaml.MappingNode):
         raise UserError("the catalog file is no mapping", fix="Begin it with `family: NAME` and `models:`.")
-    return root
+    return root, data
 
 
 def _check_family(root: yaml.MappingNode, old: Mapping[str, Any], family: str) -> None:
@@ -156,6 +166,11 @@ def _after_colon(text: str, entry: _Entry) -> int:
     return text.index(":", entry.key.end_mark.index) + 1 if entry.key is not entry.value else entry.value.end_mark.index
 
 
+# A comma after an item of a flow mapping, beyond line breaks and comments.
+_FLOW_COMMA = re.compile(r"(?:\s|(?<=\s)#[^\n]*)*,")
+_LINE_BREAK = re.compile(r"\r?\n|")
+
+
 def _line_end(text: str, position: int) -> int:
     """The end of the line, its line break not included."""
     found = re.compile(r"\r?\n|\Z").search(text, position)
@@ -203,7 +218,7 @@ def _insertion(text: str, root: yaml.MappingNode, model_id: str, model: Mapping[
 def _flow_insertion(text: str, models: yaml.MappingNode, model_id: str, model: Mapping[str, Any]) -> _Edit:
     last = _end(text, list(_entries(models).values())[-1])
     item = f" {_scalar(model_id, flow=True)}: {_flow(model)}"
-    comma = re.compile(r"(?:\s|#[^\n]*)*,").match(text, last)
+    comma = _FLOW_COMMA.match(text, last)
     if comma:
         return _Edit(start=comma.end(), end=comma.end(), new=item + ",")
     return _Edit(start=last, end=last, new="," + item)
@@ -239,12 +254,6 @@ def _apart(text: str, present: Mapping[str, _Entry]) -> bool:
 # ── a model that is there ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _updates(text: str, node: yaml.Node | None, old: Any, wanted: Mapping[str, Any]) -> list[_Edit]:
-    if not isinstance(node, yaml.MappingNode) or not isinstance(old, dict) or not node.value:
-        raise _by_hand("its entry is no mapping", "the model", wanted)
-    return list(_changes(text, node, old, wanted))
-
-
 def _changes(text: str, node: Any, old: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[_Edit]:
     """The least edits that make a mapping say `wanted`."""
     entries = _entries(node)
@@ -260,48 +269,62 @@ def _changes(text: str, node: Any, old: Mapping[str, Any], wanted: Mapping[str, 
             start = _after_colon(text, entry) if entry.aliased or lone else entry.value.start_mark.index
             rendered = _flow(value) if isinstance(value, Mapping) else _scalar(value, flow=bool(node.flow_style))
             yield _Edit(start=start, end=_end(text, entry), new=" " * (entry.aliased or lone) + rendered)
-    gone = [key for key in entries if key not in wanted and key != "<<"]
-    for key in gone:
-        yield _removal(text, node, entries[key])
     added = {key: value for key, value in wanted.items() if key not in entries and old.get(key) != value}
+    gone = [key for key in entries if key not in wanted and key != "<<"]
+    if added and len(gone) == len(entries):  # something must hold the place: the first takes the other's name
+        first, anchor = next(iter(added)), entries[gone.pop(0)]
+        new = f"{_scalar(first, flow=True)}: {_value(added.pop(first))}"
+        yield _Edit(start=anchor.key.start_mark.index, end=_end(text, anchor), new=new)
+    else:
+        anchor = [entry for key, entry in entries.items() if key not in gone][-1]
+    present = list(entries)
+    for key in gone:
+        index = present.index(key)
+        at_the_end = all(later in gone for later in present[index:])
+        yield from _removal(text, node, entries[key], entries[present[index - 1]] if at_the_end else None)
     if added:
-        yield _addition(text, node, [entry for key, entry in entries.items() if key not in gone], added)
+        yield _addition(text, node, anchor, added)
 
 
-def _removal(text: str, node: yaml.MappingNode, entry: _Entry) -> _Edit:
+def _removal(text: str, node: Any, entry: _Entry, before: _Entry | None) -> Iterator[_Edit]:
+    """Take a key out, and leave people's comments on it where they are.
+
+    `before` is the key before it where no key after it stays, else None.
+    """
     start, end = entry.key.start_mark.index, _end(text, entry)
     if node.flow_style:
-        comma = re.compile(r"\s*,[ \t]*").match(text, end)
-        before = re.compile(r",\s*\Z").search(text, 0, start)
-        if comma:
-            end = comma.end()
-        elif before:
-            start = before.start()
-        return _Edit(start=start, end=end, new="")
-    tail = text[end : _line_end(text, end)]
-    if tail.strip():  # a comment stays, on a line of its own
-        return _Edit(start=start, end=end + len(tail) - len(tail.lstrip()), new="")
-    line_start = text.rfind("\n", 0, start) + 1
+        # With its comma: the one after it, or the one before where nothing that stays comes after it.
+        comma = _FLOW_COMMA.match(text, end if before is None else _end(text, before))
+        assert comma, "something stays, so a comma parts the two"
+        at = comma.end() - 1
+        first, last = (at, end) if before else (start, at + 1)
+        if not text[first:start].strip(", \t\r\n") and not text[end:last].strip(", \t\r\n"):
+            spaces = 0 if before else len(re.compile(r"[ \t]*").match(text, last).group())  # type: ignore[union-attr]
+            yield _Edit(start=first, end=last + spaces, new="")
+        else:  # a comment stands between the two
+            yield _Edit(start=at, end=at + 1, new="")
+            yield _Edit(start=start, end=end, new="")
+        return
+    line_start, line_end = text.rfind("\n", 0, start) + 1, _line_end(text, end)
     if text[line_start:start].strip():
-        return _Edit(start=start, end=end, new="")
-    after = end + len(tail)
-    return _Edit(start=line_start, end=after + len(re.compile(r"\r?\n|").match(text, after).group()), new="")  # type: ignore[union-attr]
+        yield _Edit(start=start, end=end, new="")
+    elif text[end:line_end].strip():  # a comment stays, on a line of its own
+        yield _Edit(start=start, end=line_end - len(text[end:line_end].lstrip()), new="")
+    else:
+        line_break = len(_LINE_BREAK.match(text, line_end).group())  # type: ignore[union-attr]
+        yield _Edit(start=line_start, end=line_end + line_break, new="")
 
 
-def _addition(text: str, node: yaml.MappingNode, entries: list[_Entry], added: Mapping[str, Any]) -> _Edit:
+def _addition(text: str, node: Any, last: _Entry, added: Mapping[str, Any]) -> _Edit:
+    """Put keys after the last one that stays."""
+    end = _end(text, last)
     if node.flow_style:
-        items = ", ".join(f"{_scalar(key, flow=True)}: {_value(value)}" for key, value in added.items())
-        if not entries:
-            return _Edit(start=node.start_mark.index + 1, end=node.start_mark.index + 1, new=items)
-        end = _end(text, entries[-1])
-        return _Edit(start=end, end=end, new=", " + items)
-    if not entries:
-        raise _by_hand("nothing of its mapping would stay", "the model", added)
-    column = entries[0].key.start_mark.column
-    line_break = _line_break(text)
-    end = _line_end(text, _end(text, entries[-1]))
+        items = [f"{_scalar(key, flow=True)}: {_value(value)}" for key, value in added.items()]
+        return _Edit(start=end, end=end, new="".join(f", {item}" for item in items))
+    column = last.key.start_mark.column
     lines = [line for key, value in added.items() for line in _lines(key, value, column, 2)]
-    return _Edit(start=end, end=end, new="".join(line_break + line for line in lines))
+    end = _line_end(text, end)
+    return _Edit(start=end, end=end, new="".join(_line_break(text) + line for line in lines))
 
 
 # ── writing, and reading again ───────────────────────────────────────────────────────────────────────────────────────
@@ -316,7 +339,7 @@ def _apply(text: str, edits: list[_Edit]) -> str:
 def _checked(text: str, wanted: dict[str, Any], model_id: str, model: Mapping[str, Any]) -> str:
     """Return the text if it says what was meant, nothing else changed."""
     try:
-        read = yaml.safe_load(text)
+        read = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError:
         read = None
     if read != wanted:
@@ -406,6 +429,6 @@ def _scalar(value: Any, *, flow: bool = False) -> str:
 
 def _reads_back(value: str) -> bool:
     try:
-        return bool(yaml.safe_load(value) == value)
+        return bool(yaml.load(value, Loader=_Loader) == value)
     except yaml.YAMLError:
         return False

@@ -60,7 +60,7 @@ class Checkpoint:
         return self.architecture.quant_method
 
     def entry(self, *, context: int | None = None, sequences: int = 64) -> dict[str, Any]:
-        """The model's entry of a catalog file, as data. Context by default: 8,192 tokens, or the model's own if less."""
+        """The model's entry of a catalog file, as data. Context by default: 8,192 tokens, or the model's if less."""
         entry = {
             "source": self.source,
             "revision": self.revision,
@@ -276,6 +276,7 @@ class _Hub:
     def connected(self, tell: Report) -> Iterator[None]:
         try:
             from huggingface_hub import HfApi, errors
+            from huggingface_hub.utils import disable_progress_bars
         except ImportError:
             raise UserError(
                 "reading the hub needs the Python package huggingface_hub, which is not installed here",
@@ -286,6 +287,7 @@ class _Hub:
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
         # The library's errors derive from its HTTP client's, whichever that is in this release.
         transport = cast(tuple[type[Exception], ...], errors.HfHubHTTPError.__bases__)
+        disable_progress_bars()
         tell(f"asking the hub for {self.source}" + (f" at {self._asked}" if self._asked else ""))
         with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
             self._folder = folder
@@ -347,7 +349,8 @@ class _Hub:
                              fix="Try again later, or give a folder or its config.json.")
         if isinstance(error, OSError) and error.filename:
             return UserError(f"cannot be written: {error.strerror}", where=str(error.filename))
-        return UserError(f"the hub cannot be reached ({error})", where=self.source,
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        return UserError(f"the hub cannot be reached ({why})", where=self.source,
                          fix="Give a folder or its config.json: both work without network.")
 
 
