@@ -1,0 +1,126 @@
+"""JSON Schemas for `kubeconform -strict`, made from KubeRay's CRDs and the OpenAPI document of Kubernetes.
+
+    python tools/kubernetes_schemas.py OUT --crds FOLDER --openapi api/openapi-spec/swagger.json
+    kubeconform -strict -schema-location 'OUT/{{ .ResourceKind }}{{ .KindSuffix }}.json' manifest.yaml
+
+A mapping whose keys the API names takes no others, so that a field of a later KubeRay, or a misspelt one, is an error:
+the API server would drop it without a word.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Schema = dict[str, Any]
+_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# Kinds of Kubernetes itself that the chart makes.
+CORE_KINDS = ("ConfigMap", "NetworkPolicy", "ServiceAccount")
+# What the OpenAPI document calls a string, and the API server also takes as a number.
+_NUMBERS_TOO = ("io.k8s.apimachinery.pkg.api.resource.Quantity", "io.k8s.apimachinery.pkg.util.intstr.IntOrString")
+_REFERENCE = "#/definitions/"
+
+
+def crd_schemas(folder: Path) -> dict[str, Schema]:
+    """Return the schema of every served version of every CRD in `folder`, by the file name that kubeconform looks for."""
+    schemas = {}
+    for path in sorted(folder.glob("*.yaml")):
+        spec = yaml.load(path.read_text(encoding="utf-8"), _Loader)["spec"]
+        for version in spec["versions"]:
+            if version["served"]:
+                schema = version["schema"]["openAPIV3Schema"]
+                # The API server's own part of every object, which a CRD leaves out.
+                schema["properties"]["metadata"] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+                schemas[file_name(spec["names"]["kind"], spec["group"], version["name"])] = closed(schema)
+    if not schemas:
+        raise SystemExit(f"{folder}: no CRD there; name a folder such as kuberay's ray-operator/config/crd/bases")
+    return schemas
+
+
+def core_schemas(openapi: Path, kinds: tuple[str, ...] = CORE_KINDS) -> dict[str, Schema]:
+    """Return the schemas of `kinds` from Kubernetes' OpenAPI document, by the file name that kubeconform looks for."""
+    definitions = json.loads(openapi.read_text(encoding="utf-8"))["definitions"]
+    for name in _NUMBERS_TOO:
+        definitions[name] = {"type": ["string", "number"]}
+    schemas = {}
+    for name, definition in definitions.items():
+        for kind in definition.get("x-kubernetes-group-version-kind", []):
+            if kind["kind"] in kinds and len(definition["x-kubernetes-group-version-kind"]) == 1:
+                needed = {used: closed(definitions[used]) for used in sorted(_reachable(name, definitions))}
+                schemas[file_name(kind["kind"], kind["group"], kind["version"])] = {
+                    "$ref": _REFERENCE + name,
+                    "definitions": needed,
+                }
+    return schemas
+
+
+def file_name(kind: str, group: str, version: str) -> str:
+    """The name of kubeconform's `{{ .ResourceKind }}{{ .KindSuffix }}.json`: rayservice-ray-v1.json, configmap-v1.json."""
+    return "-".join(part for part in (kind.lower(), group.split(".")[0], version) if part) + ".json"
+
+
+def closed(schema: Any) -> Any:
+    """Return `schema` with no other keys than it names, wherever it names some and does not say to keep unknown ones."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: closed(value) for key, value in schema.items() if key != "properties"}
+    if "properties" in schema:
+        # Its keys are names of fields, one of which may well be `properties`.
+        result["properties"] = {name: closed(field) for name, field in schema["properties"].items()}
+        if not schema.get("x-kubernetes-preserve-unknown-fields"):
+            result.setdefault("additionalProperties", False)
+    return result
+
+
+def _reachable(name: str, definitions: dict[str, Schema]) -> set[str]:
+    found, waiting = set(), [name]
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting.extend(_references(definitions[current]))
+    return found
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        reference = node.get("$ref")
+        if isinstance(reference, str):
+            yield reference.removeprefix(_REFERENCE)
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _references(item)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path, help="folder for the schema files; made when it is not there")
+    parser.add_argument("--crds", type=Path, help="folder with CRDs, such as ray-operator/config/crd/bases of KubeRay")
+    parser.add_argument("--openapi", type=Path, help="api/openapi-spec/swagger.json of Kubernetes")
+    options = parser.parse_args(arguments)
+    schemas = {
+        **(crd_schemas(options.crds) if options.crds else {}),
+        **(core_schemas(options.openapi) if options.openapi else {}),
+    }
+    if not schemas:
+        parser.error("nothing to do: give --crds, --openapi or both")
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name, schema in schemas.items():
+        (options.output / name).write_text(json.dumps(schema), encoding="utf-8")
+    print(f"{options.output}: {len(schemas)} schemas")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
