@@ -383,7 +383,7 @@ def _lines(key: str, value: Any, column: int, step: int) -> Iterator[str]:
     items = [f"{_scalar(name, flow=True)}: {_value(item)}" for name, item in value.items()]
     if len(head) + sum(len(item) + 2 for item in items) + 1 <= _WIDTH:
         yield f"{head} {{{', '.join(items)}}}"
-    elif all(len(item) <= _WIDTH // 2 for item in items) and not any(isinstance(v, Mapping) for v in value.values()):
+    elif all(len(item) <= _WIDTH * 2 // 5 for item in items):
         yield from _filled(f"{head} {{", items, " " * (column + step))
     else:
         yield head

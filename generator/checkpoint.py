@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Literal, Protocol, cast
 import yaml
 
 from .catalog import Architecture, Provenance, Weights
-from .errors import UserError
+from .errors import UserError, did_you_mean
 
 Json = Mapping[str, Any]
 Report = Callable[[str], None]
@@ -149,9 +149,9 @@ def _place(reference: str, revision: str | None) -> _Folder | _Hub:
             return _Folder(path.parent, only_config=path.name)
         raise UserError("is neither a folder nor a config.json", where=reference, fix=_GIVE)
     if re.match(r"[./~]|[A-Za-z]:\\", reference) or reference.endswith(".json") or reference.count("/") > 1:
-        near = path.parent if path.parent.is_dir() else None
-        inside = f" ({near} has: {', '.join(sorted(p.name for p in near.iterdir())[:8])})" if near else ""
-        raise UserError("no such folder or file", where=reference, fix=f"Check the path{inside}.")
+        near = did_you_mean(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
+        fix = near if near.startswith("did you") else f"Check the path. {_GIVE}"
+        raise UserError("no such folder or file", where=reference, fix=fix)
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9_][\w.-]{0,95}", reference, re.ASCII) or re.search(
         r"--|\.\.|[.-]$|\.git$", reference
     ):
