@@ -1,0 +1,197 @@
+"""What the chart's tests share: helm, its output as parsed objects, and the smallest values that serve a model."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "chart"
+Values = dict[str, Any]
+Manifest = dict[str, Any]
+_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+MODEL = "falcon3-1b-instruct"
+GROUP = "small-model-workers"
+INGRESS = "ingress-workers"
+MINIMAL: Values = {
+    "models": {
+        MODEL: {
+            "family": "falcon3",
+            "llmConfig": {
+                "model_loading_config": {"model_source": "tiiuae/Falcon3-1B-Instruct"},
+                "placement_group_config": {"bundle_per_worker": {"GPU": 1, GROUP: 1}},
+            },
+        }
+    },
+    "workerGroups": {GROUP: {"gpusPerWorker": 1, "maxReplicas": 5}},
+}
+
+
+def program(variable: str, name: str) -> str:
+    """The program that the environment variable names, else the one on PATH; a missing one stops the tests."""
+    found = shutil.which(os.environ.get(variable) or name)
+    if found is None:
+        pytest.exit(f"{name} is not installed: run `make chart`, put it on PATH, or set {variable} to its path", 2)
+    return found
+
+
+def parse(text: str) -> Any:
+    return yaml.load(text, _Loader)
+
+
+def model(family: str = "falcon3", /, **llm_config: Any) -> Values:
+    """A model on GROUP, with more of its LLMConfig."""
+    base = copy.deepcopy(MINIMAL["models"][MODEL])
+    return {"family": family, "llmConfig": base["llmConfig"] | llm_config}
+
+
+@dataclasses.dataclass(frozen=True)
+class Rendered:
+    """The objects of one release, as a cluster would get them."""
+
+    text: str
+    objects: list[Manifest]
+
+    def of(self, kind: str) -> list[Manifest]:
+        return [each for each in self.objects if each["kind"] == kind]
+
+    def one(self, kind: str) -> Manifest:
+        (found,) = self.of(kind)
+        return found
+
+    @property
+    def service(self) -> Manifest:
+        return self.one("RayService")["spec"]
+
+    @property
+    def cluster(self) -> Manifest:
+        return self.service["rayClusterConfig"]
+
+    @property
+    def serve_config(self) -> Manifest:
+        return parse(self.service["serveConfigV2"])
+
+    @property
+    def applications(self) -> dict[str, Manifest]:
+        return {each["name"]: each for each in self.serve_config["applications"]}
+
+    @property
+    def groups(self) -> dict[str, Manifest]:
+        return {each["groupName"]: each for each in self.cluster["workerGroupSpecs"]}
+
+    @property
+    def templates(self) -> dict[str, Manifest]:
+        """The pod template of the head and of every worker group."""
+        head = {"head": self.cluster["headGroupSpec"]["template"]}
+        return head | {name: group["template"] for name, group in self.groups.items()}
+
+    def pod(self, name: str) -> Manifest:
+        return self.templates[name]["spec"]
+
+    def container(self, name: str) -> Manifest:
+        (found,) = self.pod(name)["containers"]
+        return found
+
+    def env(self, name: str) -> dict[str, Any]:
+        return {each["name"]: each.get("value", each.get("valueFrom")) for each in self.container(name).get("env", [])}
+
+    def volumes(self, name: str) -> dict[str, Manifest]:
+        """Each volume of a pod's container: its source and how it is mounted."""
+        sources = {each["name"]: each for each in self.pod(name).get("volumes", [])}
+        mounts = {each["name"]: each for each in self.container(name).get("volumeMounts", [])}
+        assert sources.keys() == mounts.keys()
+        return {key: sources[key] | mounts[key] for key in sources}
+
+    @property
+    def files(self) -> dict[str, Manifest]:
+        """The models' files, parsed, by the path at which Ray reads them."""
+        return {
+            f"/home/ray/models/{each['metadata']['name'].removesuffix('-family-config')}/{name}": parse(text)
+            for each in self.of("ConfigMap")
+            for name, text in each["data"].items()
+        }
+
+
+Render = Callable[..., Rendered]
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    return program("HELM", "helm")
+
+
+@pytest.fixture
+def helm_template(helm: str, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def run(
+        values: Values | list[Values | Path],
+        *,
+        release: str = "falcon3",
+        namespace: str = "ai",
+        chart: Path = CHART,
+        arguments: tuple[str, ...] = (),
+    ) -> subprocess.CompletedProcess[str]:
+        command = [helm, "template", release, str(chart), "--namespace", namespace, *arguments]
+        for number, each in enumerate(values if isinstance(values, list) else [values]):
+            path = each if isinstance(each, Path) else tmp_path / f"values-{number}.yaml"
+            if not isinstance(each, Path):
+                path.write_text(json.dumps(each), encoding="utf-8")
+            command += ["--values", str(path)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+@pytest.fixture
+def render(helm_template: Callable[..., subprocess.CompletedProcess[str]]) -> Render:
+    """Render values files (one, or a list in the order of `-f`) as they are."""
+
+    def run(values: Values | list[Values | Path], **options: Any) -> Rendered:
+        done = helm_template(values, **options)
+        assert done.returncode == 0, done.stderr
+        return Rendered(text=done.stdout, objects=[each for each in yaml.load_all(done.stdout, _Loader) if each])
+
+    return run
+
+
+@pytest.fixture
+def render_with(render: Render) -> Render:
+    """Render the smallest values with a change over them."""
+    return lambda change=None, **options: render([MINIMAL, change or {}], **options)
+
+
+@pytest.fixture
+def render_error(helm_template: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..., str]:
+    """What the templates' own checks say of the smallest values with a change over them.
+
+    Helm's schema, which refuses some of it before, is left out: its messages have tests of their own.
+    """
+
+    def run(change: Values | list[Values], *, base: Values = MINIMAL, **options: Any) -> str:
+        changes = change if isinstance(change, list) else [change]
+        done = helm_template([base, *changes], arguments=("--skip-schema-validation",), **options)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
+    return run
+
+
+def values_files() -> Iterator[Path]:
+    """Every values file of the repository: the chart's own for tests, and those that the generator wrote."""
+    yield from sorted((CHART / "ci").glob("*-values.yaml"))
+    yield from sorted((ROOT / "values").glob("*/*.yaml"))
+
+
+@pytest.fixture(params=list(values_files()), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def values_file(request: pytest.FixtureRequest) -> Path:
+    return request.param
