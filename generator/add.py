@@ -59,7 +59,8 @@ def add_model(
         )
     entry = checkpoint.entry(context=context, sequences=sequences or 64)
     if source:
-        entry = {**entry, "source": source}
+        # The commit of the repository that was read says nothing about another place.
+        entry = {key: value for key, value in entry.items() if key != "revision"} | {"source": source}
     text = add_to_catalog(
         read_text(path) if path.exists() else None, family=family, model_id=model_id, model=entry
     )

@@ -12,6 +12,7 @@ from . import schema as schemas
 from .contract import JsonObject
 from .documents import Location, place
 from .errors import UserError, UserErrors, did_you_mean
+from .facts import releases
 
 
 @cache
@@ -61,7 +62,7 @@ def _explain(error: ValidationError, data: JsonObject) -> tuple[str, Location, s
         known = error.schema.get("properties", {})
         unknown = next((k for k in error.instance if k not in known), "")
         what = f"unknown key '{unknown}'" + _of_release(location, data)
-        return what, [*location, unknown], did_you_mean(unknown, known)
+        return what, [*location, unknown], _known_elsewhere(unknown, location) + did_you_mean(unknown, known)
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         return f"'{missing[0]}' is missing", location, f"Add `{missing[0]}:` here."
@@ -88,6 +89,18 @@ def _of_release(location: Location, data: JsonObject) -> str:
     ray = data.get("ray")
     version = ray.get("version") if isinstance(ray, dict) else ray
     return f" for Ray {version or schemas.DEFAULT_RAY}"
+
+
+def _known_elsewhere(key: str, location: Location) -> str:
+    """Say which other Ray releases know a key of Ray's, for people who move between them."""
+    if "llmConfig" not in location:
+        return ""
+    knowing = [
+        release.ray
+        for release in releases().values()
+        if any(key in definition.get("properties", {}) for definition in release.arguments().values())
+    ]
+    return f"Ray {', '.join(knowing)} knows it, this one does not; " if knowing else ""
 
 
 def _short(value: Any) -> str:

@@ -43,9 +43,10 @@ class _IndentedDumper(_Dumper):  # type: ignore[valid-type, misc]
 
 
 def read_text(path: Path) -> str:
-    """Return a file's text, or raise a UserError that says why it cannot be read."""
+    """Return a file's text, line ends as they are, or raise a UserError that says why it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
     except FileNotFoundError:
         near = did_you_mean(path.name, (p.name for p in path.parent.glob(f"*{path.suffix}"))) if path.suffix else ""
         raise UserError("no such file", where=str(path), fix=near or "Check the path.") from None
@@ -190,7 +191,7 @@ def write_files(texts: Mapping[Path, str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
             temporaries.append((temporary, path))
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
             Path(temporary).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
         while temporaries:

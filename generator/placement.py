@@ -96,15 +96,11 @@ def candidates(wish: Wish, pools: Mapping[str, Hardware], release: RayRelease, *
     fitting = [c for c in tried if c.memory.fits]
     if not fitting:
         raise _fits_nowhere(wish, tried, open_pools, where=where)
-    smallest: dict[str, Candidate] = {}
-    for candidate in fitting:
-        best = smallest.get(candidate.hardware.name)
-        if best is None or candidate.cost < best.cost:
-            smallest[candidate.hardware.name] = candidate
-    return sorted(smallest.values(), key=lambda c: c.cost)  # stable: pools of equal cost stay in the file's order
+    return sorted(fitting, key=lambda c: c.cost)  # stable: pools of equal cost stay in the file's order
 
 
 def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[Candidate]:
+    """What was tried on one pool, from the smallest split on; the last one fits, or none does."""
     constants = memory_constants(release.vllm)
     if hardware.gpu is None:
         yield _on_cpu(wish, hardware, release)
@@ -120,22 +116,26 @@ def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[Ca
         )
         memory = fit(wish.model, gpu_gib=hardware.gpu.memory_gib, split=split, shape=shape, constants=constants)
         yield Candidate(hardware=hardware, split=split, shape=shape, memory=memory)
+        if memory.fits:
+            return
 
 
 def _splits(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[Split]:
-    """Tensor parallelism within a node; over nodes pipeline stages, each as wide as a node allows."""
+    """Splits in the order of their cost.
+
+    Tensor parallelism within a node; then pipeline stages over nodes, each as wide as a node allows and with at least
+    one layer.
+    """
     tensors = tensor_splits(wish.model, hardware.pool.gpusPerNode)
     if wish.tensor_parallel is not None:
         tensors = [n for n in tensors if n == wish.tensor_parallel]
     # Ray 2.49.1 forces STRICT_PACK on one node for every model (llm/_internal/serve/configs/server_models.py).
     across_nodes = release.placement_field == "placement_group_config"
-    stages = range(1, (hardware.pool.nodes if across_nodes else 1) + 1)
-    if wish.pipeline_parallel is not None:
-        stages = [wish.pipeline_parallel] if wish.pipeline_parallel in stages else []  # type: ignore[assignment]
-    for tensor in tensors:
-        for pipeline in stages:
-            if pipeline == 1 or tensor == max(tensors):
-                yield Split(tensor=tensor, pipeline=pipeline)
+    most = min(hardware.pool.nodes, wish.model.architecture.num_hidden_layers) if across_nodes else 1
+    stages = [n for n in range(1, most + 1) if wish.pipeline_parallel in (None, n)]
+    for pipeline in stages:
+        for tensor in tensors if pipeline == 1 or wish.tensor_parallel else tensors[-1:]:
+            yield Split(tensor=tensor, pipeline=pipeline)
 
 
 def _batched_tokens(model: CatalogModel, gpu: Gpu) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +94,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     if errors:
         raise UserErrors(errors)
 
-    asked: dict[str, list[int]] = {pool: [] for pool in pools}
+    asked: dict[str, Counter[int]] = {pool: Counter() for pool in pools}
     placed: dict[str, Candidate] = {}
     by_size = sorted(choices, key=lambda m: (-choices[m][3][0].split.gpus, m))
     for model_id in by_size:
@@ -111,9 +112,12 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         room = _has_room(place.hardware, asked[place.hardware.name] + _pieces(place, 1))
         models[model_id] = _model_plan(model_id, family, overrides, wish, place, surge=room)
         warnings += _model_warnings(models[model_id])
-    planned = {pool: _pool_plan(h, [m for m in models.values() if m.place.hardware is h]) for pool, h in pools.items()}
+    on_pool: dict[str, list[ModelPlan]] = {pool: [] for pool in pools}
+    for model in models.values():
+        on_pool[model.place.hardware.name].append(model)
+    planned = {pool: _pool_plan(pools[pool], mine) for pool, mine in on_pool.items()}
     for pool in planned.values():
-        _check_pool(pool, models.values(), where=where, errors=errors, warnings=warnings)
+        _check_pool(pool, on_pool[pool.name], where=where, errors=errors, warnings=warnings)
     if errors:
         raise UserErrors(errors)
     return Plan(
@@ -203,28 +207,53 @@ def _most_replicas(place: Candidate) -> int:
     return place.hardware.slots_per_node // place.split.tensor * place.hardware.pool.nodes
 
 
-def _pieces(place: Candidate, replicas: int) -> list[int]:
-    """What must lie together on one node: a replica's tensor-parallel GPUs; over several nodes each GPU by itself."""
+def _pieces(place: Candidate, replicas: int) -> Counter[int]:
+    """What must lie together on one node, count by size: a replica's GPUs; over several nodes each GPU by itself."""
     split = place.split
-    one = [split.tensor] if split.pipeline == 1 else [1] * split.gpus
-    return one * replicas
+    if split.pipeline == 1:
+        return Counter({split.tensor: replicas})
+    return Counter({1: split.gpus * replicas})
 
 
-def _has_room(hardware: Hardware, pieces: list[int]) -> bool:
-    return len(_pack(pieces, hardware.slots_per_node)) <= hardware.pool.nodes
+def _total(pieces: Iterable[Counter[int]]) -> Counter[int]:
+    total: Counter[int] = Counter()
+    for some in pieces:
+        total.update(some)
+    return total
 
 
-def _pack(pieces: list[int], capacity: int) -> list[int]:
-    """First fit, largest first: what each bin of `capacity` holds. Never fewer bins than are needed."""
-    bins: list[int] = []
-    for piece in sorted(pieces, reverse=True):
-        for index, used in enumerate(bins):
-            if used + piece <= capacity:
-                bins[index] += piece
-                break
-        else:
-            bins.append(piece)
+def _has_room(hardware: Hardware, pieces: Counter[int]) -> bool:
+    return bins_needed(pieces, hardware.slots_per_node) <= hardware.pool.nodes
+
+
+def bins_needed(pieces: Counter[int], capacity: int) -> int:
+    """How many bins of `capacity` hold the pieces (count by size): the largest first, into the fullest bin with room.
+
+    Exact where each size divides the next, as powers of two do; otherwise never too few. The time it takes depends on
+    the number of sizes, not of pieces.
+    """
+    bins = 0
+    room: Counter[int] = Counter()  # bins by what is free in them
+    for size in sorted(pieces, reverse=True):
+        left = pieces[size]
+        for free in sorted(level for level in room if level >= size):
+            left -= _fill(room, free, room[free], size, left)
+        fresh = -(-left // (capacity // size))
+        bins += fresh
+        room[capacity] += fresh
+        _fill(room, capacity, fresh, size, left)
     return bins
+
+
+def _fill(room: Counter[int], free: int, bins: int, size: int, pieces: int) -> int:
+    """Put up to `pieces` of `size` into `bins` that have `free` each; return how many went in."""
+    each = free // size
+    full = min(bins, pieces // each)
+    rest = pieces - full * each if full < bins and pieces - full * each < each else 0
+    for count, taken in ((full, each), (1 if rest else 0, rest)):
+        room[free] -= count
+        room[free - taken * size] += count
+    return full * each + rest
 
 
 def _pool_plan(hardware: Hardware, models: list[ModelPlan]) -> PoolPlan:
@@ -238,15 +267,14 @@ def _pool_plan(hardware: Hardware, models: list[ModelPlan]) -> PoolPlan:
         hardware=hardware,
         slots_per_worker=slots,
         most_workers=hardware.pool.nodes * (hardware.slots_per_node // slots),
-        least_workers=len(_pack([p for m in models for p in _pieces(m.place, m.replicas.min)], slots)),
-        peak_workers=len(_pack([p for m in models for p in _pieces(m.place, m.replicas.max)], slots)),
+        least_workers=bins_needed(_total(_pieces(m.place, m.replicas.min) for m in models), slots),
+        peak_workers=bins_needed(_total(_pieces(m.place, m.replicas.max) for m in models), slots),
     )
 
 
 def _check_pool(
-    pool: PoolPlan, models: Iterable[ModelPlan], *, where: str, errors: list[UserError], warnings: list[str]
+    pool: PoolPlan, mine: list[ModelPlan], *, where: str, errors: list[UserError], warnings: list[str]
 ) -> None:
-    mine = [m for m in models if m.place.hardware is pool.hardware]
     unit = pool.hardware.label if pool.hardware.gpu else "CPU slots"
     if pool.least_workers > pool.most_workers:
         parts = ", ".join(f"{m.model_id} {m.replicas.min} x {m.gpus}" for m in mine if m.replicas.min)

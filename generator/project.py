@@ -34,7 +34,7 @@ class Generated:
 
     def changed(self) -> dict[Path, str]:
         """The texts that differ from what lies there."""
-        return {p: text for p, text in self.texts.items() if not p.exists() or p.read_text(encoding="utf-8") != text}
+        return {p: text for p, text in self.texts.items() if not p.exists() or read_text(p) != text}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,6 @@ class Project:
             texts={
                 self.root / "schemas" / "catalog.schema.json": schema_text(catalog_schema()),
                 self.root / "schemas" / "environment.schema.json": schema_text(environment_schema()),
-                self.root / "schemas" / "values.schema.json": schema_text(values_schema()),
                 self.root / "chart" / "values.schema.json": schema_text(values_schema()),
                 self.root / "chart" / "files" / "releases.yaml": dump_yaml(chart_releases, header=note),
             }

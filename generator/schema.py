@@ -103,7 +103,10 @@ def _environment_for_release(version: str) -> JsonObject:
 
 
 def _serving(version: str) -> JsonObject:
-    return {"properties": {"config": _ref(version, "ServeConfig"), "ingress": _ref(version, "DeploymentOptions")}}
+    # A release without options for its ingress takes none.
+    takes_options = "IngressOptions" in releases()[version].arguments()
+    ingress = _ref(version, "IngressOptions") if takes_options else {"maxProperties": 0}
+    return {"properties": {"config": _ref(version, "ServeConfig"), "ingress": ingress}}
 
 
 def _ref(version: str, name: str) -> JsonObject:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from math import ceil
+
 import pytest
 from builders import catalog, environment, falcon_h1, llama, model
 from hypothesis import given, settings
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 
 from generator.errors import UserError
 from generator.facts import gpus
-from generator.plan import make_plan
+from generator.plan import bins_needed, make_plan
 
 L4 = {"gpu": "L4-24GB", "nodes": 10}
 H100 = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 2}
@@ -28,7 +31,7 @@ def test_a_model_too_large_for_one_gpu_is_divided_within_a_node_before_over_node
     big = model(llama(num_attention_heads=64, num_key_value_heads=8, head_dim=128, hidden_size=8192,
                       intermediate_size=28672, num_hidden_layers=80), billions=70.6)  # fmt: skip
     place = plan({"m": big}, {"small": {**L4, "nodes": 16}, "big": H100}).models["m"].place
-    assert (place.hardware.name, place.split.tensor, place.split.pipeline) == ("big", 4, 1)
+    assert (place.hardware.name, place.split.tensor, place.split.pipeline) == ("big", 2, 1)
 
 
 def test_a_model_that_one_node_cannot_hold_goes_over_nodes():
@@ -87,7 +90,7 @@ def test_a_lone_replica_surges_only_where_the_pool_has_room_for_its_successor():
 
 def test_worker_pods_are_as_small_as_the_widest_model_allows():
     wide = model(llama(num_attention_heads=64, num_key_value_heads=8, head_dim=128, hidden_size=8192,
-                       intermediate_size=28672, num_hidden_layers=80), billions=70.6)  # fmt: skip
+                       intermediate_size=28672, num_hidden_layers=80), billions=120)  # fmt: skip
     pool = plan({"wide": wide, "narrow": model()}, {"big": H100}).pools["big"]
     assert (pool.slots_per_worker, pool.most_workers) == (4, 4)
 
@@ -187,3 +190,17 @@ def test_the_same_fleet_is_planned_the_same_way_in_any_order_of_the_catalog(flee
         return
     other = plan(backwards, {"p": pool})
     assert {m: p.place for m, p in one.models.items()} == {m: p.place for m, p in other.models.items()}
+
+
+@settings(max_examples=300)
+@given(pieces=st.lists(st.sampled_from([1, 2, 4, 8]), max_size=40))
+def test_packing_is_exact_where_sizes_divide_each_other(pieces):
+    assert bins_needed(Counter(pieces), 8) == ceil(sum(pieces) / 8)
+
+
+@settings(max_examples=300)
+@given(pieces=st.lists(st.integers(1, 8), max_size=40))
+def test_packing_is_never_too_few_and_never_far_too_many(pieces):
+    bins = bins_needed(Counter(pieces), 8)
+    least = max(ceil(sum(pieces) / 8), sum(piece > 4 for piece in pieces))
+    assert least <= bins <= 2 * least

@@ -1,0 +1,504 @@
+"""Runs the chart's rendered objects on this machine: what runs is what is rendered.
+
+The machine stands in for the pods: every ConfigMap is written where the pods would mount it, one local Ray has the
+logical CPUs and custom resources of all worker pods together, and serveConfigV2 goes to Ray by the request that KubeRay
+makes (`PUT /api/serve/applications/`). Nothing is changed on the way, so what the machine decides is decided before
+rendering: `machine_values` says where the pods' paths lie here.
+
+    with run_folder() as folder:
+        manifests = render(chart, files, overrides=machine_values(folder, port=free_port()))
+        with running(manifests, folder=folder, workdir=Path.cwd(), report=print) as serving:
+            complete_chat(serving.routes[model], model, "Say hello.", max_tokens=32)
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+import math
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import yaml
+
+from .errors import UserError
+from .helm import Manifest
+
+Report = Callable[[str], None]
+
+STOP_S = 20.0
+"""How long the processes may take to end, the supervisor's own grace included."""
+POLL_S = 0.5
+QUIET_S = 15.0
+"""After so long without news, a line says what is waited for."""
+OBJECT_STORE_BYTES = 256 * 2**20
+"""Requests and answers are text; Ray would take a third of the memory for objects that nobody makes."""
+
+
+class RunFailed(UserError):
+    """The rendered objects are good input, and yet they do not run. Exit code 1."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    base_url: str
+    """Where Serve answers, without a path: `http://127.0.0.1:<port>`."""
+    routes: dict[str, str]
+    """By model id, the URL that an OpenAI client takes as its base; it ends in /v1."""
+
+
+@contextmanager
+def run_folder() -> Iterator[Path]:
+    """A private folder for one run, removed afterwards. Its path is short: Unix sockets below it take 107 bytes."""
+    base = tempfile.gettempdir()
+    if len(base) > 24 and os.access("/tmp", os.W_OK):
+        base = "/tmp"
+    folder = Path(tempfile.mkdtemp(prefix="rsl-", dir=base))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def machine_values(folder: Path, *, port: int) -> dict[str, Any]:
+    """The chart's values that say where this machine has what a pod mounts, and that Serve answers here only."""
+    values: dict[str, Any] = {
+        "serving": {
+            "modelsPath": str(folder / "models"),
+            "config": {"http_options": {"host": "127.0.0.1", "port": port}},
+        }
+    }
+    cache = str(Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser().absolute())
+    if not re.search(r"\s", cache):
+        values["modelCache"] = {"mountPath": cache}
+    return values
+
+
+def free_port(preferred: int | None = None) -> int:
+    """Return `preferred` when nothing listens there, else any free TCP port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", preferred or 0))
+        except OSError:
+            return free_port()
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def running(
+    manifests: Sequence[Manifest],
+    *,
+    folder: Path,
+    workdir: Path,
+    report: Report,
+    timeout_s: float = 600,
+) -> Iterator[Running]:
+    """Serve the objects of a release, rendered with `machine_values(folder)`, until the block ends.
+
+    Yields when every application runs and every model's /v1/models answers. `workdir` is where relative model sources
+    begin. `report` is told every change of state. However the block ends (an exception, Ctrl-C, SIGTERM, this very
+    process killed), nothing is left running. Raises RunFailed with Ray's own message when something does not start.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise UserError(
+            f"ray is not installed for {sys.executable}",
+            fix="Run `make demo` or `make serve`, which set it up; or: pip install 'ray-serve-llm[serve]'.",
+        )
+    service = _ray_service(manifests)
+    config = yaml.safe_load(service["spec"]["serveConfigV2"])
+    cluster = service["spec"]["rayClusterConfig"]
+    progress = _Progress(report)
+    with _stopped_by_sigterm():
+        _write_files(manifests, cluster, folder)
+        ray = _LocalRay(folder=folder, workdir=workdir, cluster=cluster)
+        try:
+            deadline = time.monotonic() + timeout_s
+            ray.start()
+            ray.wait_until_up(deadline, progress)
+            ray.deploy(config)
+            ray.wait_until_running(config, deadline, progress)
+            yield _answering(config, deadline, progress)
+        finally:
+            with _undisturbed():
+                ray.stop()
+
+
+def complete_chat(url: str, model: str, prompt: str, max_tokens: int, *, timeout_s: float = 120) -> str:
+    """Ask one question of the OpenAI API at `url` (ending in /v1) and return the answer's text."""
+    body = {"model": model, "messages": [{"role": "user", "content": prompt}], "max_tokens": max_tokens, "temperature": 0}
+    status, answer = _request("POST", f"{url}/chat/completions", body=body, timeout_s=timeout_s)
+    if status != 200:
+        raise RunFailed(f"{model} answered with status {status}: {answer[:500]}", where=url)
+    return json.loads(answer)["choices"][0]["message"]["content"]
+
+
+# What the pods would be
+
+
+def _ray_service(manifests: Sequence[Manifest]) -> Manifest:
+    found = [manifest for manifest in manifests if manifest.get("kind") == "RayService"]
+    if len(found) != 1:
+        raise UserError(f"{len(found)} RayServices are rendered", fix="Serve exactly one release at a time.")
+    return found[0]
+
+
+def _pod_templates(cluster: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [group["template"]["spec"] for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])]
+
+
+def _write_files(manifests: Sequence[Manifest], cluster: Mapping[str, Any], folder: Path) -> None:
+    """Write every ConfigMap that a pod mounts to the mount's path, byte for byte."""
+    contents: dict[str, dict[str, bytes]] = {}
+    for manifest in manifests:
+        if manifest.get("kind") == "ConfigMap":
+            files = {name: text.encode() for name, text in (manifest.get("data") or {}).items()}
+            files |= {name: base64.b64decode(text) for name, text in (manifest.get("binaryData") or {}).items()}
+            contents[manifest["metadata"]["name"]] = files
+    for pod in _pod_templates(cluster):
+        names = {v["name"]: v["configMap"]["name"] for v in pod.get("volumes", []) if "configMap" in v}
+        for mount in (m for c in pod["containers"] for m in c.get("volumeMounts", []) if m["name"] in names):
+            path = Path(mount["mountPath"])
+            if folder not in path.parents:
+                raise UserError(
+                    f"ConfigMap '{names[mount['name']]}' is mounted at {path}, which is not ours to write",
+                    fix=f"Mount it below {folder}: serving.modelsPath is, in the values of machine_values().",
+                )
+            path.mkdir(parents=True, exist_ok=True)
+            for name, data in contents.get(names[mount["name"]], {}).items():
+                (path / name).write_bytes(data)
+
+
+def _literal_environment(cluster: Mapping[str, Any]) -> dict[str, str]:
+    """The variables of every Ray container that have a value of their own; those of Secrets stay this machine's."""
+    found: dict[str, str] = {}
+    for pod in _pod_templates(cluster):
+        for variable in pod["containers"][0].get("env", []):
+            name, value = variable["name"], variable.get("value")
+            if value is not None and found.setdefault(name, value) != value:
+                raise UserError(
+                    f"the pods differ in {name} ('{found[name]}' and '{value}'), and one machine has one environment",
+                    fix="Set it in `pods.env`, the same for all.",
+                )
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Resources:
+    """Logical resources: what Ray counts. The machine has what it has."""
+
+    cpus: int
+    gpus: int
+    custom: dict[str, float]
+
+
+def _resources(cluster: Mapping[str, Any]) -> _Resources:
+    """All worker pods at their most, as one node."""
+    cpus = gpus = 0.0
+    custom: dict[str, float] = {}
+    for group in cluster["workerGroupSpecs"]:
+        pods = group["maxReplicas"]
+        parameters = group.get("rayStartParams") or {}
+        limits = group["template"]["spec"]["containers"][0].get("resources", {}).get("limits", {})
+        # KubeRay rounds a pod's CPU limit up to whole CPUs.
+        cpus += pods * float(parameters.get("num-cpus") or math.ceil(_cpus(limits.get("cpu", 0))))
+        gpus += pods * float(parameters.get("num-gpus") or 0)
+        # A JSON object in the quotes that keep it one word in the shell line that KubeRay makes.
+        text = parameters.get("resources", "{}").strip("'\"").replace('\\"', '"')
+        for name, amount in {**json.loads(text), **(group.get("resources") or {})}.items():
+            custom[name] = custom.get(name, 0.0) + pods * float(amount)
+    return _Resources(cpus=math.ceil(cpus), gpus=math.ceil(gpus), custom=custom)
+
+
+def _cpus(quantity: str | float) -> float:
+    text = str(quantity)
+    return float(text[:-1]) / 1000 if text.endswith("m") else float(text)
+
+
+# The local Ray
+
+
+@dataclass(kw_only=True)
+class _LocalRay:
+    folder: Path
+    workdir: Path
+    cluster: Mapping[str, Any]
+    token: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
+    dashboard: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        ports = _free_ports(8)
+        self.dashboard = f"http://127.0.0.1:{ports[0]}"
+        resources = _resources(self.cluster)
+        command = [
+            sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats",
+            "--node-ip-address=127.0.0.1", f"--temp-dir={self.folder / 'ray'}",
+            "--dashboard-host=127.0.0.1", f"--dashboard-port={ports[0]}", f"--dashboard-agent-listen-port={ports[1]}",
+            f"--port={ports[2]}", f"--ray-client-server-port={ports[3]}", "--min-worker-port=0", "--max-worker-port=0",
+            f"--num-cpus={resources.cpus}", f"--num-gpus={resources.gpus}",
+            f"--resources={json.dumps(resources.custom)}", f"--object-store-memory={OBJECT_STORE_BYTES}",
+        ]  # fmt: skip
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("supervisor.py")), *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=self.workdir,
+                env=self._environment(ports[4:]),
+                start_new_session=True,
+            )
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "ray-start.log"
+
+    def _environment(self, ports: Sequence[int]) -> dict[str, str]:
+        # Ray settings of the person's own shell are not rendered, so they have no say.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY")}
+        # A dozen processes import vLLM: without compiled modules each spends 10 s of CPU on compiling them again.
+        inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+        return {
+            **inherited,
+            **_literal_environment(self.cluster),
+            # Everything listens on the loopback address only, and asks for the run's own token.
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": self.token,
+            # Ray would start a spare Python worker for each logical CPU.
+            "RAY_prestart_worker_first_driver": "0",
+            "RAY_enable_worker_prestart": "0",
+            # HAProxy's files and ports are fixed by default, so that two runs on a machine would meet.
+            "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(self.folder / "haproxy" / "haproxy.cfg"),
+            "RAY_SERVE_HAPROXY_SOCKET_PATH": str(self.folder / "haproxy" / "admin.sock"),
+            "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(self.folder / "haproxy" / "metrics.sock"),
+            "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(self.folder / "haproxy"),
+            "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(self.folder / "haproxy" / "server-state"),
+            "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports[0]),
+            "RAY_SERVE_HAPROXY_STATS_PORT": str(ports[1]),
+            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports[2]),
+            "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports[3]),
+        }
+
+    def stop(self) -> None:
+        """End every process of this Ray. The closed pipe is the supervisor's sign."""
+        if self.process is None:
+            return
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def wait_until_up(self, deadline: float, progress: _Progress) -> None:
+        progress.say("starting Ray")
+        while True:
+            self._check(deadline, "Ray did not start", progress)
+            with suppress(OSError):
+                if self._ask("GET", "/api/version")[0] == 200:
+                    progress.say("Ray is up")
+                    return
+            time.sleep(0.1)
+
+    def deploy(self, config: Mapping[str, Any]) -> None:
+        status, answer = self._ask("PUT", "/api/serve/applications/", body=config, timeout_s=120)
+        if status != 200:
+            raise RunFailed(f"Ray Serve refuses the configuration: {answer.strip()}", where="serveConfigV2")
+
+    def wait_until_running(self, config: Mapping[str, Any], deadline: float, progress: _Progress) -> None:
+        names = [application["name"] for application in config["applications"]]
+        while True:
+            self._check(deadline, "not every application runs", progress)
+            with suppress(OSError):
+                status, answer = self._ask("GET", "/api/serve/applications/")
+                if status == 200:
+                    applications = json.loads(answer)["applications"]
+                    progress.follow(applications)
+                    self._raise_failure(applications)
+                    if all(applications.get(name, {}).get("status") == "RUNNING" for name in names):
+                        return
+            time.sleep(POLL_S)
+
+    def _raise_failure(self, applications: Mapping[str, Any]) -> None:
+        for name, application in applications.items():
+            if application["status"] in ("DEPLOY_FAILED", "UNHEALTHY"):
+                messages = [d["message"] for d in application["deployments"].values() if d["status"] != "HEALTHY"]
+                said = "\n".join(filter(None, dict.fromkeys([application["message"], *messages])))
+                raise RunFailed(f"{application['status']}: {said.strip()}{self._log_lines(name)}", where=name)
+
+    def _check(self, deadline: float, what: str, progress: _Progress) -> None:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise RunFailed(f"Ray ended with code {self.process.returncode}:\n{_tail(self._log)}", where="ray start")
+        if time.monotonic() > deadline:
+            raise RunFailed(
+                f"{what} within the time limit; {progress.waiting_for()}", fix="Give it more time with --timeout."
+            )
+        progress.heartbeat()
+
+    def _log_lines(self, application: str) -> str:
+        """The end of the newest log of the application's replicas, and of the engine's own fault where it tells one."""
+        logs = self.folder / "ray" / "session_latest" / "logs"
+        newest = sorted(logs.glob(f"serve/replica_{application}_*"), key=lambda path: path.stat().st_mtime)
+        return "".join(f"\n{path.name}:\n{_tail(path)}" for path in newest[-1:])
+
+    def _ask(self, method: str, path: str, *, body: Any = None, timeout_s: float = 30) -> tuple[int, str]:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return _request(method, self.dashboard + path, body=body, headers=headers, timeout_s=timeout_s)
+
+
+def _answering(config: Mapping[str, Any], deadline: float, progress: _Progress) -> Running:
+    """Wait until every application of models lists them, and say where each is."""
+    options = config.get("http_options", {})
+    base_url = f"http://127.0.0.1:{options.get('port', 8000)}"
+    routes: dict[str, str] = {}
+    for application in config["applications"]:
+        if not application["import_path"].startswith("ray.serve.llm:"):
+            continue
+        url = base_url + (options.get("root_path", "") + application.get("route_prefix", "/")).rstrip("/") + "/v1"
+        progress.waits = {application["name"]: f"{url}/models does not answer"}
+        while True:
+            with suppress(OSError, ValueError):
+                status, answer = _request("GET", f"{url}/models", timeout_s=10)
+                if status == 200:
+                    routes.update({model["id"]: url for model in json.loads(answer)["data"]})
+                    break
+            if time.monotonic() > deadline:
+                raise RunFailed(f"{url}/models does not answer", where=application["name"])
+            progress.heartbeat()
+            time.sleep(0.1)
+    progress.say(f"ready: {', '.join(routes) or 'no models'}")
+    return Running(base_url=base_url, routes=routes)
+
+
+@dataclass
+class _Progress:
+    """Says what has changed, with the seconds since the start."""
+
+    report: Report
+    started: float = field(default_factory=time.monotonic)
+    last: float = field(default_factory=time.monotonic)
+    states: dict[str, str] = field(default_factory=dict)
+    waits: dict[str, str] = field(default_factory=dict)
+
+    def say(self, text: str) -> None:
+        self.last = time.monotonic()
+        self.report(f"{self.last - self.started:6.1f} s  {text}")
+
+    def follow(self, applications: Mapping[str, Any]) -> None:
+        self.waits = {}
+        for name, application in applications.items():
+            self._changed(name, application["status"])
+            for deployment, details in application["deployments"].items():
+                replicas = ", ".join(sorted({replica["state"].lower() for replica in details["replicas"]}))
+                state = details["status"] + (f" (replica {replicas})" if replicas else "")
+                message = details["message"].strip().split("\n")[0]
+                self._changed(f"{name} / {deployment}", f"{state}: {message}" if message else state)
+                if details["status"] != "HEALTHY":
+                    self.waits[f"{name} / {deployment}"] = state
+            if application["status"] != "RUNNING" and not application["deployments"]:
+                self.waits[name] = application["status"]
+
+    def _changed(self, name: str, state: str) -> None:
+        if self.states.get(name) != state:
+            self.states[name] = state
+            self.say(f"{name}: {state}")
+
+    def waiting_for(self) -> str:
+        return "waiting for " + (", ".join(f"{name} ({state})" for name, state in self.waits.items()) or "Ray")
+
+    def heartbeat(self) -> None:
+        if time.monotonic() - self.last > QUIET_S:
+            self.say(self.waiting_for())
+
+
+# Small tools
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def _request(
+    method: str, url: str, *, body: Any = None, headers: Mapping[str, str] | None = None, timeout_s: float
+) -> tuple[int, str]:
+    """Return status and text of an answer, whatever the status. No proxy is asked. Raises OSError without an answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
+    for name, value in (headers or {}).items():
+        request.add_header(name, value)
+    try:
+        with _direct.open(request, timeout=timeout_s) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(errors="replace")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Distinct free ports: all are held until the last one is found."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _tail(path: Path, lines: int = 20) -> str:
+    with suppress(OSError):
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+    return ""
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that what was started is stopped."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignore a second Ctrl-C or SIGTERM during the seconds that stopping takes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,89 @@
+"""Runs a command, and ends every process that came of it when it ends, or when whoever started the supervisor is gone.
+
+`python -m generator.supervisor COMMAND...`: the starter keeps the supervisor's standard input open for as long as the
+command should run. However the starter ends, even by SIGKILL, the kernel then closes it, and that is the sign to stop.
+Processes that left their parent (Ray's workers, HAProxy, vLLM's engine) come to the supervisor, which is their
+"subreaper" on Linux, so it finds them all as its own descendants and no process of anyone else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+GRACE_S = 5.0
+"""How long the command may take to end by itself after SIGTERM."""
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def main(command: list[str]) -> int:
+    """Run `command` until it ends or standard input does. Returns its exit code, or 0 where it was asked to end."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # The starter decides when to stop; a Ctrl-C in its terminal reaches the starter alone.
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_default_signals)
+    try:
+        while process.poll() is None:
+            if select.select([sys.stdin], [], [], 0.2)[0] and not os.read(sys.stdin.fileno(), 1):
+                _stop(process)
+                return 0
+        return process.returncode
+    finally:
+        _end_descendants()
+
+
+def _default_signals() -> None:
+    for restored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(restored, signal.SIG_DFL)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE_S)
+
+
+def _end_descendants() -> None:
+    """Kill what is left, until nothing is: a process may have started another in the meantime."""
+    deadline = time.monotonic() + GRACE_S
+    while time.monotonic() < deadline:
+        left = descendants(os.getpid())
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not left:
+            return
+        time.sleep(0.05)
+
+
+def descendants(ancestor: int) -> list[int]:
+    """Process ids of all living descendants of `ancestor`, from /proc (elsewhere than on Linux: none)."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # `pid (name) state parent …`; the name may hold spaces and parentheses.
+            parent = int(entry.read_text(errors="replace").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.parent.name))
+    found: list[int] = []
+    pending = [ancestor]
+    while pending:
+        below = children.get(pending.pop(), [])
+        found += below
+        pending += below
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
