@@ -1,0 +1,447 @@
+"""The pods: where models land, what they may use, what they may do."""
+
+import json
+from typing import Any
+
+import pytest
+from conftest import CHART, GROUP, INGRESS, MODEL, Render, Rendered, model, parse
+
+
+def group(**settings: Any) -> dict[str, Any]:
+    return {"workerGroups": {GROUP: settings}}
+
+
+def ray_resources(rendered: Rendered, name: str) -> dict[str, int]:
+    """What Ray's autoscaler reads: it drops the outer quotes and takes backslashes out (autoscaling_config.py)."""
+    text = rendered.groups[name]["rayStartParams"]["resources"]
+    assert text[0] == text[-1] == "'", "KubeRay trims quotes and parses the rest as JSON, so nothing in it is escaped"
+    assert "\\" not in text
+    return json.loads(text[1:-1])
+
+
+# The cluster
+
+
+def test_the_cluster_scales_itself_with_the_second_autoscaler(render_with: Render) -> None:
+    cluster = render_with().cluster
+    assert cluster["enableInTreeAutoscaling"] is True
+    options = cluster["autoscalerOptions"]
+    assert options["version"] == "v2"
+    assert options["idleTimeoutSeconds"] == 300
+    assert options["upscalingMode"] == "Default"
+    assert "resources" not in options
+
+
+def test_the_head_takes_no_work_and_has_rays_ports(render_with: Render) -> None:
+    rendered = render_with()
+    assert rendered.cluster["headGroupSpec"]["rayStartParams"] == {"num-cpus": "0"}
+    assert {each["name"]: each["containerPort"] for each in rendered.container("head")["ports"]} == {
+        "gcs-server": 6379,
+        "dashboard": 8265,
+        "client": 10001,
+        "serve": 8000,
+        "metrics": 8080,
+    }
+
+
+def test_worker_groups_follow_the_ingress_workers_sorted_by_name(render_with: Render) -> None:
+    rendered = render_with({"workerGroups": {"a": {}, "z": {}}})
+    assert list(rendered.groups) == [INGRESS, "a", GROUP, "z"]
+
+
+def test_the_release_names_the_ray_service_unless_told_otherwise(render_with: Render) -> None:
+    assert render_with().one("RayService")["metadata"]["name"] == "falcon3"
+    assert render_with({"fullnameOverride": "llm"}).one("RayService")["metadata"]["name"] == "llm"
+
+
+def test_the_upgrade_strategy_and_the_old_clusters_last_seconds_are_passed_on(render_with: Render) -> None:
+    service = render_with().service
+    assert service["upgradeStrategy"] == {"type": "NewCluster"}
+    assert "rayClusterDeletionDelaySeconds" not in service
+    service = render_with({"rayClusterDeletionDelaySeconds": 0, "upgradeStrategy": {"type": "None"}}).service
+    assert service["upgradeStrategy"] == {"type": "None"}
+    assert service["rayClusterDeletionDelaySeconds"] == 0
+
+
+# Where models land
+
+
+def test_a_gpu_group_asks_for_its_gpus_and_offers_its_name_as_a_ray_resource(render_with: Render) -> None:
+    rendered = render_with(group(gpusPerWorker=2))
+    resources = rendered.container(GROUP)["resources"]
+    assert resources["limits"] == resources["requests"] == {"cpu": "12", "memory": "48Gi", "nvidia.com/gpu": 2}
+    assert ray_resources(rendered, GROUP) == {GROUP: 2}
+    assert rendered.groups[GROUP]["rayStartParams"]["num-gpus"] == "2"
+
+
+def test_resources_that_are_given_are_kept_and_the_gpus_added(render_with: Render) -> None:
+    rendered = render_with(group(resources={"requests": {"cpu": 3}, "limits": {"memory": "20Gi"}}))
+    assert rendered.container(GROUP)["resources"] == {
+        "requests": {"cpu": 3, "nvidia.com/gpu": 1},
+        "limits": {"memory": "20Gi", "nvidia.com/gpu": 1},
+    }
+
+
+def test_gpus_of_another_make_keep_their_resource_and_their_taint(render_with: Render) -> None:
+    rendered = render_with(group(gpuResourceName="amd.com/gpu"))
+    assert rendered.container(GROUP)["resources"]["limits"]["amd.com/gpu"] == 1
+    assert rendered.pod(GROUP)["tolerations"] == [{"key": "amd.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+
+
+def test_gpu_groups_tolerate_the_gpu_taint_besides_what_is_asked(render_with: Render) -> None:
+    own = {"key": "pool", "operator": "Exists"}
+    gpu = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    rendered = render_with(group(tolerations=[own]))
+    assert rendered.pod(GROUP)["tolerations"] == [own, gpu]
+    assert "tolerations" not in rendered.pod("head")
+    assert "tolerations" not in rendered.pod(INGRESS)
+
+
+def test_a_cpu_group_asks_for_no_gpu(render_with: Render) -> None:
+    rendered = render_with({"workerGroups": {"cpu-workers": {}}})
+    assert rendered.container("cpu-workers")["resources"]["limits"] == {"cpu": "6", "memory": "24Gi"}
+    assert ray_resources(rendered, "cpu-workers") == {"cpu-workers": 1}
+    assert "num-gpus" not in rendered.groups["cpu-workers"]["rayStartParams"]
+    assert "tolerations" not in rendered.pod("cpu-workers")
+
+
+def test_a_group_can_offer_other_ray_resources(render_with: Render) -> None:
+    assert ray_resources(render_with(group(rayResources={GROUP: 4, "fast": 1})), GROUP) == {GROUP: 4, "fast": 1}
+
+
+def test_a_group_starts_with_its_least_replicas_and_may_be_removed_after_its_own_time(render_with: Render) -> None:
+    worker_group = render_with(group(minReplicas=2, idleTimeoutSeconds=900)).groups[GROUP]
+    assert (worker_group["replicas"], worker_group["minReplicas"], worker_group["maxReplicas"]) == (2, 2, 5)
+    assert worker_group["idleTimeoutSeconds"] == 900
+    assert "idleTimeoutSeconds" not in render_with().groups[GROUP]
+
+
+def test_the_ingress_workers_are_small_and_many_if_need_be(render_with: Render) -> None:
+    rendered = render_with()
+    worker_group = rendered.groups[INGRESS]
+    assert (worker_group["replicas"], worker_group["minReplicas"], worker_group["maxReplicas"]) == (1, 1, 100)
+    resources = rendered.container(INGRESS)["resources"]
+    assert resources == {"limits": {"cpu": "1", "memory": "4Gi"}, "requests": {"cpu": "1", "memory": "4Gi"}}
+    assert ray_resources(rendered, INGRESS) == {INGRESS: 1}
+
+
+# Files, weights and memory
+
+
+def test_every_pod_that_could_build_an_application_has_every_familys_files(render_with: Render) -> None:
+    rendered = render_with({"models": {"falcon-h1-3b-instruct": model("falcon-h1")}, "workerGroups": {"cpu": {}}})
+    assert set(rendered.templates) == {"head", INGRESS, GROUP, "cpu"}
+    for name in rendered.templates:
+        volumes = rendered.volumes(name)
+        for family in ("falcon3", "falcon-h1"):
+            assert volumes[f"family-{family}"] == {
+                "name": f"family-{family}",
+                "configMap": {"name": f"{family}-family-config"},
+                "mountPath": f"/home/ray/models/{family}",
+                "readOnly": True,
+            }, "a subPath would never be updated"
+
+
+def test_the_models_path_moves_files_and_mounts_together(render_with: Render) -> None:
+    rendered = render_with({"serving": {"modelsPath": "/etc/models"}})
+    (path,) = rendered.applications[MODEL]["args"]["llm_configs"]
+    for name in rendered.templates:
+        assert path.startswith(rendered.volumes(name)["family-falcon3"]["mountPath"] + "/")
+
+
+def test_pods_that_hold_models_keep_weights_in_the_model_cache(render_with: Render) -> None:
+    rendered = render_with()
+    assert rendered.volumes(GROUP)["model-cache"]["emptyDir"] == {}
+    assert rendered.env(GROUP)["HF_HOME"] == rendered.volumes(GROUP)["model-cache"]["mountPath"]
+    for name in ("head", INGRESS):
+        assert "model-cache" not in rendered.volumes(name)
+        assert "HF_HOME" not in rendered.env(name)
+
+
+@pytest.mark.parametrize(
+    ("cache", "source"),
+    [
+        ({"sizeLimit": "50Gi"}, {"emptyDir": {"sizeLimit": "50Gi"}}),
+        (
+            {"type": "persistentVolumeClaim", "claimName": "weights"},
+            {"persistentVolumeClaim": {"claimName": "weights"}},
+        ),
+        ({"type": "hostPath", "hostPath": "/data/weights"}, {"hostPath": {"path": "/data/weights"}}),
+    ],
+    ids=lambda value: next(iter(value)),
+)
+def test_the_model_cache_is_where_the_values_say(render_with: Render, cache: dict, source: dict) -> None:
+    rendered = render_with({"modelCache": {**cache, "mountPath": "/cache"}})
+    assert rendered.volumes(GROUP)["model-cache"] == {"name": "model-cache", "mountPath": "/cache", **source}
+    assert rendered.env(GROUP)["HF_HOME"] == "/cache"
+
+
+def test_the_hub_token_is_a_reference_on_the_pods_that_download(render_with: Render) -> None:
+    rendered = render_with({"huggingFace": {"existingSecret": "hub", "key": "read"}})
+    assert rendered.env(GROUP)["HF_TOKEN"] == {"secretKeyRef": {"name": "hub", "key": "read"}}
+    assert "HF_TOKEN" not in rendered.env("head")
+    assert "HF_TOKEN" not in rendered.env(INGRESS)
+    assert "hub" not in rendered.service["serveConfigV2"]
+    assert rendered.of("Secret") == []
+
+
+def test_gpu_pods_have_enough_shared_memory_for_rays_object_store(render_with: Render) -> None:
+    rendered = render_with({"workerGroups": {"cpu": {}, "big": {"sharedMemory": "64Gi"}}})
+    assert rendered.volumes(GROUP)["shared-memory"] == {
+        "name": "shared-memory",
+        "mountPath": "/dev/shm",
+        "emptyDir": {"medium": "Memory", "sizeLimit": "10Gi"},
+    }
+    assert rendered.volumes("big")["shared-memory"]["emptyDir"]["sizeLimit"] == "64Gi"
+    for name in ("head", INGRESS, "cpu"):
+        assert "shared-memory" not in rendered.volumes(name), "KubeRay adds its own, as large as the pod"
+
+
+# Settings of every pod, and of one group
+
+
+def test_settings_of_every_pod_reach_every_pod(render_with: Render) -> None:
+    settings = {
+        "nodeSelector": {"kubernetes.io/arch": "amd64"},
+        "tolerations": [{"key": "pool", "operator": "Exists"}],
+        "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}},
+        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+        "priorityClassName": "high",
+        "runtimeClassName": "nvidia",
+        "schedulerName": "volcano",
+        "terminationGracePeriodSeconds": 0,
+    }
+    rendered = render_with({"pods": {**settings, "podLabels": {"team": "a"}, "podAnnotations": {"note": "b"}}})
+    for name, template in rendered.templates.items():
+        for key, value in settings.items():
+            given = rendered.pod(name)[key]
+            assert (given[:1] if key == "tolerations" else given) == value, (name, key)
+        assert template["metadata"]["labels"]["team"] == "a"
+        assert template["metadata"]["annotations"]["note"] == "b"
+
+
+def test_a_groups_settings_win_maps_by_key_and_lists_as_a_whole(render_with: Render) -> None:
+    rendered = render_with(
+        {
+            "pods": {
+                "env": {"A": "pods", "B": "pods"},
+                "nodeSelector": {"arch": "amd64", "disk": "any"},
+                "tolerations": [{"key": "everywhere"}],
+                "terminationGracePeriodSeconds": 60,
+                "priorityClassName": "low",
+            },
+            "head": {
+                "env": {"B": "", "C": "head"},
+                "nodeSelector": {"disk": "ssd"},
+                "tolerations": [{"key": "head"}],
+                "terminationGracePeriodSeconds": 0,
+                "priorityClassName": "high",
+            },
+        }
+    )
+    head = rendered.pod("head")
+    assert rendered.env("head") == {"A": "pods", "B": "", "C": "head"}
+    assert head["nodeSelector"] == {"arch": "amd64", "disk": "ssd"}
+    assert head["tolerations"] == [{"key": "head"}]
+    assert head["terminationGracePeriodSeconds"] == 0
+    assert head["priorityClassName"] == "high"
+    assert rendered.env(INGRESS) == {"A": "pods", "B": "pods"}
+    assert rendered.pod(INGRESS)["tolerations"] == [{"key": "everywhere"}]
+
+
+def test_environment_variables_and_volumes_of_the_values_win_over_the_charts(render_with: Render) -> None:
+    rendered = render_with(
+        group(
+            env={"HF_HOME": "/weights", "NODE": {"valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}},
+            volumes={"model-cache": {"mountPath": "/weights", "nfs": {"server": "files", "path": "/weights"}}},
+        )
+    )
+    assert rendered.env(GROUP) == {"HF_HOME": "/weights", "NODE": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    assert rendered.volumes(GROUP)["model-cache"] == {
+        "name": "model-cache",
+        "mountPath": "/weights",
+        "nfs": {"server": "files", "path": "/weights"},
+    }
+
+
+def test_the_flags_of_ray_start_can_be_added_to_and_changed(render_with: Render) -> None:
+    rendered = render_with({"head": {"rayStartParams": {"num-cpus": "1", "dashboard-host": "127.0.0.1"}}})
+    assert rendered.cluster["headGroupSpec"]["rayStartParams"] == {"num-cpus": "1", "dashboard-host": "127.0.0.1"}
+
+
+# Images
+
+
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("image", "reference"),
+    [
+        ({}, "rayproject/ray-llm:2.60.0-py312-cu130"),
+        ({"repository": "mirror/ray-llm"}, "mirror/ray-llm:2.60.0-py312-cu130"),
+        ({"tag": "mine"}, "rayproject/ray-llm:mine"),
+        ({"tag": "mine", "digest": DIGEST}, f"rayproject/ray-llm@{DIGEST}"),
+    ],
+    ids=["the release's", "a mirror", "a tag", "a digest wins"],
+)
+def test_every_pod_runs_the_image_of_the_values(render_with: Render, image: dict, reference: str) -> None:
+    rendered = render_with({"image": image})
+    assert {rendered.container(name)["image"] for name in rendered.templates} == {reference}
+
+
+def test_a_groups_own_tag_takes_the_place_of_the_digest_of_all(render_with: Render) -> None:
+    change = {"image": {"repository": "mirror/ray-llm", "digest": DIGEST}} | group(image={"tag": "mine"})
+    rendered = render_with(change)
+    assert rendered.container("head")["image"] == f"mirror/ray-llm@{DIGEST}"
+    assert rendered.container(GROUP)["image"] == "mirror/ray-llm:mine"
+
+
+def test_pull_policy_and_pull_secrets_reach_every_pod(render_with: Render) -> None:
+    rendered = render_with({"image": {"pullPolicy": "Always", "pullSecrets": ["registry"]}})
+    assert rendered.cluster["autoscalerOptions"]["imagePullPolicy"] == "Always"
+    for name in rendered.templates:
+        assert rendered.container(name)["imagePullPolicy"] == "Always"
+        assert rendered.pod(name)["imagePullSecrets"] == [{"name": "registry"}]
+
+
+# Security
+
+
+def test_every_pod_meets_the_restricted_pod_security_standard(render: Render, values_file: Any) -> None:
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/, the rules that these pods could break."""
+    rendered = render([values_file])
+    for name in rendered.templates:
+        pod = rendered.pod(name)
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] == 1000
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        allowed = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+        sources = {key for volume in pod.get("volumes", []) for key in volume if key != "name"}
+        assert sources <= allowed | {"nfs"}, "nfs is what a values file of the tests asks for"
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            assert not any("hostPort" in port for port in container.get("ports", []))
+            assert_restricted(container["securityContext"])
+    assert_restricted(rendered.cluster["autoscalerOptions"]["securityContext"])
+
+
+def assert_restricted(context: dict[str, Any]) -> None:
+    assert context["allowPrivilegeEscalation"] is False
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert not context.get("privileged")
+
+
+def test_security_settings_are_changed_key_by_key(render_with: Render) -> None:
+    rendered = render_with(
+        {
+            "pods": {"podSecurityContext": {"runAsUser": None, "supplementalGroups": [1]}},
+            "head": {"securityContext": {"readOnlyRootFilesystem": True}},
+        }
+    )
+    pod = rendered.pod(GROUP)["securityContext"]
+    assert pod["runAsUser"] is None
+    assert pod["supplementalGroups"] == [1]
+    assert pod["runAsNonRoot"] is True
+    assert rendered.container("head")["securityContext"]["readOnlyRootFilesystem"] is True
+    assert "readOnlyRootFilesystem" not in rendered.container(GROUP)["securityContext"]
+
+
+def test_only_the_heads_pod_has_a_token_of_the_kubernetes_api(render_with: Render) -> None:
+    rendered = render_with()
+    assert rendered.one("ServiceAccount")["automountServiceAccountToken"] is False
+    for name in rendered.templates:
+        pod = rendered.pod(name)
+        assert pod["automountServiceAccountToken"] is (name == "head")
+        assert pod["serviceAccountName"] == rendered.one("ServiceAccount")["metadata"]["name"] == "falcon3"
+
+
+def test_a_service_account_can_be_named_or_left_to_others(render_with: Render) -> None:
+    rendered = render_with({"serviceAccount": {"name": "models", "annotations": {"role": "reader"}}})
+    assert rendered.one("ServiceAccount")["metadata"]["annotations"] == {"role": "reader"}
+    assert rendered.pod("head")["serviceAccountName"] == "models"
+    rendered = render_with({"serviceAccount": {"create": False, "name": "theirs"}})
+    assert rendered.of("ServiceAccount") == []
+    assert rendered.pod("head")["serviceAccountName"] == "theirs"
+    rendered = render_with({"serviceAccount": {"create": False}})
+    assert "serviceAccountName" not in rendered.pod("head"), "KubeRay makes one for each cluster"
+
+
+def test_rays_own_api_asks_for_a_token_unless_it_is_switched_off(render_with: Render) -> None:
+    assert render_with().cluster["authOptions"] == {"mode": "token"}
+    assert render_with({"auth": {"mode": "token"}}).cluster["authOptions"] == {"mode": "token"}
+    rendered = render_with({"auth": {"mode": "disabled"}})
+    assert "authOptions" not in rendered.cluster
+    assert {rendered.env(name)["RAY_AUTH_MODE"] for name in rendered.templates} == {"disabled"}
+
+
+# Labels and the network
+
+
+def test_every_object_carries_the_common_labels_and_annotations(render_with: Render) -> None:
+    own = {"commonLabels": {"team": "a"}, "commonAnnotations": {"contact": "b"}, "networkPolicy": {"enabled": True}}
+    rendered = render_with(own | {"serviceAccount": {"annotations": {"role": "reader"}}})
+    assert {each["kind"] for each in rendered.objects} == {"ConfigMap", "NetworkPolicy", "RayService", "ServiceAccount"}
+    version = parse((CHART / "Chart.yaml").read_text())["version"]
+    for each in rendered.objects:
+        metadata = each["metadata"]
+        assert metadata["namespace"] == "ai"
+        assert metadata["annotations"]["contact"] == "b"
+        assert metadata["labels"] == {
+            "team": "a",
+            "app.kubernetes.io/name": "ray-serve-llm",
+            "app.kubernetes.io/instance": "falcon3",
+            "app.kubernetes.io/part-of": "ray-serve-llm",
+            "app.kubernetes.io/version": "2.60.0",
+            "app.kubernetes.io/managed-by": "Helm",
+            "helm.sh/chart": f"ray-serve-llm-{version}",
+        }
+
+
+def test_pods_carry_nothing_that_a_new_chart_version_would_change(render_with: Render) -> None:
+    """KubeRay answers a changed pod template with a new cluster, and double the GPUs for a while."""
+    rendered = render_with({"commonLabels": {"team": "a"}})
+    version = parse((CHART / "Chart.yaml").read_text())["version"]
+    for name, template in rendered.templates.items():
+        assert version not in json.dumps(template["metadata"])
+        role = {"head": "head", INGRESS: "ingress"}.get(name, "worker")
+        assert template["metadata"]["labels"] == {
+            "app.kubernetes.io/instance": "falcon3",
+            "app.kubernetes.io/part-of": "ray-serve-llm",
+            "app.kubernetes.io/component": role,
+        }
+
+
+def test_no_network_policy_unless_asked_for(render_with: Render) -> None:
+    assert render_with().of("NetworkPolicy") == []
+
+
+def test_the_network_policy_keeps_rays_ports_to_the_release_and_the_operator(render_with: Render) -> None:
+    gateway = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway"}}}
+    rendered = render_with(
+        {"networkPolicy": {"enabled": True, "clients": [gateway], "operatorNamespace": "kuberay-system"}}
+    )
+    policy = rendered.one("NetworkPolicy")["spec"]
+    own = policy["podSelector"]
+    for template in rendered.templates.values():
+        assert own["matchLabels"].items() <= template["metadata"]["labels"].items()
+    peers, operator, clients, metrics = policy["ingress"]
+    assert peers == {"from": [{"podSelector": own}]}
+    assert operator["ports"] == [{"port": 8265}, {"port": 8000}]
+    assert operator["from"] == [
+        {
+            "podSelector": {"matchLabels": {"app.kubernetes.io/component": "kuberay-operator"}},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kuberay-system"}},
+        }
+    ]
+    assert clients == {"ports": [{"port": 8000}], "from": [gateway]}
+    assert metrics == {"ports": [{"port": 8080}]}
+
+
+def test_without_named_clients_everyone_may_ask_the_models(render_with: Render) -> None:
+    policy = render_with({"networkPolicy": {"enabled": True}}).one("NetworkPolicy")["spec"]
+    _, operator, clients, _ = policy["ingress"]
+    assert operator["from"][0]["namespaceSelector"] == {}
+    assert clients == {"ports": [{"port": 8000}]}
+
+
