@@ -29,10 +29,13 @@ _REFERENCE = "#/definitions/"
 
 
 def crd_schemas(folder: Path) -> dict[str, Schema]:
-    """Return the schema of every served version of every CRD in `folder`, by the file name that kubeconform looks for."""
+    """Return the schema of every served version of every CRD in `folder`, by the name of its file."""
     schemas = {}
     for path in sorted(folder.glob("*.yaml")):
-        spec = yaml.load(path.read_text(encoding="utf-8"), _Loader)["spec"]
+        manifest = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        if manifest.get("kind") != "CustomResourceDefinition":
+            continue
+        spec = manifest["spec"]
         for version in spec["versions"]:
             if version["served"]:
                 schema = version["schema"]["openAPIV3Schema"]
@@ -45,7 +48,7 @@ def crd_schemas(folder: Path) -> dict[str, Schema]:
 
 
 def core_schemas(openapi: Path, kinds: tuple[str, ...] = CORE_KINDS) -> dict[str, Schema]:
-    """Return the schemas of `kinds` from Kubernetes' OpenAPI document, by the file name that kubeconform looks for."""
+    """Return the schemas of `kinds` from Kubernetes' OpenAPI document, by the name of their file."""
     definitions = json.loads(openapi.read_text(encoding="utf-8"))["definitions"]
     for name in _NUMBERS_TOO:
         definitions[name] = {"type": ["string", "number"]}
@@ -62,12 +65,12 @@ def core_schemas(openapi: Path, kinds: tuple[str, ...] = CORE_KINDS) -> dict[str
 
 
 def file_name(kind: str, group: str, version: str) -> str:
-    """The name of kubeconform's `{{ .ResourceKind }}{{ .KindSuffix }}.json`: rayservice-ray-v1.json, configmap-v1.json."""
+    """What kubeconform makes of `{{ .ResourceKind }}{{ .KindSuffix }}.json`: rayservice-ray-v1.json, configmap-v1.json."""
     return "-".join(part for part in (kind.lower(), group.split(".")[0], version) if part) + ".json"
 
 
 def closed(schema: Any) -> Any:
-    """Return `schema` with no other keys than it names, wherever it names some and does not say to keep unknown ones."""
+    """Return `schema` with no other keys than it names, wherever it names some and does not keep unknown ones."""
     if isinstance(schema, list):
         return [closed(item) for item in schema]
     if not isinstance(schema, dict):

@@ -4,7 +4,7 @@ Takes a list of maps, the widest first. Gives, as JSON, one map with the entries
 {{- define "ray-serve-llm.overlay" -}}
 {{- $all := dict -}}
 {{- range . -}}
-{{- range $key, $value := . -}}
+{{- range $key, $value := . | default dict -}}
 {{- $_ := set $all $key $value -}}
 {{- end -}}
 {{- end -}}

@@ -317,7 +317,16 @@ def test_every_pod_meets_the_restricted_pod_security_standard(render: Render, va
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["runAsUser"] == 1000
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        allowed = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+        allowed = {
+            "configMap",
+            "csi",
+            "downwardAPI",
+            "emptyDir",
+            "ephemeral",
+            "persistentVolumeClaim",
+            "projected",
+            "secret",
+        }
         sources = {key for volume in pod.get("volumes", []) for key in volume if key != "name"}
         assert sources <= allowed | {"nfs"}, "nfs is what a values file of the tests asks for"
         for container in [*pod["containers"], *pod.get("initContainers", [])]:
@@ -443,5 +452,3 @@ def test_without_named_clients_everyone_may_ask_the_models(render_with: Render) 
     _, operator, clients, _ = policy["ingress"]
     assert operator["from"][0]["namespaceSelector"] == {}
     assert clients == {"ports": [{"port": 8000}]}
-
-

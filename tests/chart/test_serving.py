@@ -126,7 +126,9 @@ def test_a_changed_ingress_starts_its_successor_before_it_stops(render_with: Ren
 
 
 def test_options_of_the_ingress_win_over_the_charts(render_with: Render) -> None:
-    rendered = render_with({"serving": {"ingress": {"max_surge_percent": 0, "autoscaling_config": {"max_replicas": 9}}}})
+    rendered = render_with(
+        {"serving": {"ingress": {"max_surge_percent": 0, "autoscaling_config": {"max_replicas": 9}}}}
+    )
     options = rendered.applications[MODEL]["args"]["ingress_deployment_config"]
     assert options["max_surge_percent"] == 0
     assert options["autoscaling_config"] == {"min_replicas": 1, "max_replicas": 9, "target_ongoing_requests": 100}

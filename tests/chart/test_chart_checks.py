@@ -1,0 +1,213 @@
+"""What is refused before anything is installed: each message says where, what, and what to do."""
+
+from collections.abc import Callable
+
+import pytest
+from conftest import GROUP, INGRESS, MINIMAL, MODEL, Render, model
+
+OLD_RAY = {"ray": {"version": "2.49.1"}}
+EMPTY = {"models": {}, "workerGroups": {}}
+RenderError = Callable[..., str]
+
+
+def test_a_release_name_that_is_too_long(render_error: RenderError, render_with: Render) -> None:
+    name = "x" * 48
+    message = render_error({}, release=name)
+    assert f'fullnameOverride: the RayService\'s name "{name}" has 48 characters and KubeRay takes 47' in message
+    assert "Choose a shorter release name, or set fullnameOverride" in message
+    assert render_with(release="x" * 47).one("RayService")["metadata"]["name"] == "x" * 47
+    assert render_with({"fullnameOverride": "short"}, release=name).one("RayService")["metadata"]["name"] == "short"
+
+
+def test_a_release_name_that_starts_with_a_digit(render_error: RenderError) -> None:
+    assert (
+        "the RayService's name \"9b\" must be lower-case letters, digits and '-', and start with a letter"
+        in render_error({}, release="9b")
+    )
+
+
+def test_an_unknown_ray_release(render_error: RenderError) -> None:
+    message = render_error({"ray": {"version": "2.61.0"}})
+    assert "ray.version: this chart does not know Ray 2.61.0. Set one that it knows: 2.49.1, 2.60.0" in message
+
+
+def test_no_models_at_all(render_error: RenderError) -> None:
+    assert "models: there is none. Add one, or give a values file that has some" in render_error({}, base=EMPTY)
+
+
+def test_the_throughput_path_of_a_release_without_it(render_error: RenderError) -> None:
+    message = render_error(OLD_RAY | {"serving": {"path": "throughput"}})
+    assert "serving.path: Ray 2.49.1 has no throughput path. Set serving.path to standard" in message
+
+
+def test_several_models_behind_one_route_on_the_throughput_path(render_error: RenderError) -> None:
+    message = render_error({"serving": {"path": "throughput", "routing": "unified"}, "models": {"second": model()}})
+    assert "serving.routing: the throughput path serves one model for each application" in message
+    assert "unified would put 2 into one. Set serving.routing to perModel" in message
+
+
+def test_options_of_an_ingress_that_the_throughput_path_does_not_have(render_error: RenderError) -> None:
+    message = render_error({"serving": {"path": "throughput", "ingress": {"num_replicas": 2}}})
+    assert "serving.ingress: the throughput path has no ingress deployment" in message
+    assert "Remove serving.ingress, or set serving.path to standard" in message
+
+
+def test_applications_in_the_serve_config(render_error: RenderError) -> None:
+    message = render_error({"serving": {"config": {"applications": []}}})
+    assert "serving.config.applications: the chart writes the applications from `models`. Remove it" in message
+
+
+def test_a_token_that_the_release_cannot_ask_for(render_error: RenderError) -> None:
+    message = render_error(OLD_RAY | {"auth": {"mode": "token"}})
+    assert "auth.mode: Ray 2.49.1 has no token authentication. Set auth.mode to auto or disabled" in message
+
+
+@pytest.mark.parametrize(
+    ("version", "used", "right"),
+    [
+        ("2.49.1", "placement_group_config", "resources_per_bundle"),
+        ("2.60.0", "resources_per_bundle", "placement_group_config"),
+    ],
+)
+def test_the_placement_field_of_another_release(render_error: RenderError, version: str, used: str, right: str) -> None:
+    loading = {"model_source": "x/y"}
+    config = {"model_loading_config": loading, used: {"GPU": 1}}
+    base = MINIMAL | {"models": {MODEL: {"family": "falcon3", "llmConfig": config}}}
+    message = render_error({"ray": {"version": version}}, base=base)
+    assert f"models.{MODEL}.llmConfig.{used}: Ray {version} does not take it. Say it in {right}" in message
+
+
+def test_two_models_behind_one_route_with_one_deployment_name(render_error: RenderError, render_with: Render) -> None:
+    twins = {"models": {"h1-0.5b": model(), "h1-0_5b": model()}}
+    message = render_error(twins | {"serving": {"routing": "unified"}})
+    assert "models.h1-0_5b: behind one route, Ray would give it the deployment name of models.h1-0.5b" in message
+    assert "(LLMServer:h1-0_5b). Rename one of them, or set serving.routing to perModel" in message
+    assert {"h1-0.5b", "h1-0_5b"} < render_with(twins).applications.keys(), "applications of their own keep them apart"
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        {"placement_group_config": {"bundle_per_worker": {"GPU": 1, "smal-model-workers": 1}}},
+        {"placement_group_config": {"bundles": [{"CPU": 1}, {"GPU": 1, "smal-model-workers": 1}]}},
+        {"deployment_config": {"ray_actor_options": {"resources": {"smal-model-workers": 1}}}},
+    ],
+    ids=["in every bundle", "in one bundle", "of the replica"],
+)
+def test_a_resource_that_no_worker_group_has(render_error: RenderError, asking: dict) -> None:
+    message = render_error({"models": {MODEL: {"llmConfig": asking}}, "workerGroups": {"a": {}}})
+    assert f'models.{MODEL}: it asks for the resource "smal-model-workers", which no worker group has' in message
+    assert f"so it would stay pending forever. Did you mean one of: a, {GROUP}?" in message
+
+
+def test_rays_own_resources_and_those_of_any_group_may_be_asked_for(render_with: Render) -> None:
+    bundle = {"CPU": 1, "GPU": 1, "memory": 1000, "accelerator_type:L4": 0.001, "fast": 1, "unused": 0}
+    llm_config = {"placement_group_config": {"bundle_per_worker": bundle}}
+    render_with(
+        {"models": {MODEL: {"llmConfig": llm_config}}, "workerGroups": {GROUP: {"rayResources": {GROUP: 1, "fast": 1}}}}
+    )
+
+
+@pytest.mark.parametrize("placement", [None, {"bundles": [{"GPU": 1}]}], ids=["by default", "in a bundle"])
+def test_a_model_on_a_gpu_where_no_group_has_one(render_error: RenderError, placement: dict | None) -> None:
+    config = {"model_loading_config": {"model_source": "x/y"}}
+    if placement:
+        config["placement_group_config"] = placement
+    base = {"models": {MODEL: {"family": "falcon3", "llmConfig": config}}, "workerGroups": {"cpu-workers": {}}}
+    message = render_error({}, base=base)
+    assert f"models.{MODEL}: it asks for a GPU and no worker group has one, so it would stay pending forever" in message
+    assert "Set workerGroups.<name>.gpusPerWorker, or place the model on CPUs" in message
+
+
+def test_a_model_on_cpus_needs_no_gpu_group(render: Render) -> None:
+    config = {
+        "model_loading_config": {"model_source": "x/y"},
+        "placement_group_config": {"bundles": [{"CPU": 2, "cpu-workers": 1}]},
+    }
+    render({"models": {MODEL: {"family": "falcon3", "llmConfig": config}}, "workerGroups": {"cpu-workers": {}}})
+
+
+def test_a_model_id_that_contradicts_its_key(render_error: RenderError, render_with: Render) -> None:
+    def named(name: str) -> dict:
+        return {"models": {MODEL: {"llmConfig": {"model_loading_config": {"model_id": name}}}}}
+
+    message = render_error(named("other"))
+    assert f'models.{MODEL}.llmConfig.model_loading_config.model_id: it is "other", and the key is the id' in message
+    assert "Remove it, or rename the key" in message
+    render_with(named(MODEL))
+
+
+def test_a_model_cache_without_its_claim_or_folder(render_error: RenderError) -> None:
+    message = render_error({"modelCache": {"type": "persistentVolumeClaim"}})
+    assert "modelCache.claimName: it is empty. Name an existing PersistentVolumeClaim" in message
+    message = render_error({"modelCache": {"type": "hostPath"}})
+    assert "modelCache.hostPath: it is empty. Name a folder of the nodes" in message
+
+
+def test_a_family_that_no_config_map_can_hold(render_error: RenderError, render_with: Render) -> None:
+    big = {"models": {MODEL: {"llmConfig": {"engine_kwargs": {"hf_overrides": {"text": "x" * 2**20}}}}}}
+    message = render_error(big)
+    assert 'models: the files of family "falcon3" have' in message
+    assert "a ConfigMap holds 1048576. Split the family, or set serving.delivery to inline" in message
+    render_with(big | {"serving": {"delivery": "inline"}})
+
+
+def test_worker_groups_with_names_that_are_taken(render_error: RenderError, render_with: Render) -> None:
+    message = render_error({"workerGroups": {INGRESS: {}, "headgroup": {}}})
+    assert f"workerGroups.{INGRESS}: that is the name of the ingress workers' group. Rename it" in message
+    assert "workerGroups.headgroup: that is KubeRay's name for the head. Rename it" in message
+    render_with({"workerGroups": {INGRESS: {}}, "serving": {"path": "throughput"}})
+
+
+def test_fewer_replicas_at_most_than_at_least(render_error: RenderError) -> None:
+    message = render_error({"workerGroups": {GROUP: {"minReplicas": 6}}, "ingressWorkers": {"minReplicas": 200}})
+    assert f"workerGroups.{GROUP}.minReplicas: 6 is more than maxReplicas, 5" in message
+    assert "ingressWorkers.minReplicas: 200 is more than maxReplicas, 100" in message
+
+
+def test_ray_resources_said_in_two_places(render_error: RenderError) -> None:
+    message = render_error({"workerGroups": {GROUP: {"rayStartParams": {"resources": "{}"}}}})
+    assert (
+        f"workerGroups.{GROUP}.rayStartParams.resources: the chart writes it from rayResources. Say it there" in message
+    )
+
+
+def test_a_worker_whose_cpus_nobody_can_tell(render_error: RenderError, render_with: Render) -> None:
+    memory_only = {"resources": {"limits": {"memory": "8Gi"}}}
+    message = render_error({"workerGroups": {GROUP: memory_only}})
+    assert f"workerGroups.{GROUP}.resources: without a CPU limit or request Ray's autoscaler cannot tell" in message
+    render_with({"workerGroups": {GROUP: memory_only | {"rayStartParams": {"num-cpus": "6"}}}})
+
+
+def test_more_ingresses_than_the_ingress_workers_can_ever_hold(render_error: RenderError, render_with: Render) -> None:
+    models = {"models": {f"model-{number}": model() for number in range(8)}}
+    message = render_error(models | {"ingressWorkers": {"maxReplicas": 2}})
+    assert "ingressWorkers.maxReplicas: 9 applications have an ingress each, 4 of them fit a worker" in message
+    assert "2 workers are too few. Set it to 3 or more" in message
+    render_with(models | {"ingressWorkers": {"maxReplicas": 3}})
+    render_with(
+        models | {"ingressWorkers": {"maxReplicas": 2, "resources": {"limits": {"cpu": "1500m", "memory": "8Gi"}}}}
+    )
+    render_with(models | {"ingressWorkers": {"maxReplicas": 1}, "serving": {"routing": "unified"}})
+    render_with(models | {"ingressWorkers": {"maxReplicas": 1}, "serving": {"path": "throughput"}})
+
+
+def test_an_ingress_larger_than_its_worker(render_error: RenderError) -> None:
+    message = render_error({"serving": {"ingress": {"ray_actor_options": {"num_cpus": 2}}}})
+    assert (
+        "serving.ingress.ray_actor_options.num_cpus: an ingress asks for 2 CPUs and an ingress worker has 1" in message
+    )
+    assert "Lower it, or raise ingressWorkers.resources" in message
+
+
+def test_everything_that_is_wrong_is_told_at_once(render_error: RenderError) -> None:
+    message = render_error({"modelCache": {"type": "hostPath"}, "workerGroups": {"headgroup": {}}}, release="x" * 48)
+    assert [
+        line
+        for line in ("fullnameOverride", "workerGroups.headgroup", "modelCache.hostPath")
+        if f"- {line}: " in message
+    ] == [
+        "fullnameOverride",
+        "workerGroups.headgroup",
+        "modelCache.hostPath",
+    ]

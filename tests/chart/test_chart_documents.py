@@ -1,0 +1,140 @@
+"""What people read of the chart: its values, its README, and what Helm prints after an install."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import CHART, INGRESS, MODEL, ROOT, Render, model, parse, program
+
+sys.path.insert(0, str(ROOT))
+
+from generator.chart_values import Ray, Values
+
+NOTES = 'notes: |\n{{ include (print $.Template.BasePath "/NOTES.txt") . | indent 2 }}\n'
+
+
+@pytest.fixture
+def notes(render: Render, tmp_path: Path):
+    """What Helm prints after an install: `helm template` leaves it out, so a copy of the chart makes it an object."""
+    copy = tmp_path / "chart"
+    shutil.copytree(CHART, copy)
+    (copy / "templates" / "notes.yaml").write_text(f"kind: Notes\n{NOTES}", encoding="utf-8")
+    return lambda values: render([CHART / "ci" / "minimal-values.yaml", values], chart=copy).one("Notes")["notes"]
+
+
+def test_the_notes_give_the_models_url_and_the_next_commands(notes) -> None:
+    text = notes({})
+    assert f"http://falcon3-serve-svc.ai:8000/inference/{MODEL}/v1\n" in text
+    assert "kubectl -n ai get rayservice falcon3" in text
+    assert "kubectl -n ai port-forward service/falcon3-serve-svc 8000" in text
+    assert f"curl http://localhost:8000/inference/{MODEL}/v1/chat/completions" in text
+    assert f'"model": "{MODEL}"' in text
+    assert "README.md" in text
+
+
+def test_the_notes_follow_the_port_the_routes_and_the_name(notes) -> None:
+    config = {"http_options": {"port": 9000, "root_path": "/root"}}
+    text = notes({"fullnameOverride": "llm", "serving": {"routePrefix": "/r", "config": config}})
+    assert f"http://llm-serve-svc.ai:9000/root/r/{MODEL}/v1\n" in text
+    assert f"curl http://localhost:9000/root/r/{MODEL}/v1/chat/completions" in text
+
+
+def test_the_notes_name_one_url_where_one_serves_all(notes) -> None:
+    text = notes({"serving": {"routing": "unified"}})
+    assert "http://falcon3-serve-svc.ai:8000/v1\n" in text
+    assert "curl http://localhost:8000/v1/chat/completions" in text
+
+
+@pytest.mark.parametrize("routing", ["perModel", "unified"])
+def test_the_notes_stay_short_for_many_models(notes, routing: str) -> None:
+    text = notes({"models": {f"model-{number:03}": model() for number in range(40)}, "serving": {"routing": routing}})
+    assert "41 models" in text
+    assert "and 31 more" in text
+    assert len(text.splitlines()) < 35
+
+
+def test_the_charts_defaults_are_those_of_the_schema() -> None:
+    defaults = parse((CHART / "values.yaml").read_text(encoding="utf-8"))
+    assert Values.model_validate(defaults) == Values(ray=Ray(version="2.60.0"))
+
+
+def test_every_value_is_listed_with_its_meaning() -> None:
+    """Each key of values.yaml but the groups' shared ones; helm-docs prints a value without a comment with no text."""
+    lines = (CHART / "values.yaml").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        if re.match(r"^\s*[\w]+: \S", line):
+            above = number - 1
+            while lines[above].strip().startswith("#") and "# --" not in lines[above]:
+                above -= 1
+            assert "# -- " in lines[above], f"values.yaml:{number + 1} has no comment for helm-docs"
+    known = Values.model_json_schema(by_alias=True)["properties"].keys()
+    assert parse("\n".join(lines)).keys() == known
+
+
+def test_the_default_ray_release_is_the_charts_application_version() -> None:
+    assert (
+        parse((CHART / "Chart.yaml").read_text())["appVersion"]
+        == parse((CHART / "values.yaml").read_text())["ray"]["version"]
+    )
+
+
+def test_the_readmes_ten_lines_serve_a_model(render: Render) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", (CHART / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(example.splitlines()) <= 10
+    rendered = render(parse(example))
+    assert list(rendered.applications) == [MODEL]
+    assert list(rendered.groups) == [INGRESS, "small-model-workers"]
+    assert parse(example) == parse((CHART / "ci" / "minimal-values.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_readme_is_what_helm_docs_writes(tmp_path: Path) -> None:
+    copy = tmp_path / "chart"
+    shutil.copytree(CHART, copy)
+    subprocess.run(
+        [program("HELM_DOCS", "helm-docs"), "--chart-search-root", copy, "--log-level", "warning"],
+        check=True,
+        timeout=60,
+    )
+    assert (copy / "README.md").read_text() == (CHART / "README.md").read_text(), "run `make generate`"
+
+
+def test_the_package_holds_what_an_install_needs_and_no_more(helm: str, tmp_path: Path) -> None:
+    subprocess.run([helm, "package", CHART, "--destination", tmp_path], check=True, capture_output=True, timeout=60)
+    (archive,) = tmp_path.glob("*.tgz")
+    with tarfile.open(archive) as package:
+        names = {name.partition("/")[2] for name in package.getnames()}
+    assert {"Chart.yaml", "values.yaml", "README.md", "files/releases.yaml", "templates/NOTES.txt"} <= names
+    assert not {name for name in names if name.startswith("ci/") or name.endswith(".gotmpl")}
+
+
+def test_helm_finds_nothing_to_complain_of(helm: str, values_file: Path) -> None:
+    done = subprocess.run(
+        [helm, "lint", "--strict", CHART, "--values", values_file],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_release_says_all_that_templates_ask_of_it() -> None:
+    releases = yaml.safe_load((CHART / "files" / "releases.yaml").read_text(encoding="utf-8"))
+    for version, facts in releases.items():
+        assert isinstance(version, str)
+        assert facts.keys() == {
+            "vllm",
+            "image",
+            "placementField",
+            "ingressDeployment",
+            "maxSurgePercent",
+            "throughputPath",
+            "tokenAuth",
+        }
+        assert facts["image"].keys() == {"repository", "tag"}
+        assert facts["ingressDeployment"].keys() == {"name", "options"}
