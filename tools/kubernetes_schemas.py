@@ -65,7 +65,7 @@ def core_schemas(openapi: Path, kinds: tuple[str, ...] = CORE_KINDS) -> dict[str
 
 
 def file_name(kind: str, group: str, version: str) -> str:
-    """What kubeconform makes of `{{ .ResourceKind }}{{ .KindSuffix }}.json`: rayservice-ray-v1.json, configmap-v1.json."""
+    """What kubeconform makes of a kind: `rayservice-ray-v1.json`, `configmap-v1.json`."""
     return "-".join(part for part in (kind.lower(), group.split(".")[0], version) if part) + ".json"
 
 

@@ -60,18 +60,6 @@ auth.mode: Ray {{ $version }} has no token authentication. Set auth.mode to auto
 {{- end }}
 {{- end -}}
 
-{{- /* Takes a model's llmConfig. Gives, as JSON, the bundles that it asks for; none when Ray decides them. */ -}}
-{{- define "ray-serve-llm.bundles" -}}
-{{- $placement := .placement_group_config | default dict -}}
-{{- $bundles := concat ($placement.bundles | default list) ((.deployment_config | default dict).placement_group_bundles | default list) -}}
-{{- range list $placement.bundle_per_worker .resources_per_bundle -}}
-{{- if . -}}
-{{- $bundles = append $bundles . -}}
-{{- end -}}
-{{- end -}}
-{{- toJson $bundles -}}
-{{- end -}}
-
 {{- /* Each model: its id, its placement in the words of the release, and resources that some worker group has. */ -}}
 {{- define "ray-serve-llm.checkModels" -}}
 {{- $values := .root.Values -}}
@@ -101,10 +89,14 @@ models.{{ $id }}.llmConfig.model_loading_config.model_id: it is "{{ $givenId }}"
 models.{{ $id }}.llmConfig.{{ . }}: Ray {{ $values.ray.version }} does not take it. Say it in {{ $placementField }}, or set ray.version to the release it was written for.
 {{- end }}
 {{- end }}
-{{- $actor := ($config.deployment_config | default dict).ray_actor_options | default dict }}
-{{- $bundles := include "ray-serve-llm.bundles" $config | fromJsonArray }}
+{{- $deployment := $config.deployment_config | default dict }}
+{{- $placement := $config.placement_group_config | default dict }}
+{{- $bundles := concat
+  (list $placement.bundle_per_worker $config.resources_per_bundle)
+  ($placement.bundles | default list)
+  ($deployment.placement_group_bundles | default list) | compact }}
 {{- $asked := dict }}
-{{- range append $bundles ($actor.resources | default dict) }}
+{{- range append $bundles (($deployment.ray_actor_options | default dict).resources | default dict) }}
 {{- range $resource, $amount := . }}
 {{- if $amount }}
 {{- $_ := set $asked $resource true }}
@@ -121,11 +113,11 @@ models.{{ $id }}: it asks for the resource "{{ $resource }}", which no worker gr
 models.{{ $id }}: it asks for a GPU and no worker group has one, so it would stay pending forever. Set workerGroups.<name>.gpusPerWorker, or place the model on CPUs.
 {{- end }}
 {{- if eq $values.serving.routing "unified" }}
-{{- $deployment := replace "." "_" $id }}
-{{- with get $deployments $deployment }}
-models.{{ $id }}: behind one route, Ray would give it the deployment name of models.{{ . }} (LLMServer:{{ $deployment }}). Rename one of them, or set serving.routing to perModel.
+{{- $name := replace "." "_" $id }}
+{{- with get $deployments $name }}
+models.{{ $id }}: behind one route, Ray would give it the deployment name of models.{{ . }} (LLMServer:{{ $name }}). Rename one of them, or set serving.routing to perModel.
 {{- end }}
-{{- $_ := set $deployments $deployment $id }}
+{{- $_ := set $deployments $name $id }}
 {{- end }}
 {{- end }}
 {{- end -}}
