@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from .contract import Closed, FamilyName, ModelId, PositiveInt
-from .documents import parse_text
+from .documents import parse_text, place
 from .errors import UserError
 
 
@@ -119,7 +119,14 @@ def read_catalog(texts: Mapping[Path, str]) -> Catalog:
                 where=str(path),
                 fix="Give one of the two another `family`, or move its models into one file.",
             )
-        for model_id in file.models:
+        for model_id, model in file.models.items():
+            most = model.architecture.max_position_embeddings
+            if model.needs.context > most:
+                raise UserError(
+                    f"needs a context of {model.needs.context:,} tokens and knows {most:,}",
+                    where=place(text, str(path), ["models", model_id, "needs", "context"]),
+                    fix=f"Set it to {most} or less.",
+                )
             if model_id in owners:
                 raise UserError(
                     f"model '{model_id}' is already in {owners[model_id]}",

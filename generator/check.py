@@ -61,6 +61,10 @@ def _explain(error: ValidationError, data: JsonObject) -> tuple[str, Location, s
     if error.validator == "additionalProperties" and isinstance(error.schema, dict):
         known = error.schema.get("properties", {})
         unknown = next((k for k in error.instance if k not in known), "")
+        if unknown in schemas.SECRETS:
+            return f"'{unknown}' would put a secret in plain sight", [*location, unknown], (
+                f"Secrets are references: {schemas.SECRETS[unknown]}."
+            )
         what = f"unknown key '{unknown}'" + _of_release(location, data)
         return what, [*location, unknown], _known_elsewhere(unknown, location) + did_you_mean(unknown, known)
     if error.validator == "required":

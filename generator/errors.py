@@ -42,8 +42,9 @@ class UserErrors(UserError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?`, or the accepted words where nothing is near and the list is short enough to read."""
-    words = sorted(str(k) for k in known)
-    near = difflib.get_close_matches(str(word), words, n=1, cutoff=0.6)
+    word, words = str(word), sorted(str(k) for k in known)
+    longer = [w for w in words if len(word) > 1 and w.startswith(word)]
+    near = longer[:1] if len(longer) == 1 else difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     if near:
         return f"did you mean '{near[0]}'?"
     if not words:

@@ -129,7 +129,7 @@ def _splits(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[Spl
     tensors = tensor_splits(wish.model, hardware.pool.gpusPerNode)
     if wish.tensor_parallel is not None:
         tensors = [n for n in tensors if n == wish.tensor_parallel]
-    # Ray 2.49.1 forces STRICT_PACK on one node for every model (llm/_internal/serve/configs/server_models.py).
+    # Ray 2.49.1 has no place for the pool's name in the bundles, so a stage could land on another pool.
     across_nodes = release.placement_field == "placement_group_config"
     most = min(hardware.pool.nodes, wish.model.architecture.num_hidden_layers) if across_nodes else 1
     stages = [n for n in range(1, most + 1) if wish.pipeline_parallel in (None, n)]

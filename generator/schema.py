@@ -123,6 +123,7 @@ def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
     `ChartLLMConfig`: `model_loading_config.model_id` may be left out, the key says it. `PartialLLMConfig`: anything
     may be left out.
     """
+    definitions = _without_secrets(definitions)
     renamed = json.loads(
         json.dumps({_name(version, name): schema for name, schema in definitions.items()}).replace(
             '"#/definitions/', f'"#/definitions/{_name(version, "")}'
@@ -142,6 +143,23 @@ def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
         "model_loading_config": partial_loading,
     }
     return renamed
+
+
+# Keys that would carry a secret's own text into values and serveConfigV2; each with what to use instead.
+SECRETS = {
+    "hf_token": "name a Secret in `huggingFace.existingSecret`",
+    "api_key": "check keys in front of the service: values are readable in the cluster",
+    "ssl_keyfile_password": "end TLS in front of the service: values are readable in the cluster",
+}
+
+
+def _without_secrets(definitions: JsonObject) -> JsonObject:
+    return {
+        name: {**schema, "properties": {k: v for k, v in schema["properties"].items() if k not in SECRETS}}
+        if "properties" in schema
+        else schema
+        for name, schema in definitions.items()
+    }
 
 
 def _resolve(schema: JsonObject, definitions: JsonObject) -> JsonObject:

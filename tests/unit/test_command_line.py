@@ -1,0 +1,251 @@
+"""What people see: results, exit codes, and one clear message for every kind of bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Project:
+    """A copy of the project's catalog and environments, and the command line run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("catalog", "environments", "values", "schemas"):
+            shutil.copytree(ROOT / name, folder / name)
+        (folder / "chart" / "files").mkdir(parents=True)
+        shutil.copy(ROOT / "chart" / "values.schema.json", folder / "chart")
+        shutil.copy(ROOT / "chart" / "files" / "releases.yaml", folder / "chart" / "files")
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "generator", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        text = self.path(name).read_text()
+        assert old in text
+        self.path(name).write_text(text.replace(old, new, 1))
+
+    def snapshot(self) -> dict[str, bytes]:
+        return {str(p.relative_to(self.folder)): p.read_bytes() for p in self.folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_what_is_committed_is_what_is_generated(project):
+    for command in (("generate", "--check"), ("schema", "--check")):
+        done = project.run(*command)
+        assert (done.returncode, done.stderr.count("error")) == (0, 0), done.stdout
+
+
+def test_a_changed_catalog_is_shown_as_a_diff_and_exit_code_1(project):
+    project.edit("catalog/falcon3.yaml", "context: 8192", "context: 4096")
+    before = project.snapshot()
+    done = project.run("generate", "--check")
+    assert done.returncode == 1
+    assert "+        max_model_len: 4096" in done.stdout
+    assert "python -m generator generate" in done.stderr
+    assert project.snapshot() == before
+
+
+def test_generating_twice_writes_the_same_bytes(project):
+    shutil.rmtree(project.path("values"))
+    assert project.run("generate").returncode == 0
+    first = project.snapshot()
+    assert project.run("generate").returncode == 0
+    assert project.snapshot() == first
+
+
+def test_values_of_a_family_that_is_no_longer_served_are_removed_and_peoples_own_files_stay(project):
+    project.edit("environments/local.yaml", "  falcon-h1:\n    models:\n", "  falcon3-more:\n    models:\n")
+    project.edit("environments/local.yaml", "  falcon3-more:\n    models:\n", "")
+    text = project.path("environments/local.yaml").read_text()
+    project.path("environments/local.yaml").write_text(
+        "".join(line for line in text.splitlines(keepends=True) if "falcon-h1-0.5b" not in line)
+    )
+    project.path("values/local/my-own.yaml").write_text("pods: {}\n")
+    done = project.run("generate", "--environment", "local")
+    assert done.returncode == 0, done.stderr
+    assert not project.path("values/local/falcon-h1.yaml").exists()
+    assert project.path("values/local/my-own.yaml").exists()
+
+
+def test_the_plan_is_json_for_programs_and_arithmetic_for_people(project):
+    plan = json.loads(project.run("plan", "--environment", "dev", "--json").stdout)["dev"]
+    model = plan["models"]["falcon3-7b-instruct"]
+    memory = model["memory_per_gpu"]
+    parts = ("weights_gib", "activation_gib", "non_torch_gib", "cuda_graph_gib", "margin_gib", "kv_cache_gib")
+    assert sum(memory[part] for part in parts) == pytest.approx(memory["usable_gib"], abs=0.01)
+    words = project.run("plan", "--environment", "dev").stdout
+    assert f"{model['kv_cache_tokens']:,} tokens" in words
+
+
+@pytest.mark.parametrize("what", ["models", "families", "environments", "gpus", "releases"])
+def test_lists_are_tables_and_json(project, what):
+    rows = json.loads(project.run("list", what, "--json").stdout)
+    table = project.run("list", what).stdout.splitlines()
+    assert rows
+    assert len(table) == len(rows) + 1
+
+
+def test_colours_are_for_terminals_and_can_be_forced_or_forbidden(project):
+    assert "\033[" not in project.run("plan").stdout
+    assert "\033[" in project.run("--color", "plan").stdout
+    assert "\033[" not in project.run("plan", NO_COLOR="1").stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_is_printed(project, shell):
+    done = project.run("completion", shell)
+    assert done.returncode == 0
+    assert "_GENERATOR_COMPLETE" in done.stdout
+
+
+def test_help_has_examples_for_every_command(project):
+    commands = [line.split()[0] for line in project.run("--help").stdout.split("Commands:")[1].splitlines()
+                if line.startswith("  ") and not line.startswith("   ")]  # fmt: skip
+    named = [c for c in commands if c.isalpha() and c != "Examples:"]
+    assert {"add", "generate", "validate", "schema", "plan", "list", "serve"} <= set(named)
+    for command in named:
+        done = project.run(command, "--help")
+        assert done.returncode == 0
+        assert "Examples:" in done.stdout
+
+
+def test_a_model_from_a_config_json_is_added_and_planned_without_network(project, tmp_path):
+    row = yaml.safe_load(project.path("catalog/falcon3.yaml").read_text())["models"]["falcon3-7b-instruct"]
+    config = {"architectures": ["LlamaForCausalLM"], **{k: v for k, v in row["architecture"].items() if k != "name"}}
+    project.path("config.json").write_text(json.dumps(config))
+    comments = project.path("catalog/falcon3.yaml").read_text()
+    done = project.run("add", "config.json", "--family", "falcon3", "--id", "falcon3-7b-mine", "--source", "s3://b/m")
+    assert done.returncode == 0, done.stderr
+    assert "catalog/falcon3.yaml   + falcon3-7b-mine  (7.46 B parameters" in done.stdout
+    assert "values/dev/falcon3.yaml   1 x L4-24GB on small-model-workers" in done.stdout
+    assert project.path("catalog/falcon3.yaml").read_text().startswith(comments.rstrip("\n"))
+    values = yaml.safe_load(project.path("values/dev/falcon3.yaml").read_text())
+    assert values["models"]["falcon3-7b-mine"]["llmConfig"]["model_loading_config"] == {"model_source": "s3://b/m"}
+    assert project.run("generate", "--check").returncode == 0
+
+
+def test_a_model_that_fits_nowhere_is_not_added(project):
+    row = yaml.safe_load(project.path("catalog/falcon3.yaml").read_text())["models"]["falcon3-7b-instruct"]
+    huge = {**row["architecture"], "hidden_size": 30720, "intermediate_size": 230400, "num_hidden_layers": 280}
+    config = {"architectures": ["LlamaForCausalLM"], **{k: v for k, v in huge.items() if k != "name"}}
+    project.path("config.json").write_text(json.dumps(config))
+    before = project.snapshot()
+    done = project.run("add", "config.json", "--family", "falcon3", "--id", "falcon3-huge")
+    assert done.returncode == 2
+    assert "fits on no pool" in done.stderr
+    assert project.snapshot() == before
+
+
+# A file of the project, what is written in it, and what the message must hold.
+BAD_INPUT = {
+    "unknown key": ("environments/dev.yaml", "    nodes: 10", "    nods: 10", "did you mean 'nodes'"),
+    "wrong type": ("environments/dev.yaml", "nodes: 10", "nodes: ten", "should be a valid integer (it is 'ten')"),
+    "impossible number": ("environments/dev.yaml", "nodes: 10", "nodes: 0", "greater than or equal to 1"),
+    "unknown pool": ("environments/dev.yaml", "{replicas: {min: 0, max: 2}}", "{pool: small-model-worker}",
+                     "did you mean 'small-model-workers'"),
+    "unknown GPU": ("environments/dev.yaml", "gpu: L4-24GB", "gpu: L4", "did you mean"),
+    "unknown Ray release": ("environments/dev.yaml", "ray: 2.60.0", "ray: 2.61.0", "did you mean '2.60.0'"),
+    "unknown family": ("environments/dev.yaml", "  falcon3: {}", "  falcon4: {}", "did you mean 'falcon3'"),
+    "unknown model": ("environments/dev.yaml", "falcon-h1-3b-instruct:", "falcon-h1-3b:", "did you mean"),
+    "argument of no release": ("environments/dev.yaml", "chart:", "defaults: {llmConfig: {engine_kwargs: "
+                               "{max_modl_len: 1}}}\nchart:", "unknown key 'max_modl_len' for Ray 2.60.0"),
+    "argument of another release": ("environments/dev.yaml", "chart:", "defaults: {llmConfig: {resources_per_bundle: "
+                                    "{GPU: 1}}}\nchart:", "Ray 2.49.1 knows it, this one does not"),
+    "secret in plain sight": ("environments/dev.yaml", "chart:", "defaults: {llmConfig: {engine_kwargs: {hf_token: "
+                              "hf_abc}}}\nchart:", "Secrets are references: name a Secret"),
+    "unknown value of the chart": ("environments/dev.yaml", "existingSecret:", "existingSecrt:",
+                                   "did you mean 'existingSecret'"),
+    "name too long": ("catalog/falcon3.yaml", "  falcon3-1b-instruct:", f"  {'a' * 70}:", "length that is not accepted"),
+    "key given twice": ("catalog/falcon3.yaml", "  falcon3-3b-instruct:", "  falcon3-1b-instruct:", "is given twice"),
+    "the same id in two files": ("catalog/falcon-h1.yaml", "  falcon-h1-3b-instruct:", "  falcon3-1b-instruct:",
+                                 "model 'falcon3-1b-instruct' is already in"),
+    "unreadable YAML": ("catalog/falcon3.yaml", "models:", "models: {", "not valid YAML"),
+    "half-written YAML": ("environments/dev.yaml", "serve:", "serve", "not valid YAML"),
+    "too many for the pool": ("environments/dev.yaml", "nodes: 10", "nodes: 2", "cannot hold its models at the least"),
+    "context beyond the model": ("catalog/falcon3.yaml", "context: 8192", "context: 16384", "and knows 8,192"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "message"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_bad_input_gets_one_clear_message_and_changes_nothing(project, file, old, new, message):
+    project.edit(file, old, new)
+    before = project.snapshot()
+    done = project.run("generate")
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert file.rsplit("/", 1)[1] in done.stderr
+    assert "Traceback" not in done.stderr
+    assert project.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["validate", "values/dev/falcon4.yaml"], "no such file"),
+        (["generate", "--environment", "prodd"], "did you mean 'prod'"),
+        (["genrate"], "did you mean 'generate'"),
+        (["plan", "--jsn"], "--json"),
+        (["add", "./nowhere"], "no such folder or file"),
+        (["serve", "falcon4", "--environment", "local"], "did you mean 'falcon3'"),
+    ],
+)
+def test_a_wrong_word_on_the_command_line_is_exit_code_2_and_says_what_is_right(project, arguments, message):
+    done = project.run(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_without_a_project_says_what_is_missing(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "generator", "--root", str(tmp_path), "plan"], capture_output=True,
+                          text=True, check=False, cwd=ROOT)  # fmt: skip
+    assert done.returncode == 2
+    assert "no folder 'catalog' here" in done.stderr
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hand_written_values_file_is_validated_with_line_numbers(project, seed):
+    bad = ["models: {a: {family: f, llmConfg: {}}}", "workrGroups: {}", "serving: {path: fast}"][seed]
+    project.path("mine.yaml").write_text(f"# by hand\nray: {{version: 2.60.0}}\n{bad}\n")
+    done = project.run("validate", "mine.yaml")
+    assert done.returncode == 2
+    assert "mine.yaml:3: " in done.stderr
+    faults = json.loads(project.run("validate", "--json", "mine.yaml").stdout)["faults"]
+    assert all(fault["file"] == "mine.yaml" for fault in faults)
+
+
+def test_a_full_disk_or_a_read_only_folder_leaves_every_file_as_it_was(project):
+    project.edit("catalog/falcon3.yaml", "context: 8192", "context: 4096")
+    target = project.path("values/prod")
+    shutil.rmtree(target)
+    target.write_text("a file where a folder should be")
+    before = project.snapshot()
+    done = project.run("generate")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert project.snapshot() == before
