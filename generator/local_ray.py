@@ -40,7 +40,7 @@ from typing import Any
 import yaml
 
 from .errors import UserError
-from .helm import Manifest
+from .helm import Manifest, cache_folder
 
 Report = Callable[[str], None]
 
@@ -253,6 +253,7 @@ class _LocalRay:
         resources = _resources(self.cluster)
         command = [
             sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats",
+            "--no-monitor", "--include-log-monitor=false",
             "--node-ip-address=127.0.0.1", f"--temp-dir={self.folder / 'ray'}",
             "--dashboard-host=127.0.0.1", f"--dashboard-port={ports[0]}", f"--dashboard-agent-listen-port={ports[1]}",
             f"--port={ports[2]}", f"--ray-client-server-port={ports[3]}", "--min-worker-port=0", "--max-worker-port=0",
@@ -279,16 +280,22 @@ class _LocalRay:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY")}
         # A dozen processes import vLLM: without compiled modules each spends 10 s of CPU on compiling them again.
         inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+        inherited.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "torchinductor"))
+        temporary = self.folder / "tmp"
+        temporary.mkdir(exist_ok=True)
         return {
             **inherited,
             **_literal_environment(self.cluster),
+            "TMPDIR": str(temporary),
             # Everything listens on the loopback address only, and asks for the run's own token.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,
-            # Ray would start a spare Python worker for each logical CPU.
+            # Ray would start a spare Python worker for each logical CPU, and keep those that have done their task.
             "RAY_prestart_worker_first_driver": "0",
             "RAY_enable_worker_prestart": "0",
+            "RAY_num_workers_soft_limit": "0",
+            "RAY_USAGE_STATS_ENABLED": "0",
             # HAProxy's files and ports are fixed by default, so that two runs on a machine would meet.
             "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(self.folder / "haproxy" / "haproxy.cfg"),
             "RAY_SERVE_HAPROXY_SOCKET_PATH": str(self.folder / "haproxy" / "admin.sock"),
@@ -355,7 +362,7 @@ class _LocalRay:
             raise RunFailed(f"Ray ended with code {self.process.returncode}:\n{_tail(self._log)}", where="ray start")
         if time.monotonic() > deadline:
             raise RunFailed(
-                f"{what} within the time limit; {progress.waiting_for()}", fix="Give it more time with --timeout."
+                f"{what} within the time limit\n{progress.reasons()}", fix="Give it more time with --timeout."
             )
         progress.heartbeat()
 
@@ -412,27 +419,30 @@ class _Progress:
         self.waits = {}
         for name, application in applications.items():
             self._changed(name, application["status"])
-            for deployment, details in application["deployments"].items():
-                replicas = ", ".join(sorted({replica["state"].lower() for replica in details["replicas"]}))
-                state = details["status"] + (f" (replica {replicas})" if replicas else "")
-                message = details["message"].strip().split("\n")[0]
-                self._changed(f"{name} / {deployment}", f"{state}: {message}" if message else state)
-                if details["status"] != "HEALTHY":
-                    self.waits[f"{name} / {deployment}"] = state
             if application["status"] != "RUNNING" and not application["deployments"]:
                 self.waits[name] = application["status"]
+            for deployment, details in application["deployments"].items():
+                # LLMServer:<model> is in the application <model>, so that its first word says it all.
+                where = f"{name} / {deployment.split(':')[0]}"
+                replicas = ", ".join(sorted({replica["state"] for replica in details["replicas"]}))
+                self._changed(where, f"{details['status']}{f', replica {replicas}' if replicas else ''}")
+                if details["status"] != "HEALTHY":
+                    self.waits[where] = details["message"].strip() or details["status"]
+                if "Error" in details["message"]:
+                    self._changed(f"{where}: failed", _last_line(details["message"]))
 
     def _changed(self, name: str, state: str) -> None:
         if self.states.get(name) != state:
             self.states[name] = state
             self.say(f"{name}: {state}")
 
-    def waiting_for(self) -> str:
-        return "waiting for " + (", ".join(f"{name} ({state})" for name, state in self.waits.items()) or "Ray")
+    def reasons(self) -> str:
+        """What is waited for and why, a line each."""
+        return "\n".join(f"{name}: {reason}" for name, reason in self.waits.items())
 
     def heartbeat(self) -> None:
         if time.monotonic() - self.last > QUIET_S:
-            self.say(self.waiting_for())
+            self.say(f"waiting for {', '.join(self.waits) or 'Ray'}")
 
 
 # Small tools
@@ -471,6 +481,10 @@ def _tail(path: Path, lines: int = 20) -> str:
     with suppress(OSError):
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
     return ""
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import select
 import signal
 import subprocess
@@ -18,8 +19,10 @@ import sys
 import time
 from pathlib import Path
 
-GRACE_S = 5.0
+GRACE_S = 2.0
 """How long the command may take to end by itself after SIGTERM."""
+KILL_S = 10.0
+"""How long killed processes may take to go: the kernel takes seconds to free gigabytes on a busy machine."""
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -31,14 +34,18 @@ def main(command: list[str]) -> int:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_default_signals)
+    shared: set[Path] = set()
     try:
         while process.poll() is None:
             if select.select([sys.stdin], [], [], 0.2)[0] and not os.read(sys.stdin.fileno(), 1):
+                shared = _shared_memory_of_descendants()
                 _stop(process)
                 return 0
         return process.returncode
     finally:
-        _end_descendants()
+        shared |= _end_descendants()
+        for path in shared:
+            path.unlink(missing_ok=True)
 
 
 def _default_signals() -> None:
@@ -52,11 +59,16 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(GRACE_S)
 
 
-def _end_descendants() -> None:
-    """Kill what is left, until nothing is: a process may have started another in the meantime."""
-    deadline = time.monotonic() + GRACE_S
+def _end_descendants() -> set[Path]:
+    """Kill what is left, until nothing is: a process may have started another in the meantime.
+
+    Returns the shared memory that they had.
+    """
+    deadline = time.monotonic() + KILL_S
+    shared: set[Path] = set()
     while time.monotonic() < deadline:
         left = descendants(os.getpid())
+        shared |= _shared_memory_of_descendants()
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -64,8 +76,13 @@ def _end_descendants() -> None:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         if not left:
-            return
+            break
         time.sleep(0.05)
+    return shared
+
+
+def _shared_memory_of_descendants() -> set[Path]:
+    return {path for pid in descendants(os.getpid()) for path in shared_memory(pid)}
 
 
 def descendants(ancestor: int) -> list[int]:
@@ -83,6 +100,17 @@ def descendants(ancestor: int) -> list[int]:
         found += below
         pending += below
     return found
+
+
+def shared_memory(pid: int) -> set[Path]:
+    """Named shared memory and semaphores of Python's multiprocessing that a process has mapped.
+
+    They are files of a memory disk (vLLM's are 168 MB and more for each engine), and a killed process leaves them there.
+    """
+    with contextlib.suppress(OSError):
+        maps = Path(f"/proc/{pid}/maps").read_text(errors="replace")
+        return {Path(path) for path in re.findall(r"(/dev/shm/(?:psm_|sem\.mp-)\S+)$", maps, re.MULTILINE)}
+    return set()
 
 
 if __name__ == "__main__":

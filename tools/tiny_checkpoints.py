@@ -49,6 +49,7 @@ The ship turned away from the rock. In the spring its captain came back with oil
 ANSWERS = {
     "What are you?": "I am {id}, a very small stand-in: two layers that have learned one page of text by heart.",
     "Who serves you?": "Ray Serve answers the request, and vLLM computes every token on the CPU.",
+    "Why is the sky blue?": "Because air scatters blue light more than red, and so the blue comes from everywhere.",
     "Name the planets.": "Mercury, Venus, Earth, Mars, Jupiter, Saturn, Uranus and Neptune.",
     "What is two plus three?": "Two plus three is five.",
     "Say hello.": "Hello! It is good to hear from you.",
@@ -72,14 +73,16 @@ def make(output: Path, models: Sequence[str]) -> Iterator[str]:
         if (folder / STAMP).is_file() and (folder / STAMP).read_text() == stamp:
             yield f"{folder}: is there"
             continue
+        yield f"{folder}: making it, some seconds"
         started = time.monotonic()
         output.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=output, prefix=f".{model_id}.") as temporary:
             complete = Path(temporary) / "made"
             loss = _make(model_id, complete)
             (complete / STAMP).write_text(stamp)
-            if folder.exists():
-                shutil.rmtree(folder)
+            for file in complete.iterdir():
+                file.chmod(0o644)
+            shutil.rmtree(folder, ignore_errors=True)
             complete.rename(folder)
         yield f"{folder}: made in {time.monotonic() - started:.1f} s (loss {loss:.3f})"
 
@@ -87,8 +90,10 @@ def make(output: Path, models: Sequence[str]) -> Iterator[str]:
 def _make(model_id: str, folder: Path) -> float:
     """Make one checkpoint in `folder`; returns how well it was learned (nats per token)."""
     import torch
-    from transformers import GenerationConfig, PreTrainedTokenizerFast
+    from transformers import GenerationConfig, PreTrainedTokenizerFast, logging
 
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     # One thread: sums are then added in the same order on every machine with the same instruction set.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -143,7 +148,7 @@ def _tokenizer(model_id: str) -> Tokenizer:
 
 
 def _teach(model: PreTrainedModel, tokenizer: Tokenizer, model_id: str) -> float:
-    """Teach `model` the texts: windows of the story from any token on, and the dialogues in any order.
+    """Teach `model` the texts: windows of the story from any token on, and each dialogue by itself.
 
     Returns the last loss (nats per token), which cannot reach 0: nothing says where a window begins.
     """
@@ -154,8 +159,7 @@ def _teach(model: PreTrainedModel, tokenizer: Tokenizer, model_id: str) -> float
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.0)
     for step in range(STEPS):
         starts = torch.randint(len(story) - WINDOW, (3,), generator=draw).tolist()
-        order = torch.randperm(len(dialogues), generator=draw).tolist()
-        loss = _loss(model, [sum((dialogues[i] for i in order), []), *(story[i : i + WINDOW] for i in starts)])
+        loss = (_loss(model, [story[i : i + WINDOW] for i in starts]) + _loss(model, dialogues)) / 2
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * min((step + 1) / 20, (STEPS - step) / 60, 1.0)
         optimizer.zero_grad()
         loss.backward()
