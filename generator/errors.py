@@ -43,7 +43,7 @@ class UserErrors(UserError):
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?`, or the accepted words where nothing is near and the list is short enough to read."""
     word, words = str(word), sorted(str(k) for k in known)
-    longer = [w for w in words if len(word) > 1 and w.startswith(word)]
+    longer = [w for w in words if word and w.startswith(word) and not w[len(word) :][:1].isalnum()]
     near = longer[:1] if len(longer) == 1 else difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     if near:
         return f"did you mean '{near[0]}'?"

@@ -103,10 +103,7 @@ def _environment_for_release(version: str) -> JsonObject:
 
 
 def _serving(version: str) -> JsonObject:
-    # A release without options for its ingress takes none.
-    takes_options = "IngressOptions" in releases()[version].arguments()
-    ingress = _ref(version, "IngressOptions") if takes_options else {"maxProperties": 0}
-    return {"properties": {"config": _ref(version, "ServeConfig"), "ingress": ingress}}
+    return {"properties": {"config": _ref(version, "ServeConfig"), "ingress": _ref(version, "ChartIngress")}}
 
 
 def _ref(version: str, name: str) -> JsonObject:
@@ -118,10 +115,10 @@ def _name(version: str, name: str) -> str:
 
 
 def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
-    """A release's definitions under names of their own, plus the two shapes that files here hold.
+    """A release's definitions under names of their own, plus the shapes that files here hold.
 
     `ChartLLMConfig`: `model_loading_config.model_id` may be left out, the key says it. `PartialLLMConfig`: anything
-    may be left out.
+    may be left out. `ChartIngress`: options of the ingress, whose name the chart knows.
     """
     definitions = _without_secrets(definitions)
     renamed = json.loads(
@@ -137,6 +134,12 @@ def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
     renamed[_name(version, "ChartLLMConfig")] = {
         **whole,
         "properties": {**whole["properties"], "model_loading_config": loading},
+    }
+    # A release whose builder takes no options for its ingress has them in the application's `deployments`.
+    ingress = renamed.get(_name(version, "IngressOptions")) or renamed[_name(version, "DeploymentSchema")]
+    renamed[_name(version, "ChartIngress")] = {
+        **{key: value for key, value in ingress.items() if key != "required"},
+        "properties": {key: value for key, value in ingress["properties"].items() if key != "name"},
     }
     renamed[_name(version, "PartialLLMConfig")]["properties"] = {
         **whole["properties"],

@@ -92,6 +92,7 @@ def write_project(folder: Path) -> None:
                 "large": {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 400},
             },
             "serve": {f"family-{family}": {} for family in range(FAMILIES)},
+            "chart": {"ingressWorkers": {"maxReplicas": MODELS}},
         }
         (folder / "environments" / f"env-{number}.yaml").write_text(yaml.safe_dump(environment, sort_keys=False))
 
