@@ -52,18 +52,20 @@ def add_model(
     family = family or _family_of(model_id, checkpoint, {f: set(c.models) for f, c in catalog.families.items()})
     path = catalog.files.get(family, project.root / "catalog" / f"{family}.yaml")
     if family not in catalog.files and path.exists():
-        raise UserError(f"the file is there and is not family '{family}'", where=str(path), fix="Give another --family.")
+        raise UserError(
+            f"the file is there and is not family '{family}'", where=str(path), fix="Give another --family."
+        )
     if context is not None and context > checkpoint.context:
         raise UserError(
-            f"the model knows {checkpoint.context:,} tokens", where="--context", fix=f"Ask for {checkpoint.context} or less."
+            f"the model knows {checkpoint.context:,} tokens",
+            where="--context",
+            fix=f"Ask for {checkpoint.context} or less.",
         )
     entry = checkpoint.entry(context=context, sequences=sequences or 64)
     if source:
         # The commit of the repository that was read says nothing about another place.
         entry = {key: value for key, value in entry.items() if key != "revision"} | {"source": source}
-    text = add_to_catalog(
-        read_text(path) if path.exists() else None, family=family, model_id=model_id, model=entry
-    )
+    text = add_to_catalog(read_text(path) if path.exists() else None, family=family, model_id=model_id, model=entry)
     changed = project.catalog({path: text})
 
     generated = Generated(texts={path: text})

@@ -245,8 +245,7 @@ def _apart(text: str, present: Mapping[str, _Entry]) -> bool:
     """Do people leave an empty line between models? Where there is no saying yet, they do."""
     entries = list(present.values())
     between = [
-        text[_line_end(text, _end(text, before)) : after.key.start_mark.index]
-        for before, after in pairwise(entries)
+        text[_line_end(text, _end(text, before)) : after.key.start_mark.index] for before, after in pairwise(entries)
     ]
     return all(re.search(r"\n[ \t]*\r?\n", gap) for gap in between)
 
@@ -374,9 +373,14 @@ def _lines(key: str, value: Any, column: int, step: int) -> Iterator[str]:
         line = f"{head} {_value(value, flow=False)}"
         if len(line) > _WIDTH and isinstance(value, str) and value == " ".join(value.split()):
             yield f"{head} >-"
-            yield from textwrap.wrap(value, _WIDTH, initial_indent=" " * (column + step),
-                                     subsequent_indent=" " * (column + step),
-                                     break_long_words=False, break_on_hyphens=False)
+            yield from textwrap.wrap(
+                value,
+                _WIDTH,
+                initial_indent=" " * (column + step),
+                subsequent_indent=" " * (column + step),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
         else:
             yield line
         return

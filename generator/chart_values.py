@@ -160,7 +160,7 @@ class ModelCache(Closed):
 
     type: Literal["emptyDir", "persistentVolumeClaim", "hostPath"] = "emptyDir"
     mountPath: AbsolutePath = "/home/ray/huggingface"
-    """Not below a folder that the image lacks: the mount would make it root's, and other caches could not be written."""
+    """Not below a folder that the image lacks: the mount would make it root's, and no other cache could be written."""
     sizeLimit: Quantity | None = None
     """Of the emptyDir."""
     claimName: str = ""

@@ -17,8 +17,11 @@ from .facts import releases
 
 @cache
 def _validator(kind: str) -> Any:
-    document = {"values": schemas.values_schema, "environment": schemas.environment_schema,
-                "catalog": schemas.catalog_schema}[kind]()
+    document = {
+        "values": schemas.values_schema,
+        "environment": schemas.environment_schema,
+        "catalog": schemas.catalog_schema,
+    }[kind]()
     return jsonschema.validators.validator_for(document)(document)
 
 
@@ -62,8 +65,10 @@ def _explain(error: ValidationError, data: JsonObject) -> tuple[str, Location, s
         known = error.schema.get("properties", {})
         unknown = next((k for k in error.instance if k not in known), "")
         if unknown in schemas.SECRETS:
-            return f"'{unknown}' would put a secret in plain sight", [*location, unknown], (
-                f"Secrets are references: {schemas.SECRETS[unknown]}."
+            return (
+                f"'{unknown}' would put a secret in plain sight",
+                [*location, unknown],
+                (f"Secrets are references: {schemas.SECRETS[unknown]}."),
             )
         what = f"unknown key '{unknown}'" + _of_release(location, data)
         return what, [*location, unknown], _known_elsewhere(unknown, location) + did_you_mean(unknown, known)
@@ -72,9 +77,11 @@ def _explain(error: ValidationError, data: JsonObject) -> tuple[str, Location, s
         return f"'{missing[0]}' is missing", location, f"Add `{missing[0]}:` here."
     if error.validator == "enum":
         return f"'{key}' is {error.instance!r}", location, did_you_mean(error.instance, map(str, error.validator_value))
-    if error.validator in ("propertyNames", "pattern") or error.parent is not None and error.validator == "pattern":
-        return f"'{error.instance}' has characters or a length that is not accepted", location, (
-            f"It must match {error.validator_value}."
+    if error.validator == "pattern":
+        return (
+            f"'{error.instance}' has characters or a length that is not accepted",
+            location,
+            (f"It must match {error.validator_value}."),
         )
     if error.validator == "type":
         wanted = error.validator_value
@@ -82,7 +89,11 @@ def _explain(error: ValidationError, data: JsonObject) -> tuple[str, Location, s
         return f"'{key}' is {_short(error.instance)} and should be of type {words}", location, ""
     if error.validator in ("anyOf", "oneOf"):
         kinds = " or ".join(dict.fromkeys(str(e.validator_value) for e in error.context or () if e.validator == "type"))
-        return f"'{key}' is {_short(error.instance)}" + (f" and should be of type {kinds}" if kinds else ""), location, ""
+        return (
+            f"'{key}' is {_short(error.instance)}" + (f" and should be of type {kinds}" if kinds else ""),
+            location,
+            "",
+        )
     return f"'{key}': {error.message}", location, ""
 
 

@@ -326,32 +326,53 @@ class _Hub:
         token = bool(os.environ.get("HF_TOKEN"))
         if isinstance(error, errors.GatedRepoError):
             first = "HF_TOKEN's account may not read it yet" if token else "no token was given"
-            return UserError(f"a gated model, and {first}", where=self.source,
-                             fix=f"Accept the license at {page}, then set HF_TOKEN to a token of that account.")
+            return UserError(
+                f"a gated model, and {first}",
+                where=self.source,
+                fix=f"Accept the license at {page}, then set HF_TOKEN to a token of that account.",
+            )
         if isinstance(error, errors.RevisionNotFoundError):
-            return UserError(f"the repository has no revision '{self._asked}'", where=self.source,
-                             fix=f"Give a branch, tag or commit of {page}/commits/main, or leave --revision out.")
+            return UserError(
+                f"the repository has no revision '{self._asked}'",
+                where=self.source,
+                fix=f"Give a branch, tag or commit of {page}/commits/main, or leave --revision out.",
+            )
         if isinstance(error, errors.RepositoryNotFoundError) or status in (401, 403, 404):
             secret = "HF_TOKEN may not read it" if token else "for a private one, set HF_TOKEN"
-            return UserError("the hub has no such model, or shows it only to its owners", where=self.source,
-                             fix=f"Check the spelling (upper and lower case count); {secret}.")
+            return UserError(
+                "the hub has no such model, or shows it only to its owners",
+                where=self.source,
+                fix=f"Check the spelling (upper and lower case count); {secret}.",
+            )
         if isinstance(error, errors.HFValidationError):
             return UserError(f"'{self.source}' is no hub id", where="add", fix=_GIVE)
         if isinstance(error, errors.SafetensorsParsingError):
-            return UserError(f"a safetensors header cannot be read: {error}", where=self.source,
-                             fix="Check the files at the hub, or give a folder with them.")
+            return UserError(
+                f"a safetensors header cannot be read: {error}",
+                where=self.source,
+                fix="Check the files at the hub, or give a folder with them.",
+            )
         if isinstance(error, errors.OfflineModeIsEnabled):
-            return UserError("HF_HUB_OFFLINE is set, so the hub is not asked", where=self.source,
-                             fix="Unset it, or give a folder or its config.json.")
+            return UserError(
+                "HF_HUB_OFFLINE is set, so the hub is not asked",
+                where=self.source,
+                fix="Unset it, or give a folder or its config.json.",
+            )
         if status:
             reason = "too many requests" if status == 429 else f"status {status}"
-            return UserError(f"the hub does not answer as it should ({reason})", where=self.source,
-                             fix="Try again later, or give a folder or its config.json.")
+            return UserError(
+                f"the hub does not answer as it should ({reason})",
+                where=self.source,
+                fix="Try again later, or give a folder or its config.json.",
+            )
         if isinstance(error, OSError) and error.filename:
             return UserError(f"cannot be written: {error.strerror}", where=str(error.filename))
         why = next(iter(str(error).splitlines()), type(error).__name__)
-        return UserError(f"the hub cannot be reached ({why})", where=self.source,
-                         fix="Give a folder or its config.json: both work without network.")
+        return UserError(
+            f"the hub cannot be reached ({why})",
+            where=self.source,
+            fix="Give a folder or its config.json: both work without network.",
+        )
 
 
 def _license(card: Any) -> str | None:
@@ -403,7 +424,7 @@ def _json(text: str, where: str) -> dict[str, Any]:
         what = "is empty" if not text.strip() else f"not valid JSON: {getattr(error, 'msg', 'too deep')}"
         raise UserError(what, where=where + line, fix="Is it half-written? Copy or download the file again.") from None
     if not isinstance(data, dict):
-        raise UserError("no JSON object", where=where, fix="A config.json holds one object: {\"architectures\": …}.")
+        raise UserError("no JSON object", where=where, fix='A config.json holds one object: {"architectures": …}.')
     return data
 
 
@@ -414,16 +435,25 @@ def _refuse_other_formats(place: _Place, names: frozenset[str]) -> None:
     if place.only_config or (".safetensors" in endings and CONFIG in names):
         return
     if ".gguf" in endings and ".safetensors" not in endings:
-        raise UserError("has only GGUF weights, which this chart does not serve", where=place.source,
-                        fix="Give the checkpoint that they were made from (its model card says which).")
+        raise UserError(
+            "has only GGUF weights, which this chart does not serve",
+            where=place.source,
+            fix="Give the checkpoint that they were made from (its model card says which).",
+        )
     if "adapter_config.json" in names and CONFIG not in names:
         raise UserError("is a LoRA adapter, not a model", where=place.source, fix="Add its base model instead.")
     if CONFIG not in names:
-        raise UserError(f"has no {CONFIG}", where=place.source,
-                        fix="Give a folder in the transformers format: config.json beside *.safetensors.")
+        raise UserError(
+            f"has no {CONFIG}",
+            where=place.source,
+            fix="Give a folder in the transformers format: config.json beside *.safetensors.",
+        )
     if endings & {".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack"}:
-        raise UserError("has no safetensors, only weights of formats that are not opened here", where=place.source,
-                        fix=f"Save it with save_pretrained(safe_serialization=True), {alone}.")
+        raise UserError(
+            "has no safetensors, only weights of formats that are not opened here",
+            where=place.source,
+            fix=f"Save it with save_pretrained(safe_serialization=True), {alone}.",
+        )
 
 
 def _tensors(place: _Place, names: frozenset[str], tell: Report) -> dict[str, _Tensor] | None:
@@ -452,8 +482,9 @@ def _weight_files(place: _Place, names: frozenset[str]) -> list[str]:
     if INDEX in names:
         index = _json(place.text(INDEX), place.where(INDEX)).get("weight_map")
         if not isinstance(index, dict) or not index or not all(isinstance(file, str) for file in index.values()):
-            raise UserError("`weight_map` is missing or empty", where=place.where(INDEX),
-                            fix="Copy or download the file again.")
+            raise UserError(
+                "`weight_map` is missing or empty", where=place.where(INDEX), fix="Copy or download the file again."
+            )
         return sorted(set(index.values()))
     if SAFETENSORS in names:
         return [SAFETENSORS]
@@ -475,8 +506,14 @@ class _Config:
     }
 
     def __init__(self, config: Json, where: str, notes: list[str]) -> None:
-        inner: Json = next((config[key] for key in ("text_config", "llm_config", "language_config")
-                      if isinstance(config.get(key), dict)), {})
+        inner: Json = next(
+            (
+                config[key]
+                for key in ("text_config", "llm_config", "language_config")
+                if isinstance(config.get(key), dict)
+            ),
+            {},
+        )
         self.top, self.text, self.where, self.notes = config, inner or config, where, notes
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -496,23 +533,32 @@ class _Config:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise UserError(f"`{key}` is {value!r}, not a whole number above 0", where=self.where,
-                            fix="Copy or download the file again.")
+            raise UserError(
+                f"`{key}` is {value!r}, not a whole number above 0",
+                where=self.where,
+                fix="Copy or download the file again.",
+            )
         return value
 
     def needed(self, key: str) -> int:
         value = self.integer(key)
         if value is None:
-            raise UserError(f"`{key}` is missing", where=self.where,
-                            fix=f"A language model's config.json says its {key}: is this the right file, and whole?")
+            raise UserError(
+                f"`{key}` is missing",
+                where=self.where,
+                fix=f"A language model's config.json says its {key}: is this the right file, and whole?",
+            )
         return value
 
     @property
     def architecture(self) -> str:
         named = self.top.get("architectures") or self.text.get("architectures")
         if not isinstance(named, list) or not named or not isinstance(named[0], str):
-            raise UserError("`architectures` is missing", where=self.where,
-                            fix='Add it, such as "architectures": ["LlamaForCausalLM"].')
+            raise UserError(
+                "`architectures` is missing",
+                where=self.where,
+                fix='Add it, such as "architectures": ["LlamaForCausalLM"].',
+            )
         return named[0]
 
 

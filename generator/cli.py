@@ -55,8 +55,13 @@ def _environment_option(help_text: str) -> Callable[..., Any]:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog=_examples("generate --check", "plan --environment prod", "add tiiuae/Falcon3-7B-Instruct", "serve falcon3"),
 )
-@click.option("--root", type=click.Path(path_type=Path), default=Path(), show_default="this folder",
-              help="The folder that holds catalog/ and environments/.")
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    show_default="this folder",
+    help="The folder that holds catalog/ and environments/.",
+)
 @click.option("--color/--no-color", default=None, help="Colours; by default where a terminal reads (NO_COLOR is kept).")
 @click.version_option(__version__, prog_name="generator")
 @click.pass_context
@@ -81,13 +86,20 @@ def _say(text: str, **style: Any) -> None:
     click.secho(text, err=True, **style)
 
 
-@cli.command(epilog=_examples(
-    "add tiiuae/Falcon3-7B-Instruct", "add ./checkpoints/my-model --family my-models", "add config.json --id my-model"))
+@cli.command(
+    epilog=_examples(
+        "add tiiuae/Falcon3-7B-Instruct",
+        "add ./checkpoints/my-model --family my-models",
+        "add config.json --id my-model",
+    )
+)
 @click.argument("reference", metavar="HUB-ID|FOLDER|CONFIG.JSON")
 @click.option("--family", help="Family, and so the catalog file; by default from the model's name.")
 @click.option("--id", "model_id", help="The model's id for clients; by default from its name.")
-@click.option("--source", help="Where the engine finds the weights, when that is not the reference (a bucket, a path "
-                               "in the image).")
+@click.option(
+    "--source",
+    help="Where the engine finds the weights, when that is not the reference (a bucket, a path in the image).",
+)
 @click.option("--revision", help="Branch, tag or commit of a hub id; written as a commit.")
 @click.option("--context", type=click.IntRange(min=1), help="Tokens that users need; by default 8192, or the model's.")
 @click.option("--sequences", type=click.IntRange(min=1), help="Requests at once of one replica; by default 64.")
@@ -114,13 +126,17 @@ def add(ctx: click.Context, reference: str, dry_run: bool, **options: Any) -> No
     for environment, line in added.plans.items():
         click.echo(f"{_relative(project.values_path(environment, added.family))}   {line}")
     if not added.plans:
-        _say(f"no environment serves {added.model_id} yet: add it below `serve:` in environments/<name>.yaml, "
-             "then: python -m generator generate")
+        _say(
+            f"no environment serves {added.model_id} yet: add it below `serve:` in environments/<name>.yaml, "
+            "then: python -m generator generate"
+        )
     else:
         environment = next(iter(added.plans))
         namespace = project.environment(environment).namespace
-        _say(f"next ({added.family} {verb} in the values): git diff values/ ; helm upgrade --install {added.family} "
-             f"chart -n {namespace} -f values/{environment}/{added.family}.yaml")
+        _say(
+            f"next ({added.family} {verb} in the values): git diff values/ ; helm upgrade --install {added.family} "
+            f"chart -n {namespace} -f values/{environment}/{added.family}.yaml"
+        )
 
 
 @cli.command(epilog=_examples("generate", "generate --environment dev", "generate --check"))
@@ -147,8 +163,10 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
         try:
             kinds[str(path)] = validate_file(path)
         except UserError as error:
-            faults += [{"file": str(path), "where": e.where, "what": e.what, "fix": e.fix}
-                       for e in getattr(error, "errors", [error])]
+            faults += [
+                {"file": str(path), "where": e.where, "what": e.what, "fix": e.fix}
+                for e in getattr(error, "errors", [error])
+            ]
             if not as_json:
                 _print_error(error)
     if as_json:
@@ -215,7 +233,9 @@ def list_(ctx: click.Context, what: str, as_json: bool) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the OpenAI API; by default 8000, or a free one.")
 @click.option("--once", is_flag=True, help="Send one chat completion to each model, print the answers, and stop.")
 @click.option("--prompt", default="Why is the sky blue?", show_default=True, help="What --once asks.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=JSON", help="A value of the chart, as for helm --set-json.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=JSON", help="A value of the chart, as for helm --set-json."
+)
 @click.option("--workdir", type=click.Path(path_type=Path), help="Where `checkpoints/` is found and files are mounted.")
 @click.option("--timeout", type=click.IntRange(min=1), default=900, show_default=True, help="Seconds until Ready.")
 @click.pass_context
@@ -271,8 +291,9 @@ def _print_diff(generated: Generated) -> None:
     for path, text in changes.items():
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         name = _relative(path)
-        diff = difflib.unified_diff(old.splitlines(), text.splitlines(), f"{name} (there)", f"{name} (generated)",
-                                    lineterm="")
+        diff = difflib.unified_diff(
+            old.splitlines(), text.splitlines(), f"{name} (there)", f"{name} (generated)", lineterm=""
+        )
         for line in diff:
             click.secho(line, fg=colors.get(line[:1]))
 

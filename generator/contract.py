@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 class Closed(BaseModel):
     """A mapping whose keys are all known: an unknown one is an error, never ignored."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, protected_namespaces=()
+    )
 
 
 # A family names a ConfigMap (`<family>-family-config`) and a volume (`family-<family>`, at most 63 characters).

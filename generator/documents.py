@@ -29,7 +29,9 @@ class _StrictLoader(_Loader):  # type: ignore[valid-type, misc]
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str) and key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"key '{key}' is given twice (first in line {seen[key].start_mark.line + 1})",
+                    None,
+                    None,
+                    f"key '{key}' is given twice (first in line {seen[key].start_mark.line + 1})",
                     key_node.start_mark,
                 )
             if isinstance(key, str):
@@ -68,8 +70,9 @@ def load_text(text: str, name: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}" if mark else name
-        raise UserError(f"not valid YAML: {error.problem or error.context}", where=where,
-                        fix="Mend the line; nothing was written.") from None
+        raise UserError(
+            f"not valid YAML: {error.problem or error.context}", where=where, fix="Mend the line; nothing was written."
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(f"not valid YAML: {error}", where=name) from None
 
@@ -89,10 +92,7 @@ def parse_text(text: str, name: str, model: type[ModelT]) -> ModelT:
     except ValidationError as error:
         faults = [_explain(model, item) for item in error.errors(include_url=False)]
         raise UserErrors(
-            [
-                UserError(what, where=place(text, name, location), fix=fix)
-                for what, location, fix in faults
-            ]
+            [UserError(what, where=place(text, name, location), fix=fix) for what, location, fix in faults]
         ) from None
 
 
@@ -109,8 +109,10 @@ def _explain(model: type[BaseModel], item: Any) -> tuple[str, Location, str]:
         return f"'{key}' is {item['input']!r}", location, f"accepted: {context['expected']}"
     if kind == "string_pattern_mismatch":
         subject = "name" if item["loc"][-1] == "[key]" else f"'{key}'"
-        return f"{subject} {str(item['input'])!r} has characters or a length that is not accepted", location, (
-            f"It must match {context['pattern']}."
+        return (
+            f"{subject} {str(item['input'])!r} has characters or a length that is not accepted",
+            location,
+            (f"It must match {context['pattern']}."),
         )
     message = item["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     given = "" if isinstance(item["input"], (dict, list)) else f" (it is {item['input']!r})"

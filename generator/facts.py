@@ -112,9 +112,7 @@ def _arguments(ray: str) -> dict[str, Any]:
 @cache
 def releases() -> dict[str, RayRelease]:
     """Every known Ray release by version, oldest first."""
-    rows = [
-        _read(f"releases/{entry.name}") for entry in (_DATA / "releases").iterdir() if entry.name.endswith(".yaml")
-    ]
+    rows = [_read(f"releases/{entry.name}") for entry in (_DATA / "releases").iterdir() if entry.name.endswith(".yaml")]
     rows.sort(key=lambda row: _version(row["ray"]))
     return {row["ray"]: RayRelease(ray=row["ray"], vllm=row["vllm"], facts=row) for row in rows}
 

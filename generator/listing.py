@@ -21,8 +21,13 @@ def rows(what: str, project: Project | None) -> list[dict[str, Any]]:
     if what == "environments":
         found = {name: project.environment(name) for name in project.environment_names()}
         return [
-            {"environment": name, "ray": e.ray, "namespace": e.namespace, "pools": ",".join(e.pools),
-             "families": ",".join(e.serve)}
+            {
+                "environment": name,
+                "ray": e.ray,
+                "namespace": e.namespace,
+                "pools": ",".join(e.pools),
+                "families": ",".join(e.serve),
+            }
             for name, e in found.items()
         ]
     catalog = project.catalog()

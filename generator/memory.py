@@ -95,9 +95,13 @@ def fit(
     usable = gpu_gib * shape.utilization
     weights = rank_weights_gib(model, dtype=shape.dtype, split=split) * constants.weights_factor
     width = DTYPE_BYTES[shape.dtype]
-    forward = shape.batched_tokens * width * (
-        constants.forward_mlp * architecture.intermediate_size / split.tensor
-        + constants.forward_hidden * architecture.hidden_size
+    forward = (
+        shape.batched_tokens
+        * width
+        * (
+            constants.forward_mlp * architecture.intermediate_size / split.tensor
+            + constants.forward_hidden * architecture.hidden_size
+        )
     )
     sampler = constants.sampler_bytes * shape.sequences * architecture.vocab_size
     activation = max(forward, sampler) / GIB

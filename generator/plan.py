@@ -100,8 +100,9 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     for model_id in by_size:
         _, overrides, _, found = choices[model_id]
         pieces = {c.hardware.name: _pieces(c, overrides.replicas.min if overrides.replicas else 1) for c in found}
-        place = next((c for c in found if _has_room(c.hardware, asked[c.hardware.name] + pieces[c.hardware.name])),
-                     found[0])
+        place = next(
+            (c for c in found if _has_room(c.hardware, asked[c.hardware.name] + pieces[c.hardware.name])), found[0]
+        )
         placed[model_id] = place
         asked[place.hardware.name] += pieces[place.hardware.name]
 

@@ -126,7 +126,10 @@ def worker_group(pool: PoolPlan) -> JsonObject:
     """The chart's worker group of a pool."""
     hardware, source = pool.hardware, pool.hardware.pool
     share = pool.slots_per_worker / hardware.slots_per_node
-    resources = {"cpu": _number(hardware.cpus_per_node * share), "memory": f"{int(hardware.memory_gib_per_node * share)}Gi"}
+    resources = {
+        "cpu": _number(hardware.cpus_per_node * share),
+        "memory": f"{int(hardware.memory_gib_per_node * share)}Gi",
+    }
     group: JsonObject = {
         "minReplicas": 0,
         "maxReplicas": pool.most_workers,

@@ -12,6 +12,7 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,9 @@ def is_map(schema: Any) -> bool:
 
 def whole_schema(release: str) -> Any:
     """The schema with the parts of one Ray release in place."""
-    (branch,) = (b for b in SCHEMA["allOf"] if b["if"]["properties"]["ray"]["properties"]["version"]["const"] == release)
+    (branch,) = (
+        b for b in SCHEMA["allOf"] if b["if"]["properties"]["ray"]["properties"]["version"]["const"] == release
+    )
     document = json.loads(json.dumps({k: v for k, v in SCHEMA.items() if k not in ("allOf", "definitions")}))
     chosen = branch["then"]["properties"]
     model = json.loads(json.dumps(SCHEMA["definitions"]["Model"]))
@@ -111,7 +114,7 @@ def rejects(schema: Any, value: Any) -> bool:
 
 
 def put(document: Any, path: Path_, value: Any) -> None:
-    for part, following in zip(path, path[1:], strict=False):
+    for part, following in pairwise(path):
         fresh: Any = [] if isinstance(following, int) else {}
         if isinstance(part, int):
             if not document:

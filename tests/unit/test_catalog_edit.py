@@ -277,8 +277,18 @@ def catalog_files(draw: st.DrawFn) -> str:
     def flow(value: Any) -> str:
         if not isinstance(value, dict):
             return yaml.safe_dump(value).split("\n")[0]
-        comma = draw(st.sampled_from([", ", ",", " , ", f", # {draw(WORDS)}\n{' ' * 20}", f"\n{' ' * 20}, ",
-                                      f" # {draw(WORDS)}\n{' ' * 20}, "]))
+        comma = draw(
+            st.sampled_from(
+                [
+                    ", ",
+                    ",",
+                    " , ",
+                    f", # {draw(WORDS)}\n{' ' * 20}",
+                    f"\n{' ' * 20}, ",
+                    f" # {draw(WORDS)}\n{' ' * 20}, ",
+                ]
+            )
+        )
         end = draw(st.sampled_from(["", " ", ", "]))
         return "{" + comma.join(f"{quoted(key)}: {flow(item)}" for key, item in value.items()) + end + "}"
 

@@ -287,8 +287,17 @@ class TestBadFolders:
     def test_a_binary_configuration(self, tmp_path: Path) -> None:
         assert "UTF-8" in refused(folder(tmp_path, None, config__json=b"\xff\xfe\x00")).what
 
-    @pytest.mark.parametrize("key", ["architectures", "hidden_size", "num_hidden_layers", "vocab_size",
-                                     "num_attention_heads", "max_position_embeddings"])
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "architectures",
+            "hidden_size",
+            "num_hidden_layers",
+            "vocab_size",
+            "num_attention_heads",
+            "max_position_embeddings",
+        ],
+    )
     def test_a_configuration_without_a_key_names_the_key(self, tmp_path: Path, key: str) -> None:
         assert key in refused(folder(tmp_path, without(LLAMA, key))).what
 
@@ -384,10 +393,23 @@ class HubStandIn:
                 elif revision not in (None, "main", COMMIT):
                     self.answer(404, error="RevisionNotFound")
                 elif about:
-                    self.answer(200, json.dumps(
-                        {"id": name, "modelId": name, "sha": COMMIT, "private": False, "cardData": repository.card,
-                         "gated": "manual" if repository.gated else False, "tags": [], "downloads": 0, "likes": 0,
-                         "siblings": [{"rfilename": known} for known in repository.files]}).encode())
+                    self.answer(
+                        200,
+                        json.dumps(
+                            {
+                                "id": name,
+                                "modelId": name,
+                                "sha": COMMIT,
+                                "private": False,
+                                "cardData": repository.card,
+                                "gated": "manual" if repository.gated else False,
+                                "tags": [],
+                                "downloads": 0,
+                                "likes": 0,
+                                "siblings": [{"rfilename": known} for known in repository.files],
+                            }
+                        ).encode(),
+                    )
                 elif repository.gated and self.headers.get("authorization") != "Bearer hf_accepted":
                     self.answer(401, error="GatedRepo")
                 elif file and file[3] in repository.files:

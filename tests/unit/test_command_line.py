@@ -180,7 +180,7 @@ BAD_INPUT = {
                               "hf_abc}}}\nchart:", "Secrets are references: name a Secret"),
     "unknown value of the chart": ("environments/dev.yaml", "existingSecret:", "existingSecrt:",
                                    "did you mean 'existingSecret'"),
-    "name too long": ("catalog/falcon3.yaml", "  falcon3-1b-instruct:", f"  {'a' * 70}:", "length that is not accepted"),
+    "name too long": ("catalog/falcon3.yaml", "  falcon3-1b-instruct:", f"  {'a' * 70}:", "a length that is not"),
     "key given twice": ("catalog/falcon3.yaml", "  falcon3-3b-instruct:", "  falcon3-1b-instruct:", "is given twice"),
     "the same id in two files": ("catalog/falcon-h1.yaml", "  falcon-h1-3b-instruct:", "  falcon3-1b-instruct:",
                                  "model 'falcon3-1b-instruct' is already in"),

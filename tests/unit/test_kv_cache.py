@@ -41,9 +41,7 @@ FALCON_H1 = {
 @pytest.mark.parametrize(("fields", "tensor", "page", "block_tokens", "block_gib"), FALCON_H1.values(), ids=FALCON_H1)
 def test_a_falcon_h1_block_is_as_large_as_vllm_makes_it(fields, tensor, page, block_tokens, block_gib):
     architecture = falcon_h1(**fields)
-    layout = cache_layout(
-        architecture, dtype="bfloat16", tensor_parallel=tensor, pipeline_parallel=1, state_blocks=2
-    )
+    layout = cache_layout(architecture, dtype="bfloat16", tensor_parallel=tensor, pipeline_parallel=1, state_blocks=2)
     assert mamba_page_bytes(architecture, width=2, tensor_parallel=tensor) == page
     assert layout.block_tokens == block_tokens
     assert layout.block_bytes / GIB == pytest.approx(block_gib, abs=0.00006)
@@ -58,8 +56,7 @@ def test_grouped_query_attention_takes_key_and_value_of_every_head_and_layer():
 
 def test_more_gpus_than_key_value_heads_do_not_shrink_the_cache_further():
     four, twelve = (
-        cache_layout(llama(), dtype="bfloat16", tensor_parallel=n, pipeline_parallel=1, state_blocks=1)
-        for n in (4, 12)
+        cache_layout(llama(), dtype="bfloat16", tensor_parallel=n, pipeline_parallel=1, state_blocks=1) for n in (4, 12)
     )
     assert four.block_bytes == twelve.block_bytes
 
