@@ -41,7 +41,7 @@ test: lint unit chart contract local ## Set everything up and run every test
 lint: ## Style, and whether every generated file is what is generated
 	python=$(TEST_PYTHON); \
 	"$$python" -m ruff check .; "$$python" -m ruff format --check .; \
-	"$$python" -m generator schema --check; "$$python" -m generator generate --check
+	"$$python" -m generator schema --check; "$$python" -m generator generate --check; "$$python" tools/command_docs.py --check
 
 unit: ## The generator's own logic
 	$(TEST_PYTHON) $(PYTEST) -n 2 tests/unit
@@ -60,8 +60,8 @@ local: ## Real Ray and vLLM on this machine's CPU answer OpenAI requests
 	export $(WITH_HELM); $(ENGINE_PYTHON) $(PYTEST) tests/local
 
 .PHONY: generate releases locks bench clean-cache
-generate: ## Write schemas, values and the chart's README
-	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; \
+generate: ## Write schemas, values, the commands' page and the chart's README
+	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; "$$python" tools/command_docs.py; \
 	"$$(tools/setup.sh go-tool helm-docs)" --chart-search-root chart --log-level warning
 
 releases: ## Extract what each Ray release accepts, from its wheels
