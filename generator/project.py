@@ -103,7 +103,14 @@ class Project:
             one = self.values(self.plan(name, catalog))
             whole.texts.update(one.texts)
             whole.stale.extend(one.stale)
+        if names == self.environment_names():
+            whole.stale.extend(self._orphans(names))
         return whole
+
+    def _orphans(self, names: list[str]) -> list[Path]:
+        """Values files of environments that are no more."""
+        written = sorted((self.root / "values").glob("*/*.yaml"))
+        return [path for path in written if path.parent.name not in names and _MARK in read_text(path)]
 
     def generated_schemas(self) -> Generated:
         """The schemas for editors and Helm, and the facts of Ray releases that the chart reads."""

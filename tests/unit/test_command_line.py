@@ -92,6 +92,12 @@ def test_values_of_a_family_that_is_no_longer_served_are_removed_and_peoples_own
     assert project.path("values/local/my-own.yaml").exists()
 
 
+def test_values_of_an_environment_that_is_no_more_are_removed(project):
+    project.path("environments/original.yaml").unlink()
+    assert project.run("generate").returncode == 0
+    assert not project.path("values/original/falcon3.yaml").exists()
+
+
 def test_the_plan_is_json_for_programs_and_arithmetic_for_people(project):
     plan = json.loads(project.run("plan", "--environment", "dev", "--json").stdout)["dev"]
     model = plan["models"]["falcon3-7b-instruct"]
