@@ -38,7 +38,7 @@ def main(command: list[str]) -> int:
     try:
         while process.poll() is None:
             if select.select([sys.stdin], [], [], 0.2)[0] and not os.read(sys.stdin.fileno(), 1):
-                shared = _shared_memory_of_descendants()
+                shared = shared_memory(descendants(os.getpid()))
                 _stop(process)
                 return 0
         return process.returncode
@@ -68,7 +68,7 @@ def _end_descendants() -> set[Path]:
     shared: set[Path] = set()
     while time.monotonic() < deadline:
         left = descendants(os.getpid())
-        shared |= _shared_memory_of_descendants()
+        shared |= shared_memory(left)
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -79,10 +79,6 @@ def _end_descendants() -> set[Path]:
             break
         time.sleep(0.05)
     return shared
-
-
-def _shared_memory_of_descendants() -> set[Path]:
-    return {path for pid in descendants(os.getpid()) for path in shared_memory(pid)}
 
 
 def descendants(ancestor: int) -> list[int]:
@@ -102,15 +98,24 @@ def descendants(ancestor: int) -> list[int]:
     return found
 
 
-def shared_memory(pid: int) -> set[Path]:
-    """Named shared memory and semaphores of Python's multiprocessing that a process has mapped.
+def shared_memory(pids: list[int]) -> set[Path]:
+    """Named shared memory and semaphores of Python's multiprocessing that the processes have mapped.
 
     They are files of a memory disk (vLLM's are 168 MB and more for each engine), and a killed process leaves them there.
+    They are found by inode: a semaphore is mapped before it has its name.
     """
-    with contextlib.suppress(OSError):
-        maps = Path(f"/proc/{pid}/maps").read_text(errors="replace")
-        return {Path(path) for path in re.findall(r"(/dev/shm/(?:psm_|sem\.mp-)\S+)$", maps, re.MULTILINE)}
-    return set()
+    mapped: set[int] = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            maps = Path(f"/proc/{pid}/maps").read_text(errors="replace")
+            mapped.update(int(inode) for inode in re.findall(r" (\d+) +/dev/shm/", maps))
+    found: set[Path] = set()
+    for pattern in ("psm_*", "sem.mp-*"):
+        for path in Path("/dev/shm").glob(pattern):
+            with contextlib.suppress(OSError):
+                if path.stat().st_ino in mapped:
+                    found.add(path)
+    return found
 
 
 if __name__ == "__main__":

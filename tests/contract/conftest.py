@@ -7,6 +7,8 @@ import pytest
 # Read when ray is imported: no token file in the home of whoever runs the tests, and no report to anyone.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# Where Ray starts itself to build an application: one of its own, whatever else runs on the machine.
+os.environ["RAY_ADDRESS"] = "local"
 
 
 def pytest_configure(config: pytest.Config) -> None:

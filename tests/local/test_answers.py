@@ -1,0 +1,105 @@
+"""What clients get: the same tokens as transformers decodes, in the forms of the OpenAI API."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import Any
+
+import openai
+import pytest
+from reference import Reference
+from tiny_checkpoints import ANSWERS, STORY
+
+from generator.local_ray import Running
+
+# Tokens of prompt: one page of the cache, several, and more than one block of vLLM's CPU backend (128).
+PROMPT_TOKENS = (24, 60, 110, 140, 200)
+
+
+@pytest.mark.parametrize("length", PROMPT_TOKENS)
+def test_greedy_completion_is_what_transformers_decodes(
+    client: Any, model: str, references: dict[str, Reference], length: int
+) -> None:
+    reference = references[model]
+    prompt = reference.tokenizer(STORY).input_ids[:length]
+
+    answer = client.completions.create(
+        model=model, prompt=prompt, max_tokens=32, temperature=0, extra_body={"return_token_ids": True}
+    )
+
+    assert answer.choices[0].token_ids == reference.greedy(prompt, 32)
+    assert answer.usage.prompt_tokens == length
+
+
+@pytest.mark.parametrize("question", list(ANSWERS)[:3])
+def test_chat_uses_the_models_own_template_and_stops_at_its_end_of_text(
+    client: Any, model: str, references: dict[str, Reference], question: str
+) -> None:
+    reference = references[model]
+
+    answer = client.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": question}], max_tokens=64, temperature=0
+    )
+
+    expected = reference.greedy(reference.chat_prompt(question), 64)
+    assert answer.choices[0].message.content == reference.text(expected)
+    assert answer.choices[0].message.content == ANSWERS[question].format(id=model)
+    assert answer.choices[0].finish_reason == "stop"
+
+
+def test_requests_at_the_same_time_do_not_change_each_other(
+    client: Any, model: str, references: dict[str, Reference]
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    story = references[model].tokenizer(STORY).input_ids
+
+    def complete(length: int) -> list[int]:
+        answer = client.completions.create(
+            model=model, prompt=story[:length], max_tokens=16, temperature=0, extra_body={"return_token_ids": True}
+        )
+        return answer.choices[0].token_ids
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(complete, PROMPT_TOKENS * 2))
+
+    assert answers == [references[model].greedy(story[:length], 16) for length in PROMPT_TOKENS * 2]
+
+
+def test_a_stream_says_the_same_piece_by_piece_and_ends_with_done(serving: Running, model: str) -> None:
+    body = {"model": model, "messages": [{"role": "user", "content": "Say hello."}], "temperature": 0, "stream": True}
+    request = urllib.request.Request(
+        f"{serving.routes[model]}/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+
+    with urllib.request.urlopen(request, timeout=60) as response:
+        kind = response.headers["Content-Type"]
+        events = [line.removeprefix("data: ") for line in response.read().decode().splitlines() if line]
+
+    assert kind.startswith("text/event-stream")
+    assert events[-1] == "[DONE]"
+    pieces = [json.loads(event)["choices"][0]["delta"].get("content") or "" for event in events[:-1]]
+    assert len(pieces) > 3
+    assert "".join(pieces) == ANSWERS["Say hello."]
+
+
+def test_each_model_lists_itself_at_its_own_address(client: Any, model: str) -> None:
+    assert [listed.id for listed in client.models.list()] == [model]
+
+
+def test_a_prompt_longer_than_the_context_is_refused_as_openai_does(client: Any, model: str) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.completions.create(model=model, prompt=[5] * 600, max_tokens=8)
+
+    error = json.loads(refused.value.response.text)["error"]
+    assert "maximum context length is 512 tokens" in error["message"]
+    assert error["code"] == 400
+
+
+def test_another_models_name_is_not_found(client: Any, model: str) -> None:
+    with pytest.raises(openai.NotFoundError) as refused:
+        client.chat.completions.create(model="no-such-model", messages=[{"role": "user", "content": "?"}])
+
+    # Ray 2.60 answers in FastAPI's form ({"detail": ...}), not in OpenAI's ({"error": {...}}). Clients go by the status.
+    assert 'Could not find base model with ID "no-such-model"' in refused.value.response.text

@@ -1,0 +1,34 @@
+"""The throughput path (HAProxy and direct streaming) answers alike, and what was started for it ends with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from machine import ROOT, processes_with
+from reference import Reference
+from tiny_checkpoints import ANSWERS
+
+from generator.helm import render
+from generator.local_ray import complete_chat, free_port, machine_values, run_folder, running
+
+MODEL = "falcon3-1b-instruct"
+
+
+def test_the_throughput_path_answers_and_leaves_nothing_running(
+    workdir: Path, references: dict[str, Reference]
+) -> None:
+    before = set(Path("/dev/shm").iterdir())
+    with run_folder() as folder:
+        overrides = machine_values(folder, port=free_port())
+        overrides["serving"]["path"] = "throughput"
+        manifests = render(ROOT / "chart", [ROOT / "values/local/falcon3.yaml"], overrides=overrides, release="local")
+        with running(manifests, folder=folder, workdir=workdir, report=print, timeout_s=400) as serving:
+            answer = complete_chat(serving.routes[MODEL], MODEL, "What are you?", 64)
+            there = processes_with(str(folder))
+
+    assert answer == ANSWERS["What are you?"].format(id=MODEL)
+    for program in ("raylet", "gcs_server", "haproxy", "EngineCore"):
+        assert any(program in line for line in there), f"{program} was expected to run"
+    assert processes_with(str(folder)) == []
+    assert not folder.exists()
+    assert set(Path("/dev/shm").iterdir()) <= before
