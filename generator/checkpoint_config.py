@@ -1,0 +1,77 @@
+"""What a config.json says, whichever release of transformers wrote it. Takes its data, gives values or clear faults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import UserError
+
+_TEXT_PARTS = ("text_config", "llm_config", "language_config")
+_OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
+    "hidden_size": ("n_embd", "d_model"),
+    "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
+    "num_attention_heads": ("n_head", "n_heads"),
+    "num_key_value_heads": ("num_kv_heads", "n_kv_heads", "n_head_kv"),
+    "intermediate_size": ("ffn_hidden_size", "n_inner", "ffn_dim"),
+    "max_position_embeddings": ("n_positions", "max_sequence_length", "max_seq_len", "seq_length"),
+}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    data: Mapping[str, Any]
+    where: str
+    """The file, for faults."""
+    notes: list[str] = field(default_factory=list)
+    """What people should know before they serve the model; whoever reads the configuration adds to it."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value by any of its words; null counts as missing.
+
+        Of a multimodal model the text part is what is served, so that comes first.
+        """
+        text = next((self.data[part] for part in _TEXT_PARTS if isinstance(self.data.get(part), dict)), {})
+        for config in (text, self.data):
+            for word in (key, *_OTHER_WORDS.get(key, ())):
+                if config.get(word) is not None:
+                    return config[word]
+        return default
+
+    def integer(self, key: str) -> int | None:
+        """A whole number above 0; of a list by layer, the largest. Raises UserError where it is something else."""
+        value = self.get(key)
+        if isinstance(value, list) and value and all(isinstance(item, int) for item in value):
+            if len(set(value)) > 1:
+                self.notes.append(f"`{key}` differs by layer; the largest, {max(value)}, is taken for all.")
+            value = max(value)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            what = f"`{key}` is {value!r}, not a whole number above 0"
+            raise UserError(what, where=self.where, fix="Copy or download the file again.")
+        return value
+
+    def needed(self, key: str) -> int:
+        """`integer`, of a key that every language model has. Raises UserError where it is missing."""
+        value = self.integer(key)
+        if value is None:
+            raise UserError(
+                f"`{key}` is missing",
+                where=self.where,
+                fix=f"A language model's config.json says its {key}: is this the right file, and whole?",
+            )
+        return value
+
+    @property
+    def architecture(self) -> str:
+        """`architectures[0]`: the whole model's, which is what vLLM knows it by."""
+        named = self.data.get("architectures") or self.get("architectures")
+        if not isinstance(named, list) or not named or not isinstance(named[0], str):
+            raise UserError(
+                "`architectures` is missing",
+                where=self.where,
+                fix='Add it, such as "architectures": ["LlamaForCausalLM"].',
+            )
+        return named[0]
