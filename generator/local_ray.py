@@ -49,6 +49,10 @@ STOP_S = 20.0
 POLL_S = 0.5
 QUIET_S = 15.0
 """After so long without news, a line says what is waited for."""
+LOG_LINES = 6
+"""How many of a failed replica's logged exceptions are shown."""
+# vLLM's log lines: `(EngineCore pid=1) ERROR 01-01 00:00:00 [core.py:1] ValueError: what`, a traceback's own indented.
+_LOGGED_EXCEPTION = re.compile(r"ERROR [\d: -]+\[[\w.]+:\d+\] ((?:[\w.]*(?:Error|Exception))\b: .*)")
 OBJECT_STORE_BYTES = 256 * 2**20
 """Requests and answers are text; Ray would take a third of the memory for objects that nobody makes."""
 
@@ -343,7 +347,7 @@ class _LocalRay:
                 status, answer = self._ask("GET", "/api/serve/applications/")
                 if status == 200:
                     applications = json.loads(answer)["applications"]
-                    progress.follow(applications)
+                    progress.follow(applications, self._logged_exceptions)
                     self._raise_failure(applications)
                     if all(applications.get(name, {}).get("status") == "RUNNING" for name in names):
                         return
@@ -352,9 +356,10 @@ class _LocalRay:
     def _raise_failure(self, applications: Mapping[str, Any]) -> None:
         for name, application in applications.items():
             if application["status"] in ("DEPLOY_FAILED", "UNHEALTHY"):
-                messages = [d["message"] for d in application["deployments"].values() if d["status"] != "HEALTHY"]
-                said = "\n".join(filter(None, dict.fromkeys([application["message"], *messages])))
-                raise RunFailed(f"{application['status']}: {said.strip()}{self._log_lines(name)}", where=name)
+                broken = [d["message"] for d in application["deployments"].values() if d["status"] != "HEALTHY"]
+                said = dict.fromkeys(_fault(message) for message in [*broken, application["message"]] if message)
+                logged = [f"logged: {line}" for line in self._logged_exceptions(name)]
+                raise RunFailed("\n".join([application["status"], *list(said)[:1], *logged]), where=name)
 
     def _check(self, deadline: float, what: str, progress: _Progress) -> None:
         assert self.process is not None
@@ -366,11 +371,20 @@ class _LocalRay:
             )
         progress.heartbeat()
 
-    def _log_lines(self, application: str) -> str:
-        """The end of the newest log of the application's replicas, and of the engine's own fault where it tells one."""
+    def _logged_exceptions(self, application: str) -> list[str]:
+        """What the engine of the application's newest failed replica has logged, without the tracebacks: cause first.
+
+        Ray itself knows only that the engine has ended; why is in the log of the process that had it.
+        """
         logs = self.folder / "ray" / "session_latest" / "logs"
-        newest = sorted(logs.glob(f"serve/replica_{application}_*"), key=lambda path: path.stat().st_mtime)
-        return "".join(f"\n{path.name}:\n{_tail(path)}" for path in newest[-1:])
+        replicas = sorted(logs.glob(f"serve/replica_{application}_*"), key=lambda path: path.stat().st_mtime)
+        for replica in reversed(replicas):
+            worker = re.search(r'"worker_id": "(\w+)"', replica.read_text(errors="replace"))
+            texts = [path.read_text(errors="replace") for path in logs.glob(f"worker-{worker[1]}-*")] if worker else []
+            found = [match[1].strip() for text in texts for match in _LOGGED_EXCEPTION.finditer(text)]
+            if found:
+                return list(dict.fromkeys(found))[:LOG_LINES]
+        return []
 
     def _ask(self, method: str, path: str, *, body: Any = None, timeout_s: float = 30) -> tuple[int, str]:
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -415,7 +429,7 @@ class _Progress:
         self.last = time.monotonic()
         self.report(f"{self.last - self.started:6.1f} s  {text}")
 
-    def follow(self, applications: Mapping[str, Any]) -> None:
+    def follow(self, applications: Mapping[str, Any], logged: Callable[[str], list[str]]) -> None:
         self.waits = {}
         for name, application in applications.items():
             self._changed(name, application["status"])
@@ -429,7 +443,8 @@ class _Progress:
                 if details["status"] != "HEALTHY":
                     self.waits[where] = details["message"].strip() or details["status"]
                 if "Error" in details["message"]:
-                    self._changed(f"{where}: failed", _last_line(details["message"]))
+                    why = [*logged(name), *_fault(details["message"]).splitlines()]
+                    self._changed(f"{where}: a replica failed, Ray may try again", why[0])
 
     def _changed(self, name: str, state: str) -> None:
         if self.states.get(name) != state:
@@ -483,8 +498,11 @@ def _tail(path: Path, lines: int = 20) -> str:
     return ""
 
 
-def _last_line(text: str) -> str:
-    return text.strip().rpartition("\n")[2]
+def _fault(message: str) -> str:
+    """The exception at the end of a traceback, without the way there; the whole message where there is none."""
+    lines = message.strip().splitlines()
+    starts = [i for i, line in enumerate(lines) if re.match(r"[\w.]*(Error|Exception|Interrupt|Exit)\b", line)]
+    return "\n".join(lines[starts[-1] :] if starts else lines)
 
 
 @contextmanager
