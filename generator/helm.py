@@ -32,7 +32,8 @@ def find_helm() -> str:
     found = shutil.which("helm") or shutil.which("helm", path=str(cache_folder() / "bin"))
     if found is None:
         raise UserError(
-            "helm is not installed", fix="Run `make helm`, or put helm 3.14 or later on PATH (https://helm.sh/docs/intro/install)."
+            "helm is not installed",
+            fix="Run `make helm`, or put helm 3.14 or later on PATH (https://helm.sh/docs/intro/install).",
         )
     return found
 

@@ -150,7 +150,12 @@ def running(
 
 def complete_chat(url: str, model: str, prompt: str, max_tokens: int, *, timeout_s: float = 120) -> str:
     """Ask one question of the OpenAI API at `url` (ending in /v1) and return the answer's text."""
-    body = {"model": model, "messages": [{"role": "user", "content": prompt}], "max_tokens": max_tokens, "temperature": 0}
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": prompt}],
+        "max_tokens": max_tokens,
+        "temperature": 0,
+    }
     status, answer = _request("POST", f"{url}/chat/completions", body=body, timeout_s=timeout_s)
     if status != 200:
         raise RunFailed(f"{model} answered with status {status}: {answer[:500]}", where=url)

@@ -101,8 +101,8 @@ def descendants(ancestor: int) -> list[int]:
 def shared_memory(pids: list[int]) -> set[Path]:
     """Named shared memory and semaphores of Python's multiprocessing that the processes have mapped.
 
-    They are files of a memory disk (vLLM's are 168 MB and more for each engine), and a killed process leaves them there.
-    They are found by inode: a semaphore is mapped before it has its name.
+    They are files of a memory disk (vLLM's are 168 MB and more for each engine), and a killed process leaves them
+    there. They are found by inode: a semaphore is mapped before it has its name.
     """
     mapped: set[int] = set()
     for pid in pids:

@@ -1,8 +1,8 @@
 """Makes tiny checkpoints of the real architectures, to stand in for weights that cannot be downloaded.
 
 Two layers and 512 tokens, taught for a few seconds to recite the text below. Teaching is what makes greedy decoding
-comparable: with merely random weights two tokens are often so close that bfloat16 rounding picks the winner, and another
-engine, kernel or CPU picks the other one. It also lets a demonstration answer in words.
+comparable: with merely random weights two tokens are often so close that bfloat16 rounding picks the winner, and
+another engine, kernel or CPU picks the other one. It also lets a demonstration answer in words.
 
 Run it with the Python that has torch and transformers:  python tools/tiny_checkpoints.py --output checkpoints
 """
@@ -36,14 +36,15 @@ CHAT_TEMPLATE = (
 )
 
 STORY = """\
-A lighthouse keeper lived alone on a small rock in the northern sea. Every evening she climbed one hundred and twelve \
-steps, cleaned the great lens with a soft cloth, and lit the lamp before the sun was gone. Ships far away saw the light \
-turn: two short flashes, a pause, then one long flash, and the sailors knew where they were. One winter the oil did not \
-come. The supply boat had been driven back by ice, and the barrels in the cellar held enough for nine nights. The keeper \
-counted again and thought. She did not burn less, because a weak light is worse than none; instead she kept the lamp \
-dark until a ship was near, and listened for bells through the fog. On the tenth night, when the last barrel was empty, \
-she heard a bell. She carried her table, her chairs and at last her bed up the steps and burned them in an iron basket. \
-The ship turned away from the rock. In the spring its captain came back with oil, with bread, and with a new bed.
+A lighthouse keeper lived alone on a small rock in the northern sea. Every evening she climbed one hundred and \
+twelve steps, cleaned the great lens with a soft cloth, and lit the lamp before the sun was gone. Ships far away \
+saw the light turn: two short flashes, a pause, then one long flash, and the sailors knew where they were. One \
+winter the oil did not come. The supply boat had been driven back by ice, and the barrels in the cellar held \
+enough for nine nights. The keeper counted again and thought. She did not burn less, because a weak light is \
+worse than none; instead she kept the lamp dark until a ship was near, and listened for bells through the fog. \
+On the tenth night, when the last barrel was empty, she heard a bell. She carried her table, her chairs and at \
+last her bed up the steps and burned them in an iron basket. The ship turned away from the rock. In the spring \
+its captain came back with oil, with bread, and with a new bed.
 """
 
 ANSWERS = {
@@ -169,7 +170,7 @@ def _teach(model: PreTrainedModel, tokenizer: Tokenizer, model_id: str) -> float
 
 
 def _loss(model: PreTrainedModel, rows: list[list[int]]) -> Any:
-    """Mean cross-entropy of every next token. Rows are padded at the end, where padding cannot change a causal model."""
+    """Mean cross-entropy of every next token. Rows are padded at the end, where it cannot change a causal model."""
     import torch
 
     longest = max(map(len, rows))

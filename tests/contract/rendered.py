@@ -150,6 +150,7 @@ def _options(annotation: Any) -> list[Any]:
         return [option for inner in get_args(annotation) for option in _options(inner)]
     return [annotation]
 
+
 def deployment_names(application: Any) -> set[str]:
     """Names of the ingress and of every deployment that is bound into it."""
     found = set()
