@@ -33,7 +33,7 @@ def find_helm() -> str:
     if found is None:
         raise UserError(
             "helm is not installed",
-            fix="Run `make helm`, or put helm 3.14 or later on PATH (https://helm.sh/docs/intro/install).",
+            fix="Run it by make (make demo, make serve), which brings helm, or put helm 3.14 or later on PATH.",
         )
     return found
 
@@ -83,11 +83,13 @@ def render(
 
 
 def clean_message(stderr: str) -> str:
-    """Return helm's message without its warnings and without the template call stack around a `fail`."""
-    lines = [line for line in stderr.splitlines() if line.strip() and not re.match(r"WARNING|level=|walk\.go", line)]
-    message = "\n".join(lines).removeprefix("Error: ").replace("\nUse --debug flag to render out invalid YAML", "")
-    failure = re.search(r"error calling fail: (.*)", message, re.DOTALL)
-    return (failure.group(1) if failure else message).strip() or "helm failed without a message"
+    """Return helm's message without its warnings, its advice and the template call stack around a `fail`."""
+    noise = re.compile(r"WARNING|level=|walk\.go|Use --debug flag")
+    message = "\n".join(line for line in stderr.splitlines() if line.strip() and not noise.match(line))
+    message = message.removeprefix("Error: ")
+    for around in (r".*error calling fail: ", r"execution error at \([^)]*\):\s*"):
+        message = re.sub(around, "", message, count=1, flags=re.DOTALL)
+    return message.strip() or "helm failed without a message"
 
 
 def _named(values: Sequence[Path]) -> str:
