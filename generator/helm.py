@@ -22,14 +22,14 @@ _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def find_helm() -> str:
-    """Return helm's path: of the environment variable HELM, else on PATH, else in the cache that `make` fills."""
+    """Return helm's path: of the environment variable HELM, which `make` sets, else on PATH."""
     named = os.environ.get("HELM")
     if named:
         found = shutil.which(named)
         if found is None:
             raise UserError(f"HELM is '{named}', which cannot be run", fix="Set HELM to helm's path, or unset it.")
         return found
-    found = shutil.which("helm") or shutil.which("helm", path=str(cache_folder() / "bin"))
+    found = shutil.which("helm")
     if found is None:
         raise UserError(
             "helm is not installed",

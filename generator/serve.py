@@ -15,7 +15,7 @@ from .helm import cache_folder, render
 from .local_ray import Running, complete_chat, free_port, machine_values, run_folder, running
 from .project import Project, Report
 
-ANSWER_TOKENS = 24
+ANSWER_TOKENS = 64
 
 
 def serve_families(

@@ -65,7 +65,7 @@ setup_python() {
         say "installing requirements/$name.txt into $folder ($([ "$name" = test ] && echo 'about 100 MB' || echo 'about 6 GB, minutes'))"
         rm -rf "$folder"
         uv "$python" venv --quiet --python "$python" "$folder" >&2
-        uv "$python" pip sync --quiet --require-hashes --python "$folder/bin/python" "requirements/$name.txt" >&2
+        uv "$python" pip sync --quiet --require-hashes --compile-bytecode --python "$folder/bin/python" "requirements/$name.txt" >&2
         touch "$folder/.complete"
         say "installed requirements/$name.txt"
     fi

@@ -69,7 +69,7 @@ that the restricted Pod Security Standard asks for, with the user of Ray's image
 {{- $group := .Values.ingressWorkers -}}
 {{- $defaults := dict -}}
 {{- if not $group.resources -}}
-{{- $size := dict "cpu" "1" "memory" "4Gi" -}}
+{{- $size := dict "cpu" "1" "memory" "6Gi" -}}
 {{- $_ := set $defaults "resources" (dict "requests" $size "limits" $size) -}}
 {{- end -}}
 {{- if not $group.rayResources -}}

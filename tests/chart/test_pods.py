@@ -121,7 +121,7 @@ def test_the_ingress_workers_are_small_and_many_if_need_be(render_with: Render) 
     worker_group = rendered.groups[INGRESS]
     assert (worker_group["replicas"], worker_group["minReplicas"], worker_group["maxReplicas"]) == (1, 1, 100)
     resources = rendered.container(INGRESS)["resources"]
-    assert resources == {"limits": {"cpu": "1", "memory": "4Gi"}, "requests": {"cpu": "1", "memory": "4Gi"}}
+    assert resources == {"limits": {"cpu": "1", "memory": "6Gi"}, "requests": {"cpu": "1", "memory": "6Gi"}}
     assert ray_resources(rendered, INGRESS) == {INGRESS: 1}
 
 

@@ -251,7 +251,7 @@ class TestRefusals:
             add("family: falcon3\nmodels: {\n")
 
 
-# ── any file that people might write ─────────────────────────────────────────────────────────────────────────────────
+# Any file that people might write
 
 NAMES = st.sampled_from(["a", "b1", "c.d", "e-f", "g"])
 WORDS = st.text(alphabet="abc :#{}[]'\"&*é🦅-", max_size=12)
