@@ -2,6 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
+.SILENT:
 .DEFAULT_GOAL := help
 
 CACHE := $(or $(RAY_SERVE_LLM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ray-serve-llm)
@@ -18,7 +19,7 @@ PYTEST = -m pytest --durations=5
 
 .PHONY: help
 help: ## What can be made
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+	sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 .PHONY: demo serve checkpoints
 demo: checkpoints ## Set everything up, serve two models on this machine, ask each one question, stop
@@ -36,7 +37,7 @@ checkpoints:
 
 .PHONY: test lint unit chart contract local
 test: lint unit chart contract local ## Set everything up and run every test
-	@echo 'all tiers passed: lint, unit, chart, contract (Ray 2.60.0 and 2.49.1), local'
+	echo 'all tiers passed: lint, unit, chart, contract (Ray 2.60.0 and 2.49.1), local'
 
 lint: ## Style, and whether every generated file is what is generated
 	python=$(TEST_PYTHON); \

@@ -13,10 +13,12 @@ from pydantic import Field, StringConstraints
 
 from .contract import (
     Closed,
+    DnsLabel,
     FamilyName,
     JsonObject,
     ModelId,
     NaturalInt,
+    ObjectName,
     PositiveInt,
     Quantity,
     WorkerGroupName,
@@ -43,14 +45,14 @@ class Ray(Closed):
 
 
 class Image(Closed):
-    repository: str = ""
+    repository: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._:/-]*$")] = ""
     """Empty: the image of the Ray release."""
     tag: str = ""
     """Empty: the tag of the Ray release."""
     digest: Annotated[str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""
     """`sha256:…`; wins over the tag."""
     pullPolicy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
-    pullSecrets: list[str] = []
+    pullSecrets: list[ObjectName] = []
     """Names of Secrets of type kubernetes.io/dockerconfigjson in the release's namespace."""
 
 
@@ -85,7 +87,7 @@ class PodSettings(Closed):
     image: Image | None = None
     env: dict[str, str | EnvVar] = {}
     """Environment by name: a string, or `{valueFrom: …}`."""
-    volumes: dict[str, Volume] = {}
+    volumes: dict[DnsLabel, Volume] = {}
     """More volumes by name, each with its `mountPath` and one source."""
     podLabels: StringMap = {}
     podAnnotations: StringMap = {}
@@ -150,7 +152,7 @@ class UpgradeStrategy(Closed):
 
 
 class HuggingFace(Closed):
-    existingSecret: str = ""
+    existingSecret: ObjectName = ""
     """Name of a Secret with the hub token; empty: no token. The chart never takes the token itself."""
     key: str = "token"
 
@@ -163,15 +165,15 @@ class ModelCache(Closed):
     """Not below a folder that the image lacks: the mount would make it root's, and no other cache could be written."""
     sizeLimit: Quantity | None = None
     """Of the emptyDir."""
-    claimName: str = ""
+    claimName: ObjectName = ""
     """Of the persistentVolumeClaim: an existing one, ReadWriteMany where workers run on several nodes."""
-    hostPath: str = ""
+    hostPath: Annotated[str, StringConstraints(pattern=r"^(/\S+)?$")] = ""
     """Of the hostPath: a folder on every GPU node, writable by group 100 (refused by restricted namespaces)."""
 
 
 class ServiceAccount(Closed):
     create: bool = True
-    name: str = ""
+    name: ObjectName = ""
     annotations: StringMap = {}
 
 

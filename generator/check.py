@@ -49,13 +49,17 @@ def check_document(data: Any, kind: str, *, name: str, text: str | None = None) 
 
 def _deepest(error: ValidationError) -> ValidationError:
     """Of an `anyOf` the branch that is nearest to what was written."""
-    while error.context:
+    while error.context and not _one_of_several_keys(error):
         own = [e for e in error.context if list(e.relative_path) or e.validator == "additionalProperties"]
         nearer = best_match(own or error.context)
         if nearer is None or (not own and error.validator == "anyOf" and nearer.validator == "type"):
             return error
         error = nearer
     return error
+
+
+def _one_of_several_keys(error: ValidationError) -> bool:
+    return error.validator == "oneOf" and all(set(option) == {"required"} for option in error.validator_value)
 
 
 def _explain(error: ValidationError, data: JsonObject) -> tuple[str, Location, str]:
@@ -75,6 +79,10 @@ def _explain(error: ValidationError, data: JsonObject) -> tuple[str, Location, s
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         return f"'{missing[0]}' is missing", location, f"Add `{missing[0]}:` here."
+    if _one_of_several_keys(error):
+        keys = [key for option in error.validator_value for key in option["required"]]
+        given = [key for key in keys if key in error.instance] or ["none"]
+        return f"'{key}' needs exactly one of them, and has {', '.join(given)}", location, f"one of: {', '.join(keys)}"
     if error.validator == "enum":
         return f"'{key}' is {error.instance!r}", location, did_you_mean(error.instance, map(str, error.validator_value))
     if error.validator == "pattern":

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import ConfigDict
+
 from .contract import Closed, NaturalInt, Quantity
 
 StringMap = dict[str, str]
@@ -187,8 +189,13 @@ class CsiVolume(Closed):
     volumeAttributes: StringMap | None = None
 
 
+VOLUME_SOURCES = ("emptyDir", "persistentVolumeClaim", "hostPath", "secret", "configMap", "nfs", "csi")
+
+
 class Volume(Closed):
-    """One volume and where it is mounted. Exactly one source is given; the API server checks it."""
+    """One volume and where it is mounted, with exactly one source."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [source]} for source in VOLUME_SOURCES]})
 
     mountPath: str
     readOnly: bool | None = None

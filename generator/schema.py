@@ -42,6 +42,21 @@ def values_schema() -> JsonObject:
     return {"$schema": DRAFT_07, "$comment": _GENERATED, **schema}
 
 
+def chart_schema(defaults: JsonObject) -> JsonObject:
+    """The values' schema for Helm, which reads them merged over the chart's `defaults` (its values.yaml).
+
+    So every default must still be there. An empty `serving:` takes it away, and would otherwise render nonsense.
+    """
+    schema = values_schema()
+    return {**schema, "allOf": [*schema["allOf"], _present(defaults)]}
+
+
+def _present(defaults: JsonObject) -> JsonObject:
+    given = {key: value for key, value in defaults.items() if value is not None}
+    below = {key: _present(value) for key, value in given.items() if isinstance(value, dict) and value}
+    return {"required": list(given), **({"properties": below} if below else {})}
+
+
 @cache
 def environment_schema() -> JsonObject:
     """An environment; its `chart`, `llmConfig` and `workerGroup` parts are the chart's and Ray's own schemas."""
@@ -173,12 +188,19 @@ def _resolve(schema: JsonObject, definitions: JsonObject) -> JsonObject:
 
 
 def _tidy(node: Any) -> Any:
-    """Drop pydantic's titles; say `default: null` by leaving it out."""
+    """Drop pydantic's titles; say `default: null` by leaving it out; hold every key of a keyed mapping to its pattern.
+
+    pydantic writes `patternProperties`, which says nothing of a key that matches no pattern.
+    """
     if isinstance(node, dict):
+        if "patternProperties" in node:
+            ((pattern, inner),) = node["patternProperties"].items()
+            rest = {key: value for key, value in node.items() if key != "patternProperties"}
+            return _tidy({**rest, "propertyNames": {"pattern": pattern}, "additionalProperties": inner})
         return {
             key: (
                 {name: _tidy(value) for name, value in inner.items()}
-                if key in ("properties", "$defs", "patternProperties")
+                if key in ("properties", "$defs")
                 else _tidy(inner)
             )
             for key, inner in node.items()

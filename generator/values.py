@@ -9,7 +9,7 @@ from .environment import Pool
 from .placement import cpu_cache_gib
 from .plan import ModelPlan, Plan, PoolPlan
 
-SCHEMA_LINE = "yaml-language-server: $schema=../../chart/values.schema.json"
+SCHEMA_LINE = "yaml-language-server: $schema=../../schemas/values.schema.json"
 
 
 def family_values(plan: Plan, family: str) -> JsonObject:

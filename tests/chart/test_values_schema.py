@@ -68,12 +68,9 @@ def leaves(schema: Any, path: Path_ = (), shape: int = 0, seen: tuple[int, ...] 
             for leaf in leaves(inner, (*path, name), shape, seen):
                 yield replace(leaf, beside_free_keys=leaf.beside_free_keys or is_map(schema))
     elif is_map(schema):
-        for pattern, inner in schema.get("patternProperties", {}).items():
-            yield from leaves(inner, (*path, next(k for k in SAMPLE_KEYS if re.search(pattern, k))), shape, seen)
-        if isinstance(schema.get("additionalProperties"), dict):
-            names = schema.get("propertyNames", {}).get("pattern", "")
-            key = next(k for k in SAMPLE_KEYS if re.search(names, k))
-            yield from leaves(schema["additionalProperties"], (*path, key), shape, seen)
+        names = schema.get("propertyNames", {}).get("pattern", "")
+        key = next(k for k in SAMPLE_KEYS if re.search(names, k))
+        yield from leaves(schema["additionalProperties"], (*path, key), shape, seen)
     elif isinstance(schema.get("items"), dict) and ("properties" in resolve(schema["items"])):
         yield from leaves(schema["items"], (*path, 0), shape, seen)
     else:
@@ -81,24 +78,18 @@ def leaves(schema: Any, path: Path_ = (), shape: int = 0, seen: tuple[int, ...] 
 
 
 def is_map(schema: Any) -> bool:
-    return isinstance(schema.get("additionalProperties"), dict) or "patternProperties" in schema
+    return isinstance(schema.get("additionalProperties"), dict)
 
 
 def whole_schema(release: str) -> Any:
     """The schema with the parts of one Ray release in place."""
-    (branch,) = (
-        b for b in SCHEMA["allOf"] if b["if"]["properties"]["ray"]["properties"]["version"]["const"] == release
-    )
+    branches = [branch for branch in SCHEMA["allOf"] if "if" in branch]
+    (branch,) = (b for b in branches if b["if"]["properties"]["ray"]["properties"]["version"]["const"] == release)
     document = json.loads(json.dumps({k: v for k, v in SCHEMA.items() if k not in ("allOf", "definitions")}))
     chosen = branch["then"]["properties"]
     model = json.loads(json.dumps(SCHEMA["definitions"]["Model"]))
     model["properties"]["llmConfig"] = chosen["models"]["additionalProperties"]["properties"]["llmConfig"]
-    models = document["properties"]["models"]
-    for keyed in (models, *models.get("patternProperties", {}).values()):
-        if "patternProperties" in keyed:
-            keyed["patternProperties"] = dict.fromkeys(keyed["patternProperties"], model)
-        elif "additionalProperties" in keyed and isinstance(keyed["additionalProperties"], dict):
-            keyed["additionalProperties"] = model
+    document["properties"]["models"]["additionalProperties"] = model
     serving = json.loads(json.dumps(SCHEMA["definitions"]["Serving"]))
     serving["properties"] |= chosen["serving"]["properties"]
     document["properties"]["serving"] = serving
@@ -129,7 +120,10 @@ def faults(helm: str, folder: Path, release: str, wrong: list[tuple[Path_, Any]]
     values: Any = {}
     for path, value in wrong:
         put(values, path, value)
-    values.setdefault("ray", {}).setdefault("version", release)
+    if "ray" not in values:
+        values["ray"] = {"version": release}
+    elif values["ray"]:
+        values["ray"].setdefault("version", release)
     file = folder / "values.yaml"
     file.write_text(yaml.safe_dump(values), encoding="utf-8")
     command = [helm, "template", "x", str(CHART), "-f", str(file)]
@@ -201,3 +195,37 @@ def open_ended(schema: Any) -> bool:
 
 
 ANYTHING = {release: anything(release) for release in RELEASES}
+
+
+@pytest.mark.parametrize("name", ["Upper-Case", "under_score", "a/b", "a" * 70, "-a", ""])
+@pytest.mark.parametrize("keyed", ["models", "workerGroups", "pods.volumes"])
+def test_helm_refuses_names_that_kubernetes_would_not_take(helm, tmp_path, keyed, name):
+    if keyed == "models" and name == "under_score":
+        name = "_under_score"  # only at the beginning
+    path = (*keyed.split("."), name)
+    text = faults(helm, tmp_path, "2.60.0", [(path, {})])
+    assert f"'{name}' does not match pattern" in text
+
+
+def test_no_keyed_mapping_lets_a_name_past_its_pattern():
+    """`patternProperties` alone says nothing of a key that matches no pattern."""
+    for path in (CHART / "values.schema.json", *sorted((CHART.parent / "schemas").glob("*.json"))):
+        assert "patternProperties" not in path.read_text(encoding="utf-8")
+
+
+def given(defaults: Any, path: Path_ = ()) -> Iterator[Path_]:
+    for key, value in defaults.items():
+        if value is not None:
+            yield (*path, key)
+            if isinstance(value, dict):
+                yield from given(value, (*path, key))
+
+
+def test_helm_refuses_every_default_that_is_emptied(helm, tmp_path):
+    """`serving:` with nothing below it takes the chart's defaults away."""
+    missed = []
+    for path in given(yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))):
+        text = faults(helm, tmp_path, "2.60.0", [(path, None)]) if path != ("ray", "version") else ""
+        if path != ("ray", "version") and f"missing property '{path[-1]}'" not in text:
+            missed.append(path)
+    assert missed == []

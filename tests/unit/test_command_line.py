@@ -23,7 +23,8 @@ class Project:
         for name in ("catalog", "environments", "values", "schemas"):
             shutil.copytree(ROOT / name, folder / name)
         (folder / "chart" / "files").mkdir(parents=True)
-        shutil.copy(ROOT / "chart" / "values.schema.json", folder / "chart")
+        for name in ("values.schema.json", "values.yaml"):
+            shutil.copy(ROOT / "chart" / name, folder / "chart")
         shutil.copy(ROOT / "chart" / "files" / "releases.yaml", folder / "chart" / "files")
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
