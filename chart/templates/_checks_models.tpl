@@ -1,0 +1,70 @@
+{{- /* Checks of the models: what each asks for is there, on one worker. */ -}}
+
+{{- /* Each model: its id, its placement in the words of the release, and resources that some worker group has. */ -}}
+{{- define "ray-serve-llm.checkModels" -}}
+{{- $values := .root.Values -}}
+{{- $placementField := .release.placementField -}}
+{{- $ray := list "CPU" "GPU" "TPU" "memory" "object_store_memory" -}}
+{{- $groupResources := dict -}}
+{{- $gpus := 0 -}}
+{{- range $name, $group := $values.workerGroups -}}
+{{- $gpus = max $gpus ($group.gpusPerWorker | default 0 | int) -}}
+{{- range $resource, $_ := $group.rayResources | default (dict $name 1) -}}
+{{- $_ := set $groupResources $resource true -}}
+{{- end -}}
+{{- end -}}
+{{- $known := keys $groupResources | sortAlpha | join ", " | default "none" -}}
+{{- $deployments := dict -}}
+{{- if not $values.models }}
+models: there is none. Add one, or give a values file that has some (-f values/<environment>/<family>.yaml).
+{{- end }}
+{{- range $id, $model := $values.models }}
+{{- $config := $model.llmConfig }}
+{{- $givenId := ($config.model_loading_config | default dict).model_id | default $id }}
+{{- if ne $givenId $id }}
+models.{{ $id }}.llmConfig.model_loading_config.model_id: it is "{{ $givenId }}", and the key is the id. Remove it, or rename the key.
+{{- end }}
+{{- range list "placement_group_config" "resources_per_bundle" }}
+{{- if and (hasKey $config .) (ne . $placementField) }}
+models.{{ $id }}.llmConfig.{{ . }}: Ray {{ $values.ray.version }} does not take it. Say it in {{ $placementField }}, or set ray.version to the release it was written for.
+{{- end }}
+{{- end }}
+{{- $deployment := $config.deployment_config | default dict }}
+{{- $placement := $config.placement_group_config | default dict }}
+{{- $bundles := concat
+  (list $placement.bundle_per_worker $config.resources_per_bundle)
+  ($placement.bundles | default list)
+  ($deployment.placement_group_bundles | default list) | compact }}
+{{- $asked := dict }}
+{{- range append $bundles (($deployment.ray_actor_options | default dict).resources | default dict) }}
+{{- range $resource, $amount := . }}
+{{- if $amount }}
+{{- $_ := set $asked $resource true }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $resource, $_ := $asked }}
+{{- if not (or (has $resource $ray) (hasKey $groupResources $resource) (hasPrefix "accelerator_type:" $resource)) }}
+models.{{ $id }}: it asks for the resource "{{ $resource }}", which no worker group has, so it would stay pending forever. Did you mean one of: {{ $known }}? Else add workerGroups.{{ $resource }}.
+{{- end }}
+{{- end }}
+{{- $onGpus := or (hasKey $asked "GPU") (not (or $bundles (eq ($config.accelerator_config | default dict).kind "cpu"))) }}
+{{- if and $onGpus (not $gpus) }}
+models.{{ $id }}: it asks for a GPU and no worker group has one, so it would stay pending forever. Set workerGroups.<name>.gpusPerWorker, or place the model on CPUs.
+{{- end }}
+{{- if eq $values.serving.routing "unified" }}
+{{- $name := replace "." "_" $id }}
+{{- with get $deployments $name }}
+models.{{ $id }}: behind one route, Ray would give it the deployment name of models.{{ . }} (LLMServer:{{ $name }}). Rename one of them, or set serving.routing to perModel.
+{{- end }}
+{{- $_ := set $deployments $name $id }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Takes family and bytes, the size of its files. Gives nothing, or fails: etcd takes no larger ConfigMap. */ -}}
+{{- define "ray-serve-llm.checkFamilySize" -}}
+{{- if gt .bytes 1048576 -}}
+{{- fail (printf "\n- models: the files of family %q have %d bytes, and a ConfigMap holds 1048576. Split the family, or set serving.delivery to inline." .family .bytes) -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,48 @@
+{{- /* Checks of the pods: worker groups, what `ray start` is told, volumes. */ -}}
+
+{{- /* Each worker group, and the ingress workers where the standard path has them. */ -}}
+{{- define "ray-serve-llm.checkWorkerGroups" -}}
+{{- $values := .root.Values -}}
+{{- $groups := dict -}}
+{{- range $name, $group := $values.workerGroups -}}
+{{- $_ := set $groups (printf "workerGroups.%s" $name) $group -}}
+{{- end -}}
+{{- if eq $values.serving.path "standard" -}}
+{{- $ingress := include "ray-serve-llm.ingressGroup" .root -}}
+{{- if hasKey $values.workerGroups $ingress }}
+workerGroups.{{ $ingress }}: that is the name of the ingress workers' group. Rename it, or say what you want of them in ingressWorkers.
+{{- end }}
+{{- $_ := set $groups "ingressWorkers" $values.ingressWorkers -}}
+{{- end -}}
+{{- if hasKey $values.workerGroups "headgroup" }}
+workerGroups.headgroup: that is KubeRay's name for the head. Rename it.
+{{- end }}
+{{- range $where, $group := $groups }}
+{{- $min := $group.minReplicas | default 0 | int }}
+{{- $max := $group.maxReplicas | default 1 | int }}
+{{- if gt $min $max }}
+{{ $where }}.minReplicas: {{ $min }} is more than maxReplicas, {{ $max }}. Raise maxReplicas, or lower minReplicas.
+{{- end }}
+{{- $params := $group.rayStartParams | default dict }}
+{{- if hasKey $params "resources" }}
+{{ $where }}.rayStartParams.resources: the chart writes it from rayResources. Say it there.
+{{- end }}
+{{- with $group.resources }}
+{{- $cpu := coalesce (.limits | default dict).cpu (.requests | default dict).cpu (get $params "num-cpus") }}
+{{- if not $cpu }}
+{{ $where }}.resources: without a CPU limit or request Ray's autoscaler cannot tell how many CPUs a worker has. Set resources.limits.cpu or resources.requests.cpu.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Volumes that need a name which only the values can give. */ -}}
+{{- define "ray-serve-llm.checkVolumes" -}}
+{{- $cache := .root.Values.modelCache -}}
+{{- if and (eq $cache.type "persistentVolumeClaim") (not $cache.claimName) }}
+modelCache.claimName: it is empty. Name an existing PersistentVolumeClaim, or set modelCache.type to emptyDir.
+{{- end }}
+{{- if and (eq $cache.type "hostPath") (not $cache.hostPath) }}
+modelCache.hostPath: it is empty. Name a folder of the nodes, or set modelCache.type to emptyDir.
+{{- end }}
+{{- end -}}

@@ -1,0 +1,52 @@
+{{- /* Checks of how requests reach the models: the path, Serve's own options, the ingress. */ -}}
+
+{{- /* The ways of serving, and the releases that have them. */ -}}
+{{- define "ray-serve-llm.checkServing" -}}
+{{- $values := .root.Values -}}
+{{- $version := $values.ray.version -}}
+{{- if eq $values.serving.path "throughput" }}
+{{- if not .release.throughputPath }}
+serving.path: Ray {{ $version }} has no throughput path. Set serving.path to standard, or ray.version to a release that has it.
+{{- end }}
+{{- if and (eq $values.serving.routing "unified") (gt (len $values.models) 1) }}
+serving.routing: the throughput path serves one model for each application, and unified would put {{ len $values.models }} into one. Set serving.routing to perModel, or serving.path to standard.
+{{- end }}
+{{- if $values.serving.ingress }}
+serving.ingress: the throughput path has no ingress deployment to set options of. Remove serving.ingress, or set serving.path to standard.
+{{- end }}
+{{- end }}
+{{- if hasKey $values.serving.config "applications" }}
+serving.config.applications: the chart writes the applications from `models`. Remove it.
+{{- end }}
+{{- if and (eq $values.auth.mode "token") (not .release.tokenAuth) }}
+auth.mode: Ray {{ $version }} has no token authentication. Set auth.mode to auto or disabled, or ray.version to a release that has it.
+{{- end }}
+{{- end -}}
+
+{{- /*
+The ingress of every application must find its CPUs among the ingress workers, else the application never runs. Ray
+counts a worker's CPUs in whole ones, rounded up.
+*/ -}}
+{{- define "ray-serve-llm.checkIngressCapacity" -}}
+{{- $values := .root.Values -}}
+{{- if eq $values.serving.path "standard" -}}
+{{- $group := include "ray-serve-llm.ingressSettings" .root | fromJson -}}
+{{- $options := include "ray-serve-llm.ingressOptions" .root | fromYaml -}}
+{{- $cpus := coalesce (get ($group.rayStartParams | default dict) "num-cpus") ($group.resources.limits | default dict).cpu ($group.resources.requests | default dict).cpu | default "0" | toString -}}
+{{- if hasSuffix "m" $cpus -}}
+{{- $cpus = divf (trimSuffix "m" $cpus | float64) 1000 -}}
+{{- end -}}
+{{- $cpus = float64 $cpus | ceil -}}
+{{- $each := dig "num_cpus" 1 $options.ray_actor_options | float64 -}}
+{{- $applications := ternary 1 (len $values.models) (eq $values.serving.routing "unified") -}}
+{{- $perWorker := 1.0 -}}
+{{- if and $each (ge $each 0.0001) -}}
+{{- $perWorker = divf $cpus $each | floor -}}
+{{- if lt $perWorker 1.0 }}
+serving.ingress.ray_actor_options.num_cpus: an ingress asks for {{ $each }} CPUs and an ingress worker has {{ $cpus }}. Lower it, or raise ingressWorkers.resources.
+{{- else if gt (divf $applications $perWorker | ceil) (float64 $group.maxReplicas) }}
+ingressWorkers.maxReplicas: {{ $applications }} applications have an ingress each, {{ $perWorker }} of them fit a worker, and {{ int $group.maxReplicas }} workers are too few. Set it to {{ divf $applications $perWorker | ceil }} or more.
+{{- end }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
