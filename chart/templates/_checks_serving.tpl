@@ -15,11 +15,35 @@ serving.routing: the throughput path serves one model for each application, and 
 serving.ingress: the throughput path has no ingress deployment to set options of. Remove serving.ingress, or set serving.path to standard.
 {{- end }}
 {{- end }}
-{{- if hasKey $values.serving.config "applications" }}
-serving.config.applications: the chart writes the applications from `models`. Remove it.
-{{- end }}
 {{- if and (eq $values.auth.mode "token") (not .release.tokenAuth) }}
 auth.mode: Ray {{ $version }} has no token authentication. Set auth.mode to auto or disabled, or ray.version to a release that has it.
+{{- end }}
+{{- end -}}
+
+{{- /* Serve's own options: what would leave the Service without a pod that is ready. */ -}}
+{{- define "ray-serve-llm.checkServeOptions" -}}
+{{- $values := .root.Values -}}
+{{- $config := $values.serving.config -}}
+{{- $http := $config.http_options | default dict -}}
+{{- $proxies := $config.proxy_location | default "EveryNode" -}}
+{{- if hasKey $config "applications" }}
+serving.config.applications: the chart writes the applications from `models`. Remove it.
+{{- end }}
+{{- if eq $proxies "Disabled" }}
+serving.config.proxy_location: with Disabled nothing answers requests. Remove it.
+{{- else if and (ne $proxies "EveryNode") (eq $values.serving.path "standard") }}
+serving.config.proxy_location: with {{ $proxies }} only the head has a proxy, and on the standard path the head is not in the Service, which would be without endpoints. Remove it.
+{{- end }}
+{{- range list "ssl_keyfile" "ssl_certfile" }}
+{{- if get $http . }}
+serving.config.http_options.{{ . }}: KubeRay asks the proxies for their health in plain HTTP, so with TLS no pod would be ready. Remove it, and end TLS in front of the Service.
+{{- end }}
+{{- end }}
+{{- if has (include "ray-serve-llm.httpPort" .root) (list "6379" "8080" "8265" "10001") }}
+serving.config.http_options.port: {{ include "ray-serve-llm.httpPort" .root }} is a port of Ray itself on the same pods. Choose another, or remove it for 8000.
+{{- end }}
+{{- if and (hasKey $config "target_capacity") (not $config.target_capacity) (not (kindIs "invalid" $config.target_capacity)) }}
+serving.config.target_capacity: with 0 no model and no ingress has a replica, so nothing would ever answer. Remove it, or set 1 to 100.
 {{- end }}
 {{- end -}}
 

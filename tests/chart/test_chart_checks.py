@@ -57,6 +57,42 @@ def test_applications_in_the_serve_config(render_error: RenderError) -> None:
     assert "serving.config.applications: the chart writes the applications from `models`. Remove it" in message
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"proxy_location": "HeadOnly"}, "proxy_location: with HeadOnly only the head has a proxy"),
+        ({"proxy_location": "Disabled"}, "proxy_location: with Disabled nothing answers requests. Remove it"),
+        ({"target_capacity": 0}, "target_capacity: with 0 no model and no ingress has a replica"),
+        ({"http_options": {"ssl_keyfile": "/k"}}, "http_options.ssl_keyfile: KubeRay asks the proxies for their health"),
+        ({"http_options": {"ssl_certfile": "/c"}}, "http_options.ssl_certfile: KubeRay asks the proxies for their"),
+        ({"http_options": {"port": 6379}}, "http_options.port: 6379 is a port of Ray itself on the same pods"),
+        ({"http_options": {"port": 8265}}, "http_options.port: 8265 is a port of Ray itself on the same pods"),
+        ({"http_options": {"port": 10001}}, "http_options.port: 10001 is a port of Ray itself on the same pods"),
+        ({"http_options": {"port": 8080}}, "http_options.port: 8080 is a port of Ray itself on the same pods"),
+    ],
+    ids=lambda value: "" if isinstance(value, dict) else value.partition(":")[0],
+)
+def test_options_of_serve_that_leave_nobody_to_answer(render_error: RenderError, config: dict, message: str) -> None:
+    assert f"serving.config.{message}" in render_error({"serving": {"config": config}})
+
+
+def test_on_the_throughput_path_the_head_alone_may_answer_but_not_nobody(
+    render_error: RenderError, render_with: Render
+) -> None:
+    throughput = {"path": "throughput", "config": {"proxy_location": "HeadOnly"}}
+    assert render_with({"serving": throughput}).serve_config["proxy_location"] == "HeadOnly"
+    message = render_error({"serving": {"path": "throughput", "config": {"proxy_location": "Disabled"}}})
+    assert "serving.config.proxy_location: with Disabled nothing answers requests" in message
+
+
+@pytest.mark.parametrize("path", ["standard", "throughput"])
+@pytest.mark.parametrize("delivery", ["configMap", "inline"])
+def test_serving_on_ones_own_machine_may_listen_there_alone(render_with: Render, path: str, delivery: str) -> None:
+    local = {"host": "127.0.0.1", "port": 43117}
+    rendered = render_with({"serving": {"path": path, "delivery": delivery, "config": {"http_options": local}}})
+    assert rendered.serve_config["http_options"] == local | {"request_timeout_s": 600}
+
+
 def test_a_token_that_the_release_cannot_ask_for(render_error: RenderError) -> None:
     message = render_error(OLD_RAY | {"auth": {"mode": "token"}})
     assert "auth.mode: Ray 2.49.1 has no token authentication. Set auth.mode to auto or disabled" in message

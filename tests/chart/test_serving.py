@@ -94,9 +94,11 @@ def test_serve_answers_on_every_node_and_the_values_words_win(render_with: Rende
     assert config["proxy_location"] == "EveryNode"
     assert config["http_options"] == {"host": "0.0.0.0", "port": 8000, "request_timeout_s": 600}
     assert config["logging_config"] == {"encoding": "JSON"}
-    config = render_with({"serving": {"config": {"http_options": {"port": 9000}, "proxy_location": "HeadOnly"}}})
-    assert config.serve_config["http_options"] == {"host": "0.0.0.0", "port": 9000, "request_timeout_s": 600}
-    assert config.serve_config["proxy_location"] == "HeadOnly"
+    change = {"http_options": {"port": 9000}, "logging_config": {"encoding": "TEXT"}, "target_capacity": 50}
+    config = render_with({"serving": {"config": change}}).serve_config
+    assert config["http_options"] == {"host": "0.0.0.0", "port": 9000, "request_timeout_s": 600}
+    assert config["logging_config"] == {"encoding": "TEXT"}
+    assert config["target_capacity"] == 50
 
 
 def test_every_pod_names_the_port_on_which_serve_answers(render_with: Render) -> None:
