@@ -43,8 +43,14 @@ models.{{ $id }}.llmConfig.{{ . }}: Ray {{ $values.ray.version }} does not take 
 {{- end }}
 {{- end }}
 {{- end }}
+{{- with $config.accelerator_type }}
+{{- $_ := set $asked (printf "accelerator_type:%s" .) true }}
+{{- end }}
 {{- range $resource, $_ := $asked }}
-{{- if not (or (has $resource $ray) (hasKey $groupResources $resource) (hasPrefix "accelerator_type:" $resource)) }}
+{{- if or (has $resource $ray) (hasKey $groupResources $resource) }}
+{{- else if hasPrefix "accelerator_type:" $resource }}
+models.{{ $id }}: it asks for "{{ $resource }}", which the autoscaler knows of no group without workers, so it would stay pending forever. Remove it (accelerator_type, or the bundles' key): the worker group's name already places the model. Else say it in a group's rayResources.
+{{- else }}
 models.{{ $id }}: it asks for the resource "{{ $resource }}", which no worker group has, so it would stay pending forever. Did you mean one of: {{ $known }}? Else add workerGroups.{{ $resource }}.
 {{- end }}
 {{- end }}

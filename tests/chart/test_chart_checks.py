@@ -137,11 +137,29 @@ def test_a_resource_that_no_worker_group_has(render_error: RenderError, asking: 
 
 
 def test_rays_own_resources_and_those_of_any_group_may_be_asked_for(render_with: Render) -> None:
-    bundle = {"CPU": 1, "GPU": 1, "memory": 1000, "accelerator_type:L4": 0.001, "fast": 1, "unused": 0}
+    bundle = {"CPU": 1, "GPU": 1, "memory": 1000, "fast": 1, "unused": 0}
     llm_config = {"placement_group_config": {"bundle_per_worker": bundle}}
     render_with(
         {"models": {MODEL: {"llmConfig": llm_config}}, "workerGroups": {GROUP: {"rayResources": {GROUP: 1, "fast": 1}}}}
     )
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        {"accelerator_type": "L4"},
+        {"placement_group_config": {"bundle_per_worker": {"GPU": 1, GROUP: 1, "accelerator_type:L4": 0.001}}},
+    ],
+    ids=["by its field", "in a bundle"],
+)
+def test_a_kind_of_gpu_that_the_autoscaler_cannot_see_in_a_group_without_workers(
+    render_error: RenderError, render_with: Render, asking: dict
+) -> None:
+    wanted = {"models": {MODEL: {"llmConfig": asking}}}
+    message = render_error(wanted)
+    assert f'models.{MODEL}: it asks for "accelerator_type:L4", which the autoscaler knows of no group' in message
+    assert "Remove it (accelerator_type, or the bundles' key): the worker group's name already places" in message
+    render_with(wanted | {"workerGroups": {GROUP: {"rayResources": {GROUP: 1, "accelerator_type:L4": 1}}}})
 
 
 @pytest.mark.parametrize("placement", [None, {"bundles": [{"GPU": 1}]}], ids=["by default", "in a bundle"])
