@@ -14,7 +14,7 @@ A check takes `root` and `release` (the facts of the Ray release) and prints one
   (include "ray-serve-llm.checkServeOptions" $check)
   (include "ray-serve-llm.checkModels" $check)
   (include "ray-serve-llm.checkWorkerGroups" $check)
-  (include "ray-serve-llm.checkIngressCapacity" $check)
+  (include "ray-serve-llm.checkIngress" $check)
   (include "ray-serve-llm.checkVolumes" $check) -}}
 {{- $problems := join "\n" $found | splitList "\n" -}}
 {{- $lines := list -}}
@@ -35,5 +35,28 @@ A check takes `root` and `release` (the facts of the Ray release) and prints one
 fullnameOverride: the RayService's name "{{ $name }}" has {{ len $name }} characters and KubeRay takes 47. Choose a shorter release name, or set fullnameOverride.
 {{- else if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
 fullnameOverride: the RayService's name "{{ $name }}" must be lower-case letters, digits and '-', and start with a letter. Choose another release name, or set fullnameOverride.
+{{- end -}}
+{{- end -}}
+
+{{- /*
+Takes a group's settings. Gives the CPU quantity that KubeRay and Ray's autoscaler go by, as a string; nothing where
+there is none.
+*/ -}}
+{{- define "ray-serve-llm.workerCpuQuantity" -}}
+{{- $resources := .resources | default dict -}}
+{{- coalesce
+  (get (.rayStartParams | default dict) "num-cpus")
+  ($resources.limits | default dict).cpu
+  ($resources.requests | default dict).cpu
+  | default "" -}}
+{{- end -}}
+
+{{- /* Takes a group's settings. Gives a worker's CPUs as Ray counts them, in whole ones; nothing where they cannot be read. */ -}}
+{{- define "ray-serve-llm.workerCpus" -}}
+{{- $quantity := include "ray-serve-llm.workerCpuQuantity" . -}}
+{{- if regexMatch "^[0-9.]+m$" $quantity -}}
+{{- divf (trimSuffix "m" $quantity | float64) 1000 | ceil -}}
+{{- else if regexMatch "^[0-9.]+(e[0-9]+)?$" $quantity -}}
+{{- float64 $quantity | ceil -}}
 {{- end -}}
 {{- end -}}

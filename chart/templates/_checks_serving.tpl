@@ -47,30 +47,46 @@ serving.config.target_capacity: with 0 no model and no ingress has a replica, so
 {{- end }}
 {{- end -}}
 
-{{- /*
-The ingress of every application must find its CPUs among the ingress workers, else the application never runs. Ray
-counts a worker's CPUs in whole ones, rounded up.
-*/ -}}
-{{- define "ray-serve-llm.checkIngressCapacity" -}}
-{{- $values := .root.Values -}}
-{{- if eq $values.serving.path "standard" -}}
+{{- /* The ingress of every application: always one that runs, on workers that have what it asks for. */ -}}
+{{- define "ray-serve-llm.checkIngress" -}}
+{{- if eq .root.Values.serving.path "standard" -}}
 {{- $group := include "ray-serve-llm.ingressSettings" .root | fromJson -}}
 {{- $options := include "ray-serve-llm.ingressOptions" .root | fromYaml -}}
-{{- $cpus := coalesce (get ($group.rayStartParams | default dict) "num-cpus") ($group.resources.limits | default dict).cpu ($group.resources.requests | default dict).cpu | default "0" | toString -}}
-{{- if hasSuffix "m" $cpus -}}
-{{- $cpus = divf (trimSuffix "m" $cpus | float64) 1000 -}}
+{{- $given := .root.Values.serving.ingress -}}
+{{- range $resource, $amount := $options.ray_actor_options.resources }}
+{{- if and $amount (not (hasKey $group.rayResources $resource)) }}
+serving.ingress.ray_actor_options.resources: the ingress asks for "{{ $resource }}", which the ingress workers do not have, so it would stay pending forever. Remove it, or add it to ingressWorkers.rayResources.
+{{- end }}
+{{- end }}
+{{- if and (hasKey $given "num_replicas") (eq (toString $given.num_replicas) "0") }}
+serving.ingress.num_replicas: without a running ingress nothing takes requests. Set it to 1 or more, or remove it.
+{{- end }}
+{{- with $options.autoscaling_config }}
+{{- if lt (float64 .min_replicas) 1.0 }}
+serving.ingress.autoscaling_config.min_replicas: without a running ingress nothing takes the request that would wake one, since the head is not in the Service. Set it to 1 or more, or remove it.
+{{- end }}
+{{- if gt (float64 .min_replicas) (float64 .max_replicas) }}
+serving.ingress.autoscaling_config.min_replicas: {{ .min_replicas }} is more than max_replicas, {{ .max_replicas }}. Raise max_replicas, or lower min_replicas.
+{{- end }}
+{{- end }}
+{{- include "ray-serve-llm.checkIngressCapacity" (dict "root" .root "group" $group "options" $options) -}}
 {{- end -}}
-{{- $cpus = float64 $cpus | ceil -}}
-{{- $each := dig "num_cpus" 1 $options.ray_actor_options | float64 -}}
-{{- $applications := ternary 1 (len $values.models) (eq $values.serving.routing "unified") -}}
-{{- $perWorker := 1.0 -}}
-{{- if and $each (ge $each 0.0001) -}}
-{{- $perWorker = divf $cpus $each | floor -}}
+{{- end -}}
+
+{{- /*
+Takes root, group (the ingress workers' settings) and options (the ingress's). Every ingress must find its CPUs, else
+its application never runs. Ray counts a worker's CPUs in whole ones, rounded up.
+*/ -}}
+{{- define "ray-serve-llm.checkIngressCapacity" -}}
+{{- $cpus := include "ray-serve-llm.workerCpus" .group -}}
+{{- $each := dig "num_cpus" 1 .options.ray_actor_options | float64 -}}
+{{- if and $cpus (ge $each 0.0001) -}}
+{{- $applications := ternary 1 (len .root.Values.models) (eq .root.Values.serving.routing "unified") -}}
+{{- $perWorker := divf $cpus $each | floor -}}
 {{- if lt $perWorker 1.0 }}
 serving.ingress.ray_actor_options.num_cpus: an ingress asks for {{ $each }} CPUs and an ingress worker has {{ $cpus }}. Lower it, or raise ingressWorkers.resources.
-{{- else if gt (divf $applications $perWorker | ceil) (float64 $group.maxReplicas) }}
-ingressWorkers.maxReplicas: {{ $applications }} applications have an ingress each, {{ $perWorker }} of them fit a worker, and {{ int $group.maxReplicas }} workers are too few. Set it to {{ divf $applications $perWorker | ceil }} or more.
+{{- else if gt (divf $applications $perWorker | ceil) (float64 .group.maxReplicas) }}
+ingressWorkers.maxReplicas: {{ $applications }} applications have an ingress each, {{ $perWorker }} of them fit a worker, and {{ int .group.maxReplicas }} workers are too few. Set it to {{ divf $applications $perWorker | ceil }} or more.
 {{- end }}
-{{- end -}}
 {{- end -}}
 {{- end -}}

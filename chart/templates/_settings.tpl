@@ -72,9 +72,7 @@ that the restricted Pod Security Standard asks for, with the user of Ray's image
 {{- $size := dict "cpu" "1" "memory" "6Gi" -}}
 {{- $_ := set $defaults "resources" (dict "requests" $size "limits" $size) -}}
 {{- end -}}
-{{- if not $group.rayResources -}}
 {{- $_ := set $defaults "rayResources" (dict (include "ray-serve-llm.ingressGroup" .) 1) -}}
-{{- end -}}
 {{- include "ray-serve-llm.settings" (list (include "ray-serve-llm.podDefaults" . | fromJson) .Values.pods $defaults $group) -}}
 {{- end -}}
 

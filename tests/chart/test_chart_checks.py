@@ -254,6 +254,26 @@ def test_an_ingress_larger_than_its_worker(render_error: RenderError) -> None:
     assert "Lower it, or raise ingressWorkers.resources" in message
 
 
+def test_an_ingress_that_asks_for_what_its_workers_lack(render_error: RenderError, render_with: Render) -> None:
+    asking = {"serving": {"ingress": {"ray_actor_options": {"resources": {"fast": 1}}}}}
+    message = render_error(asking)
+    assert 'serving.ingress.ray_actor_options.resources: the ingress asks for "fast"' in message
+    assert "Remove it, or add it to ingressWorkers.rayResources" in message
+    render_with(asking | {"ingressWorkers": {"rayResources": {"fast": 1}}})
+
+
+@pytest.mark.parametrize("options", [{"autoscaling_config": {"min_replicas": 0}}, {"num_replicas": 0}])
+def test_an_ingress_that_may_go_to_zero_and_then_nothing_wakes(render_error: RenderError, options: dict) -> None:
+    message = render_error({"serving": {"ingress": options}})
+    assert "without a running ingress nothing takes" in message
+    assert "Set it to 1 or more, or remove it" in message
+
+
+def test_more_ingresses_at_least_than_at_most(render_error: RenderError) -> None:
+    message = render_error({"serving": {"ingress": {"autoscaling_config": {"min_replicas": 9}}}})
+    assert "serving.ingress.autoscaling_config.min_replicas: 9 is more than max_replicas, 4" in message
+
+
 def test_everything_that_is_wrong_is_told_at_once(render_error: RenderError) -> None:
     message = render_error({"modelCache": {"type": "hostPath"}, "workerGroups": {"headgroup": {}}}, release="x" * 48)
     assert [

@@ -125,6 +125,11 @@ def test_the_ingress_workers_are_small_and_many_if_need_be(render_with: Render) 
     assert ray_resources(rendered, INGRESS) == {INGRESS: 1}
 
 
+def test_ingress_workers_with_other_ray_resources_still_take_ingresses(render_with: Render) -> None:
+    rendered = render_with({"ingressWorkers": {"rayResources": {"foo": 1}}})
+    assert ray_resources(rendered, INGRESS) == {INGRESS: 1, "foo": 1}
+
+
 # Files, weights and memory
 
 
