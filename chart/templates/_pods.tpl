@@ -10,6 +10,10 @@ Takes context (below) and role (head, ingress or worker). Gives, as JSON, the en
 {{- range list "RAY_SERVE_ENABLE_HA_PROXY" "RAY_SERVE_THROUGHPUT_OPTIMIZED" "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" -}}
 {{- $_ := set $env . "1" -}}
 {{- end -}}
+{{- if .context.lora -}}
+{{- /* The router chooses an adapter by the request's `model`, so it must see the body. */ -}}
+{{- $_ := set $env "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY" "1" -}}
+{{- end -}}
 {{- end -}}
 {{- if and .context.release.tokenAuth (not .context.tokenAuth) -}}
 {{- $_ := set $env "RAY_AUTH_MODE" "disabled" -}}
@@ -74,7 +78,7 @@ on the head for the Service, on a worker for its readiness.
 {{- end -}}
 
 {{- /*
-Takes settings (merged), role (head, ingress or worker) and context: root, release (facts), tokenAuth, families,
+Takes settings (merged), role (head, ingress or worker) and context: root, release (facts), tokenAuth, lora, families,
 checksum (of the families' files) and port, all worked out once for the release. Gives a pod template.
 */ -}}
 {{- define "ray-serve-llm.podTemplate" -}}

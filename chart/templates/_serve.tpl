@@ -20,6 +20,17 @@ delivered inline.
 {{- keys $families | sortAlpha | toJson -}}
 {{- end -}}
 
+{{- /* Takes the root. Gives `true` when some model takes LoRA adapters, else nothing. */ -}}
+{{- define "ray-serve-llm.lora" -}}
+{{- $found := "" -}}
+{{- range .Values.models -}}
+{{- if .llmConfig.lora_config -}}
+{{- $found = "true" -}}
+{{- end -}}
+{{- end -}}
+{{- $found -}}
+{{- end -}}
+
 {{- /* Takes the root. Gives the port on which Serve answers. */ -}}
 {{- define "ray-serve-llm.httpPort" -}}
 {{- dig "http_options" "port" 8000 .Values.serving.config | int -}}

@@ -155,6 +155,16 @@ def test_the_throughput_path_sets_its_switches_on_every_pod(render_with: Render)
         assert env["RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING"] == "1"
 
 
+def test_the_throughput_paths_router_sees_which_adapter_a_request_is_for(render_with: Render) -> None:
+    switch = "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY"
+    lora = {"models": {"tuned": model(lora_config={"dynamic_lora_loading_path": "s3://bucket/adapters"})}}
+    throughput = {"serving": {"path": "throughput"}}
+    rendered = render_with(lora | throughput)
+    assert {rendered.env(name)[switch] for name in rendered.templates} == {"1"}
+    for other in (render_with(lora), render_with(throughput)):
+        assert all(switch not in other.env(name) for name in other.templates)
+
+
 def test_the_throughput_path_has_no_ingress_and_its_head_takes_requests(render_with: Render) -> None:
     rendered = render_with({"serving": {"path": "throughput"}})
     assert list(rendered.groups) == [GROUP]
