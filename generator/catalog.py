@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from .contract import Closed, FamilyName, ModelId, PositiveInt
 from .documents import parse_text, place
@@ -52,10 +52,19 @@ class Architecture(Closed):
     quant_method: str | None = None
     """`quantization_config.quant_method`, such as fp8, awq or gptq."""
 
+    @model_validator(mode="after")
+    def _mamba_is_whole(self) -> Architecture:
+        missing = [f for f in type(self).model_fields if f.startswith("mamba_") and getattr(self, f) is None]
+        if 0 < len(missing) < sum(f.startswith("mamba_") for f in type(self).model_fields):
+            raise ValueError(f"has some mamba_* fields and lacks {', '.join(missing)}")
+        return self
+
 
 class Weights(Closed):
     parameters: PositiveInt
-    bytes: dict[Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")], PositiveInt]
+    bytes: Annotated[
+        dict[Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")], PositiveInt], Field(min_length=1)
+    ]
     """Bytes by dtype, as the safetensors headers name it (BF16, F32, F8_E4M3, …)."""
 
     @property

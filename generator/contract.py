@@ -27,13 +27,15 @@ Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|
 ObjectName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
 # The name of a volume.
 DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+# Memory of a node: whole bytes, or with a unit from kilo to tera.
+MemoryQuantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(k|Ki|M|Mi|G|Gi|T|Ti)?$")]
 PositiveInt = Annotated[int, Field(ge=1)]
 NaturalInt = Annotated[int, Field(ge=0)]
 JsonObject = dict[str, Any]
 
 
 def quantity_gib(quantity: str) -> float:
-    """GiB of a Kubernetes memory quantity, such as 24Gi or 500M."""
+    """GiB of a MemoryQuantity, such as 24Gi or 500M."""
     number = quantity.rstrip("KMGTPEik")
     units = {"": 1, "k": 1e3, "Ki": 2**10, "M": 1e6, "Mi": 2**20, "G": 1e9, "Gi": 2**30, "T": 1e12, "Ti": 2**40}
     return float(number) * units[quantity[len(number) :]] / 2**30

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from .contract import Closed, FamilyName, JsonObject, ModelId, NaturalInt, PositiveInt, Quantity, WorkerGroupName
+from .contract import Closed, FamilyName, JsonObject, MemoryQuantity, ModelId, NaturalInt, PositiveInt, WorkerGroupName
 from .documents import load_text, parse_text, read_text
 from .facts import release
 from .kubernetes_types import StringMap, Toleration
@@ -47,12 +47,12 @@ class Pool(Closed):
 
     gpu: str | None = None
     """A type of `python -m generator list gpus`; left out: a CPU pool."""
-    gpusPerNode: PositiveInt = 1
+    gpusPerNode: Annotated[int, Field(ge=1, le=64)] = 1
     nodes: PositiveInt
     """The most nodes that the pool may have."""
-    cpusPerNode: Annotated[float, Field(gt=0)] | None = None
+    cpusPerNode: Annotated[float, Field(gt=0, le=4096)] | None = None
     """CPUs that Ray may use of one node; default 6 for each GPU."""
-    memoryPerNode: Quantity | None = None
+    memoryPerNode: MemoryQuantity | None = None
     """Memory that Ray may use of one node; default 24Gi for each GPU."""
     nodeSelector: StringMap = {}
     tolerations: list[Toleration] = []

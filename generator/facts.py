@@ -27,6 +27,7 @@ class Gpu:
     """What CUDA reports to the process."""
     label_gb: float
     """The size as sold, by which types are compared."""
+    compute_capability: float
     source: str
 
 
@@ -34,7 +35,13 @@ class Gpu:
 def gpus() -> dict[str, Gpu]:
     """Every known GPU type by name, smallest first."""
     return {
-        name: Gpu(name=name, memory_gib=row["memoryGiB"], label_gb=row["labelGB"], source=row["source"])
+        name: Gpu(
+            name=name,
+            memory_gib=row["memoryGiB"],
+            label_gb=row["labelGB"],
+            compute_capability=row["computeCapability"],
+            source=row["source"],
+        )
         for name, row in _read("gpus.yaml").items()
     }
 

@@ -11,7 +11,9 @@ from math import ceil, floor
 from .catalog import Architecture
 
 DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
+# vllm/config/cache.py and vllm/platforms/cpu.py, 0.29.0
 BLOCK_TOKENS = 16
+CPU_BLOCK_TOKENS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,8 @@ class CacheLayout:
     """False where the layers are counted as full attention because nothing better is known of them."""
 
     def blocks(self, available_bytes: float) -> int:
-        return max(0, floor(available_bytes / self.block_bytes))
+        """Blocks for requests. One more is vLLM's own null block (0.29, `check_enough_kv_cache_memory`)."""
+        return max(0, floor(available_bytes / self.block_bytes) - 1)
 
     def blocks_of_request(self, tokens: int) -> int:
         return ceil(tokens / self.block_tokens) + self.state_blocks
@@ -44,11 +47,19 @@ KNOWN_FULL_ATTENTION = frozenset({"LlamaForCausalLM", "Qwen2ForCausalLM", "Qwen3
 
 
 def cache_layout(
-    architecture: Architecture, *, dtype: str, tensor_parallel: int, pipeline_parallel: int, state_blocks: int
+    architecture: Architecture,
+    *,
+    dtype: str,
+    tensor_parallel: int,
+    pipeline_parallel: int,
+    state_blocks: int,
+    state_dtype: str | None = None,
+    block_tokens: int = BLOCK_TOKENS,
 ) -> CacheLayout:
     """The cache of the fullest rank of a model split `tensor_parallel` x `pipeline_parallel` ways.
 
     `state_blocks` is the blocks of Mamba state for one request (data/memory.yaml); attention-only models take none.
+    `state_dtype` is the type of that state where it is not `dtype`; `block_tokens` the smallest block.
     """
     width = DTYPE_BYTES[dtype]
     layers = ceil(architecture.num_hidden_layers / pipeline_parallel)
@@ -60,14 +71,16 @@ def cache_layout(
         token_bytes = heads * 2 * architecture.head_dim * width
     if architecture.mamba_d_ssm is None:
         return CacheLayout(
-            block_tokens=BLOCK_TOKENS,
-            block_bytes=BLOCK_TOKENS * token_bytes * layers,
+            block_tokens=block_tokens,
+            block_bytes=block_tokens * token_bytes * layers,
             state_blocks=0,
             exact=architecture.name in KNOWN_FULL_ATTENTION or architecture.kv_lora_rank is not None,
         )
     # Attention and Mamba layers share one page size: the attention block grows until its page holds a Mamba state.
-    page = mamba_page_bytes(architecture, width=width, tensor_parallel=tensor_parallel)
-    block_tokens = BLOCK_TOKENS * ceil(page / (BLOCK_TOKENS * token_bytes))
+    page = mamba_page_bytes(
+        architecture, width=width, state_width=DTYPE_BYTES[state_dtype or dtype], tensor_parallel=tensor_parallel
+    )
+    block_tokens *= ceil(page / (block_tokens * token_bytes))
     return CacheLayout(
         block_tokens=block_tokens,
         block_bytes=block_tokens * token_bytes * layers,
@@ -76,14 +89,15 @@ def cache_layout(
     )
 
 
-def mamba_page_bytes(architecture: Architecture, *, width: int, tensor_parallel: int) -> int:
-    """Bytes of one Mamba2 layer's state for one request: convolution window and state-space matrix."""
+def mamba_page_bytes(architecture: Architecture, *, width: int, state_width: int, tensor_parallel: int) -> int:
+    """Bytes of one Mamba2 layer's state for one request: convolution window and state-space matrix.
+
+    `width` and `state_width` are the bytes of one entry of each.
+    """
     a = architecture
-    fields = (a.mamba_d_ssm, a.mamba_d_state, a.mamba_d_conv, a.mamba_n_heads, a.mamba_d_head, a.mamba_n_groups)
-    if any(field is None for field in fields):
-        raise ValueError("a Mamba architecture needs all of its mamba_* fields")
-    d_ssm, d_state, d_conv, n_heads, d_head, n_groups = fields  # type: ignore[misc]
+    d_ssm, d_state, d_conv = a.mamba_d_ssm, a.mamba_d_state, a.mamba_d_conv
+    n_heads, d_head, n_groups = a.mamba_n_heads, a.mamba_d_head, a.mamba_n_groups
     groups = n_groups if n_groups % tensor_parallel == 0 else tensor_parallel
     convolution = (d_ssm + 2 * groups * d_state) // tensor_parallel * (d_conv - 1) * width
-    state = n_heads // tensor_parallel * d_head * d_state * width
+    state = n_heads // tensor_parallel * d_head * d_state * state_width
     return convolution + state

@@ -35,6 +35,8 @@ class EngineShape:
     batched_tokens: int
     utilization: float
     eager: bool
+    state_dtype: str | None = None
+    """Type of Mamba state where it is not `dtype`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,8 @@ class MemoryFit:
     @property
     def missing_gib(self) -> float:
         """How much more memory this GPU would need; 0 when the model fits."""
-        need = self.layout.blocks_of_request(self.context) * self.layout.block_bytes / GIB
+        blocks = self.layout.blocks_of_request(self.context) + 1  # and vLLM's null block
+        need = blocks * self.layout.block_bytes / GIB
         return max(0.0, need - self.kv_gib)
 
     @property
@@ -105,7 +108,7 @@ def fit(
     )
     sampler = constants.sampler_bytes * shape.sequences * architecture.vocab_size
     activation = max(forward, sampler) / GIB
-    non_torch = constants.non_torch_gib[max(n for n in constants.non_torch_gib if n <= split.tensor)]
+    non_torch = constants.non_torch_gib[max(n for n in constants.non_torch_gib if n <= split.gpus)]
     graphs = 0.0 if shape.eager else constants.cuda_graph_gib
     return MemoryFit(
         total_gib=gpu_gib,
@@ -122,6 +125,7 @@ def fit(
             tensor_parallel=split.tensor,
             pipeline_parallel=split.pipeline,
             state_blocks=constants.mamba_blocks,
+            state_dtype=shape.state_dtype,
         ),
         context=shape.context,
     )
@@ -148,13 +152,16 @@ def rank_weights_gib(model: CatalogModel, *, dtype: str, split: Split) -> float:
 def tensor_splits(model: CatalogModel, most: int) -> list[int]:
     """Tensor parallel sizes up to `most` by which vLLM can divide the model: every kind of head must divide.
 
-    Key-value heads may also be repeated, when the size is a multiple of their number.
+    Key-value heads may also be repeated, when the size is a multiple of their number, and one group of Mamba heads
+    may be (`mamba_mixer2.py`). The vocabulary is padded to 64 and divided (`vocab_parallel_embedding.py`, 0.29.0).
     """
     a = model.architecture
+    vocabulary = ceil(a.vocab_size / 64) * 64
 
     def divides(n: int) -> bool:
         key_value = a.num_key_value_heads % n == 0 or n % a.num_key_value_heads == 0
-        mamba = a.mamba_n_heads is None or (a.mamba_n_heads % n == 0 and a.mamba_d_ssm % n == 0)  # type: ignore[operator]
-        return a.num_attention_heads % n == 0 and key_value and mamba and a.intermediate_size % n == 0
+        plain = (a.num_attention_heads, a.intermediate_size, vocabulary, a.mamba_n_heads or n, a.mamba_d_ssm or n)
+        mamba_groups = a.mamba_n_groups in (None, 1) or a.mamba_n_groups % n == 0
+        return key_value and mamba_groups and all(size % n == 0 for size in plain)
 
-    return [n for n in range(1, most + 1) if divides(n)]
+    return [n for n in range(1, min(most, a.num_attention_heads) + 1) if divides(n)]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil, floor
 
 from .catalog import CatalogModel
 from .contract import quantity_gib
 from .environment import Pool
-from .errors import UserError
+from .errors import UserError, UserErrors
 from .facts import GIB, Gpu, RayRelease, gpu, memory_constants
-from .kv_cache import cache_layout
+from .kv_cache import CPU_BLOCK_TOKENS, cache_layout
 from .memory import EngineShape, MemoryFit, Split, fit, rank_weights_gib, tensor_splits
 
 
@@ -59,6 +60,9 @@ class Wish:
     batched_tokens: int | None = None
     utilization: float | None = None
     eager: bool = False
+    state_dtype: str | None = None
+    whole_prompts: bool = False
+    """Prompts are not cut into chunks (enable_chunked_prefill: false)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +81,37 @@ class Candidate:
         return (self.split.pipeline > 1, self.split.gpus * size, self.split.gpus)
 
 
+# Settings of a worker group that follow from the pool and the plan.
+PLANNED_OF_A_GROUP = ("gpusPerWorker", "maxReplicas", "rayResources", "resources")
+
+
 def hardware(pools: Mapping[str, Pool], *, where: str) -> dict[str, Hardware]:
-    """Look up every pool's GPU type."""
-    return {
+    """Look up every pool's GPU type. Raises UserErrors for every pool whose nodes cannot hold a replica at all."""
+    found = {
         name: Hardware(
             name=name, pool=pool, gpu=gpu(pool.gpu, where=f"{where}: pools.{name}.gpu") if pool.gpu else None
         )
         for name, pool in pools.items()
     }
+    errors = [fault for one in found.values() for fault in _pool_faults(one, where=f"{where}: pools.{one.name}")]
+    if errors:
+        raise UserErrors(errors)
+    return found
+
+
+def _pool_faults(hardware: Hardware, *, where: str) -> Iterator[UserError]:
+    cpus = hardware.cpus_per_node / hardware.slots_per_node
+    memory = hardware.memory_gib_per_node / hardware.slots_per_node
+    if cpus < 1:
+        fix = f"Give `cpusPerNode` {hardware.slots_per_node} or more."
+        yield UserError(f"a replica would have {cpus:g} CPUs and needs one", where=where, fix=fix)
+    if memory < 1:
+        fix = f"Give `memoryPerNode` {hardware.slots_per_node}Gi or more."
+        yield UserError(f"a replica would have {memory:.2g} GiB of memory, not enough to start", where=where, fix=fix)
+    for key in PLANNED_OF_A_GROUP:
+        if key in hardware.pool.workerGroup:
+            fix = "Say it with gpusPerNode, nodes, cpusPerNode and memoryPerNode of the pool."
+            yield UserError(f"workerGroup.{key} is the plan's to decide", where=where, fix=fix)
 
 
 def candidates(wish: Wish, pools: Mapping[str, Hardware], release: RayRelease, *, where: str) -> list[Candidate]:
@@ -95,29 +122,56 @@ def candidates(wish: Wish, pools: Mapping[str, Hardware], release: RayRelease, *
     tried = [candidate for h in open_pools for candidate in _on_pool(wish, h, release)]
     fitting = [c for c in tried if c.memory.fits]
     if not fitting:
-        raise _fits_nowhere(wish, tried, open_pools, where=where)
+        raise _fits_nowhere(wish, tried, open_pools, release, where=where)
     return sorted(fitting, key=lambda c: c.cost)  # stable: pools of equal cost stay in the file's order
 
 
 def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[Candidate]:
     """What was tried on one pool, from the smallest split on; the last one fits, or none does."""
-    constants = memory_constants(release.vllm)
+    if _obstacle(wish, hardware, release):
+        return
     if hardware.gpu is None:
         yield _on_cpu(wish, hardware, release)
         return
+    constants = memory_constants(release.vllm)
     for split in _splits(wish, hardware, release):
         shape = EngineShape(
             dtype=wish.dtype,
             context=wish.context,
             sequences=wish.sequences,
-            batched_tokens=wish.batched_tokens or _batched_tokens(wish.model, hardware.gpu),
+            batched_tokens=wish.batched_tokens or _batched_tokens(wish, hardware.gpu),
             utilization=wish.utilization or release.gpu_memory_utilization,
             eager=wish.eager,
+            state_dtype=wish.state_dtype,
         )
         memory = fit(wish.model, gpu_gib=hardware.gpu.memory_gib, split=split, shape=shape, constants=constants)
         yield Candidate(hardware=hardware, split=split, shape=shape, memory=memory)
         if memory.fits:
             return
+
+
+def _obstacle(wish: Wish, hardware: Hardware, release: RayRelease) -> str:
+    """Why the pool cannot run the model as asked, whatever its memory; nothing where it can."""
+    if hardware.gpu is None:
+        split = max(wish.tensor_parallel or 1, wish.pipeline_parallel or 1)
+        return "a replica on CPUs is one worker" if split > 1 else ""
+    if wish.dtype == "bfloat16" and hardware.gpu.compute_capability < 8:
+        return f"{hardware.gpu.name} has no bfloat16 (needs.dtype: float16 would run)"
+    if wish.tensor_parallel and wish.tensor_parallel > hardware.pool.gpusPerNode:
+        return f"a node has {hardware.pool.gpusPerNode} GPUs"
+    if wish.tensor_parallel and wish.tensor_parallel not in tensor_splits(wish.model, wish.tensor_parallel):
+        known = ", ".join(map(str, tensor_splits(wish.model, hardware.pool.gpusPerNode)))
+        return f"the model's heads do not divide by {wish.tensor_parallel}; on a node they do by {known}"
+    if wish.pipeline_parallel and wish.pipeline_parallel > _most_stages(wish, hardware, release):
+        return f"it can have {_most_stages(wish, hardware, release)} pipeline stages (nodes, layers, Ray {release.ray})"
+    return ""
+
+
+def _most_stages(wish: Wish, hardware: Hardware, release: RayRelease) -> int:
+    # Ray 2.49.1 has no place for the pool's name in the bundles, so a stage could land on another pool.
+    if release.placement_field != "placement_group_config":
+        return 1
+    return min(hardware.pool.nodes, wish.model.architecture.num_hidden_layers)
 
 
 def _splits(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[Split]:
@@ -129,44 +183,50 @@ def _splits(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[Spl
     tensors = tensor_splits(wish.model, hardware.pool.gpusPerNode)
     if wish.tensor_parallel is not None:
         tensors = [n for n in tensors if n == wish.tensor_parallel]
-    # Ray 2.49.1 has no place for the pool's name in the bundles, so a stage could land on another pool.
-    across_nodes = release.placement_field == "placement_group_config"
-    most = min(hardware.pool.nodes, wish.model.architecture.num_hidden_layers) if across_nodes else 1
-    stages = [n for n in range(1, most + 1) if wish.pipeline_parallel in (None, n)]
-    for pipeline in stages:
-        for tensor in tensors if pipeline == 1 or wish.tensor_parallel else tensors[-1:]:
-            yield Split(tensor=tensor, pipeline=pipeline)
+    for pipeline in range(1, _most_stages(wish, hardware, release) + 1):
+        if wish.pipeline_parallel in (None, pipeline):
+            for tensor in tensors if pipeline == 1 else tensors[-1:]:
+                yield Split(tensor=tensor, pipeline=pipeline)
 
 
-def _batched_tokens(model: CatalogModel, gpu: Gpu) -> int:
+def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:
     """Tokens of one engine step: vLLM's own 8192 for an API server on a big GPU, half of it where memory is short.
 
     Not vLLM's 2048 there: a Falcon-H1 cache block holds up to 2080 tokens, and in one step a whole block must fit.
+    Every sequence must have a token in it, and a prompt that may not be cut must fit whole
+    (`vllm/config/scheduler.py`).
     """
-    return 8192 if gpu.memory_gib >= 70 else 4096
+    usual = 2048 if gpu is None else 8192 if gpu.memory_gib >= 70 else 4096
+    return max(usual, wish.sequences, wish.context if wish.whole_prompts else 0)
 
 
 def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
-    """A CPU engine: the slot's memory less weights and process is free for the cache."""
+    """A CPU engine: of the slot's memory less weights and process, whole GiB for the cache, as many as are of use."""
     constants = memory_constants(release.vllm)
-    shape = EngineShape(
-        dtype=wish.dtype,
-        context=wish.context,
-        sequences=wish.sequences,
-        batched_tokens=wish.batched_tokens or max(2048, wish.context),
-        utilization=1.0,
-        eager=True,
-    )
-    split = Split()
-    total = hardware.memory_gib_per_node / hardware.slots_per_node
-    weights = rank_weights_gib(wish.model, dtype=wish.dtype, split=split)
     layout = cache_layout(
         wish.model.architecture,
         dtype=wish.dtype,
         tensor_parallel=1,
         pipeline_parallel=1,
         state_blocks=constants.mamba_blocks,
+        state_dtype=wish.state_dtype,
+        block_tokens=CPU_BLOCK_TOKENS,
     )
+    shape = EngineShape(
+        dtype=wish.dtype,
+        context=wish.context,
+        sequences=wish.sequences,
+        batched_tokens=wish.batched_tokens or max(_batched_tokens(wish, None), layout.block_tokens),
+        utilization=1.0,
+        eager=True,
+        state_dtype=wish.state_dtype,
+    )
+    split = Split()
+    total = hardware.memory_gib_per_node / hardware.slots_per_node
+    weights = rank_weights_gib(wish.model, dtype=wish.dtype, split=split)
+    left = total - weights - constants.cpu_engine_gib
+    useful = ceil((wish.sequences * layout.blocks_of_request(wish.context) + 1) * layout.block_bytes / GIB)
+    cache = max(0, min(useful, floor(left)))
     memory = MemoryFit(
         total_gib=total,
         usable_gib=total,
@@ -174,30 +234,24 @@ def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
         activation_gib=0.0,
         non_torch_gib=constants.cpu_engine_gib,
         cuda_graph_gib=0.0,
-        margin_gib=0.0,
-        kv_gib=total - weights - constants.cpu_engine_gib,
+        margin_gib=left - cache,
+        kv_gib=float(cache),
         layout=layout,
         context=wish.context,
     )
     return Candidate(hardware=hardware, split=split, shape=shape, memory=memory)
 
 
-def cpu_cache_gib(candidate: Candidate) -> int:
-    """Whole GiB for VLLM_CPU_KVCACHE_SPACE: what the sequences need at full context, within what is left."""
-    layout = candidate.memory.layout
-    wanted = candidate.shape.sequences * layout.blocks_of_request(candidate.shape.context) * layout.block_bytes / GIB
-    return max(1, int(min(wanted + 1, candidate.memory.kv_gib)))
-
-
-def _fits_nowhere(wish: Wish, tried: list[Candidate], pools: list[Hardware], *, where: str) -> UserError:
+def _fits_nowhere(
+    wish: Wish, tried: list[Candidate], pools: list[Hardware], release: RayRelease, *, where: str
+) -> UserError:
     names = ", ".join(f"{h.name} ({h.pool.nodes} x {h.slots_per_node} {h.label})" for h in pools)
     if not tried:
-        heads = wish.model.architecture.num_attention_heads
-        asked = f"tensor_parallel_size {wish.tensor_parallel}" if wish.tensor_parallel else "its split"
+        reasons = "; ".join(f"{h.name}: {_obstacle(wish, h, release)}" for h in pools)
         return UserError(
-            f"model '{wish.model_id}' cannot be divided as asked: {asked}, {heads} attention heads; pools: {names}",
+            f"model '{wish.model_id}' can run on no pool as it is asked for: {reasons}",
             where=where,
-            fix=f"It divides by {', '.join(map(str, tensor_splits(wish.model, 64)))}; stages go over nodes.",
+            fix="Take the setting out and let the plan decide, or add a pool that has it.",
         )
     nearest = min(tried, key=lambda c: c.memory.missing_gib)
     memory, split = nearest.memory, nearest.split

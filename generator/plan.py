@@ -12,10 +12,24 @@ from .contract import JsonObject, merged
 from .environment import Environment, FamilyService, Overrides, Replicas
 from .errors import UserError, UserErrors
 from .facts import RayRelease, release
+from .packing import bins_needed
 from .placement import Candidate, Hardware, Wish, candidates, hardware
 
 # The most replicas of a model that says nothing of replicas, where its pool has room for them.
 DEFAULT_MOST_REPLICAS = 5
+# vLLM starts only when this share of the GPU is free; CUDA's context and the display take some before it asks.
+MOST_UTILIZATION = 0.98
+DTYPE_ALIASES = {"half": "float16", "float": "float32"}
+# What an environment cannot say in `llmConfig`, because the plan's arithmetic depends on it, and how it is said.
+PLANNED = {
+    "placement_group_config": "pool",
+    "resources_per_bundle": "pool",
+    "accelerator_type": "pool",
+    "deployment_config.num_replicas": "replicas",
+    "deployment_config.autoscaling_config.min_replicas": "replicas: {min: …}",
+    "deployment_config.autoscaling_config.max_replicas": "replicas: {max: …}",
+    "engine_kwargs.data_parallel_size": "",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +127,16 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         room = _has_room(place.hardware, asked[place.hardware.name] + _pieces(place, 1))
         models[model_id] = _model_plan(model_id, family, overrides, wish, place, surge=room)
         warnings += _model_warnings(models[model_id])
+        asked_of_engine = _at(overrides.llmConfig, "engine_kwargs.max_num_seqs")
+        if asked_of_engine and asked_of_engine > models[model_id].sequences:
+            errors.append(
+                UserError(
+                    f"model '{model_id}': max_num_seqs {asked_of_engine} is more than the {models[model_id].sequences} "
+                    "sequences whose shortest form the cache holds",
+                    where=f"{where}: serve.{family}.{model_id}",
+                    fix="Ask with `sequences`, which is lowered to what fits, or for a smaller number.",
+                )
+            )
     on_pool: dict[str, list[ModelPlan]] = {pool: [] for pool in pools}
     for model in models.values():
         on_pool[model.place.hardware.name].append(model)
@@ -159,8 +183,18 @@ def _layered(*layers: Overrides) -> Overrides:
 
 def _wish(model_id: str, model: CatalogModel, overrides: Overrides, *, where: str) -> Wish:
     """What the model asks, the environment's own engine arguments included, so that the arithmetic is of what runs."""
+    for path, instead in PLANNED.items():
+        if _at(overrides.llmConfig, path) is not None:
+            raise UserError(
+                f"model '{model_id}': llmConfig.{path} is the plan's to decide",
+                where=where,
+                fix=f"Say it as `{instead}` in the environment." if instead else "Take it out.",
+            )
     engine = overrides.llmConfig.get("engine_kwargs", {})
-    context = engine.get("max_model_len") or overrides.context or model.needs.context
+    context = _number(engine, "max_model_len", overrides.context or model.needs.context, model_id, where=where)
+    sequences = _number(engine, "max_num_seqs", overrides.sequences or model.needs.sequences, model_id, where=where)
+    batched_tokens = _number(engine, "max_num_batched_tokens", 0, model_id, where=where) or None
+    utilization = engine.get("gpu_memory_utilization")
     most = model.architecture.max_position_embeddings
     if context > most:
         raise UserError(
@@ -168,20 +202,59 @@ def _wish(model_id: str, model: CatalogModel, overrides: Overrides, *, where: st
             where=where,
             fix=f"Set `context` to {most} or less.",
         )
-    dtype = engine.get("dtype") or model.needs.dtype
+    if batched_tokens and batched_tokens < sequences:
+        raise UserError(
+            f"model '{model_id}': max_num_batched_tokens {batched_tokens} is less than its {sequences} sequences",
+            where=where,
+            fix="Every sequence needs a token of each step: raise it, or ask for fewer `sequences`.",
+        )
+    if utilization is not None and utilization > MOST_UTILIZATION:
+        raise UserError(
+            f"model '{model_id}': gpu_memory_utilization {utilization} leaves nothing for the driver",
+            where=where,
+            fix=f"Set it to {MOST_UTILIZATION} or less.",
+        )
+    dtype = DTYPE_ALIASES.get(engine.get("dtype"), engine.get("dtype")) or model.needs.dtype
     return Wish(
         model_id=model_id,
         model=model,
         context=context,
-        sequences=engine.get("max_num_seqs") or overrides.sequences or model.needs.sequences,
+        sequences=sequences,
         dtype=model.architecture.torch_dtype if dtype == "auto" else dtype,
         pool=overrides.pool,
         tensor_parallel=engine.get("tensor_parallel_size"),
         pipeline_parallel=engine.get("pipeline_parallel_size"),
-        batched_tokens=engine.get("max_num_batched_tokens"),
-        utilization=engine.get("gpu_memory_utilization"),
+        batched_tokens=batched_tokens,
+        utilization=utilization,
         eager=bool(engine.get("enforce_eager")),
+        state_dtype=_state_dtype(engine),
+        whole_prompts=engine.get("enable_chunked_prefill") is False,
     )
+
+
+def _at(config: JsonObject, path: str) -> Any:
+    value: Any = config
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _number(engine: JsonObject, key: str, otherwise: int, model_id: str, *, where: str) -> int:
+    """An engine argument that the arithmetic needs as a plain number."""
+    value = engine.get(key)
+    if value is None:
+        return otherwise
+    if not isinstance(value, int) or value < 1:
+        raise UserError(
+            f"model '{model_id}': {key} {value!r} is nothing to plan with", where=where, fix="Give a positive number."
+        )
+    return value
+
+
+def _state_dtype(engine: JsonObject) -> str | None:
+    chosen = engine.get("mamba_ssm_cache_dtype") or "auto"
+    chosen = engine.get("mamba_cache_dtype") or "auto" if chosen == "auto" else chosen
+    return None if chosen == "auto" else DTYPE_ALIASES.get(chosen, chosen)
 
 
 def _model_plan(
@@ -203,17 +276,13 @@ def _model_plan(
 
 def _most_replicas(place: Candidate) -> int:
     """How many replicas the pool would hold if it were the model's alone."""
-    if place.split.pipeline > 1:
-        return max(1, place.hardware.slots // place.split.gpus)
-    return place.hardware.slots_per_node // place.split.tensor * place.hardware.pool.nodes
+    stages = place.hardware.slots_per_node // place.split.tensor * place.hardware.pool.nodes
+    return max(1, stages // place.split.pipeline)
 
 
 def _pieces(place: Candidate, replicas: int) -> Counter[int]:
-    """What must lie together on one node, count by size: a replica's GPUs; over several nodes each GPU by itself."""
-    split = place.split
-    if split.pipeline == 1:
-        return Counter({split.tensor: replicas})
-    return Counter({1: split.gpus * replicas})
+    """What must lie together on one node, count by size: the GPUs of each stage."""
+    return Counter({place.split.tensor: place.split.pipeline * replicas})
 
 
 def _total(pieces: Iterable[Counter[int]]) -> Counter[int]:
@@ -227,40 +296,10 @@ def _has_room(hardware: Hardware, pieces: Counter[int]) -> bool:
     return bins_needed(pieces, hardware.slots_per_node) <= hardware.pool.nodes
 
 
-def bins_needed(pieces: Counter[int], capacity: int) -> int:
-    """How many bins of `capacity` hold the pieces (count by size): the largest first, into the fullest bin with room.
-
-    Exact where each size divides the next, as powers of two do; otherwise never too few. The time it takes depends on
-    the number of sizes, not of pieces.
-    """
-    bins = 0
-    room: Counter[int] = Counter()  # bins by what is free in them
-    for size in sorted(pieces, reverse=True):
-        left = pieces[size]
-        for free in sorted(level for level in room if level >= size):
-            left -= _fill(room, free, room[free], size, left)
-        fresh = -(-left // (capacity // size))
-        bins += fresh
-        room[capacity] += fresh
-        _fill(room, capacity, fresh, size, left)
-    return bins
-
-
-def _fill(room: Counter[int], free: int, bins: int, size: int, pieces: int) -> int:
-    """Put up to `pieces` of `size` into `bins` that have `free` each; return how many went in."""
-    each = free // size
-    full = min(bins, pieces // each)
-    rest = pieces - full * each if full < bins and pieces - full * each < each else 0
-    for count, taken in ((full, each), (1 if rest else 0, rest)):
-        room[free] -= count
-        room[free - taken * size] += count
-    return full * each + rest
-
-
 def _pool_plan(hardware: Hardware, models: list[ModelPlan]) -> PoolPlan:
     """Worker pods as small as the widest model of the pool allows: small pods pack nodes and scale in small steps."""
     if hardware.gpu:
-        widest = max((m.place.split.tensor if m.place.split.pipeline == 1 else 1 for m in models), default=1)
+        widest = max((m.place.split.tensor for m in models), default=1)
         slots = next(n for n in range(widest, hardware.slots_per_node + 1) if hardware.slots_per_node % n == 0)
     else:
         slots = hardware.slots_per_node
@@ -276,6 +315,18 @@ def _pool_plan(hardware: Hardware, models: list[ModelPlan]) -> PoolPlan:
 def _check_pool(
     pool: PoolPlan, mine: list[ModelPlan], *, where: str, errors: list[UserError], warnings: list[str]
 ) -> None:
+    pod_cpus = pool.hardware.cpus_per_node * pool.slots_per_worker / pool.hardware.slots_per_node
+    for model in mine:
+        cpus = _at(model.llm_config, "deployment_config.ray_actor_options.num_cpus")
+        if cpus and cpus > pod_cpus:
+            errors.append(
+                UserError(
+                    f"model '{model.model_id}': a replica of {cpus:g} CPUs fits no worker pod of pool '{pool.name}', "
+                    f"which has {pod_cpus:g}",
+                    where=f"{where}: pools.{pool.name}",
+                    fix="Ask for fewer (num_cpus), or raise the pool's cpusPerNode.",
+                )
+            )
     unit = pool.hardware.label if pool.hardware.gpu else "CPU slots"
     if pool.least_workers > pool.most_workers:
         parts = ", ".join(f"{m.model_id} {m.replicas.min} x {m.gpus}" for m in mine if m.replicas.min)
@@ -305,6 +356,9 @@ def _model_warnings(model: ModelPlan) -> list[str]:
         warnings.append(
             f"{model.model_id}: cache estimated as full attention in every layer ({model.model.architecture.name})"
         )
-    if model.sequences < (model.llm_config.get("engine_kwargs", {}).get("max_num_seqs") or model.sequences):
-        warnings.append(f"{model.model_id}: the cache holds {model.sequences} sequences at once, fewer than asked")
+    if model.sequences < model.place.shape.sequences:
+        warnings.append(
+            f"{model.model_id}: {model.place.shape.sequences} sequences are asked for and the cache holds "
+            f"{model.sequences} at once; the rest waits"
+        )
     return warnings

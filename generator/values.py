@@ -6,7 +6,7 @@ from typing import Any
 
 from .contract import JsonObject, merged
 from .environment import Pool
-from .placement import cpu_cache_gib
+from .placement import Candidate
 from .plan import ModelPlan, Plan, PoolPlan
 
 SCHEMA_LINE = "yaml-language-server: $schema=../../schemas/values.schema.json"
@@ -54,7 +54,7 @@ def llm_config(model: ModelPlan, plan: Plan) -> JsonObject:
         # nobind: the engine's threads follow the pod's CPU share instead of pinning cores that it may not have.
         config["runtime_env"] = {
             "env_vars": {
-                "VLLM_CPU_KVCACHE_SPACE": str(cpu_cache_gib(place)),
+                "VLLM_CPU_KVCACHE_SPACE": str(int(place.memory.kv_gib)),
                 "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             }
         }
@@ -80,9 +80,7 @@ def _deployment(model: ModelPlan, plan: Plan) -> JsonObject:
     place = model.place
     actor: JsonObject = {"num_cpus": 0}
     if place.hardware.gpu:
-        # One CPU of the share stays free for Ray's own processes on the pod.
-        share = place.hardware.cpus_per_node / place.hardware.slots_per_node * place.split.tensor
-        actor = {"num_cpus": max(1, int(share) - 1)}
+        actor = {"num_cpus": replica_cpus(place)}
     if plan.release.placement_field == "resources_per_bundle":
         actor["resources"] = {place.hardware.name: 1}
     deployment: JsonObject = {
@@ -99,6 +97,15 @@ def _deployment(model: ModelPlan, plan: Plan) -> JsonObject:
     if plan.release.max_surge_percent and model.surge:
         deployment["max_surge_percent"] = 100
     return deployment
+
+
+def replica_cpus(place: Candidate) -> int:
+    """Logical CPUs of a replica on GPUs: those of its first stage's GPUs, less one for Ray's own processes.
+
+    Ray adds them to the first bundle, so they must fit one pod, and a pod has at least the GPUs of a stage.
+    """
+    share = place.hardware.cpus_per_node / place.hardware.slots_per_node * place.split.tensor
+    return max(1, int(share) - 1)
 
 
 def _engine(model: ModelPlan) -> JsonObject:

@@ -30,10 +30,10 @@ FALCON_H1 = {
          "mamba_d_state": 256, "mamba_n_heads": 24, "mamba_d_head": 128},
         2, 798_720, 1568, 0.0329,
     ),
-    "34B on four GPUs": (
+    "34B on two GPUs": (
         {"num_hidden_layers": 72, "num_attention_heads": 20, "num_key_value_heads": 4, "head_dim": 128,
          "mamba_d_ssm": 4096, "mamba_d_state": 256, "mamba_n_heads": 32, "mamba_d_head": 128, "mamba_n_groups": 2},
-        4, 533_504, 1056, 0.0363,
+        2, 1_063_936, 1040, 0.0714,
     ),
 }  # fmt: skip
 
@@ -42,7 +42,7 @@ FALCON_H1 = {
 def test_a_falcon_h1_block_is_as_large_as_vllm_makes_it(fields, tensor, page, block_tokens, block_gib):
     architecture = falcon_h1(**fields)
     layout = cache_layout(architecture, dtype="bfloat16", tensor_parallel=tensor, pipeline_parallel=1, state_blocks=2)
-    assert mamba_page_bytes(architecture, width=2, tensor_parallel=tensor) == page
+    assert mamba_page_bytes(architecture, width=2, state_width=2, tensor_parallel=tensor) == page
     assert layout.block_tokens == block_tokens
     assert layout.block_bytes / GIB == pytest.approx(block_gib, abs=0.00006)
 
@@ -76,7 +76,22 @@ def test_an_unknown_architecture_is_counted_as_full_attention_and_says_so():
 
 def test_one_request_must_fit_with_its_state():
     layout = cache_layout(falcon_h1(), dtype="bfloat16", tensor_parallel=1, pipeline_parallel=1, state_blocks=2)
-    available = 5 * layout.block_bytes
+    available = 6 * layout.block_bytes  # one is vLLM's null block
     assert layout.longest_context(available) == 3 * 800
     assert layout.concurrency(available, 3 * 800) == 1
     assert layout.concurrency(available, 3 * 800 + 1) < 1
+
+
+def test_a_wider_state_makes_larger_blocks():
+    narrow, wide = (
+        cache_layout(
+            falcon_h1(),
+            dtype="bfloat16",
+            tensor_parallel=1,
+            pipeline_parallel=1,
+            state_blocks=1,
+            state_dtype=state_dtype,
+        )
+        for state_dtype in (None, "float32")
+    )
+    assert wide.block_tokens > 1.9 * narrow.block_tokens

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from generator.errors import UserError
 from generator.facts import gpus
-from generator.plan import bins_needed, make_plan
+from generator.packing import bins_needed
+from generator.plan import make_plan
+from generator.values import replica_cpus
 
 L4 = {"gpu": "L4-24GB", "nodes": 10}
 H100 = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 2}
@@ -122,15 +124,22 @@ def test_arguments_of_the_environment_are_what_the_arithmetic_is_of():
     assert placed.memory.cuda_graph_gib == 0
 
 
+architectures = st.builds(
+    llama,
+    num_hidden_layers=st.integers(2, 96),
+    num_attention_heads=st.sampled_from([8, 12, 16, 32, 64]),
+    num_key_value_heads=st.sampled_from([1, 2, 4, 8]),
+) | st.builds(
+    falcon_h1,
+    num_hidden_layers=st.integers(2, 96),
+    mamba_n_heads=st.sampled_from([24, 32]),
+    mamba_n_groups=st.sampled_from([1, 2]),
+    max_position_embeddings=st.just(32768),
+)
 fleets = st.lists(
     st.builds(
         model,
-        st.builds(
-            llama,
-            num_hidden_layers=st.integers(2, 96),
-            num_attention_heads=st.sampled_from([8, 12, 16, 32, 64]),
-            num_key_value_heads=st.sampled_from([1, 2, 4, 8]),
-        ),
+        architectures,
         billions=st.floats(0.2, 80),
         context=st.sampled_from([512, 4096, 32768]),
         sequences=st.integers(1, 512),
@@ -143,6 +152,12 @@ pools = st.fixed_dictionaries(
         "gpu": st.sampled_from(sorted(gpus())),
         "gpusPerNode": st.sampled_from([1, 2, 3, 4, 8]),
         "nodes": st.integers(1, 6),
+    }
+) | st.fixed_dictionaries(
+    {
+        "nodes": st.integers(1, 6),
+        "cpusPerNode": st.sampled_from([1, 2, 7.5]),
+        "memoryPerNode": st.sampled_from(["8Gi", "64Gi", "24000M"]),
     }
 )
 
@@ -166,6 +181,8 @@ def test_every_plan_holds_what_it_promises_or_is_refused(fleet, first, second):
         assert 1 <= one.sequences <= one.model.needs.sequences
         assert a.num_attention_heads % split.tensor == 0
         assert split.tensor <= one.place.hardware.pool.gpusPerNode
+        assert shape.batched_tokens >= one.sequences
+        assert a.mamba_n_groups in (None, 1) or a.mamba_n_groups % split.tensor == 0
         assert split.gpus <= one.place.hardware.slots
         assert one.replicas.min <= one.replicas.max
     for pool in decided.pools.values():
@@ -174,7 +191,10 @@ def test_every_plan_holds_what_it_promises_or_is_refused(fleet, first, second):
         assert pool.most_workers * pool.slots_per_worker <= pool.hardware.slots
         mine = [m for m in decided.models.values() if m.place.hardware.name == pool.name]
         assert sum(m.replicas.min * m.gpus for m in mine) <= pool.least_workers * pool.slots_per_worker
-        assert all(m.place.split.tensor <= pool.slots_per_worker for m in mine if m.place.split.pipeline == 1)
+        share = pool.slots_per_worker / pool.hardware.slots_per_node
+        for m in mine:
+            assert m.place.split.tensor <= pool.slots_per_worker
+            assert replica_cpus(m.place) <= pool.hardware.cpus_per_node * share, "the first bundle fits no pod"
 
 
 @settings(max_examples=60, deadline=None)
@@ -204,3 +224,88 @@ def test_packing_is_never_too_few_and_never_far_too_many(pieces):
     bins = bins_needed(Counter(pieces), 8)
     least = max(ceil(sum(pieces) / 8), sum(piece > 4 for piece in pieces))
     assert least <= bins <= 2 * least
+
+
+H1_34B = {"num_hidden_layers": 72, "num_attention_heads": 20, "num_key_value_heads": 4, "head_dim": 128,
+          "mamba_d_ssm": 4096, "mamba_d_state": 256, "mamba_n_heads": 32, "mamba_d_head": 128, "mamba_n_groups": 2,
+          "hidden_size": 5120, "intermediate_size": 21504, "vocab_size": 261120}  # fmt: skip
+
+
+def test_a_stage_of_several_gpus_gets_pods_that_hold_it():
+    decided = plan({"m": model(falcon_h1(**H1_34B), billions=33.6)}, {"small": {**L4, "gpusPerNode": 2}})
+    split = decided.models["m"].place.split
+    assert (split.tensor, split.pipeline) == (2, 2)
+    assert decided.pools["small"].slots_per_worker == 2
+
+
+def test_two_groups_of_mamba_heads_are_never_divided_by_four():
+    decided = plan({"m": model(falcon_h1(**H1_34B), billions=33.6)}, {"small": {**L4, "gpusPerNode": 8}})
+    assert decided.models["m"].place.split.tensor == 2
+
+
+def test_a_gpu_without_bfloat16_is_not_given_a_bfloat16_model():
+    with pytest.raises(UserError, match="has no bfloat16"):
+        plan({"m": model(billions=1)}, {"old": {"gpu": "T4-16GB", "nodes": 1}})
+    place = plan({"m": model(billions=1)}, {"old": {"gpu": "T4-16GB", "nodes": 1}, "new": L4}).models["m"].place
+    assert place.hardware.name == "new"
+
+
+def test_fewer_sequences_than_users_need_are_told():
+    decided = plan({"m": model(falcon_h1(**H1_34B), billions=33.6)}, {"big": {**H100, "gpu": "A100-80GB"}})
+    assert decided.models["m"].sequences < 64
+    assert any("sequences are asked for" in warning for warning in decided.warnings)
+
+
+@pytest.mark.parametrize(
+    ("llm_config", "message"),
+    [
+        ({"placement_group_config": {"bundle_per_worker": {"GPU": 2}}}, "Say it as `pool`"),
+        ({"deployment_config": {"autoscaling_config": {"min_replicas": 50}}}, "Say it as `replicas"),
+        ({"engine_kwargs": {"data_parallel_size": 4}}, "is the plan's to decide"),
+        ({"engine_kwargs": {"max_model_len": -1}}, "max_model_len -1 is nothing to plan with"),
+        ({"engine_kwargs": {"max_num_batched_tokens": 16}}, "less than its 64 sequences"),
+        ({"engine_kwargs": {"gpu_memory_utilization": 1.0}}, "leaves nothing for the driver"),
+        ({"engine_kwargs": {"tensor_parallel_size": 2}}, "a node has 1 GPUs"),
+        ({"engine_kwargs": {"pipeline_parallel_size": 20}}, "it can have 10 pipeline stages"),
+        ({"engine_kwargs": {"max_num_seqs": 100000, "max_num_batched_tokens": 100000}}, "fits on no pool|is more than"),
+        ({"deployment_config": {"ray_actor_options": {"num_cpus": 100}}}, "fits no worker pod"),
+    ],
+)
+def test_words_of_the_environment_that_contradict_the_plan_are_refused(llm_config, message):
+    with pytest.raises(UserError, match=message):
+        plan({"m": model()}, {"small": L4}, defaults={"llmConfig": llm_config})
+
+
+@pytest.mark.parametrize(
+    ("pool", "message"),
+    [
+        ({"cpusPerNode": 4, "gpusPerNode": 8}, "a replica would have 0.5 CPUs"),
+        ({"memoryPerNode": "500M"}, "GiB of memory, not enough"),
+        ({"workerGroup": {"maxReplicas": 1}}, "workerGroup.maxReplicas is the plan's to decide"),
+    ],
+)
+def test_a_pool_whose_nodes_cannot_hold_a_replica_is_refused(pool, message):
+    with pytest.raises(UserError, match=message):
+        plan({"m": model()}, {"small": {**L4, **pool}})
+
+
+def test_vllms_other_names_of_a_dtype_are_understood():
+    placed = plan({"m": model()}, {"small": L4}, defaults={"llmConfig": {"engine_kwargs": {"dtype": "half"}}})
+    assert placed.models["m"].place.shape.dtype == "float16"
+
+
+def test_prompts_that_may_not_be_cut_fit_a_step_whole():
+    whole = {"engine_kwargs": {"enable_chunked_prefill": False}}
+    placed = plan({"m": model()}, {"small": L4}, defaults={"llmConfig": whole}).models["m"].place
+    assert placed.shape.batched_tokens >= placed.shape.context
+
+
+def test_the_cache_of_a_cpu_replica_is_whole_gib_that_hold_a_request():
+    cpus = {"cpus": {"nodes": 1, "cpusPerNode": 1, "memoryPerNode": "24000M"}}
+    try:
+        memory = plan({"m": model(llama(num_hidden_layers=40), billions=10.3)}, cpus).models["m"].place.memory
+    except UserError as error:
+        assert "fits on no pool" in str(error)
+    else:
+        assert memory.kv_gib == int(memory.kv_gib)
+        assert memory.longest_context >= 8192
