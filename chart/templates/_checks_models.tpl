@@ -30,6 +30,7 @@ models.{{ $id }}.llmConfig.{{ . }}: Ray {{ $values.ray.version }} does not take 
 {{- end }}
 {{- end }}
 {{- $deployment := $config.deployment_config | default dict }}
+{{- include "ray-serve-llm.checkAutoscaling" (dict "id" $id "autoscaling" $deployment.autoscaling_config) }}
 {{- $placement := $config.placement_group_config | default dict }}
 {{- $bundles := concat
   (list $placement.bundle_per_worker $config.resources_per_bundle)
@@ -64,6 +65,22 @@ models.{{ $id }}: it asks for a GPU and no worker group has one, so it would sta
 models.{{ $id }}: behind one route, Ray would give it the deployment name of models.{{ . }} (LLMServer:{{ $name }}). Rename one of them, or set serving.routing to perModel.
 {{- end }}
 {{- $_ := set $deployments $name $id }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /*
+Takes id and autoscaling (the model's autoscaling_config, or nothing). Ray says 1 replica at the least, and, where
+`target_ongoing_requests` is missing, a number of requests so large that a second replica is never started.
+*/ -}}
+{{- define "ray-serve-llm.checkAutoscaling" -}}
+{{- $scaling := .autoscaling | default dict -}}
+{{- $min := dig "min_replicas" 1 $scaling | float64 -}}
+{{- with $scaling.max_replicas }}
+{{- if gt $min (float64 .) }}
+models.{{ $.id }}.llmConfig.deployment_config.autoscaling_config.min_replicas: {{ $min }} is more than max_replicas, {{ . }}. Raise max_replicas, or lower min_replicas.
+{{- else if and (gt (float64 .) (max $min 1 | float64)) (not (or $scaling.target_ongoing_requests $scaling.policy)) }}
+models.{{ $.id }}.llmConfig.deployment_config.autoscaling_config.target_ongoing_requests: without it Ray never adds a replica to the first ones. Say how many requests a replica should have under way, or set max_replicas to {{ max $min 1 }}.
 {{- end }}
 {{- end }}
 {{- end -}}

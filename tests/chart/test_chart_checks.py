@@ -181,6 +181,25 @@ def test_a_model_on_cpus_needs_no_gpu_group(render: Render) -> None:
     render({"models": {MODEL: {"family": "falcon3", "llmConfig": config}}, "workerGroups": {"cpu-workers": {}}})
 
 
+def scaled(**autoscaling: object) -> dict:
+    return {"models": {MODEL: {"llmConfig": {"deployment_config": {"autoscaling_config": autoscaling}}}}}
+
+
+def test_a_model_with_more_replicas_at_least_than_at_most(render_error: RenderError) -> None:
+    where = f"models.{MODEL}.llmConfig.deployment_config.autoscaling_config.min_replicas"
+    message = render_error(scaled(min_replicas=6, max_replicas=5, target_ongoing_requests=51))
+    assert f"{where}: 6 is more than max_replicas, 5. Raise max_replicas, or lower min_replicas" in message
+
+
+def test_a_model_that_may_grow_but_is_not_told_when(render_error: RenderError, render_with: Render) -> None:
+    message = render_error(scaled(max_replicas=5))
+    assert f"models.{MODEL}.llmConfig.deployment_config.autoscaling_config.target_ongoing_requests: without" in message
+    assert "Say how many requests a replica should have under way, or set max_replicas to 1" in message
+    render_with(scaled(min_replicas=0, max_replicas=1))
+    render_with(scaled(min_replicas=5, max_replicas=5))
+    render_with(scaled(max_replicas=5, target_ongoing_requests=51))
+
+
 def test_a_model_id_that_contradicts_its_key(render_error: RenderError, render_with: Render) -> None:
     def named(name: str) -> dict:
         return {"models": {MODEL: {"llmConfig": {"model_loading_config": {"model_id": name}}}}}
