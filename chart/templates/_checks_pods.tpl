@@ -27,12 +27,6 @@ workerGroups.headgroup: that is KubeRay's name for the head. Rename it.
 {{- if hasKey $params "resources" }}
 {{ $where }}.rayStartParams.resources: the chart writes it from rayResources. Say it there.
 {{- end }}
-{{- with $group.resources }}
-{{- $cpu := coalesce (.limits | default dict).cpu (.requests | default dict).cpu (get $params "num-cpus") }}
-{{- if not $cpu }}
-{{ $where }}.resources: without a CPU limit or request Ray's autoscaler cannot tell how many CPUs a worker has. Set resources.limits.cpu or resources.requests.cpu.
-{{- end }}
-{{- end }}
 {{- end }}
 {{- end -}}
 

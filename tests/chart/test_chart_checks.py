@@ -245,13 +245,6 @@ def test_ray_resources_said_in_two_places(render_error: RenderError) -> None:
     )
 
 
-def test_a_worker_whose_cpus_nobody_can_tell(render_error: RenderError, render_with: Render) -> None:
-    memory_only = {"resources": {"limits": {"memory": "8Gi"}}}
-    message = render_error({"workerGroups": {GROUP: memory_only}})
-    assert f"workerGroups.{GROUP}.resources: without a CPU limit or request Ray's autoscaler cannot tell" in message
-    render_with({"workerGroups": {GROUP: memory_only | {"rayStartParams": {"num-cpus": "6"}}}})
-
-
 def test_more_ingresses_than_the_ingress_workers_can_ever_hold(render_error: RenderError, render_with: Render) -> None:
     models = {"models": {f"model-{number}": model() for number in range(8)}}
     message = render_error(models | {"ingressWorkers": {"maxReplicas": 2}})

@@ -82,6 +82,29 @@ def test_resources_that_are_given_are_kept_and_the_gpus_added(render_with: Rende
     }
 
 
+def test_a_bound_on_one_resource_leaves_the_others_as_they_were(render_with: Render) -> None:
+    """A limit without a request is the request, as Kubernetes has it; the wider request could be more than the limit."""
+    small = {"limits": {"cpu": 2}}
+    rendered = render_with(group(resources=small) | {"head": {"resources": small}, "ingressWorkers": {"resources": small}})
+    assert rendered.container(GROUP)["resources"] == {
+        "requests": {"memory": "24Gi", "nvidia.com/gpu": 1},
+        "limits": {"cpu": 2, "memory": "24Gi", "nvidia.com/gpu": 1},
+    }
+    assert rendered.container("head")["resources"] == {
+        "requests": {"memory": "8Gi"},
+        "limits": {"cpu": 2, "memory": "16Gi"},
+    }
+    assert rendered.container(INGRESS)["resources"] == {
+        "requests": {"memory": "6Gi"},
+        "limits": {"cpu": 2, "memory": "6Gi"},
+    }
+
+
+def test_a_group_told_its_memory_alone_keeps_the_cpus_that_the_autoscaler_counts(render_with: Render) -> None:
+    resources = render_with(group(resources={"limits": {"memory": "8Gi"}})).container(GROUP)["resources"]
+    assert resources["limits"] == {"cpu": "6", "memory": "8Gi", "nvidia.com/gpu": 1}
+
+
 def test_gpus_of_another_make_keep_their_resource_and_their_taint(render_with: Render) -> None:
     rendered = render_with(group(gpuResourceName="amd.com/gpu"))
     assert rendered.container(GROUP)["resources"]["limits"]["amd.com/gpu"] == 1
@@ -302,6 +325,14 @@ def test_a_groups_own_tag_takes_the_place_of_the_digest_of_all(render_with: Rend
     assert rendered.container(GROUP)["image"] == "mirror/ray-llm:mine"
 
 
+def test_a_groups_own_repository_takes_no_tag_or_digest_of_another(render_with: Render) -> None:
+    for wider in ({"digest": DIGEST}, {"tag": "theirs"}, {"tag": "theirs", "digest": DIGEST}):
+        change = {"image": {"repository": "a/b", **wider}, "head": {"image": {"repository": "c/d"}}}
+        rendered = render_with(change | group(image={"repository": "e/f", "tag": "mine"}))
+        assert rendered.container("head")["image"] == "c/d:2.60.0-py312-cu130"
+        assert rendered.container(GROUP)["image"] == "e/f:mine"
+
+
 def test_pull_policy_and_pull_secrets_reach_every_pod(render_with: Render) -> None:
     rendered = render_with({"image": {"pullPolicy": "Always", "pullSecrets": ["registry"]}})
     assert rendered.cluster["autoscalerOptions"]["imagePullPolicy"] == "Always"
@@ -359,6 +390,20 @@ def test_security_settings_are_changed_key_by_key(render_with: Render) -> None:
     assert pod["runAsNonRoot"] is True
     assert rendered.container("head")["securityContext"]["readOnlyRootFilesystem"] is True
     assert "readOnlyRootFilesystem" not in rendered.container(GROUP)["securityContext"]
+
+
+def test_a_capability_that_is_added_does_not_bring_back_the_others(render_with: Render) -> None:
+    rendered = render_with(
+        {
+            "pods": {"securityContext": {"capabilities": {"add": ["SYS_PTRACE"]}}},
+            "head": {"securityContext": {"capabilities": {"drop": ["NET_RAW"]}}},
+        }
+    )
+    capabilities = {name: rendered.container(name)["securityContext"]["capabilities"] for name in (GROUP, "head")}
+    assert capabilities == {
+        GROUP: {"drop": ["ALL"], "add": ["SYS_PTRACE"]},
+        "head": {"drop": ["NET_RAW"], "add": ["SYS_PTRACE"]},
+    }
 
 
 def test_only_the_heads_pod_has_a_token_of_the_kubernetes_api(render_with: Render) -> None:
