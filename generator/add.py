@@ -76,7 +76,7 @@ def add_model(
             continue
         report(f"planning {name}")
         plan = project.plan(name, changed)
-        values = project.values(plan)
+        values = project.values(plan, changed)
         generated.texts.update(values.texts)
         generated.stale.extend(values.stale)
         if model_id in plan.models:

@@ -60,6 +60,18 @@ def read_text(path: Path) -> str:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
 
 
+def text_or_none(path: Path, *, lenient: bool = False) -> str | None:
+    """Return a file's text, or None where there is none yet; `lenient`: also where it is no text that can be read."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        return read_text(path)
+    except UserError:
+        if lenient:
+            return None
+        raise
+
+
 def read_yaml(path: Path) -> Any:
     """Return what a YAML file holds. A syntax fault or a key given twice is a UserError with its line."""
     return load_text(read_text(path), str(path))
