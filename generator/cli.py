@@ -5,6 +5,7 @@ Everything heavy is imported inside the command that needs it, so that `--help` 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
@@ -32,6 +33,14 @@ class Commands(click.Group):
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             ctx.fail(f"no command '{args[0]}': {did_you_mean(args[0], self.commands)}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # Errors are printed here and not in `main`, because only the context knows whether colours are wanted.
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            _print_error(error)
+            ctx.exit(error.exit_code)
 
 
 def _examples(*lines: str) -> str:
@@ -112,6 +121,7 @@ def add(ctx: click.Context, reference: str, dry_run: bool, **options: Any) -> No
     for gated models); a folder or a file does not.
     """
     from .add import add_model
+    from .documents import write_files
 
     project = _project(ctx)
     added = add_model(project, reference, report=_say, **options)
@@ -120,7 +130,7 @@ def add(ctx: click.Context, reference: str, dry_run: bool, **options: Any) -> No
     if dry_run:
         _print_diff(added.generated)
     else:
-        _write(added.generated)
+        write_files(added.generated.changed(), remove=added.generated.stale)
     verb = "would be" if dry_run else "is"
     click.echo(f"{_relative(added.path)}   {'+' if added.new else '~'} {added.model_id}  ({added.summary})")
     for environment, line in added.plans.items():
@@ -261,6 +271,8 @@ def completion(shell: str) -> None:
 
 
 def _finish(generated: Generated, *, check: bool, again: str) -> None:
+    from .documents import write_files
+
     changed = generated.changed()
     if check:
         _print_diff(generated)
@@ -269,7 +281,7 @@ def _finish(generated: Generated, *, check: bool, again: str) -> None:
             sys.exit(1)
         click.echo(f"{len(generated.texts)} files are as generated")
         return
-    _write(generated)
+    write_files(changed, remove=generated.stale)
     for path in changed:
         click.echo(f"{_relative(path)}   updated")
     for path in generated.stale:
@@ -277,19 +289,13 @@ def _finish(generated: Generated, *, check: bool, again: str) -> None:
     click.echo(f"{len(generated.texts)} files, {len(changed)} changed")
 
 
-def _write(generated: Generated) -> None:
-    from .documents import write_files
-
-    write_files(generated.changed())
-    for path in generated.stale:
-        path.unlink()
-
-
 def _print_diff(generated: Generated) -> None:
+    from .documents import text_or_none
+
     colors = {"+": "green", "-": "red", "@": "cyan"}
     changes: dict[Path, str] = {**generated.changed(), **dict.fromkeys(generated.stale, "")}
     for path, text in changes.items():
-        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        old = text_or_none(path) or ""
         name = _relative(path)
         diff = difflib.unified_diff(
             old.splitlines(), text.splitlines(), f"{name} (there)", f"{name} (generated)", lineterm=""
@@ -312,9 +318,6 @@ def main() -> NoReturn:
     try:
         code = cli.main(prog_name=_program(), standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
-    except UserError as error:
-        _print_error(error)
-        sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -322,9 +325,25 @@ def main() -> NoReturn:
         _say("stopped")
         sys.exit(130)
     except BrokenPipeError:
-        # The reader (head, less) has gone: that is no fault. Python must not write at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (head, less) has gone: that is no fault.
+        _write_no_more()
         sys.exit(0)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        with contextlib.suppress(OSError):
+            click.echo(
+                f"error: the output cannot be written: {error.strerror}\n  Make room, or write elsewhere.", err=True
+            )
+        _write_no_more()
+        sys.exit(1)
+
+
+def _write_no_more() -> None:
+    """Keep Python from writing at its exit what could not be written before."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 def _program() -> str:

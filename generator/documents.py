@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,12 +54,16 @@ def read_text(path: Path) -> str:
         with path.open(encoding="utf-8", newline="") as file:
             return file.read()
     except FileNotFoundError:
+        if path.is_symlink():
+            fix = "Mend the link, or remove it."
+            raise UserError(f"is a link to {path.readlink()}, which is not there", where=str(path), fix=fix) from None
         near = did_you_mean(path.name, (p.name for p in path.parent.glob(f"*{path.suffix}"))) if path.suffix else ""
         raise UserError("no such file", where=str(path), fix=near or "Check the path.") from None
     except UnicodeDecodeError as error:
         raise UserError(f"not UTF-8 text (byte {error.start})", where=str(path), fix="Save it as UTF-8.") from None
     except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        fix = "Give a file." if isinstance(error, IsADirectoryError) else "See that you may read it."
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path), fix=fix) from None
 
 
 def text_or_none(path: Path, *, lenient: bool = False) -> str | None:
@@ -91,13 +97,8 @@ def load_text(text: str, name: str) -> Any:
         raise UserError(f"not valid YAML: {error}", where=name) from None
 
 
-def parse(path: Path, model: type[ModelT]) -> ModelT:
-    """Read a YAML file as `model`. Every fault is reported at once, each with its line and what to do."""
-    return parse_text(read_text(path), str(path), model)
-
-
 def parse_text(text: str, name: str, model: type[ModelT]) -> ModelT:
-    """Read YAML text as `model`; `name` is the file that faults are reported in."""
+    """Read YAML text as `model`. Every fault is reported at once, each with its line in the file `name`."""
     data = load_text(text, name)
     if not isinstance(data, dict):
         raise UserError("is empty or no mapping", where=name, fix=f"Keys: {', '.join(model.model_fields)}.")
@@ -196,14 +197,18 @@ def dump_yaml(data: Any, *, header: str = "") -> str:
     return comment + yaml.dump(data, Dumper=_IndentedDumper, sort_keys=False, allow_unicode=True, width=120)
 
 
-def write_files(texts: Mapping[Path, str]) -> None:
+def write_files(texts: Mapping[Path, str], *, remove: Iterable[Path] = ()) -> None:
     """Write every text beside its file and then rename: a reader never sees half a file, a fault leaves all as it was.
 
-    All temporaries are on disk before the first rename, so a full disk or a forbidden folder changes nothing.
+    All temporaries are on disk before the first rename, so a full disk or a forbidden folder changes nothing. What is
+    to `remove` goes last; that it is gone already is no fault.
     """
     temporaries: list[tuple[str, Path]] = []
+    path, verb = Path(), "written"
     try:
         for path, text in texts.items():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "a folder has its name")
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
             temporaries.append((temporary, path))
@@ -214,8 +219,22 @@ def write_files(texts: Mapping[Path, str]) -> None:
             temporary, path = temporaries[0]
             Path(temporary).replace(path)
             temporaries.pop(0)
+        verb = "removed"
+        for path in remove:
+            path.unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror}", where=str(error.filename2 or error.filename)) from None
+        raise UserError(f"cannot be {verb}: {error.strerror}", where=str(path), fix=_file_fix(error)) from None
     finally:
         for temporary, _ in temporaries:
-            Path(temporary).unlink(missing_ok=True)
+            with suppress(OSError):
+                Path(temporary).unlink(missing_ok=True)
+
+
+def _file_fix(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "Make room on the disk, then run it again."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "See that you may write its folder, then run it again."
+    if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
+        return "A file lies where a folder should be, or a folder where a file should: move it, then run it again."
+    return "Mend that, then run it again."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
+import pty
 import resource
 import shutil
 import subprocess
@@ -193,10 +195,41 @@ def test_lists_are_tables_and_json(project, what):
     assert len(table) == len(rows) + 1
 
 
-def test_colours_are_for_terminals_and_can_be_forced_or_forbidden(project):
-    assert "\033[" not in project.run("plan").stdout
-    assert "\033[" in project.run("--color", "plan").stdout
-    assert "\033[" not in project.run("plan", NO_COLOR="1").stdout
+def _on_a_terminal(project: Project, *arguments: str, **environment: str) -> str:
+    """What a terminal shows of a run."""
+    ours, theirs = pty.openpty()
+    kept = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "generator", *arguments],
+        cwd=project.folder,
+        env={**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm", **environment},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes any more
+        while part := os.read(ours, 65536):
+            shown += part
+    os.close(ours)
+    process.wait(timeout=60)
+    return shown.decode()
+
+
+RESULT, ERROR = ("plan", "-e", "dev"), ("plan", "-e", "nowhere")
+
+
+@pytest.mark.parametrize("arguments", [RESULT, ERROR], ids=["result", "error"])
+def test_colours_are_for_terminals_and_can_be_forced_or_forbidden(project, arguments):
+    shown = _on_a_terminal(project, *arguments)
+    assert "dev" in shown
+    assert "\033[" in shown
+    assert "\033[" not in _on_a_terminal(project, *arguments, NO_COLOR="1")
+    assert "\033[" not in _on_a_terminal(project, "--no-color", *arguments)
+    for forced, coloured in (((), False), (("--color",), True)):
+        done = project.run(*forced, *arguments)
+        assert ("\033[" in done.stdout + done.stderr) == coloured
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -322,7 +355,7 @@ def test_a_hand_written_values_file_is_validated_with_line_numbers(project, seed
     assert all(fault["file"] == "mine.yaml" for fault in faults)
 
 
-def test_a_full_disk_or_a_read_only_folder_leaves_every_file_as_it_was(project):
+def test_a_file_where_a_folder_should_be_leaves_every_file_as_it_was(project):
     project.edit("catalog/falcon3.yaml", "context: 8192", "context: 4096")
     target = project.path("values/prod")
     shutil.rmtree(target)
@@ -330,5 +363,62 @@ def test_a_full_disk_or_a_read_only_folder_leaves_every_file_as_it_was(project):
     before = project.snapshot()
     done = project.run("generate")
     assert done.returncode == 2
+    assert "error: values/prod/falcon3.yaml: cannot be written: File exists" in done.stderr
+    assert "A file lies where a folder should be" in done.stderr
     assert "Traceback" not in done.stderr
     assert project.snapshot() == before
+
+
+def test_a_full_disk_leaves_every_file_as_it_was(project):
+    project.edit("catalog/falcon3.yaml", "context: 8192", "context: 4096")
+    before = project.snapshot()
+    done = project.run("generate", file_bytes=1000)
+    assert done.returncode == 2
+    assert "error: values/dev/falcon3.yaml: cannot be written: File too large" in done.stderr
+    assert "Make room on the disk" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert project.snapshot() == before
+
+
+def test_a_read_only_folder_leaves_every_file_as_it_was(project):
+    project.edit("catalog/falcon3.yaml", "context: 8192", "context: 4096")
+    before = project.snapshot()
+    project.path("values/prod").chmod(0o555)
+    done = project.run("generate", bound_by_permissions=True)
+    project.path("values/prod").chmod(0o755)
+    assert done.returncode == 2
+    assert "error: values/prod/falcon3.yaml: cannot be written: Permission denied" in done.stderr
+    assert "See that you may write its folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert project.snapshot() == before
+
+
+def test_what_cannot_be_removed_is_an_error_that_names_it(project):
+    project.path("environments/original.yaml").unlink()
+    project.path("values/original").chmod(0o555)
+    done = project.run("generate", bound_by_permissions=True)
+    project.path("values/original").chmod(0o755)
+    assert done.returncode == 2
+    assert "error: values/original/falcon3.yaml: cannot be removed: Permission denied" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_root_that_cannot_be_read_is_an_error(project):
+    hidden = project.path("hidden")
+    hidden.mkdir(mode=0)
+    done = project.run("--root", "hidden/project", "plan", bound_by_permissions=True)
+    hidden.chmod(0o755)
+    assert done.returncode == 2
+    assert "error: hidden/project: cannot be read: Permission denied" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "list gpus", "--help", "generate --check"])
+@pytest.mark.parametrize("where", ["> /dev/full", "> /dev/full 2>&1"])
+def test_output_that_cannot_be_written_is_exit_code_1_and_no_traceback(project, command, where):
+    line = f"{sys.executable} -m generator {command} {where}"
+    done = subprocess.run(["bash", "-c", line], cwd=project.folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                          capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    if "2>&1" not in where:
+        assert "error: the output cannot be written: No space left on device" in done.stderr
