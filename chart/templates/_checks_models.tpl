@@ -14,6 +14,7 @@
 {{- end -}}
 {{- end -}}
 {{- $known := keys $groupResources | sortAlpha | join ", " | default "none" -}}
+{{- $workers := include "ray-serve-llm.workers" .root | fromJson -}}
 {{- $deployments := dict -}}
 {{- if not $values.models }}
 models: there is none. Add one, or give a values file that has some (-f values/<environment>/<family>.yaml).
@@ -31,6 +32,7 @@ models.{{ $id }}.llmConfig.{{ . }}: Ray {{ $values.ray.version }} does not take 
 {{- end }}
 {{- $deployment := $config.deployment_config | default dict }}
 {{- include "ray-serve-llm.checkAutoscaling" (dict "id" $id "autoscaling" $deployment.autoscaling_config) }}
+{{- include "ray-serve-llm.checkPlacement" (dict "id" $id "config" $config "release" $.release "workers" $workers) }}
 {{- $placement := $config.placement_group_config | default dict }}
 {{- $bundles := concat
   (list $placement.bundle_per_worker $config.resources_per_bundle)

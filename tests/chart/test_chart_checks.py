@@ -173,6 +173,84 @@ def test_a_model_on_a_gpu_where_no_group_has_one(render_error: RenderError, plac
     assert "Set workerGroups.<name>.gpusPerWorker, or place the model on CPUs" in message
 
 
+def placed(placement: dict, *, cpus: int = 1, **engine: int) -> dict:
+    """The smallest values with the model placed anew; GROUP's workers have one GPU and 6 CPUs."""
+    config = {
+        "model_loading_config": {"model_source": "x/y"},
+        "placement_group_config": placement,
+        "deployment_config": {"ray_actor_options": {"num_cpus": cpus}},
+        "engine_kwargs": engine,
+    }
+    return MINIMAL | {"models": {MODEL: {"family": "falcon3", "llmConfig": config}}}
+
+
+ONE = {"GPU": 1, GROUP: 1}
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [
+        (placed({"bundle_per_worker": {"GPU": 2, GROUP: 1}}), '"GPU":2'),
+        (placed({"bundle_per_worker": {**ONE, "CPU": 8}}), '"CPU":9'),
+        (placed({"bundle_per_worker": ONE}, cpus=7), '"CPU":7'),
+        (placed({"bundle_per_worker": {"GPU": 1, GROUP: 2}}), f'"{GROUP}":2'),
+        (placed({"bundle_per_worker": ONE, "strategy": "STRICT_PACK"}, tensor_parallel_size=2), '"GPU":2'),
+        (placed({"bundles": [ONE, {**ONE, "CPU": 8}]}, tensor_parallel_size=2), '"CPU":8'),
+    ],
+    ids=["GPUs", "CPUs of a bundle", "CPUs of the replica", "the group's name", "all on one worker", "one of several"],
+)
+def test_a_model_that_is_too_large_for_any_worker(render_error: RenderError, values: dict, asked: str) -> None:
+    message = render_error({}, base=values)
+    assert f"models.{MODEL}: it asks for {{" in message
+    assert asked in message.partition(" on one worker")[0]
+    assert "so it would stay pending forever. Ask for less, or make a group's workers larger" in message
+
+
+def test_a_model_of_two_gpus_may_be_spread_or_have_a_worker_of_two(render: Render) -> None:
+    render(placed({"bundle_per_worker": ONE}, tensor_parallel_size=2, cpus=6))
+    strict = placed({"bundle_per_worker": ONE, "strategy": "STRICT_PACK"}, tensor_parallel_size=2)
+    render([strict, {"workerGroups": {GROUP: {"gpusPerWorker": 2}}}])
+
+
+def test_an_older_ray_puts_all_gpus_of_a_model_on_one_worker(render_error: RenderError) -> None:
+    config = {
+        "model_loading_config": {"model_source": "x/y"},
+        "resources_per_bundle": {"GPU": 1},
+        "deployment_config": {"ray_actor_options": {"resources": {GROUP: 1}}},
+        "engine_kwargs": {"tensor_parallel_size": 2},
+    }
+    message = render_error({}, base=MINIMAL | OLD_RAY | {"models": {MODEL: {"family": "a", "llmConfig": config}}})
+    assert f'models.{MODEL}: it asks for {{"CPU":1,"GPU":2,"{GROUP}":1}} on one worker' in message
+
+
+def test_bundles_that_are_not_one_for_each_gpu(render_error: RenderError, render: Render) -> None:
+    message = render_error({}, base=placed({"bundles": [ONE]}, tensor_parallel_size=2))
+    assert "placement_group_config.bundles: 1 of them have a GPU, and tensor_parallel_size" in message
+    assert "is 2. Give one bundle for each, or say bundle_per_worker once" in message
+    render(placed({"bundles": [{"CPU": 1}, ONE, ONE]}, tensor_parallel_size=2))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        placed({"bundle_per_worker": {"GPU": 1}}),
+        placed({"bundles": [ONE, {"GPU": 1}]}, tensor_parallel_size=2),
+    ],
+    ids=["in no bundle", "not in every bundle"],
+)
+def test_a_model_that_could_land_on_any_of_several_gpu_groups(
+    render_error: RenderError, render: Render, values: dict
+) -> None:
+    other = {"workerGroups": {"large-model-workers": {"gpusPerWorker": 1}}}
+    message = render_error(other, base=values)
+    assert f"models.{MODEL}: it asks for a GPU of no worker group in particular, so it could land on any of" in message
+    assert f"large-model-workers, {GROUP}. Name one of them in every bundle, as large-model-workers: 1" in message
+    render(values)
+    render([values, {"workerGroups": {"cpu-workers": {}}}])
+    selector = {"deployment_config": {"placement_group_bundle_label_selector": [{"ray.io/node-group": GROUP}]}}
+    render([values, other, {"models": {MODEL: {"llmConfig": selector}}}])
+
+
 def test_a_model_on_cpus_needs_no_gpu_group(render: Render) -> None:
     config = {
         "model_loading_config": {"model_source": "x/y"},

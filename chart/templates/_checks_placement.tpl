@@ -1,0 +1,128 @@
+{{- /* Checks of where a model's replica lands: Ray waits forever for what no worker can hold, with a line in its log. */ -}}
+
+{{- /*
+Takes the root. Gives, as JSON, what one worker of each group holds, by the group's name: {resource: amount}. CPUs that
+cannot be read are left out.
+*/ -}}
+{{- define "ray-serve-llm.workers" -}}
+{{- $workers := dict -}}
+{{- range $name, $group := .Values.workerGroups -}}
+{{- $settings := include "ray-serve-llm.workerSettings" (dict "root" $ "name" $name "group" $group) | fromJson -}}
+{{- $gpus := get ($settings.rayStartParams | default dict) "num-gpus" | default $settings.gpusPerWorker -}}
+{{- $worker := set $settings.rayResources "GPU" (float64 $gpus) -}}
+{{- with include "ray-serve-llm.workerCpus" $settings -}}
+{{- $_ := set $worker "CPU" (float64 .) -}}
+{{- end -}}
+{{- $_ := set $workers $name $worker -}}
+{{- end -}}
+{{- toJson $workers -}}
+{{- end -}}
+
+{{- /* Takes a list of {resource: amount}. Gives, as JSON, their sum. */ -}}
+{{- define "ray-serve-llm.sum" -}}
+{{- $sum := dict -}}
+{{- range . -}}
+{{- range $resource, $amount := . -}}
+{{- $_ := set $sum $resource (addf (get $sum $resource | default 0) ($amount | default 0)) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $sum -}}
+{{- end -}}
+
+{{- /*
+Takes config (an LLMConfig) and release. Gives, as JSON, what a replica needs whole on one worker, a list of {resource:
+amount}, each once. Ray asks for a bundle for every GPU, and for what the replica itself takes: with the first bundle,
+or, in a release with `resources_per_bundle`, in one before it. STRICT_PACK puts all of them on one worker.
+*/ -}}
+{{- define "ray-serve-llm.placements" -}}
+{{- $placement := .config.placement_group_config | default dict -}}
+{{- $engine := .config.engine_kwargs | default dict -}}
+{{- $actor := (.config.deployment_config | default dict).ray_actor_options | default dict -}}
+{{- $device := ternary "CPU" "GPU" (eq (.config.accelerator_config | default dict).kind "cpu") -}}
+{{- $stages := $engine.pipeline_parallel_size | default 1 | int -}}
+{{- $each := coalesce $placement.bundle_per_worker .config.resources_per_bundle (dict $device 1) -}}
+{{- $bundles := $placement.bundles | default list -}}
+{{- if not $bundles -}}
+{{- range until (mul $stages ($engine.tensor_parallel_size | default 1) | int) -}}
+{{- $bundles = append $bundles $each -}}
+{{- end -}}
+{{- end -}}
+{{- $own := dict "CPU" (dig "num_cpus" 1 $actor) "GPU" ($actor.num_gpus | default 0) -}}
+{{- $replica := list $own ($actor.resources | default dict) -}}
+{{- $together := eq $placement.strategy "STRICT_PACK" -}}
+{{- if eq .release.placementField "resources_per_bundle" -}}
+{{- $together = eq $stages 1 -}}
+{{- else -}}
+{{- $replica = append $replica (first $bundles) -}}
+{{- $bundles = rest $bundles -}}
+{{- end -}}
+{{- if $together -}}
+{{- list (include "ray-serve-llm.sum" (concat $replica $bundles) | fromJson) | toJson -}}
+{{- else -}}
+{{- prepend $bundles (include "ray-serve-llm.sum" $replica | fromJson) | uniq | toJson -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Takes asked and has, each {resource: amount}. Gives `true` when a worker that has this holds what is asked. */ -}}
+{{- define "ray-serve-llm.fits" -}}
+{{- $fits := "true" -}}
+{{- range $resource, $amount := .asked -}}
+{{- $there := get $.has $resource | default 0 -}}
+{{- if and (gt (float64 $amount) (float64 $there)) (or (ne $resource "CPU") (hasKey $.has "CPU")) -}}
+{{- $fits = "" -}}
+{{- end -}}
+{{- end -}}
+{{- $fits -}}
+{{- end -}}
+
+{{- /*
+Takes id, config (its LLMConfig), release, and workers (what a worker of each group holds). What no group has at all is
+told elsewhere.
+*/ -}}
+{{- define "ray-serve-llm.checkPlacement" -}}
+{{- $config := .config -}}
+{{- $engine := $config.engine_kwargs | default dict -}}
+{{- $offered := dict -}}
+{{- $gpuGroups := list -}}
+{{- range $name, $worker := .workers -}}
+{{- range $resource, $amount := $worker -}}
+{{- if $amount -}}
+{{- $_ := set $offered $resource true -}}
+{{- end -}}
+{{- end -}}
+{{- if $worker.GPU -}}
+{{- $gpuGroups = append $gpuGroups $name -}}
+{{- end -}}
+{{- end -}}
+{{- $labels := ($config.deployment_config | default dict).placement_group_bundle_label_selector -}}
+{{- range include "ray-serve-llm.placements" (dict "config" $config "release" .release) | fromJsonArray }}
+{{- $asked := dict }}
+{{- $named := $labels }}
+{{- range $resource, $amount := . }}
+{{- if and $amount (hasKey $offered $resource) }}
+{{- $_ := set $asked $resource $amount }}
+{{- $named = or $named (not (has $resource (list "CPU" "GPU"))) }}
+{{- end }}
+{{- end }}
+{{- $held := "" }}
+{{- range $.workers }}
+{{- $held = or $held (include "ray-serve-llm.fits" (dict "asked" $asked "has" .)) }}
+{{- end }}
+{{- if and $asked (not $held) }}
+models.{{ $.id }}: it asks for {{ toJson $asked }} on one worker, which no worker group has ({{ toJson $.workers }}), so it would stay pending forever. Ask for less, or make a group's workers larger.
+{{- end }}
+{{- if and .GPU (not $named) (gt (len $gpuGroups) 1) }}
+models.{{ $.id }}: it asks for a GPU of no worker group in particular, so it could land on any of {{ join ", " $gpuGroups }}. Name one of them in every bundle, as {{ first $gpuGroups }}: 1.
+{{- end }}
+{{- end }}
+{{- $bundles := list -}}
+{{- range ($config.placement_group_config | default dict).bundles -}}
+{{- if .GPU -}}
+{{- $bundles = append $bundles . -}}
+{{- end -}}
+{{- end -}}
+{{- $gpus := mul ($engine.tensor_parallel_size | default 1) ($engine.pipeline_parallel_size | default 1) | int -}}
+{{- if and $bundles (ne (len $bundles) $gpus) (eq "ray" ($engine.distributed_executor_backend | default "ray")) }}
+models.{{ .id }}.llmConfig.placement_group_config.bundles: {{ len $bundles }} of them have a GPU, and tensor_parallel_size × pipeline_parallel_size is {{ $gpus }}. Give one bundle for each, or say bundle_per_worker once.
+{{- end }}
+{{- end -}}
