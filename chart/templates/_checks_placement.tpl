@@ -1,21 +1,32 @@
 {{- /* Checks of where a model's replica lands: Ray waits forever for what no worker can hold, with a line in its log. */ -}}
 
 {{- /*
-Takes the root. Gives, as JSON, what one worker of each group holds, by the group's name: {resource: amount}. CPUs that
-cannot be read are left out.
+Takes the root. Gives, as JSON, what there is to land on: groups (what one worker of each holds, {resource: amount}, by
+the group's name; CPUs that cannot be read are left out), gpuGroups (names) and offered (every resource that some
+worker has).
 */ -}}
 {{- define "ray-serve-llm.workers" -}}
-{{- $workers := dict -}}
+{{- $groups := dict -}}
+{{- $gpuGroups := list -}}
+{{- $offered := dict "CPU" true -}}
 {{- range $name, $group := .Values.workerGroups -}}
 {{- $settings := include "ray-serve-llm.workerSettings" (dict "root" $ "name" $name "group" $group) | fromJson -}}
-{{- $gpus := get ($settings.rayStartParams | default dict) "num-gpus" | default $settings.gpusPerWorker -}}
-{{- $worker := set $settings.rayResources "GPU" (float64 $gpus) -}}
+{{- $holds := $settings.rayResources -}}
+{{- range $resource, $_ := $holds -}}
+{{- $_ := set $offered $resource true -}}
+{{- end -}}
 {{- with include "ray-serve-llm.workerCpus" $settings -}}
-{{- $_ := set $worker "CPU" (float64 .) -}}
+{{- $_ := set $holds "CPU" (float64 .) -}}
 {{- end -}}
-{{- $_ := set $workers $name $worker -}}
+{{- $gpus := get ($settings.rayStartParams | default dict) "num-gpus" | default $settings.gpusPerWorker | float64 -}}
+{{- if $gpus -}}
+{{- $_ := set $holds "GPU" $gpus -}}
+{{- $_ := set $offered "GPU" true -}}
+{{- $gpuGroups = append $gpuGroups $name -}}
 {{- end -}}
-{{- toJson $workers -}}
+{{- $_ := set $groups $name $holds -}}
+{{- end -}}
+{{- dict "groups" $groups "gpuGroups" $gpuGroups "offered" $offered | toJson -}}
 {{- end -}}
 
 {{- /* Takes a list of {resource: amount}. Gives, as JSON, their sum. */ -}}
@@ -76,43 +87,32 @@ or, in a release with `resources_per_bundle`, in one before it. STRICT_PACK puts
 {{- end -}}
 
 {{- /*
-Takes id, config (its LLMConfig), release, and workers (what a worker of each group holds). What no group has at all is
-told elsewhere.
+Takes id, config (its LLMConfig), release, and workers (as above). What no group has at all is told elsewhere.
 */ -}}
 {{- define "ray-serve-llm.checkPlacement" -}}
 {{- $config := .config -}}
 {{- $engine := $config.engine_kwargs | default dict -}}
-{{- $offered := dict -}}
-{{- $gpuGroups := list -}}
-{{- range $name, $worker := .workers -}}
-{{- range $resource, $amount := $worker -}}
-{{- if $amount -}}
-{{- $_ := set $offered $resource true -}}
-{{- end -}}
-{{- end -}}
-{{- if $worker.GPU -}}
-{{- $gpuGroups = append $gpuGroups $name -}}
-{{- end -}}
-{{- end -}}
 {{- $labels := ($config.deployment_config | default dict).placement_group_bundle_label_selector -}}
 {{- range include "ray-serve-llm.placements" (dict "config" $config "release" .release) | fromJsonArray }}
 {{- $asked := dict }}
 {{- $named := $labels }}
 {{- range $resource, $amount := . }}
-{{- if and $amount (hasKey $offered $resource) }}
+{{- if and $amount (hasKey $.workers.offered $resource) }}
 {{- $_ := set $asked $resource $amount }}
 {{- $named = or $named (not (has $resource (list "CPU" "GPU"))) }}
 {{- end }}
 {{- end }}
 {{- $held := "" }}
-{{- range $.workers }}
-{{- $held = or $held (include "ray-serve-llm.fits" (dict "asked" $asked "has" .)) }}
+{{- range $.workers.groups }}
+{{- if not $held }}
+{{- $held = include "ray-serve-llm.fits" (dict "asked" $asked "has" .) }}
+{{- end }}
 {{- end }}
 {{- if and $asked (not $held) }}
-models.{{ $.id }}: it asks for {{ toJson $asked }} on one worker, which no worker group has ({{ toJson $.workers }}), so it would stay pending forever. Ask for less, or make a group's workers larger.
+models.{{ $.id }}: it asks for {{ toJson $asked }} on one worker, which no worker group has ({{ toJson $.workers.groups }}), so it would stay pending forever. Ask for less, or make a group's workers larger.
 {{- end }}
-{{- if and .GPU (not $named) (gt (len $gpuGroups) 1) }}
-models.{{ $.id }}: it asks for a GPU of no worker group in particular, so it could land on any of {{ join ", " $gpuGroups }}. Name one of them in every bundle, as {{ first $gpuGroups }}: 1.
+{{- if and .GPU (not $named) (gt (len $.workers.gpuGroups) 1) }}
+models.{{ $.id }}: it asks for a GPU of no worker group in particular, so it could land on any of {{ join ", " $.workers.gpuGroups }}. Name one of them in every bundle, as {{ first $.workers.gpuGroups }}: 1.
 {{- end }}
 {{- end }}
 {{- $bundles := list -}}
