@@ -28,19 +28,26 @@ class CacheLayout:
     """False where the layers are counted as full attention because nothing better is known of them."""
 
     def blocks(self, available_bytes: float) -> int:
-        """Blocks for requests. One more is vLLM's own null block (0.29, `check_enough_kv_cache_memory`)."""
-        return max(0, floor(available_bytes / self.block_bytes) - 1)
+        """Blocks in all. One of them is vLLM's own null block, which no request gets."""
+        return max(0, floor(available_bytes / self.block_bytes))
+
+    def holds(self, available_bytes: float, context: int) -> bool:
+        """vLLM's condition at start: one request of full `context` beside the null block.
+
+        Source: vLLM 0.29.0, `v1/core/kv_cache_utils.py::check_enough_kv_cache_memory`.
+        """
+        return self.blocks(available_bytes) - 1 >= self.blocks_of_request(context)
 
     def blocks_of_request(self, tokens: int) -> int:
         return ceil(tokens / self.block_tokens) + self.state_blocks
 
     def concurrency(self, available_bytes: float, context: int) -> float:
-        """How many requests of full `context` (tokens) the memory holds at once; below 1 vLLM refuses to start."""
+        """How many requests of full `context` (tokens) the memory holds at once, as vLLM prints it."""
         return self.blocks(available_bytes) / self.blocks_of_request(context)
 
     def longest_context(self, available_bytes: float) -> int:
         """The most tokens that one request can have."""
-        return max(0, self.blocks(available_bytes) - self.state_blocks) * self.block_tokens
+        return max(0, self.blocks(available_bytes) - 1 - self.state_blocks) * self.block_tokens
 
 
 KNOWN_FULL_ATTENTION = frozenset({"LlamaForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM", "Phi3ForCausalLM"})

@@ -75,7 +75,7 @@ class MemoryFit:
     @property
     def fits(self) -> bool:
         """vLLM's own condition at start: one request of full context."""
-        return self.kv_gib > 0 and self.concurrency >= 1
+        return self.layout.holds(self.kv_gib * GIB, self.context)
 
     @property
     def missing_gib(self) -> float:
@@ -87,7 +87,7 @@ class MemoryFit:
     @property
     def most_sequences(self) -> int:
         """Sequences that can run at once at their shortest: a block of tokens and the state each."""
-        return self.layout.blocks(self.kv_gib * GIB) // self.layout.blocks_of_request(1)
+        return max(0, self.layout.blocks(self.kv_gib * GIB) - 1) // self.layout.blocks_of_request(1)
 
 
 def fit(

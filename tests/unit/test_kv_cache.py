@@ -78,8 +78,8 @@ def test_one_request_must_fit_with_its_state():
     layout = cache_layout(falcon_h1(), dtype="bfloat16", tensor_parallel=1, pipeline_parallel=1, state_blocks=2)
     available = 6 * layout.block_bytes  # one is vLLM's null block
     assert layout.longest_context(available) == 3 * 800
-    assert layout.concurrency(available, 3 * 800) == 1
-    assert layout.concurrency(available, 3 * 800 + 1) < 1
+    assert layout.holds(available, 3 * 800)
+    assert not layout.holds(available, 3 * 800 + 1)
 
 
 def test_a_wider_state_makes_larger_blocks():
