@@ -30,6 +30,30 @@ workerGroups.headgroup: that is KubeRay's name for the head. Rename it.
 {{- end }}
 {{- end -}}
 
+{{- /* Every pod's mounts: Kubernetes refuses a pod with two at one path. */ -}}
+{{- define "ray-serve-llm.checkMounts" -}}
+{{- $root := .root -}}
+{{- $context := dict "root" $root "families" (include "ray-serve-llm.families" $root | fromJsonArray) -}}
+{{- $pods := dict "head" (dict "role" "head" "settings" (include "ray-serve-llm.headSettings" $root | fromJson)) -}}
+{{- if eq $root.Values.serving.path "standard" -}}
+{{- $_ := set $pods "ingressWorkers" (dict "role" "ingress" "settings" (include "ray-serve-llm.ingressSettings" $root | fromJson)) -}}
+{{- end -}}
+{{- range $name, $group := $root.Values.workerGroups -}}
+{{- $settings := include "ray-serve-llm.workerSettings" (dict "root" $root "name" $name "group" $group) | fromJson -}}
+{{- $_ := set $pods (printf "workerGroups.%s" $name) (dict "role" "worker" "settings" $settings) -}}
+{{- end -}}
+{{- range $where, $pod := $pods }}
+{{- $paths := dict }}
+{{- range $name, $volume := include "ray-serve-llm.volumes" (set $pod "context" $context) | fromJson }}
+{{- $path := trimSuffix "/" $volume.mountPath }}
+{{- with get $paths $path }}
+{{ $where }}.volumes: "{{ . }}" and "{{ $name }}" are both mounted at {{ $path }}. Give one of them another mountPath, or name yours as the chart's to take its place.
+{{- end }}
+{{- $_ := set $paths $path $name }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- /* Volumes that need a name which only the values can give. */ -}}
 {{- define "ray-serve-llm.checkVolumes" -}}
 {{- $cache := .root.Values.modelCache -}}

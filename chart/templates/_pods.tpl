@@ -28,19 +28,26 @@ Takes context (below) and role (head, ingress or worker). Gives, as JSON, the en
 {{- end -}}
 
 {{- /*
-Takes context, role and settings. Gives, as JSON, the volumes that the chart mounts, by name, each with its mountPath
-and source, as in `pods.volumes`. Every pod has every family's files: Ray reads them wherever it builds an application.
+Takes context, role and settings. Gives, as JSON, the volumes of a pod by name, each with its mountPath and source, as
+in `pods.volumes`: the chart's, and the values' own over them. Every pod has every family's files: Ray reads them
+wherever it builds an application. Who mounts something of their own at /dev/shm gets that alone.
 */ -}}
 {{- define "ray-serve-llm.volumes" -}}
 {{- $values := .context.root.Values -}}
 {{- $volumes := dict -}}
+{{- $sharedMemory := .settings.sharedMemory -}}
+{{- range .settings.volumes -}}
+{{- if eq (trimSuffix "/" .mountPath) "/dev/shm" -}}
+{{- $sharedMemory = "" -}}
+{{- end -}}
+{{- end -}}
 {{- range .context.families -}}
 {{- $_ := set $volumes (printf "family-%s" .) (dict
   "mountPath" (printf "%s/%s" $values.serving.modelsPath .)
   "readOnly" true
   "configMap" (dict "name" (include "ray-serve-llm.familyConfigMap" .))) -}}
 {{- end -}}
-{{- with .settings.sharedMemory -}}
+{{- with $sharedMemory -}}
 {{- $_ := set $volumes "shared-memory" (dict "mountPath" "/dev/shm" "emptyDir" (dict "medium" "Memory" "sizeLimit" .)) -}}
 {{- end -}}
 {{- if eq .role "worker" -}}
@@ -55,7 +62,7 @@ and source, as in `pods.volumes`. Every pod has every family's files: Ray reads 
 {{- end -}}
 {{- $_ := set $volumes "model-cache" (dict "mountPath" $cache.mountPath $cache.type $source) -}}
 {{- end -}}
-{{- toJson $volumes -}}
+{{- include "ray-serve-llm.overlay" (list $volumes .settings.volumes) -}}
 {{- end -}}
 
 {{- /*
@@ -85,26 +92,22 @@ checksum (of the families' files) and port, all worked out once for the release.
 {{- $settings := .settings -}}
 {{- $root := .context.root -}}
 {{- $env := include "ray-serve-llm.overlay" (list (include "ray-serve-llm.env" . | fromJson) $settings.env) | fromJson -}}
-{{- $volumes := include "ray-serve-llm.overlay" (list (include "ray-serve-llm.volumes" . | fromJson) $settings.volumes) | fromJson -}}
+{{- $volumes := include "ray-serve-llm.volumes" . | fromJson -}}
 metadata:
   labels:
     {{- include "ray-serve-llm.overlay" (list
       $settings.podLabels
       (include "ray-serve-llm.selectorLabels" $root | fromYaml)
       (dict "app.kubernetes.io/component" .role)) | fromJson | toYaml | nindent 4 }}
-  {{- if or .context.checksum $settings.podAnnotations }}
+  {{- /* A changed model gives a new cluster, since Ray does not read a file again. */}}
+  {{- $checksum := ternary (dict "checksum/families" .context.checksum) dict (not (empty .context.checksum)) }}
+  {{- with include "ray-serve-llm.overlay" (list $settings.podAnnotations $checksum) | fromJson }}
   annotations:
-    {{- with .context.checksum }}
-    # A changed model gives a new cluster, since Ray does not read a file again.
-    checksum/families: {{ . }}
-    {{- end }}
-    {{- with $settings.podAnnotations }}
     {{- toYaml . | nindent 4 }}
-    {{- end }}
   {{- end }}
 spec:
   {{- with include "ray-serve-llm.serviceAccountName" $root }}
-  serviceAccountName: {{ . }}
+  serviceAccountName: {{ . | quote }}
   {{- end }}
   # Only the head talks to Kubernetes: its autoscaler makes and removes workers.
   automountServiceAccountToken: {{ eq .role "head" }}
@@ -123,7 +126,7 @@ spec:
     {{- toYaml $settings.podSecurityContext | nindent 4 }}
   containers:
     - name: ray-{{ ternary "head" "worker" (eq .role "head") }}
-      image: {{ include "ray-serve-llm.image" (dict "root" $root "image" $settings.image) }}
+      image: {{ include "ray-serve-llm.image" (dict "root" $root "image" $settings.image) | quote }}
       imagePullPolicy: {{ $settings.image.pullPolicy }}
       securityContext:
         {{- toYaml $settings.securityContext | nindent 8 }}

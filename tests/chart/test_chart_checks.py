@@ -63,7 +63,10 @@ def test_applications_in_the_serve_config(render_error: RenderError) -> None:
         ({"proxy_location": "HeadOnly"}, "proxy_location: with HeadOnly only the head has a proxy"),
         ({"proxy_location": "Disabled"}, "proxy_location: with Disabled nothing answers requests. Remove it"),
         ({"target_capacity": 0}, "target_capacity: with 0 no model and no ingress has a replica"),
-        ({"http_options": {"ssl_keyfile": "/k"}}, "http_options.ssl_keyfile: KubeRay asks the proxies for their health"),
+        (
+            {"http_options": {"ssl_keyfile": "/k"}},
+            "http_options.ssl_keyfile: KubeRay asks the proxies for their health",
+        ),
         ({"http_options": {"ssl_certfile": "/c"}}, "http_options.ssl_certfile: KubeRay asks the proxies for their"),
         ({"http_options": {"port": 6379}}, "http_options.port: 6379 is a port of Ray itself on the same pods"),
         ({"http_options": {"port": 8265}}, "http_options.port: 8265 is a port of Ray itself on the same pods"),
@@ -293,6 +296,17 @@ def test_a_model_cache_without_its_claim_or_folder(render_error: RenderError) ->
     assert "modelCache.claimName: it is empty. Name an existing PersistentVolumeClaim" in message
     message = render_error({"modelCache": {"type": "hostPath"}})
     assert "modelCache.hostPath: it is empty. Name a folder of the nodes" in message
+
+
+def test_two_volumes_at_one_path(render_error: RenderError) -> None:
+    def volume(path: str) -> dict:
+        return {"mountPath": path, "emptyDir": {}}
+
+    message = render_error({"pods": {"volumes": {"a": volume("/data"), "b": volume("/data")}}})
+    for where in ("head", "ingressWorkers", f"workerGroups.{GROUP}"):
+        assert f'{where}.volumes: "a" and "b" are both mounted at /data. Give one of them another mountPath' in message
+    message = render_error({"workerGroups": {GROUP: {"volumes": {"weights": volume("/home/ray/huggingface")}}}})
+    assert f'workerGroups.{GROUP}.volumes: "model-cache" and "weights" are both mounted at' in message
 
 
 def test_a_family_that_no_config_map_can_hold(render_error: RenderError, render_with: Render) -> None:

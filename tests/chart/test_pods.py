@@ -85,7 +85,9 @@ def test_resources_that_are_given_are_kept_and_the_gpus_added(render_with: Rende
 def test_a_bound_on_one_resource_leaves_the_others_as_they_were(render_with: Render) -> None:
     """A limit without a request is the request, as Kubernetes has it; the wider request could be more than the limit."""
     small = {"limits": {"cpu": 2}}
-    rendered = render_with(group(resources=small) | {"head": {"resources": small}, "ingressWorkers": {"resources": small}})
+    rendered = render_with(
+        group(resources=small) | {"head": {"resources": small}, "ingressWorkers": {"resources": small}}
+    )
     assert rendered.container(GROUP)["resources"] == {
         "requests": {"memory": "24Gi", "nvidia.com/gpu": 1},
         "limits": {"cpu": 2, "memory": "24Gi", "nvidia.com/gpu": 1},
@@ -290,6 +292,34 @@ def test_environment_variables_and_volumes_of_the_values_win_over_the_charts(ren
         "mountPath": "/weights",
         "nfs": {"server": "files", "path": "/weights"},
     }
+
+
+def test_a_volume_of_ones_own_at_dev_shm_is_the_only_one_there(render_with: Render) -> None:
+    own = {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}
+    for where in (
+        group(volumes={"mine": {"mountPath": "/dev/shm", **own}}),
+        group(volumes={"shared-memory": {"mountPath": "/dev/shm", **own}}),
+    ):
+        volumes = render_with(where).volumes(GROUP).values()
+        assert [volume["emptyDir"] for volume in volumes if volume["mountPath"] == "/dev/shm"] == [own["emptyDir"]]
+
+
+def test_an_annotation_of_ones_own_leaves_the_files_checksum_alone(render_with: Render) -> None:
+    checksum = render_with().templates["head"]["metadata"]["annotations"]["checksum/families"]
+    rendered = render_with({"pods": {"podAnnotations": {"checksum/families": "x", "note": "b"}}})
+    assert rendered.text.count("checksum/families:") == len(rendered.templates), "a key twice is no YAML"
+    for template in rendered.templates.values():
+        assert template["metadata"]["annotations"] == {"checksum/families": checksum, "note": "b"}
+    inline = {"serving": {"delivery": "inline"}}
+    assert "annotations" not in render_with(inline).templates["head"]["metadata"]
+
+
+@pytest.mark.parametrize("name", ["on", "null", "no"])
+def test_a_release_whose_name_looks_like_another_yaml_type_keeps_its_name(render_with: Render, name: str) -> None:
+    rendered = render_with({"networkPolicy": {"enabled": True}}, release=name)
+    assert rendered.one("RayService")["metadata"]["name"] == name
+    assert rendered.one("ServiceAccount")["metadata"]["name"] == name
+    assert {rendered.pod(pod)["serviceAccountName"] for pod in rendered.templates} == {name}
 
 
 def test_the_flags_of_ray_start_can_be_added_to_and_changed(render_with: Render) -> None:
