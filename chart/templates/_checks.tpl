@@ -15,6 +15,8 @@ A check takes `root` and `release` (the facts of the Ray release) and prints one
   (include "ray-serve-llm.checkModels" $check)
   (include "ray-serve-llm.checkWorkerGroups" $check)
   (include "ray-serve-llm.checkIngress" $check)
+  (include "ray-serve-llm.checkHead" $check)
+  (include "ray-serve-llm.checkCpus" $check)
   (include "ray-serve-llm.checkMounts" $check)
   (include "ray-serve-llm.checkVolumes" $check) -}}
 {{- $problems := join "\n" $found | splitList "\n" -}}

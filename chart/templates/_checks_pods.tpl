@@ -27,22 +27,52 @@ workerGroups.headgroup: that is KubeRay's name for the head. Rename it.
 {{- if hasKey $params "resources" }}
 {{ $where }}.rayStartParams.resources: the chart writes it from rayResources. Say it there.
 {{- end }}
+{{- if hasKey $params "labels" }}
+{{ $where }}.rayStartParams.labels: KubeRay refuses it. Remove it: every worker has the label ray.io/node-group, its group's name, already.
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* The head: what KubeRay refuses, and what would keep it from reaching Ray. */ -}}
+{{- define "ray-serve-llm.checkHead" -}}
+{{- $params := .root.Values.head.rayStartParams | default dict -}}
+{{- if hasKey $params "labels" }}
+head.rayStartParams.labels: KubeRay refuses it. Remove it.
+{{- end }}
+{{- with get $params "dashboard-host" }}
+{{- if ne . "0.0.0.0" }}
+head.rayStartParams.dashboard-host: KubeRay hands the models to the dashboard from another pod, and at {{ . }} it could not reach it. Remove it; networkPolicy.enabled closes the port to others.
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Takes the root. Gives, as JSON, every kind of pod of the release by where its values are: {role, settings}. */ -}}
+{{- define "ray-serve-llm.kindsOfPods" -}}
+{{- $root := . -}}
+{{- $pods := dict "head" (dict "role" "head" "settings" (include "ray-serve-llm.headSettings" $root | fromJson)) -}}
+{{- if eq .Values.serving.path "standard" -}}
+{{- $_ := set $pods "ingressWorkers" (dict "role" "ingress" "settings" (include "ray-serve-llm.ingressSettings" $root | fromJson)) -}}
+{{- end -}}
+{{- range $name, $group := .Values.workerGroups -}}
+{{- $settings := include "ray-serve-llm.workerSettings" (dict "root" $root "name" $name "group" $group) | fromJson -}}
+{{- $_ := set $pods (printf "workerGroups.%s" $name) (dict "role" "worker" "settings" $settings) -}}
+{{- end -}}
+{{- toJson $pods -}}
+{{- end -}}
+
+{{- /* Workers' CPUs, which Ray and the checks go by, in a unit that they read. */ -}}
+{{- define "ray-serve-llm.checkCpus" -}}
+{{- range $where, $pod := omit (include "ray-serve-llm.kindsOfPods" .root | fromJson) "head" }}
+{{- if not (include "ray-serve-llm.workerCpus" $pod.settings) }}
+{{ $where }}.resources: "{{ include "ray-serve-llm.workerCpuQuantity" $pod.settings }}" is no number of CPUs that is understood here. Write CPUs (2, 0.5) or thousandths of one (500m).
+{{- end }}
 {{- end }}
 {{- end -}}
 
 {{- /* Every pod's mounts: Kubernetes refuses a pod with two at one path. */ -}}
 {{- define "ray-serve-llm.checkMounts" -}}
-{{- $root := .root -}}
-{{- $context := dict "root" $root "families" (include "ray-serve-llm.families" $root | fromJsonArray) -}}
-{{- $pods := dict "head" (dict "role" "head" "settings" (include "ray-serve-llm.headSettings" $root | fromJson)) -}}
-{{- if eq $root.Values.serving.path "standard" -}}
-{{- $_ := set $pods "ingressWorkers" (dict "role" "ingress" "settings" (include "ray-serve-llm.ingressSettings" $root | fromJson)) -}}
-{{- end -}}
-{{- range $name, $group := $root.Values.workerGroups -}}
-{{- $settings := include "ray-serve-llm.workerSettings" (dict "root" $root "name" $name "group" $group) | fromJson -}}
-{{- $_ := set $pods (printf "workerGroups.%s" $name) (dict "role" "worker" "settings" $settings) -}}
-{{- end -}}
-{{- range $where, $pod := $pods }}
+{{- $context := dict "root" .root "families" (include "ray-serve-llm.families" .root | fromJsonArray) -}}
+{{- range $where, $pod := include "ray-serve-llm.kindsOfPods" .root | fromJson }}
 {{- $paths := dict }}
 {{- range $name, $volume := include "ray-serve-llm.volumes" (set $pod "context" $context) | fromJson }}
 {{- $path := trimSuffix "/" $volume.mountPath }}

@@ -298,6 +298,29 @@ def test_a_model_cache_without_its_claim_or_folder(render_error: RenderError) ->
     assert "modelCache.hostPath: it is empty. Name a folder of the nodes" in message
 
 
+def test_labels_of_ray_start_which_kuberay_refuses(render_error: RenderError) -> None:
+    labels = {"rayStartParams": {"labels": "a=b"}}
+    message = render_error({"head": labels, "ingressWorkers": labels, "workerGroups": {GROUP: labels}})
+    for where in ("head", "ingressWorkers", f"workerGroups.{GROUP}"):
+        assert f"{where}.rayStartParams.labels: KubeRay refuses it. Remove it" in message
+
+
+def test_a_dashboard_that_the_operator_cannot_reach(render_error: RenderError) -> None:
+    message = render_error({"head": {"rayStartParams": {"dashboard-host": "127.0.0.1"}}})
+    assert "head.rayStartParams.dashboard-host: KubeRay hands the models to the dashboard from another pod" in message
+    assert "at 127.0.0.1 it could not reach it. Remove it" in message
+
+
+@pytest.mark.parametrize("cpus", ["2k", "1Ki", "two"])
+def test_cpus_in_a_unit_that_is_not_understood(render_error: RenderError, cpus: str) -> None:
+    odd = {"resources": {"limits": {"cpu": cpus}}}
+    message = render_error({"ingressWorkers": odd, "workerGroups": {GROUP: odd}})
+    for where in ("ingressWorkers", f"workerGroups.{GROUP}"):
+        assert f'{where}.resources: "{cpus}" is no number of CPUs that is understood here. Write CPUs' in message
+    assert "an ingress asks for" not in message
+    assert "pending" not in message
+
+
 def test_two_volumes_at_one_path(render_error: RenderError) -> None:
     def volume(path: str) -> dict:
         return {"mountPath": path, "emptyDir": {}}

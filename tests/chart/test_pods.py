@@ -323,8 +323,8 @@ def test_a_release_whose_name_looks_like_another_yaml_type_keeps_its_name(render
 
 
 def test_the_flags_of_ray_start_can_be_added_to_and_changed(render_with: Render) -> None:
-    rendered = render_with({"head": {"rayStartParams": {"num-cpus": "1", "dashboard-host": "127.0.0.1"}}})
-    assert rendered.cluster["headGroupSpec"]["rayStartParams"] == {"num-cpus": "1", "dashboard-host": "127.0.0.1"}
+    rendered = render_with({"head": {"rayStartParams": {"num-cpus": "1", "dashboard-host": "0.0.0.0"}}})
+    assert rendered.cluster["headGroupSpec"]["rayStartParams"] == {"num-cpus": "1", "dashboard-host": "0.0.0.0"}
 
 
 # Images
