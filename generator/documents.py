@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
 import os
 import tempfile
+import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +44,14 @@ class _StrictLoader(_Loader):  # type: ignore[valid-type, misc]
             if isinstance(key, str):
                 seen[key] = key_node
         return super().construct_mapping(node, deep=deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            # What looks like a date or a number to YAML and is none: Python's own fault, without a line.
+            problem = f"{_short(getattr(node, 'value', ''))} is no valid {node.tag.rpartition(':')[2]}"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
 
 class _IndentedDumper(_Dumper):  # type: ignore[valid-type, misc]
@@ -86,15 +97,42 @@ def read_yaml(path: Path) -> Any:
 def load_text(text: str, name: str) -> Any:
     """Return what YAML text holds; `name` is the file that faults are reported in."""
     try:
-        return yaml.load(text, Loader=_StrictLoader)
+        data = yaml.load(text, Loader=_StrictLoader)
+        _check_depth(data, 0, set())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}" if mark else name
-        raise UserError(
-            f"not valid YAML: {error.problem or error.context}", where=where, fix="Mend the line; nothing was written."
-        ) from None
+        fix = "Mend the line; nothing was written. Text that looks like a number or a date needs quotes."
+        raise UserError(f"not valid YAML: {error.problem or error.context}", where=where, fix=fix) from None
     except yaml.YAMLError as error:
-        raise UserError(f"not valid YAML: {error}", where=name) from None
+        raise UserError(f"not valid YAML: {error}", where=name, fix="Mend it; nothing was written.") from None
+    except RecursionError:
+        raise UserError(
+            f"is nested more than {_DEEPEST} levels deep, or an anchor holds itself",
+            where=name,
+            fix="Write it flatter, without an alias (*) inside of its own anchor (&).",
+        ) from None
+    return data
+
+
+# More than any file here needs, and few enough for everything that walks what was read.
+_DEEPEST = 50
+
+
+def _check_depth(data: Any, depth: int, seen: set[int]) -> None:
+    """Raise RecursionError where data is nested too deeply, endlessly above all. `seen`: what was walked already."""
+    if not isinstance(data, (dict, list, set, tuple)) or id(data) in seen:
+        return
+    if depth > _DEEPEST:
+        raise RecursionError
+    for below in data.values() if isinstance(data, dict) else data:
+        _check_depth(below, depth + 1, seen)
+    seen.add(id(data))
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return f"'{text}'" if len(text) <= 60 else f"'{text[:57]}...'"
 
 
 def parse_text(text: str, name: str, model: type[ModelT]) -> ModelT:
@@ -105,13 +143,13 @@ def parse_text(text: str, name: str, model: type[ModelT]) -> ModelT:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        faults = [_explain(model, item) for item in error.errors(include_url=False)]
+        faults = [_explain(model, item, text) for item in error.errors(include_url=False)]
         raise UserErrors(
             [UserError(what, where=place(text, name, location), fix=fix) for what, location, fix in faults]
         ) from None
 
 
-def _explain(model: type[BaseModel], item: Any) -> tuple[str, Location, str]:
+def _explain(model: type[BaseModel], item: Any, text: str) -> tuple[str, Location, str]:
     """Say one pydantic fault in words: what, where in the document, what to do."""
     location = [part for part in item["loc"] if part != "[key]"]
     key = str(location[-1]) if location else ""
@@ -120,6 +158,22 @@ def _explain(model: type[BaseModel], item: Any) -> tuple[str, Location, str]:
         return f"unknown key '{key}'", location, did_you_mean(key, _fields_at(model, location[:-1]))
     if kind == "missing":
         return f"'{key}' is missing", location[:-1], f"Add `{key}:` here."
+    if kind == "invalid_key" or (kind == "string_type" and item["loc"][-1] == "[key]"):
+        key = str(item["input"]) if item["loc"][-1] == "[key]" else key
+        location = [*location[:-1], key]
+        return f"the key {key} is no text", location, f'Quote it: "{key}".'
+    if item["input"] is None:
+        return f"'{key}' is empty", location, _give(model, location, kind)
+    if kind in _MAPPING_KINDS or kind == "list_type":
+        wanted = "list" if kind == "list_type" else "mapping"
+        return f"'{key}' should be a {wanted} (it is {_brief(item['input'])})", location, _give(model, location, kind)
+    if kind == "string_type" and not isinstance(item["input"], (dict, list)):
+        word = written(text, location) or str(item["input"])
+        known = _known(key)
+        fix = f"Quote it; {did_you_mean(word, known)}" if known else f'Quote it: `{key}: "{word}"`.'
+        return f"'{key}' should be text, and YAML reads {word} as a {_yaml_type(item['input'])}", location, fix
+    if kind == "too_short":
+        return f"'{key}' needs at least one entry", location, _give(model, location, kind)
     if kind == "literal_error":
         return f"'{key}' is {item['input']!r}", location, f"accepted: {context['expected']}"
     if kind == "string_pattern_mismatch":
@@ -131,38 +185,93 @@ def _explain(model: type[BaseModel], item: Any) -> tuple[str, Location, str]:
         )
     message = item["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     given = "" if isinstance(item["input"], (dict, list)) else f" (it is {item['input']!r})"
-    return f"'{key}' {message}{given}" if key else message, location, ""
+    return f"'{key}' {message}{given}" if key else message, location, _number_fix(kind, context)
+
+
+_MAPPING_KINDS = ("model_type", "model_attributes_type", "dict_type", "dataclass_type", "mapping_type")
+
+
+def _give(model: type[BaseModel], location: Location, kind: str) -> str:
+    """What to write where nothing, too little or another kind of thing stands."""
+    if kind == "list_type":
+        return "Give a list: one `- …` for each entry."
+    if kind in _MAPPING_KINDS or kind == "too_short":
+        named = _is_dict(_annotation_at(model, location))
+        fields = ", ".join(_fields_at(model, location))
+        if named:
+            return "Give at least one name" + (f", and below it: {fields}." if fields else " with its value.")
+        return f"Give a mapping of: {fields}."
+    return "Give it a value, or remove the key if you do not need it."
+
+
+def _number_fix(kind: str, context: Mapping[str, Any]) -> str:
+    bounds = {"ge": "{} or more", "gt": "more than {}", "le": "{} or less", "lt": "less than {}"}
+    for name, words in bounds.items():
+        if name in context:
+            return f"Give {words.format(context[name])}."
+    if kind.startswith("int_"):
+        return "Give a whole number, without quotes."
+    if kind.startswith("float_"):
+        return "Give a number, without quotes."
+    if kind.startswith("bool_"):
+        return "Give true or false, without quotes."
+    return "Give text." if kind == "string_type" else "Mend it; nothing was written."
+
+
+def _known(key: str) -> Iterable[str]:
+    """The words of a closed list that the key's value is one of."""
+    from .facts import gpus, releases
+
+    return {"ray": releases, "gpu": gpus}.get(key, dict)()
+
+
+def _yaml_type(value: Any) -> str:
+    names = {bool: "truth value", int: "number", float: "number"}
+    return names.get(type(value)) or ("date" if isinstance(value, datetime.date) else type(value).__name__)
+
+
+def _brief(value: Any) -> str:
+    return {dict: "a mapping", list: "a list"}.get(type(value)) or (
+        _short(value) if isinstance(value, str) else repr(value)
+    )
 
 
 def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
     """The keys that `model` knows at `location`, through mappings and optionals."""
-    import typing
-
-    annotation: Any = model
-    for part in location:
-        annotation = _below(annotation, part, typing)
-    found = _model_in(annotation, typing)
+    found = _model_in(_annotation_at(model, location))
     return [field.alias or name for name, field in found.model_fields.items()] if found else []
 
 
-def _model_in(annotation: Any, typing: Any) -> type[BaseModel] | None:
+def _annotation_at(model: type[BaseModel], location: Location) -> Any:
+    annotation: Any = model
+    for part in location:
+        annotation = _below(annotation, part)
+    return annotation
+
+
+def _is_dict(annotation: Any) -> bool:
+    origin = typing.get_origin(annotation)
+    return origin is dict or (origin is not list and any(map(_is_dict, typing.get_args(annotation))))
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in typing.get_args(annotation):
-        found = _model_in(inner, typing)
+        found = _model_in(inner)
         if found:
             return found
     return None
 
 
-def _below(annotation: Any, part: str | int, typing: Any) -> Any:
+def _below(annotation: Any, part: str | int) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         field = annotation.model_fields.get(str(part))
         return field.annotation if field else None
     if typing.get_origin(annotation) in (dict, list):
         return typing.get_args(annotation)[-1]
     for inner in typing.get_args(annotation):
-        found = _below(inner, part, typing)
+        found = _below(inner, part)
         if found is not None:
             return found
     return None
@@ -171,24 +280,43 @@ def _below(annotation: Any, part: str | int, typing: Any) -> Any:
 def place(text: str, name: str, location: Location) -> str:
     """`file:line: a.b.c` of a location in a YAML text; as much of it as the text holds."""
     line = 0
-    node = yaml.compose(text, Loader=_Loader)
-    for part in location:
-        below = dict(_children(node)).get(part)
-        if below is None:
-            break
-        key, node = below
+    for key, _ in _path(text, location):
         line = key.start_mark.line + 1
     dotted = ".".join(str(part) for part in location)
     return f"{name}:{line}: {dotted}" if line else (f"{name}: {dotted}" if dotted else name)
 
 
-def _children(node: yaml.Node | None) -> Iterator[tuple[str | int, tuple[yaml.Node, yaml.Node]]]:
+def written(text: str, location: Location) -> str | None:
+    """The word at a location as the YAML text has it (`2.60`, not the number 2.6); None where there is none."""
+    nodes = list(_path(text, location))
+    if location and len(nodes) == len(location) and isinstance(nodes[-1][1], yaml.ScalarNode):
+        return nodes[-1][1].value
+    return None
+
+
+def _path(text: str, location: Location) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    """The key and the value of every part of a location, as far as the text holds it."""
+    node = _composed(text)
+    for part in location:
+        below = _below_node(node, part)
+        if below is None:
+            return
+        yield below
+        node = below[1]
+
+
+@lru_cache(maxsize=1)
+def _composed(text: str) -> yaml.Node | None:
+    """The text's nodes, kept while the faults of one file are placed in it."""
+    return yaml.compose(text, Loader=_Loader)
+
+
+def _below_node(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield key.value, (key, value)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield index, (value, value)
+        return next(((key, value) for key, value in node.value if key.value == str(part)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
+    return None
 
 
 def dump_yaml(data: Any, *, header: str = "") -> str:

@@ -1,0 +1,76 @@
+"""What is said of a YAML file that cannot be what it is meant to be: where, what, and what to write instead."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from generator.catalog import CatalogFile
+from generator.documents import load_text, parse_text, read_text
+from generator.environment import Environment
+from generator.errors import UserError, UserErrors
+
+ENVIRONMENT = "namespace: ai\nray: 2.60.0\npools: {p: {nodes: 1}}\nserve: {f: }\n"
+
+UNREADABLE = {
+    "a date that is none": ("a: 1\nb: 2020-99-99", "f:2: not valid YAML: '2020-99-99' is no valid timestamp"),
+    "a number of 5,000 digits": ("a: " + "9" * 5000, "f:1: not valid YAML: '999"),
+    "a tag that its word is none of": ("a: !!bool maybe", "'maybe' is no valid bool"),
+    "an anchor that holds itself": ("a: &a [*a]", "or an anchor holds itself"),
+    "a list in a list, and so on": ("- " * 100 + "a", "nested more than 50 levels deep"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_yaml_cannot_read_is_an_error_with_a_fix(text, message):
+    with pytest.raises(UserError) as caught:
+        load_text(text, "f")
+    assert message in str(caught.value)
+    assert caught.value.fix
+
+
+FAULTS = {
+    "a version as a number": ("2.60.0", "2.60", "f:2: ray: 'ray' should be text, and YAML reads 2.60 as a number\n"
+                              "  Quote it; did you mean '2.60.0'?"),
+    "a date": ("namespace: ai", "namespace: 2020-01-02", 'reads 2020-01-02 as a date\n  Quote it: '
+               '`namespace: "2020-01-02"`.'),
+    "nothing for a mapping": ("{p: {nodes: 1}}", "{p: }", "f:3: pools.p: 'p' is empty\n  Give a mapping of: gpu, "),
+    "nothing for names": ("{p: {nodes: 1}}", "", "'pools' is empty\n  Give at least one name, and below it: gpu, "),
+    "no name": ("{p: {nodes: 1}}", "{}", "'pools' needs at least one entry\n  Give at least one name, and below it: "),
+    "no names of models": ("{f: }", "{f: {models: {}}}", "serve.f.models: 'models' needs at least one entry"),
+    "a word for a mapping": ("{nodes: 1}", "many", "'p' should be a mapping (it is 'many')\n  Give a mapping of: gpu"),
+    "a word for a list": ("nodes: 1", "nodes: 1, tolerations: x", "should be a list (it is 'x')\n  Give a list"),
+    "a number for a name": ("{p: ", "{5: ", "f:3: pools.5: the key 5 is no text\n  Quote it: \"5\"."),
+    "a date for a name": ("{p: ", "{2020-01-02: ", "the key 2020-01-02 is no text\n  Quote it: \"2020-01-02\"."),
+    "a number for a key": ("serve:", "5: a\nserve:", "f:4: 5: the key 5 is no text"),
+    "nothing for a number": ("nodes: 1", "nodes: ", "'nodes' is empty\n  Give it a value"),
+    "a number too small": ("nodes: 1", "nodes: 0", "(it is 0)\n  Give 1 or more."),
+    "a half": ("nodes: 1", "nodes: 1.5", "(it is 1.5)\n  Give a whole number, without quotes."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "message"), FAULTS.values(), ids=FAULTS)
+def test_every_fault_says_what_to_write_instead(old, new, message):
+    assert old in ENVIRONMENT
+    with pytest.raises(UserErrors) as caught:
+        parse_text(ENVIRONMENT.replace(old, new), "f", Environment)
+    assert message in "\n".join(map(str, caught.value.errors))
+    assert all(error.fix for error in caught.value.errors)
+
+
+def test_thousands_of_faults_are_told_at_once_and_soon():
+    text = "family: f\nmodels:\n" + "".join(f"  m{i}: {{sourc: x, needs: {{}}}}\n" for i in range(1000))
+    began = time.monotonic()
+    with pytest.raises(UserErrors) as caught:
+        parse_text(text, "f", CatalogFile)
+    assert len(caught.value.errors) > 5000 - 1
+    assert time.monotonic() - began < 10
+
+
+def test_a_link_to_nothing_is_not_suggested_as_its_own_spelling(tmp_path):
+    (tmp_path / "dev.yaml").symlink_to("nowhere")
+    with pytest.raises(UserError) as caught:
+        read_text(tmp_path / "dev.yaml")
+    assert "is a link to nowhere, which is not there" in str(caught.value)
+    assert "did you mean" not in str(caught.value)
