@@ -50,6 +50,14 @@ def test_the_notes_name_one_url_where_one_serves_all(notes) -> None:
     assert "curl http://localhost:8000/v1/chat/completions" in text
 
 
+def test_the_notes_warn_where_a_changed_model_would_do_nothing(notes) -> None:
+    ignored = {"upgradeStrategy": {"type": "None"}}
+    warning = "WARNING: with upgradeStrategy.type None and serving.delivery configMap a changed model does nothing"
+    assert warning in notes(ignored)
+    assert "WARNING" not in notes(ignored | {"serving": {"delivery": "inline"}})
+    assert "WARNING" not in notes({})
+
+
 @pytest.mark.parametrize("routing", ["perModel", "unified"])
 def test_the_notes_stay_short_for_many_models(notes, routing: str) -> None:
     text = notes({"models": {f"model-{number:03}": model() for number in range(40)}, "serving": {"routing": routing}})
