@@ -1,10 +1,12 @@
 """The environment `original` renders the system that this project began as, field by field.
 
 That system: Ray 2.49.1 on KubeRay, one RayService of Falcon models, each at /inference/<model>, its LLMConfig in a
-ConfigMap of the family, on one kind of small GPU. The figures are those of its manifests.
+ConfigMap of the family, on one kind of small GPU. The figures are those that the project's brief gives of it.
 """
 
 from __future__ import annotations
+
+import json
 
 import pytest
 from conftest import ROOT, parse
@@ -62,8 +64,21 @@ def test_a_model_is_one_application_at_its_own_prefix(original, model):
     assert application["args"] == {"llm_configs": [f"/home/ray/models/falcon3/{model}.yaml"]}
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_the_router_of_a_model_is_small_and_off_the_gpu_pool(original, model):
+    (router,) = original.applications[model]["deployments"]
+    assert router == {
+        "name": "LLMRouter",
+        "ray_actor_options": {"num_cpus": 0.25, "resources": {"ingress-workers": 0.01}},
+        "autoscaling_config": {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 100},
+    }
+
+
 def test_the_gpu_pool_is_a_worker_group_of_one_gpu_to_a_pod(original):
     group = original.groups["small-model-workers"]
     assert (group["minReplicas"], group["maxReplicas"]) == (0, 5)
-    assert original.container("small-model-workers")["resources"]["limits"]["nvidia.com/gpu"] == 1
-    assert "small-model-workers" in group["rayStartParams"]["resources"]
+    size = {"cpu": 8, "memory": "24Gi", "nvidia.com/gpu": 1}
+    assert original.container("small-model-workers")["resources"] == {"limits": size, "requests": size}
+    assert group["rayStartParams"].keys() == {"num-gpus", "resources"}
+    assert group["rayStartParams"]["num-gpus"] == "1"
+    assert json.loads(group["rayStartParams"]["resources"].strip("'")) == {"small-model-workers": 1}

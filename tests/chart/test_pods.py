@@ -83,7 +83,7 @@ def test_resources_that_are_given_are_kept_and_the_gpus_added(render_with: Rende
 
 
 def test_a_bound_on_one_resource_leaves_the_others_as_they_were(render_with: Render) -> None:
-    """A limit without a request is the request, as Kubernetes has it; the wider request could be more than the limit."""
+    """A limit without a request is the request, as Kubernetes has it; the wider one could be more than the limit."""
     small = {"limits": {"cpu": 2}}
     rendered = render_with(
         group(resources=small) | {"head": {"resources": small}, "ingressWorkers": {"resources": small}}
