@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from .catalog_edit import add_to_catalog
 from .checkpoint import Checkpoint, read_checkpoint
+from .contract import FamilyName, ModelId
 from .documents import read_text
 from .errors import UserError
 from .plan_report import model_line
@@ -45,6 +49,8 @@ def add_model(
 
     Faults of any step (no such repository, a model that fits nowhere) are raised before anything is written.
     """
+    _check_name(family, FamilyName, "--family")
+    _check_name(model_id, ModelId, "--id")
     report(f"reading {reference}")
     checkpoint = read_checkpoint(reference, revision=revision, report=report)
     model_id = model_id or checkpoint.model_id
@@ -92,6 +98,19 @@ def add_model(
         plans=plans,
         notes=notes,
     )
+
+
+def _check_name(name: str | None, kind: Any, option: str) -> None:
+    """A name from the command line is held to its pattern before it becomes a path."""
+    try:
+        TypeAdapter(kind | None).validate_python(name)
+    except ValidationError as error:
+        context = error.errors(include_url=False)[0].get("ctx", {})
+        raise UserError(
+            f"'{name}' has characters or a length that is not accepted",
+            where=option,
+            fix=f"It must match {context.get('pattern')}.",
+        ) from None
 
 
 def _family_of(model_id: str, checkpoint: Checkpoint, known: dict[str, set[str]]) -> str:

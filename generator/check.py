@@ -20,7 +20,6 @@ def _validator(kind: str) -> Any:
     document = {
         "values": schemas.values_schema,
         "environment": schemas.environment_schema,
-        "catalog": schemas.catalog_schema,
     }[kind]()
     return jsonschema.validators.validator_for(document)(document)
 
@@ -28,12 +27,12 @@ def _validator(kind: str) -> Any:
 def check_document(data: Any, kind: str, *, name: str, text: str | None = None) -> None:
     """Raise UserErrors with every fault of `data`; `text` gives them line numbers.
 
-    `kind` is values, environment or catalog.
+    `kind` is values or environment; a catalog file is its pydantic model, `documents.parse_text`.
     """
     if not isinstance(data, dict):
         raise UserError("is empty or no mapping", where=name, fix=f"A {kind} file is a mapping.")
-    faults = [_explain(_deepest(error), data) for error in _validator(kind).iter_errors(data)]
-    unique = list(dict.fromkeys((what, tuple(location), fix) for what, location, fix in faults))
+    found = [_explain(_deepest(error), data) for error in _validator(kind).iter_errors(data)]
+    unique = list(dict.fromkeys((what, tuple(location), fix) for what, location, fix in found))
     if unique:
         raise UserErrors(
             [
@@ -84,7 +83,9 @@ def _explain(error: ValidationError, data: JsonObject) -> tuple[str, Location, s
         given = [key for key in keys if key in error.instance] or ["none"]
         return f"'{key}' needs exactly one of them, and has {', '.join(given)}", location, f"one of: {', '.join(keys)}"
     if error.validator == "enum":
-        return f"'{key}' is {error.instance!r}", location, did_you_mean(error.instance, map(str, error.validator_value))
+        number = isinstance(error.instance, float) and all(isinstance(value, str) for value in error.validator_value)
+        fix = ("Quote it; " if number else "") + did_you_mean(str(error.instance), map(str, error.validator_value))
+        return f"'{key}' is {error.instance!r}", location, fix
     if error.validator == "pattern":
         return (
             f"'{error.instance}' has characters or a length that is not accepted",
@@ -94,7 +95,11 @@ def _explain(error: ValidationError, data: JsonObject) -> tuple[str, Location, s
     if error.validator == "type":
         wanted = error.validator_value
         words = " or ".join(wanted) if isinstance(wanted, list) else wanted
-        return f"'{key}' is {_short(error.instance)} and should be of type {words}", location, ""
+        if error.instance is None:
+            return f"'{key}' is empty and should be of type {words}", location, "Give it a value, or remove the key."
+        quoted = words == "string" and not isinstance(error.instance, (dict, list))
+        fix = "Quote it." if quoted else _EXAMPLES.get(words, "")
+        return f"'{key}' is {_short(error.instance)} and should be of type {words}", location, fix
     if error.validator in ("anyOf", "oneOf"):
         kinds = " or ".join(dict.fromkeys(str(e.validator_value) for e in error.context or () if e.validator == "type"))
         return (
@@ -103,6 +108,15 @@ def _explain(error: ValidationError, data: JsonObject) -> tuple[str, Location, s
             "",
         )
     return f"'{key}': {error.message}", location, ""
+
+
+_EXAMPLES = {
+    "object": "Give a mapping: `key: value`.",
+    "array": "Give a list: one `- …` for each entry.",
+    "integer": "Give a whole number, without quotes.",
+    "number": "Give a number, without quotes.",
+    "boolean": "Give true or false, without quotes.",
+}
 
 
 def _of_release(location: Location, data: JsonObject) -> str:

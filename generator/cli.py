@@ -56,7 +56,13 @@ def _environment_option(help_text: str) -> Callable[..., Any]:
         root = Path(ctx.find_root().params.get("root") or ".")
         return [p.stem for p in sorted((root / "environments").glob("*.yaml")) if p.stem.startswith(incomplete)]
 
-    return click.option("-e", "--environment", metavar="E", help=help_text, shell_complete=complete)
+    def given(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+        # As of an unset variable in a script: all environments are meant by leaving the option out, not by nothing.
+        if value == "":
+            raise click.BadParameter("it is empty; name an environment, or leave the option out")
+        return value
+
+    return click.option("-e", "--environment", metavar="E", help=help_text, shell_complete=complete, callback=given)
 
 
 @click.group(
@@ -165,26 +171,24 @@ def generate(ctx: click.Context, environment: str | None, check: bool) -> None:
 @_json_option
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
     """Check catalog, environment or values files against their schemas. Exit 2 when one is wrong."""
+    from .documents import faults
     from .validate import validate_file
 
-    faults: list[dict[str, str]] = []
+    wrong: list[dict[str, str]] = []
     kinds: dict[str, str] = {}
     for path in files:
         try:
             kinds[str(path)] = validate_file(path)
         except UserError as error:
-            faults += [
-                {"file": str(path), "where": e.where, "what": e.what, "fix": e.fix}
-                for e in getattr(error, "errors", [error])
-            ]
+            wrong += [{"file": str(path), "where": e.where, "what": e.what, "fix": e.fix} for e in faults(error)]
             if not as_json:
                 _print_error(error)
     if as_json:
-        click.echo(json.dumps({"valid": kinds, "faults": faults}, indent=2))
+        click.echo(json.dumps({"valid": kinds, "faults": wrong}, indent=2))
     else:
         for name, kind in kinds.items():
             click.echo(f"{name}: valid {kind}")
-    if faults:
+    if wrong:
         sys.exit(UserError.exit_code)
 
 
@@ -309,7 +313,9 @@ def _relative(path: Path) -> str:
 
 
 def _print_error(error: UserError) -> None:
-    for one in getattr(error, "errors", [error]):
+    from .documents import faults
+
+    for one in faults(error):
         _say(f"error: {one}", fg="red")
 
 

@@ -59,6 +59,11 @@ class _IndentedDumper(_Dumper):  # type: ignore[valid-type, misc]
         return True
 
 
+def faults(error: UserError) -> list[UserError]:
+    """The single faults of an error, however they were gathered."""
+    return [one for part in error.errors for one in faults(part)] if isinstance(error, UserErrors) else [error]
+
+
 def read_text(path: Path) -> str:
     """Return a file's text, line ends as they are, or raise a UserError that says why it cannot be read."""
     try:
@@ -143,9 +148,9 @@ def parse_text(text: str, name: str, model: type[ModelT]) -> ModelT:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        faults = [_explain(model, item, text) for item in error.errors(include_url=False)]
+        found = [_explain(model, item, text) for item in error.errors(include_url=False)]
         raise UserErrors(
-            [UserError(what, where=place(text, name, location), fix=fix) for what, location, fix in faults]
+            [UserError(what, where=place(text, name, location), fix=fix) for what, location, fix in found]
         ) from None
 
 

@@ -81,7 +81,7 @@ def _values_files(project: Project, environment: str, families: Sequence[str]) -
     served = project.environment(environment).serve
     for family in families:
         if family not in served:
-            raise UserError.unknown("family", family, served, where=f"environments/{environment}.yaml: serve")
+            raise UserError.unknown("family", family, served, where=f"{project.environment_path(environment)}: serve")
     return [project.values_path(environment, family) for family in dict.fromkeys(families)]
 
 

@@ -324,6 +324,11 @@ def test_bad_input_gets_one_clear_message_and_changes_nothing(project, file, old
     [
         (["validate", "values/dev/falcon4.yaml"], "no such file"),
         (["generate", "--environment", "prodd"], "did you mean 'prod'"),
+        (["generate", "--environment", ""], "it is empty; name an environment"),
+        (["plan", "-e", ""], "it is empty; name an environment"),
+        (["generate", "--environment", "prodd"], "environments: unknown environment 'prodd'"),
+        (["add", "config.json", "--family", "../x"], "error: --family: '../x' has characters"),
+        (["add", "config.json", "--id", "A B"], "error: --id: 'A B' has characters"),
         (["genrate"], "did you mean 'generate'"),
         (["plan", "--jsn"], "--json"),
         (["add", "./nowhere"], "no such folder or file"),
@@ -353,6 +358,55 @@ def test_a_hand_written_values_file_is_validated_with_line_numbers(project, seed
     assert "mine.yaml:3: " in done.stderr
     faults = json.loads(project.run("validate", "--json", "mine.yaml").stdout)["faults"]
     assert all(fault["file"] == "mine.yaml" for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("gpu: L4-24GB", "gpu: L4", "environments/dev.yaml:7: pools.small-model-workers.gpu: unknown GPU type 'L4'"),
+        ("  falcon3: {}", "  falcon4: {}", "serve.falcon4: unknown family 'falcon4'\n  did you mean 'falcon3'"),
+        ("falcon-h1-3b-instruct:", "falcon-h1-3b:", "unknown model 'falcon-h1-3b'"),
+    ],
+)
+def test_an_environment_that_names_what_is_not_there_is_not_valid(project, old, new, message):
+    assert project.run("validate", "environments/dev.yaml").returncode == 0
+    project.edit("environments/dev.yaml", old, new)
+    done = project.run("validate", "environments/dev.yaml")
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "kind"),
+    [
+        ("mine.yaml", "# yaml-language-server: $schema=schemas/environment.schema.json\nfamily: x\n", "environment"),
+        ("mine.yaml", "# yaml-language-server: $schema=schemas/catalog.schema.json\npools: {}\n", "catalog"),
+        ("catalog/mine.yaml", "modls: {}\n", "catalog"),
+        ("environments/mine.yaml", "namespce: x\n", "environment"),
+        ("values/dev/mine.yaml", "serve: {}\n", "values"),
+        ("mine.yaml", "family: x\n", "catalog"),
+        ("mine.yaml", "serve: {}\n", "environment"),
+    ],
+)
+def test_the_kind_of_a_file_is_told_by_its_schema_line_then_its_folder_then_its_keys(project, path, text, kind):
+    project.path(path).write_text(text)
+    message = {
+        "catalog": "'models' is missing",
+        "environment": "'namespace' is missing",
+        "values": "unknown key 'serve'",
+    }[kind]
+    done = project.run("validate", path)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_faults_of_every_catalog_file_are_told_at_once(project):
+    project.edit("catalog/falcon3.yaml", "context: 8192", "contxt: 8192")
+    project.edit("catalog/falcon-h1.yaml", "context: 8192", "context: -1")
+    done = project.run("generate")
+    assert done.returncode == 2
+    assert "catalog/falcon3.yaml:" in done.stderr
+    assert "catalog/falcon-h1.yaml:" in done.stderr
 
 
 def test_a_file_where_a_folder_should_be_leaves_every_file_as_it_was(project):
