@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .catalog import CatalogFile, CatalogModel
 from .check import check_document
-from .documents import load_text, parse_text, place, read_text
+from .documents import Location, load_text, parse_text, place, read_text
 from .environment import Environment, FamilyService, read_environment
 from .errors import UserError, UserErrors
 from .facts import gpus
@@ -62,6 +62,9 @@ def _unknown_names(path: Path, text: str, environment: Environment) -> Iterator[
         if pool.gpu is not None and pool.gpu not in gpus():
             where = place(text, str(path), ["pools", name, "gpu"])
             yield UserError.unknown("GPU type", pool.gpu, gpus(), where=where)
+    for location, pool_name in _chosen_pools(environment):
+        if pool_name not in environment.pools:
+            yield UserError.unknown("pool", pool_name, environment.pools, where=place(text, str(path), location))
     families = _families_beside(path)
     if families is None:
         return
@@ -74,6 +77,18 @@ def _unknown_names(path: Path, text: str, environment: Environment) -> Iterator[
             if model not in families[family]:
                 where = place(text, str(path), ["serve", family, "models", model])
                 yield UserError.unknown("model", model, families[family], where=where)
+
+
+def _chosen_pools(environment: Environment) -> Iterator[tuple[Location, str]]:
+    """Every `pool:` that an environment sets, with its place."""
+    if environment.defaults.pool:
+        yield ["defaults", "pool"], environment.defaults.pool
+    for family, service in environment.serve.items():
+        if service and service.pool:
+            yield ["serve", family, "pool"], service.pool
+        for model, own in ((service and service.models) or {}).items():
+            if own and own.pool:
+                yield ["serve", family, "models", model, "pool"], own.pool
 
 
 def _families_beside(path: Path) -> dict[str, dict[str, CatalogModel]] | None:

@@ -366,6 +366,7 @@ def test_a_hand_written_values_file_is_validated_with_line_numbers(project, seed
         ("gpu: L4-24GB", "gpu: L4", "environments/dev.yaml:7: pools.small-model-workers.gpu: unknown GPU type 'L4'"),
         ("  falcon3: {}", "  falcon4: {}", "serve.falcon4: unknown family 'falcon4'\n  did you mean 'falcon3'"),
         ("falcon-h1-3b-instruct:", "falcon-h1-3b:", "unknown model 'falcon-h1-3b'"),
+        ("  falcon3: {}", "  falcon3: {pool: small}", "serve.falcon3.pool: unknown pool 'small'"),
     ],
 )
 def test_an_environment_that_names_what_is_not_there_is_not_valid(project, old, new, message):
