@@ -57,7 +57,7 @@ models.{{ $id }}: it asks for "{{ $resource }}", which the autoscaler knows of n
 models.{{ $id }}: it asks for the resource "{{ $resource }}", which no worker group has, so it would stay pending forever. Did you mean one of: {{ $known }}? Else add workerGroups.{{ $resource }}.
 {{- end }}
 {{- end }}
-{{- $onGpus := or (hasKey $asked "GPU") (not (or $bundles (eq ($config.accelerator_config | default dict).kind "cpu"))) }}
+{{- $onGpus := or (hasKey $asked "GPU") (not (or $bundles (has ($config.accelerator_config | default dict).kind (list "cpu" "tpu")))) }}
 {{- if and $onGpus (not $gpus) }}
 models.{{ $id }}: it asks for a GPU and no worker group has one, so it would stay pending forever. Set workerGroups.<name>.gpusPerWorker, or place the model on CPUs.
 {{- end }}

@@ -49,7 +49,7 @@ or, in a release with `resources_per_bundle`, in one before it. STRICT_PACK puts
 {{- $placement := .config.placement_group_config | default dict -}}
 {{- $engine := .config.engine_kwargs | default dict -}}
 {{- $actor := (.config.deployment_config | default dict).ray_actor_options | default dict -}}
-{{- $device := ternary "CPU" "GPU" (eq (.config.accelerator_config | default dict).kind "cpu") -}}
+{{- $device := (.config.accelerator_config | default dict).kind | default "gpu" | upper -}}
 {{- $stages := $engine.pipeline_parallel_size | default 1 | int -}}
 {{- $each := coalesce $placement.bundle_per_worker .config.resources_per_bundle (dict $device 1) -}}
 {{- $bundles := $placement.bundles | default list -}}

@@ -281,6 +281,12 @@ def test_a_model_that_may_grow_but_is_not_told_when(render_error: RenderError, r
     render_with(scaled(max_replicas=5, target_ongoing_requests=51))
 
 
+@pytest.mark.parametrize("kind", ["cpu", "tpu"])
+def test_a_model_on_another_kind_of_device_asks_for_no_gpu(render: Render, kind: str) -> None:
+    config = {"model_loading_config": {"model_source": "x/y"}, "accelerator_config": {"kind": kind}}
+    render({"models": {MODEL: {"family": "falcon3", "llmConfig": config}}, "workerGroups": {"cpu-workers": {}}})
+
+
 def test_a_model_id_that_contradicts_its_key(render_error: RenderError, render_with: Render) -> None:
     def named(name: str) -> dict:
         return {"models": {MODEL: {"llmConfig": {"model_loading_config": {"model_id": name}}}}}
