@@ -6,6 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+GIB = 2**30
+"""Bytes of a GiB."""
+
 
 class Closed(BaseModel):
     """A mapping whose keys are all known: an unknown one is an error, never ignored."""
@@ -38,7 +41,7 @@ def quantity_gib(quantity: str) -> float:
     """GiB of a MemoryQuantity, such as 24Gi or 500M."""
     number = quantity.rstrip("KMGTPEik")
     units = {"": 1, "k": 1e3, "Ki": 2**10, "M": 1e6, "Mi": 2**20, "G": 1e9, "Gi": 2**30, "T": 1e12, "Ti": 2**40}
-    return float(number) * units[quantity[len(number) :]] / 2**30
+    return float(number) * units[quantity[len(number) :]] / GIB
 
 
 def merged(*layers: JsonObject) -> JsonObject:

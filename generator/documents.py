@@ -18,14 +18,15 @@ from pydantic import BaseModel, ValidationError
 
 from .errors import UserError, UserErrors, did_you_mean
 
-_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SAFE_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""YAML's safe loader; the one in C where PyYAML was built with it."""
 _Dumper: type = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 Location = Sequence[str | int]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-class _StrictLoader(_Loader):  # type: ignore[valid-type, misc]
+class _StrictLoader(SAFE_LOADER):  # type: ignore[valid-type, misc]
     """A safe loader that refuses a key given twice, where YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -313,7 +314,7 @@ def _path(text: str, location: Location) -> Iterator[tuple[yaml.Node, yaml.Node]
 @lru_cache(maxsize=1)
 def _composed(text: str) -> yaml.Node | None:
     """The text's nodes, kept while the faults of one file are placed in it."""
-    return yaml.compose(text, Loader=_Loader)
+    return yaml.compose(text, Loader=SAFE_LOADER)
 
 
 def _below_node(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import yaml
 
+from .documents import SAFE_LOADER
 from .errors import UserError
 
 _DATA = files("generator") / "data"
-GIB = 2**30
 
 
 def _read(name: str) -> Any:
-    return yaml.load((_DATA / name).read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return yaml.load((_DATA / name).read_text(encoding="utf-8"), Loader=SAFE_LOADER)
 
 
 @dataclass(frozen=True, kw_only=True)

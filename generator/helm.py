@@ -13,12 +13,11 @@ from typing import Any
 
 import yaml
 
-from .documents import dump_yaml
+from .documents import SAFE_LOADER, dump_yaml
 from .errors import UserError
 
 Manifest = dict[str, Any]
 RENDER_TIMEOUT_S = 120
-_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def find_helm() -> str:
@@ -79,7 +78,7 @@ def render(
             raise UserError(f"helm gave no answer within {RENDER_TIMEOUT_S} s", where=str(chart)) from None
     if done.returncode:
         raise UserError(clean_message(done.stderr), where=f"helm template {chart}", fix=_named(values))
-    return [document for document in yaml.load_all(done.stdout, Loader=_Loader) if document]
+    return [document for document in yaml.load_all(done.stdout, Loader=SAFE_LOADER) if document]
 
 
 def clean_message(stderr: str) -> str:

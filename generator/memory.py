@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from math import ceil
 
 from .catalog import CatalogModel
-from .facts import GIB, MemoryConstants
+from .contract import GIB
+from .facts import MemoryConstants
 from .kv_cache import DTYPE_BYTES, CacheLayout, cache_layout
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from .catalog import CatalogModel
-from .contract import quantity_gib
+from .contract import GIB, quantity_gib
 from .environment import Pool
 from .errors import UserError, UserErrors
-from .facts import GIB, Gpu, RayRelease, gpu, memory_constants
+from .facts import Gpu, RayRelease, gpu, memory_constants
 from .kv_cache import CPU_BLOCK_TOKENS, cache_layout
 from .memory import EngineShape, MemoryFit, Split, fit, rank_weights_gib, tensor_splits
 

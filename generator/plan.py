@@ -89,6 +89,10 @@ class Plan:
         return list(self.environment.serve)
 
 
+# By model id: its family, its overrides, what it asks, and the places where it can be, best first.
+Choices = dict[str, tuple[str, Overrides, Wish, list[Candidate]]]
+
+
 def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: str) -> Plan:
     """Place every model that the environment serves. All faults are raised at once, as UserErrors.
 
@@ -97,7 +101,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     ray = release(environment.ray, where=f"{where}: ray")
     pools = hardware(environment.pools, where=where)
     errors: list[UserError] = []
-    choices: dict[str, tuple[str, Overrides, Wish, list[Candidate]]] = {}
+    choices: Choices = {}
     for family, model_id, overrides in _served(environment, catalog, where=where, errors=errors):
         try:
             wish = _wish(model_id, catalog.families[family].models[model_id], overrides, where=where)
@@ -108,18 +112,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     if errors:
         raise UserErrors(errors)
 
-    asked: dict[str, Counter[int]] = {pool: Counter() for pool in pools}
-    placed: dict[str, Candidate] = {}
-    by_size = sorted(choices, key=lambda m: (-choices[m][3][0].split.gpus, m))
-    for model_id in by_size:
-        _, overrides, _, found = choices[model_id]
-        pieces = {c.hardware.name: _pieces(c, overrides.replicas.min if overrides.replicas else 1) for c in found}
-        place = next(
-            (c for c in found if _has_room(c.hardware, asked[c.hardware.name] + pieces[c.hardware.name])), found[0]
-        )
-        placed[model_id] = place
-        asked[place.hardware.name] += pieces[place.hardware.name]
-
+    placed, asked = _place(choices, pools)
     warnings: list[str] = []
     models: dict[str, ModelPlan] = {}
     for model_id, (family, overrides, wish, _) in choices.items():
@@ -127,16 +120,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         room = _has_room(place.hardware, asked[place.hardware.name] + _pieces(place, 1))
         models[model_id] = _model_plan(model_id, family, overrides, wish, place, surge=room)
         warnings += _model_warnings(models[model_id])
-        asked_of_engine = _at(overrides.llmConfig, "engine_kwargs.max_num_seqs")
-        if asked_of_engine and asked_of_engine > models[model_id].sequences:
-            errors.append(
-                UserError(
-                    f"model '{model_id}': max_num_seqs {asked_of_engine} is more than the {models[model_id].sequences} "
-                    "sequences whose shortest form the cache holds",
-                    where=f"{where}: serve.{family}.{model_id}",
-                    fix="Ask with `sequences`, which is lowered to what fits, or for a smaller number.",
-                )
-            )
+        _check_sequences(models[model_id], where=where, errors=errors)
     on_pool: dict[str, list[ModelPlan]] = {pool: [] for pool in pools}
     for model in models.values():
         on_pool[model.place.hardware.name].append(model)
@@ -148,6 +132,34 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     return Plan(
         environment_name=name, environment=environment, release=ray, models=models, pools=planned, warnings=warnings
     )
+
+
+def _place(choices: Choices, pools: dict[str, Hardware]) -> tuple[dict[str, Candidate], dict[str, Counter[int]]]:
+    """Every model's place, and the pieces that the least replicas ask of each pool."""
+    asked: dict[str, Counter[int]] = {pool: Counter() for pool in pools}
+    placed: dict[str, Candidate] = {}
+    for model_id in sorted(choices, key=lambda m: (-choices[m][3][0].split.gpus, m)):
+        _, overrides, _, found = choices[model_id]
+        pieces = {c.hardware.name: _pieces(c, overrides.replicas.min if overrides.replicas else 1) for c in found}
+        place = next(
+            (c for c in found if _has_room(c.hardware, asked[c.hardware.name] + pieces[c.hardware.name])), found[0]
+        )
+        placed[model_id] = place
+        asked[place.hardware.name] += pieces[place.hardware.name]
+    return placed, asked
+
+
+def _check_sequences(model: ModelPlan, *, where: str, errors: list[UserError]) -> None:
+    asked = _at(model.llm_config, "engine_kwargs.max_num_seqs")
+    if asked and asked > model.sequences:
+        errors.append(
+            UserError(
+                f"model '{model.model_id}': max_num_seqs {asked} is more than the {model.sequences} sequences whose "
+                "shortest form the cache holds",
+                where=f"{where}: serve.{model.family}.{model.model_id}",
+                fix="Ask with `sequences`, which is lowered to what fits, or for a smaller number.",
+            )
+        )
 
 
 def _served(
@@ -260,7 +272,6 @@ def _state_dtype(engine: JsonObject) -> str | None:
 def _model_plan(
     model_id: str, family: str, overrides: Overrides, wish: Wish, place: Candidate, *, surge: bool
 ) -> ModelPlan:
-    alone = _most_replicas(place)
     return ModelPlan(
         model_id=model_id,
         family=family,
@@ -268,7 +279,7 @@ def _model_plan(
         source=overrides.source or wish.model.source,
         place=place,
         sequences=max(1, min(wish.sequences, place.memory.most_sequences)),
-        replicas=overrides.replicas or Replicas(min=1, max=min(DEFAULT_MOST_REPLICAS, alone)),
+        replicas=overrides.replicas or Replicas(min=1, max=min(DEFAULT_MOST_REPLICAS, _most_replicas(place))),
         surge=surge,
         llm_config=overrides.llmConfig,
     )

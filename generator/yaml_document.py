@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from .documents import SAFE_LOADER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +51,11 @@ class YamlDocument:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.root: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+        self.root: yaml.Node | None = yaml.compose(text, Loader=SAFE_LOADER)
         self._starts: list[int] = []  # of every token with characters of its own; what parts entries is apart
         self._ends: list[int] = []
         self._commas: list[int] = []
-        for token in yaml.scan(text, Loader=_Loader):
+        for token in yaml.scan(text, Loader=SAFE_LOADER):
             start, end = token.start_mark.index, token.end_mark.index
             if isinstance(token, yaml.FlowEntryToken):
                 self._commas.append(start)
@@ -131,6 +131,6 @@ class YamlDocument:
 def loads_as(text: str, value: Any) -> bool:
     """Does this YAML text say this value?"""
     try:
-        return bool(yaml.load(text, Loader=_Loader) == value)
+        return bool(yaml.load(text, Loader=SAFE_LOADER) == value)
     except yaml.YAMLError:
         return False

@@ -20,7 +20,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 import tiny_checkpoints  # noqa: E402
 
 from generator.checkpoint import read_checkpoint  # noqa: E402
-from generator.facts import GIB, memory_constants  # noqa: E402
+from generator.contract import GIB  # noqa: E402
+from generator.facts import memory_constants  # noqa: E402
 from generator.helm import cache_folder  # noqa: E402
 from generator.kv_cache import CPU_BLOCK_TOKENS, cache_layout  # noqa: E402
 
