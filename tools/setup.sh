@@ -3,7 +3,7 @@
 #
 #   tools/setup.sh python NAME     a virtual environment with requirements/NAME.txt; prints its python
 #   tools/setup.sh helm            Helm 3: the one on PATH, else built with Go, else Helm's own release
-#   tools/setup.sh go-tool NAME    kubeconform or helm-docs: the one on PATH, else built with Go
+#   tools/setup.sh go-tool NAME    a program that the tests run, built with Go; prints its path
 #   tools/setup.sh crds            the CRDs of the KubeRay versions that are tested; prints version=folder, :-separated
 #   tools/setup.sh kubernetes-spec the OpenAPI document of the Kubernetes API; prints its path
 #
@@ -20,8 +20,10 @@ mkdir -p "$bin"
 say() { printf '%s\n' "setup: $*" >&2; }
 fail() { printf '%s\n' "setup: error: $1" "  $2" >&2; exit 2; }
 
-# One set-up at a time, also for `make -j` and for two clones.
-exec 9>"$cache/lock"
+# One set-up of a thing at a time, also for `make -j` and for two clones; different things wait for the network or for the
+# processor, and may overlap.
+mkdir -p "$cache/locks"
+exec 9>"$cache/locks/${1:-none}-${2:-all}"
 flock 9
 
 python_on_path() {
@@ -45,6 +47,8 @@ uv() {
     local python=$1 folder
     shift
     folder=$(venv_of bootstrap "$python")
+    exec 8>"$cache/locks/uv"
+    flock 8
     if [ ! -e "$folder/.complete" ]; then
         say "installing uv"
         rm -rf "$folder"
@@ -53,6 +57,7 @@ uv() {
             -r requirements/bootstrap.txt >&2
         touch "$folder/.complete"
     fi
+    exec 8>&-
     "$folder/bin/uv" "$@"
 }
 
@@ -118,20 +123,42 @@ helm_release() { # Helm's own release, with the checksum that is published besid
     printf '%s\n' "$1"
 }
 
-setup_go_tool() {
-    local name=$1 module
-    case $name in
-        kubeconform) module=github.com/yannh/kubeconform/cmd/kubeconform@$KUBECONFORM_VERSION ;;
-        helm-docs) module=github.com/norwoodj/helm-docs/cmd/helm-docs@$HELM_DOCS_VERSION ;;
-        *) fail "unknown tool $name" "Known: kubeconform, helm-docs." ;;
-    esac
-    if command -v go >/dev/null; then
-        go_build "$name" "$module"
-    elif command -v "$name" >/dev/null; then
-        command -v "$name"
-    else
-        fail "the tests need $name, and neither it nor Go is on PATH" "Install Go (https://go.dev/dl) or $name."
+go_build_pinned() { # PROGRAM PACKAGE FOLDER FLAGS…: build what tools/go/FOLDER pins, into the cache
+    local program=$1 package=$2 folder=tools/go/$3 key target
+    shift 3
+    key=$(cat "$folder/go.mod" "$folder/go.sum" | sha256sum)
+    target=$bin/$program-${key:0:12}
+    if [ ! -x "$target" ]; then
+        say "building $program ($package) with Go (minutes, once)"
+        (cd "$folder" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath "$@" -o "$target.new" "$package") >&2
+        mv "$target.new" "$target"
     fi
+    printf '%s\n' "$target"
+}
+
+setup_go_tool() {
+    local name=$1 stamp=k8s.io/component-base/version
+    if ! command -v go >/dev/null; then
+        command -v "$name" ||
+            fail "the tests need $name, and neither it nor Go is on PATH" "Install Go (https://go.dev/dl) or $name."
+        return
+    fi
+    case $name in
+        kubeconform) go_build "$name" "github.com/yannh/kubeconform/cmd/kubeconform@$KUBECONFORM_VERSION" ;;
+        helm-docs) go_build "$name" "github.com/norwoodj/helm-docs/cmd/helm-docs@$HELM_DOCS_VERSION" ;;
+        actionlint) go_build "$name" "github.com/rhysd/actionlint/cmd/actionlint@$ACTIONLINT_VERSION" ;;
+        coredns) go_build "$name" "github.com/coredns/coredns@$COREDNS_VERSION" ;;
+        kind) go_build "$name" "sigs.k8s.io/kind@$KIND_VERSION" ;;
+        ct) go_build_pinned "$name" github.com/helm/chart-testing/v3/ct chart-testing ;;
+        etcd) go_build_pinned "$name" go.etcd.io/etcd/server/v3 etcd ;;
+        ray-operator) go_build_pinned "$name" github.com/ray-project/kuberay/ray-operator kuberay ;;
+        kube-apiserver | kube-controller-manager | kube-scheduler | kube-proxy | kubelet | kubectl)
+            # Without the stamp the API server calls itself v0.0.0, and Helm refuses charts by that.
+            go_build_pinned "$name" "k8s.io/kubernetes/cmd/$name" kubernetes -ldflags \
+                "-s -w -X $stamp.gitVersion=$KUBERNETES_VERSION -X $stamp.gitMajor=1 -X $stamp.gitMinor=$(cut -d. -f2 <<<"$KUBERNETES_VERSION")"
+            ;;
+        *) fail "unknown tool $name" "Known: the names in setup_go_tool of $0." ;;
+    esac
 }
 
 go_module() { # MODULE@VERSION: its folder, downloaded when needed
