@@ -60,6 +60,20 @@ contract: ## What we emit is what Ray and vLLM accept, for each Ray release
 local: ## Real Ray and vLLM on this machine's CPU answer OpenAI requests
 	export $(WITH_HELM); $(ENGINE_PYTHON) $(PYTEST) tests/local
 
+.PHONY: cluster cluster-down image test-cluster
+cluster: ## Bring up a one-node cluster with KubeRay and the CPU image, or check the one that KUBECONFIG names
+	$(TEST_PYTHON) -m tools.cluster up
+
+cluster-down: ## Take it away: processes, mounts, network, files
+	$(TEST_PYTHON) -m tools.cluster down
+
+image: ## Build the CPU image (Ray and vLLM for clusters without GPUs) and print its archive
+	$(TEST_PYTHON) -m tools.cluster image
+
+test-cluster: ## Install, serve, upgrade, scale, break and remove on a real cluster
+	export $(WITH_HELM); python=$(TEST_PYTHON); eval "$$("$$python" -m tools.cluster up)"; \
+	"$$python" $(PYTEST) tests/cluster
+
 .PHONY: generate releases locks bench clean-cache
 generate: ## Write schemas, values, the commands' page and the chart's README
 	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; "$$python" tools/command_docs.py; \

@@ -109,8 +109,11 @@ def _pool_faults(hardware: Hardware, *, where: str) -> Iterator[UserError]:
         fix = f"Give `memoryPerNode` {hardware.slots_per_node}Gi or more."
         yield UserError(f"a replica would have {memory:.2g} GiB of memory, not enough to start", where=where, fix=fix)
     for key in PLANNED_OF_A_GROUP:
-        if key in hardware.pool.workerGroup:
-            fix = "Say it with gpusPerNode, nodes, cpusPerNode and memoryPerNode of the pool."
+        given = hardware.pool.workerGroup.get(key)
+        # What a pod asks of its node may be less than what Ray may use of it, where nodes are shared and idle.
+        if given is not None and not (key == "resources" and isinstance(given, dict) and given.keys() == {"requests"}):
+            fix = "Say it with gpusPerNode, nodes, cpusPerNode and memoryPerNode of the pool"
+            fix += "; resources.requests alone may be less." if key == "resources" else "."
             yield UserError(f"workerGroup.{key} is the plan's to decide", where=where, fix=fix)
 
 

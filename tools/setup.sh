@@ -126,7 +126,7 @@ helm_release() { # Helm's own release, with the checksum that is published besid
 go_build_pinned() { # PROGRAM PACKAGE FOLDER FLAGS…: build what tools/go/FOLDER pins, into the cache
     local program=$1 package=$2 folder=tools/go/$3 key target
     shift 3
-    key=$(cat "$folder/go.mod" "$folder/go.sum" | sha256sum)
+    key=$(cat "$folder"/* | sha256sum)
     target=$bin/$program-${key:0:12}
     if [ ! -x "$target" ]; then
         say "building $program ($package) with Go (minutes, once)"
@@ -151,6 +151,7 @@ setup_go_tool() {
         kind) go_build "$name" "sigs.k8s.io/kind@$KIND_VERSION" ;;
         ct) go_build_pinned "$name" github.com/helm/chart-testing/v3/ct chart-testing ;;
         etcd) go_build_pinned "$name" go.etcd.io/etcd/server/v3 etcd ;;
+        pause) go_build_pinned "$name" . pause ;;
         ray-operator) go_build_pinned "$name" github.com/ray-project/kuberay/ray-operator kuberay ;;
         kube-apiserver | kube-controller-manager | kube-scheduler | kube-proxy | kubelet | kubectl)
             # Without the stamp the API server calls itself v0.0.0, and Helm refuses charts by that.

@@ -1,0 +1,67 @@
+"""A cluster of bare processes, for a Linux machine without Docker. Needs root."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from generator.errors import UserError
+
+from . import cpu_image, kuberay, packages
+from .control_plane import ControlPlane
+from .node import ADDRESS, BRIDGE, POD_RANGE, PROGRAMS, Node
+from .settings import say, state_folder
+
+
+def cluster() -> Node:
+    """The bare cluster of this machine, running or not."""
+    return Node(ControlPlane(state_folder(), address=ADDRESS))
+
+
+def up(*, image: bool = True) -> Path:
+    """Bring the cluster up as far as it is not; returns its kubeconfig. Raises UserError."""
+    if os.geteuid():
+        raise UserError(
+            "a cluster without Docker runs containerd and a kubelet, which need root",
+            fix="Run as root, start Docker (kind is used then), or set KUBECONFIG to a cluster that has KubeRay.",
+        )
+    packages.require(*PROGRAMS)
+    node = cluster()
+    archive = cpu_image.archive() if image else None
+    node.folder.mkdir(parents=True, exist_ok=True)
+    node.prepare_network()
+    node.control_plane.start_api()
+    node.control_plane.start_controllers(pod_range=POD_RANGE)
+    node.start()
+    kuberay.install(node.kubectl, node.load, node.folder / "kuberay")
+    if archive:
+        load_cpu_image(node, archive)
+    return node.control_plane.admin
+
+
+def load_cpu_image(node: Node, archive: Path) -> None:
+    """Import the CPU image unless the node has this build of it."""
+    stamp = node.folder / "cpu-image"
+    if stamp.exists() and stamp.read_text() == archive.name and cpu_image.NAME in node.images():
+        return
+    say(f"loading {cpu_image.NAME} (minutes)")
+    node.load(archive)
+    stamp.write_text(archive.name)
+
+
+def exists() -> bool:
+    """Whether something of the cluster is there, be it only a folder or the bridge."""
+    return state_folder().exists() or (Path("/sys/class/net") / BRIDGE).exists()
+
+
+def down() -> None:
+    """Take the cluster away, whatever of it is there."""
+    node = cluster()
+    node.stop()
+    node.control_plane.stop()
+    shutil.rmtree(node.folder, ignore_errors=True)
+    if node.folder.exists():
+        raise UserError(
+            "some of the cluster's files cannot be removed", where=str(node.folder), fix="Look for mounts below it."
+        )

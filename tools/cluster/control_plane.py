@@ -1,0 +1,150 @@
+"""etcd, the API server, the controller manager and the scheduler as processes of this machine."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import urllib.request
+from pathlib import Path
+
+from .daemons import Daemons
+from .pki import Pki
+from .settings import program, say
+
+SERVICE_RANGE = "10.96.0.0/16"
+KUBERNETES_SERVICE = "10.96.0.1"
+NODE_NAME = "ray-serve-llm"
+USERS = {
+    "admin": "system:masters",
+    "system:kube-controller-manager": "",
+    "system:kube-scheduler": "",
+    "system:kube-proxy": "",
+    f"system:node:{NODE_NAME}": "system:nodes",
+}
+
+
+class ControlPlane:
+    """A Kubernetes API in `folder`. It needs no root; without a node it stores objects and runs nothing.
+
+    `address` is where the API server listens and what its clients are told; the ports are those of the API server and
+    of etcd (and the next one).
+    """
+
+    def __init__(self, folder: Path, *, address: str = "127.0.0.1", port: int = 6443, etcd_port: int = 2379) -> None:
+        self.folder = folder
+        self.address = address
+        self.port = port
+        self.etcd_port = etcd_port
+        self.daemons = Daemons(folder)
+        self.pki = Pki(folder / "pki")
+
+    @property
+    def server(self) -> str:
+        """URL of the API server."""
+        return f"https://{self.address}:{self.port}"
+
+    def kubeconfig(self, user: str) -> Path:
+        """Kubeconfig of one of `USERS`, named by the last part of the user's name."""
+        return self.pki.folder / f"{user}.kubeconfig"
+
+    @property
+    def admin(self) -> Path:
+        """Kubeconfig of a user who may do everything."""
+        return self.folder / "kubeconfig"
+
+    def start_api(self) -> None:
+        """Start etcd and the API server, and wait until it is ready."""
+        if not self.pki.exists():
+            say("making certificates")
+            names = [
+                self.address,
+                "127.0.0.1",
+                KUBERNETES_SERVICE,
+                "localhost",
+                "kubernetes",
+                "kubernetes.default",
+                "kubernetes.default.svc",
+                "kubernetes.default.svc.cluster.local",
+            ]
+            self.pki.create(self.server, list(dict.fromkeys(names)), USERS)
+            shutil.copy(self.kubeconfig("admin"), self.admin)
+        etcd, peer = (f"http://127.0.0.1:{port}" for port in (self.etcd_port, self.etcd_port + 1))
+        self.daemons.start(
+            "etcd",
+            program("etcd"),
+            *("--data-dir", self.folder / "etcd"),
+            *("--listen-client-urls", etcd, "--advertise-client-urls", etcd),
+            *(
+                "--listen-peer-urls",
+                peer,
+                "--initial-advertise-peer-urls",
+                peer,
+                "--initial-cluster",
+                f"default={peer}",
+            ),
+            "--unsafe-no-fsync",  # what is lost with the machine's power is a test's
+            ready=lambda: _answers(f"{etcd}/health"),
+        )
+        files = self.pki.folder
+        self.daemons.start(
+            "kube-apiserver",
+            program("kube-apiserver"),
+            *("--etcd-servers", etcd),
+            *("--bind-address", self.address, "--secure-port", str(self.port), "--advertise-address", self.address),
+            *("--service-cluster-ip-range", SERVICE_RANGE),
+            *("--authorization-mode", "Node,RBAC", "--enable-admission-plugins", "NodeRestriction"),
+            *("--client-ca-file", self.pki.authority),
+            *("--tls-cert-file", files / "apiserver.pem", "--tls-private-key-file", files / "apiserver.key"),
+            *("--kubelet-client-certificate", files / "admin.pem", "--kubelet-client-key", files / "admin.key"),
+            "--kubelet-preferred-address-types=InternalIP",  # the node's name is no host's name
+            *("--service-account-issuer", "https://kubernetes.default.svc.cluster.local"),
+            *("--service-account-key-file", self.pki.service_account_key),
+            *("--service-account-signing-key-file", self.pki.service_account_key),
+            "--allow-privileged",
+            ready=self._api_ready,
+        )
+
+    def start_controllers(self, *, pod_range: str) -> None:
+        """Start the controller manager and the scheduler."""
+        for name, port, more in (
+            (
+                "kube-controller-manager",
+                10257,
+                (
+                    *("--service-account-private-key-file", self.pki.service_account_key),
+                    *("--root-ca-file", self.pki.authority, "--use-service-account-credentials"),
+                    *("--cluster-cidr", pod_range),
+                ),
+            ),
+            ("kube-scheduler", 10259, ()),
+        ):
+            kubeconfig = self.kubeconfig(name)
+            self.daemons.start(
+                name,
+                program(name),
+                *("--kubeconfig", kubeconfig, "--authentication-kubeconfig", kubeconfig),
+                *("--authorization-kubeconfig", kubeconfig, "--leader-elect=false"),
+                *("--bind-address", "127.0.0.1", *more),
+                ready=lambda port=port: _answers(f"https://127.0.0.1:{port}/healthz"),
+            )
+
+    def stop(self) -> None:
+        """End whatever of the control plane runs."""
+        for name in ("kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd"):
+            self.daemons.stop(name)
+
+    def _api_ready(self) -> bool:
+        context = ssl.create_default_context(cafile=str(self.pki.authority))
+        context.load_cert_chain(self.pki.folder / "admin.pem", self.pki.folder / "admin.key")
+        return _answers(f"{self.server}/readyz", context)
+
+
+def _answers(url: str, context: ssl.SSLContext | None = None) -> bool:
+    if url.startswith("https") and context is None:
+        # A health port of this machine, with a certificate that it signed itself.
+        context = ssl._create_unverified_context()
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if context:
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    with urllib.request.build_opener(*handlers).open(url, timeout=2) as answer:
+        return bool(answer.status == 200)

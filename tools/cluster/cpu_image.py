@@ -1,0 +1,121 @@
+"""The CPU image: built from images/cpu/Containerfile by docker, podman or buildah, kept as an archive in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from generator.errors import UserError
+
+from . import packages
+from .settings import ROOT, cache, run, say
+
+NAME = "localhost/ray-serve-llm-cpu:2.60.0"
+CONTAINERFILE = "images/cpu/Containerfile"
+INPUTS = (CONTAINERFILE, "requirements/bootstrap.txt", "requirements/engine.txt", "tools/tiny_checkpoints.py")
+SUITE = "bookworm"
+DISK_GIB = 25
+"""Free space that a build needs at its peak: unpacked packages, the committed layer and the archive."""
+
+
+def archive() -> Path:
+    """The image as a docker archive for `ctr`, `kind` or `docker load`; it is built unless its inputs are unchanged."""
+    digest = hashlib.sha256()
+    for name in INPUTS:
+        digest.update((ROOT / name).read_bytes())
+    target = cache() / "images" / f"cpu-{digest.hexdigest()[:12]}.tar"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(target.parent).free / 2**30
+        if free < DISK_GIB:
+            raise UserError(
+                f"{free:.0f} GiB free, and building the CPU image needs {DISK_GIB} GiB",
+                where=str(target.parent),
+                fix="Free some space, or put the cache elsewhere: RAY_SERVE_LLM_CACHE=/other/disk make image",
+            )
+        for old in target.parent.glob("cpu-*.tar*"):
+            old.unlink()
+        unfinished = target.with_suffix(".tar.new")
+        _build(unfinished)
+        unfinished.rename(target)
+    return target
+
+
+def builder() -> str:
+    """Which program builds: docker where its daemon answers, else podman, else buildah."""
+    if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True).returncode == 0:
+        return "docker"
+    for name in ("podman", "buildah"):
+        if shutil.which(name):
+            return name
+    packages.require("buildah")
+    return "buildah"
+
+
+def _build(target: Path) -> None:
+    name = builder()
+    say(f"building the CPU image with {name} (about 6 GiB; minutes, once)")
+    # Storage of our own, so that a build leaves nothing on the machine but the archive.
+    storage = Path(tempfile.mkdtemp(prefix="image-build-", dir=target.parent))
+    program = [name]
+    if name != "docker":
+        program += ["--root", str(storage / "root"), "--runroot", str(storage / "run")]
+    try:
+        command = [*program, "build", "--file", CONTAINERFILE, "--tag", NAME, "--network", "host"]
+        if name == "buildah":
+            # Without systemd or user namespaces there is nothing to isolate with but chroot.
+            command += ["--isolation", "chroot"]
+        authorities = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+        if Path(authorities).exists():
+            command += ["--secret", f"id=ca,src={authorities}"]
+        base = _base(program, storage)
+        if base:
+            command += ["--build-arg", f"BASE={base}"]
+        _stream([*command, str(ROOT)])
+        say("writing the archive")
+        if name == "docker":
+            _stream(["docker", "save", "--output", str(target), NAME])
+        else:
+            _stream([*program, "push", "--quiet", NAME, f"docker-archive:{target}:{NAME}"])
+    finally:
+        _unmount_below(storage)
+        shutil.rmtree(storage, ignore_errors=True)
+
+
+def _base(program: list[str], storage: Path) -> str:
+    """The base image's name where it cannot be pulled and was made here by debootstrap, else nothing."""
+    pulled = subprocess.run([*program, "pull", "--quiet", f"debian:{SUITE}-slim"], capture_output=True)
+    if pulled.returncode == 0:
+        return ""
+    if os.geteuid():
+        raise UserError("the base image cannot be pulled, and making it by debootstrap needs root", fix="Run as root.")
+    say("the base image cannot be pulled: making it with debootstrap")
+    packages.require("debootstrap")
+    root = storage / "base"
+    _stream([packages.path("debootstrap"), "--variant=minbase", SUITE, str(root)])
+    name = f"localhost/debian:{SUITE}"
+    if program[0] == "buildah":
+        container = run(*program, "from", "scratch").strip()
+        run(*program, "copy", "--quiet", container, str(root), "/")
+        run(*program, "commit", "--quiet", "--rm", container, name)
+    else:
+        packed = subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE)
+        subprocess.run([*program, "import", "-", name], stdin=packed.stdout, stdout=subprocess.DEVNULL, check=True)
+    shutil.rmtree(root)
+    return name
+
+
+def _stream(command: list[str]) -> None:
+    """Run a long command with its output on stderr. Raises UserError when it fails."""
+    if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=2).returncode:
+        raise UserError(f"`{' '.join(command[:6])} …` failed", fix="See its output above.")
+
+
+def _unmount_below(folder: Path) -> None:
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for mount in sorted((m for m in mounts if m.startswith(f"{folder}/")), reverse=True):
+        subprocess.run(["umount", "--lazy", mount], capture_output=True)

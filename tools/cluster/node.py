@@ -1,0 +1,326 @@
+"""The one node of the bare cluster: containerd, kubelet, kube-proxy and CoreDNS as processes of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import yaml
+
+from generator.errors import UserError
+
+from . import packages
+from .archives import write_archive
+from .control_plane import NODE_NAME, ControlPlane
+from .settings import program, run, say
+
+BRIDGE = "ray-serve-llm"
+ADDRESS = "10.245.0.1"
+"""The machine's address for the cluster, on a bridge without ports: it is there on every machine, and on no network."""
+POD_RANGE = "10.244.0.0/24"
+PAUSE_IMAGE = "localhost/pause:1"
+CGROUP = "ray-serve-llm"
+IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+
+
+PROGRAMS = ("containerd", "ctr", "host-local", "ip", "nft", "ptp", "runc")
+"""What the operating system brings."""
+
+
+class Node:
+    """The node of a control plane. What it writes lies in the control plane's folder, but for mounts and cgroups."""
+
+    def __init__(self, control_plane: ControlPlane) -> None:
+        self.control_plane = control_plane
+        self.folder = control_plane.folder
+        self.daemons = control_plane.daemons
+        self.socket = self.folder / "containerd" / "containerd.sock"
+
+    # -- up ------------------------------------------------------------------------------------------------------------
+
+    def prepare_network(self) -> None:
+        """Give the machine the cluster's address, and let it forward between pods."""
+        ip = packages.path("ip")
+        if not (Path("/sys/class/net") / BRIDGE).exists():
+            run(ip, "link", "add", BRIDGE, "type", "bridge")
+            run(ip, "address", "add", f"{ADDRESS}/32", "dev", BRIDGE)
+            run(ip, "link", "set", BRIDGE, "up")
+        before = self.folder / "ip_forward"
+        if not before.exists():
+            before.write_text(IP_FORWARD.read_text())
+        IP_FORWARD.write_text("1")
+
+    def start(self) -> None:
+        """Start the node's processes and wait until the API server calls it ready."""
+        self._start_containerd()
+        self._start_kubelet()
+        self._start_kube_proxy()
+        self._start_coredns()
+
+    def _start_containerd(self) -> None:
+        folder = self.folder / "containerd"
+        folder.mkdir(exist_ok=True)
+        (self.folder / "cni").mkdir(exist_ok=True)
+        network = {
+            "cniVersion": "0.4.0",
+            "name": NODE_NAME,
+            "plugins": [
+                {
+                    # ptp routes every packet through the machine, so that answers to a Service come back the same way;
+                    # on a bridge that needs a kernel module which not every machine has.
+                    "type": "ptp",
+                    "ipam": {
+                        "type": "host-local",
+                        "dataDir": str(self.folder / "cni" / "leases"),
+                        "ranges": [[{"subnet": POD_RANGE}]],
+                        "routes": [{"dst": "0.0.0.0/0"}],
+                    },
+                }
+            ],
+        }
+        (self.folder / "cni" / "10-ptp.conflist").write_text(json.dumps(network))
+        cri = "io.containerd.grpc.v1.cri"
+        (folder / "config.toml").write_text(f"""\
+version = 2
+root = "{folder}/root"
+state = "{folder}/state"
+[grpc]
+address = "{self.socket}"
+[plugins."{cri}"]
+sandbox_image = "{PAUSE_IMAGE}"
+restrict_oom_score_adj = true
+[plugins."{cri}".containerd]
+snapshotter = "overlayfs"
+[plugins."{cri}".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+[plugins."{cri}".containerd.runtimes.runc.options]
+SystemdCgroup = false
+[plugins."{cri}".cni]
+bin_dir = "{Path(packages.path("ptp")).parent}"
+conf_dir = "{self.folder / "cni"}"
+""")
+        self.daemons.start(
+            "containerd",
+            *(packages.path("containerd"), "--config", folder / "config.toml"),
+            ready=lambda: bool(self.ctr("version")),
+        )
+        if PAUSE_IMAGE not in self.images():
+            archive = self.folder / "pause.tar"
+            write_archive(archive, PAUSE_IMAGE, Path(program("pause")), as_path="/pause")
+            self.load(archive)
+            archive.unlink()
+
+    def _start_kubelet(self) -> None:
+        folder = self.folder / "kubelet"
+        folder.mkdir(exist_ok=True)
+        for controller in _cgroup_roots():
+            (controller / CGROUP).mkdir(exist_ok=True)
+            if (controller / "cpuset.cpus").exists():  # cgroup v1: a new cpuset is empty, and nothing can run in it
+                for name in ("cpuset.cpus", "cpuset.mems"):
+                    (controller / CGROUP / name).write_text((controller / name).read_text())
+        configuration = {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "address": ADDRESS,
+            "authentication": {
+                "anonymous": {"enabled": False},
+                "webhook": {"enabled": False},
+                "x509": {"clientCAFile": str(self.control_plane.pki.authority)},
+            },
+            "authorization": {"mode": "AlwaysAllow"},
+            "cgroupDriver": "cgroupfs",
+            "cgroupRoot": f"/{CGROUP}",
+            "clusterDNS": [ADDRESS],
+            "clusterDomain": "cluster.local",
+            "containerRuntimeEndpoint": f"unix://{self.socket}",
+            "enforceNodeAllocatable": [],
+            # The disk is the machine's; a test cluster must not delete its images for others' files.
+            "evictionHard": {"memory.available": "200Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
+            "failSwapOn": False,
+            "imageGCHighThresholdPercent": 100,
+            "podLogsDir": str(self.folder / "pods"),
+            "resolvConf": "",
+            "volumePluginDir": str(folder / "volume-plugins"),
+        }
+        (folder / "config.yaml").write_text(yaml.safe_dump(configuration))
+        self.daemons.start(
+            "kubelet",
+            program("kubelet"),
+            *("--config", folder / "config.yaml", "--root-dir", folder, "--cert-dir", folder / "pki"),
+            *("--kubeconfig", self.control_plane.kubeconfig(NODE_NAME)),
+            *("--hostname-override", NODE_NAME, "--node-ip", ADDRESS),
+            ready=self._node_ready,
+            seconds=120,
+        )
+
+    def restart_kubelet(self) -> None:
+        """Stop the kubelet and start it again; the pods run on meanwhile."""
+        self.daemons.stop("kubelet")
+        self._start_kubelet()
+
+    def _start_kube_proxy(self) -> None:
+        folder = self.folder / "kube-proxy"
+        folder.mkdir(exist_ok=True)
+        configuration = {
+            "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+            "kind": "KubeProxyConfiguration",
+            "mode": "nftables",
+            "clusterCIDR": POD_RANGE,
+            "bindAddress": ADDRESS,
+            "healthzBindAddress": "127.0.0.1:10256",
+            "metricsBindAddress": "127.0.0.1:10249",
+            "hostnameOverride": NODE_NAME,
+            "clientConnection": {"kubeconfig": str(self.control_plane.kubeconfig("kube-proxy"))},
+            "conntrack": {"maxPerCore": 0, "min": 0},
+        }
+        (folder / "config.yaml").write_text(yaml.safe_dump(configuration))
+        self.daemons.start(
+            "kube-proxy",
+            *(program("kube-proxy"), "--config", folder / "config.yaml"),
+            ready=lambda: "kube-proxy" in run(packages.path("nft"), "list", "tables"),
+        )
+
+    def _start_coredns(self) -> None:
+        folder = self.folder / "coredns"
+        folder.mkdir(exist_ok=True)
+        (folder / "Corefile").write_text(f"""\
+.:53 {{
+    bind {ADDRESS}
+    errors
+    kubernetes cluster.local in-addr.arpa {{
+        kubeconfig {self.control_plane.admin}
+    }}
+    cache 5
+}}
+""")
+        self.daemons.start(
+            "coredns",
+            *(program("coredns"), "-conf", folder / "Corefile"),
+            ready=lambda: (
+                f"{ADDRESS}:53" in (self.daemons.logs / "coredns.log").read_text()
+                or "CoreDNS-" in (self.daemons.logs / "coredns.log").read_text()
+            ),
+        )
+
+    def _node_ready(self) -> bool:
+        condition = "{.status.conditions[?(@.type=='Ready')].status}"
+        return self.kubectl("get", "node", NODE_NAME, "-o", f"jsonpath={condition}") == "True"
+
+    # -- images and commands -------------------------------------------------------------------------------------------
+
+    def kubectl(self, *arguments: str | Path, **options: object) -> str:
+        """Run kubectl as the cluster's admin."""
+        return run(program("kubectl"), "--kubeconfig", self.control_plane.admin, *arguments, **options)
+
+    def ctr(self, *arguments: str | Path) -> str:
+        """Run containerd's own client in Kubernetes' namespace."""
+        return run(packages.path("ctr"), "--address", self.socket, "--namespace", "k8s.io", *arguments)
+
+    def images(self) -> list[str]:
+        """Names of the images that the node has."""
+        return self.ctr("images", "ls", "-q").split()
+
+    def load(self, archive: Path) -> None:
+        """Import an image archive."""
+        self.ctr("images", "import", "--snapshotter", "overlayfs", archive)
+
+    # -- down ----------------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End the node's processes and containers, and take back its mounts, network and cgroups."""
+        for name in ("coredns", "kube-proxy", "kubelet"):
+            self.daemons.stop(name)
+        if self.daemons.running("containerd"):
+            self._end_containers()
+        self.daemons.stop("containerd")
+        _kill_processes_of(str(self.socket))
+        _unmount_below(self.folder)
+        for family in ("ip", "ip6"):
+            subprocess.run([packages.path("nft"), "delete", "table", family, "kube-proxy"], capture_output=True)
+        if (Path("/sys/class/net") / BRIDGE).exists():
+            run(packages.path("ip"), "link", "delete", BRIDGE)
+        before = self.folder / "ip_forward"
+        if before.exists():
+            IP_FORWARD.write_text(before.read_text())
+        for controller in _cgroup_roots():
+            _remove_cgroup(controller / CGROUP)
+        _remove_leftovers(self.folder)
+
+    def _end_containers(self) -> None:
+        containers = self.ctr("containers", "ls", "-q").split()
+        if containers:
+            say(f"ending {len(containers)} containers")
+        networks = set()
+        for container in containers:
+            with contextlib.suppress(UserError, KeyError, ValueError):
+                spec = json.loads(self.ctr("containers", "info", container))["Spec"]
+                networks |= {n["path"] for n in spec["linux"]["namespaces"] if n["type"] == "network" and n.get("path")}
+            with contextlib.suppress(UserError):
+                self.ctr("tasks", "kill", "--all", "--signal", "SIGKILL", container)
+        for container in containers:
+            with contextlib.suppress(UserError):
+                self.ctr("tasks", "delete", "--force", container)
+            with contextlib.suppress(UserError):
+                self.ctr("containers", "delete", container)
+        for network in networks:
+            subprocess.run(["umount", "--lazy", network], capture_output=True)
+            if network.startswith(("/var/run/netns/cni-", "/run/netns/cni-")):
+                Path(network).unlink(missing_ok=True)
+
+
+def _cgroup_roots() -> list[Path]:
+    root = Path("/sys/fs/cgroup")
+    if (root / "cgroup.controllers").exists():  # version 2: one tree
+        return [root]
+    return sorted({path.resolve() for path in root.iterdir() if path.is_dir()})
+
+
+def _remove_cgroup(folder: Path) -> None:
+    if not folder.exists():
+        return
+    for path, _, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):
+            Path(path).rmdir()
+
+
+def _kill_processes_of(socket: str) -> None:
+    """Kill containerd's shims, which outlive it: those whose command line names the socket of this cluster alone."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if socket.encode() in entry.read_bytes().split(b"\0"):
+                    found.append(int(entry.parent.name))
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.2)
+
+
+def _unmount_below(folder: Path) -> None:
+    # /proc/mounts writes a space as \040.
+    mounts = [line.split()[1].replace("\\040", " ") for line in Path("/proc/mounts").read_text().splitlines()]
+    for mount in sorted((m for m in mounts if m.startswith(f"{folder}/")), reverse=True):
+        subprocess.run(["umount", "--lazy", mount], capture_output=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Files that programs write to fixed places: results of the network plugins, and links to the pods' logs."""
+    results = Path("/var/lib/cni/results")
+    for path in results.glob(f"{NODE_NAME}-*"):
+        path.unlink(missing_ok=True)
+    logs = Path("/var/log/containers")
+    for link in logs.glob("*"):
+        if link.is_symlink() and str(link.readlink()).startswith(f"{folder}/"):
+            link.unlink()
+    for empty in (results, results.parent, logs):
+        with contextlib.suppress(OSError):
+            empty.rmdir()
