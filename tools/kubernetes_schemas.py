@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Kinds of Kubernetes itself that the chart makes.
-CORE_KINDS = ("ConfigMap", "NetworkPolicy", "ServiceAccount")
+CORE_KINDS = ("ConfigMap", "NetworkPolicy", "Pod", "Role", "RoleBinding", "ServiceAccount")
 # What the OpenAPI document calls a string, and the API server also takes as a number.
 _NUMBERS_TOO = ("io.k8s.apimachinery.pkg.api.resource.Quantity", "io.k8s.apimachinery.pkg.util.intstr.IntOrString")
 _REFERENCE = "#/definitions/"

@@ -62,12 +62,23 @@ class Rendered:
 
     text: str
     objects: list[Manifest]
+    hooks: list[Manifest]
 
     def of(self, kind: str) -> list[Manifest]:
         return [each for each in self.objects if each["kind"] == kind]
 
     def one(self, kind: str) -> Manifest:
         (found,) = self.of(kind)
+        return found
+
+    def named(self, kind: str, name: str) -> Manifest:
+        (found,) = (each for each in self.of(kind) if each["metadata"]["name"] == name)
+        return found
+
+    @property
+    def test_pod(self) -> Manifest:
+        """The pod that `helm test` runs."""
+        (found,) = self.hooks
         return found
 
     @property
@@ -159,7 +170,11 @@ def render(helm_template: Callable[..., subprocess.CompletedProcess[str]]) -> Re
     def run(values: Values | list[Values | Path], **options: Any) -> Rendered:
         done = helm_template(values, **options)
         assert done.returncode == 0, done.stderr
-        return Rendered(text=done.stdout, objects=[each for each in yaml.load_all(done.stdout, _Loader) if each])
+        objects: dict[bool, list[Manifest]] = {False: [], True: []}
+        for each in yaml.load_all(done.stdout, _Loader):
+            if each:
+                objects["helm.sh/hook" in each.get("metadata", {}).get("annotations", {})].append(each)
+        return Rendered(text=done.stdout, objects=objects[False], hooks=objects[True])
 
     return run
 

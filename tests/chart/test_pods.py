@@ -307,7 +307,8 @@ def test_a_volume_of_ones_own_at_dev_shm_is_the_only_one_there(render_with: Rend
 def test_an_annotation_of_ones_own_leaves_the_files_checksum_alone(render_with: Render) -> None:
     checksum = render_with().templates["head"]["metadata"]["annotations"]["checksum/families"]
     rendered = render_with({"pods": {"podAnnotations": {"checksum/families": "x", "note": "b"}}})
-    assert rendered.text.count("checksum/families:") == len(rendered.templates), "a key twice is no YAML"
+    pods = [*rendered.templates.values(), rendered.test_pod]
+    assert rendered.text.count("checksum/families:") == len(pods), "a key twice is no YAML"
     for template in rendered.templates.values():
         assert template["metadata"]["annotations"] == {"checksum/families": checksum, "note": "b"}
     inline = {"serving": {"delivery": "inline"}}
@@ -318,7 +319,7 @@ def test_an_annotation_of_ones_own_leaves_the_files_checksum_alone(render_with: 
 def test_a_release_whose_name_looks_like_another_yaml_type_keeps_its_name(render_with: Render, name: str) -> None:
     rendered = render_with({"networkPolicy": {"enabled": True}}, release=name)
     assert rendered.one("RayService")["metadata"]["name"] == name
-    assert rendered.one("ServiceAccount")["metadata"]["name"] == name
+    assert rendered.named("ServiceAccount", name)
     assert {rendered.pod(pod)["serviceAccountName"] for pod in rendered.templates} == {name}
 
 
@@ -438,16 +439,16 @@ def test_a_capability_that_is_added_does_not_bring_back_the_others(render_with: 
 
 def test_only_the_heads_pod_has_a_token_of_the_kubernetes_api(render_with: Render) -> None:
     rendered = render_with()
-    assert rendered.one("ServiceAccount")["automountServiceAccountToken"] is False
+    assert rendered.named("ServiceAccount", "falcon3")["automountServiceAccountToken"] is False
     for name in rendered.templates:
         pod = rendered.pod(name)
         assert pod["automountServiceAccountToken"] is (name == "head")
-        assert pod["serviceAccountName"] == rendered.one("ServiceAccount")["metadata"]["name"] == "falcon3"
+        assert pod["serviceAccountName"] == "falcon3"
 
 
 def test_a_service_account_can_be_named_or_left_to_others(render_with: Render) -> None:
     rendered = render_with({"serviceAccount": {"name": "models", "annotations": {"role": "reader"}}})
-    assert rendered.one("ServiceAccount")["metadata"]["annotations"] == {"role": "reader"}
+    assert rendered.named("ServiceAccount", "models")["metadata"]["annotations"] == {"role": "reader"}
     assert rendered.pod("head")["serviceAccountName"] == "models"
     rendered = render_with({"serviceAccount": {"create": False, "name": "theirs"}})
     assert rendered.of("ServiceAccount") == []
@@ -470,7 +471,8 @@ def test_rays_own_api_asks_for_a_token_unless_it_is_switched_off(render_with: Re
 def test_every_object_carries_the_common_labels_and_annotations(render_with: Render) -> None:
     own = {"commonLabels": {"team": "a"}, "commonAnnotations": {"contact": "b"}, "networkPolicy": {"enabled": True}}
     rendered = render_with(own | {"serviceAccount": {"annotations": {"role": "reader"}}})
-    assert {each["kind"] for each in rendered.objects} == {"ConfigMap", "NetworkPolicy", "RayService", "ServiceAccount"}
+    kinds = {"ConfigMap", "NetworkPolicy", "RayService", "Role", "RoleBinding", "ServiceAccount"}
+    assert {each["kind"] for each in rendered.objects} == kinds
     version = parse((CHART / "Chart.yaml").read_text())["version"]
     for each in rendered.objects:
         metadata = each["metadata"]

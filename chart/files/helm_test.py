@@ -1,0 +1,248 @@
+"""`helm test`: every model of the release answers, every application of one's own runs; else which does not, why.
+
+Runs in a pod of the release's image, so with Python's standard library alone. Arguments: a JSON object (below), then
+the models' ids. Prints a line when something answers, or when the reason why it does not changes, and a last line with
+the verdict. The exit code is 0 when all is well.
+
+    url             where Serve answers, root path included
+    route           what stands between `url` and /v1; {model} is the model's id
+    application     the Serve application of a model, in the same way
+    embeddings      the models that are asked for an embedding, as they complete nothing
+    listed          the models that are asked for nothing and only have to be listed by /v1/models
+    applications    Serve applications of one's own, which have to be RUNNING
+    rayService      the path of the RayService in Kubernetes' API
+    serviceAccount  the folder with the pod's token; empty: the status of the RayService is not read
+    timeoutSeconds, pauseSeconds    for all of it, and between two rounds
+    graceSeconds    how long a failure has to last to be one: right after an upgrade the status still tells of before
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import ssl
+import sys
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+AT_ONCE = 8
+REQUEST_SECONDS = 120
+"""A request to a sleeping model is held while it wakes; one that is given up is sent again in the next round."""
+REASON_CHARACTERS = 400
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class NotWell(Exception):
+    """Why something does not answer, in one line."""
+
+
+@dataclass
+class Status:
+    """What KubeRay says of the applications on the newest cluster of the RayService."""
+
+    error: str = ""
+    """Why it cannot be read; empty: it can."""
+    upgrading: bool = False
+    """The newest cluster does not take the requests yet."""
+    applications: dict = field(default_factory=dict)
+
+    def of(self, name: str) -> str:
+        return self.applications.get(name, {}).get("status", "")
+
+    def require_running(self, name: str) -> None:
+        """Raise unless the application runs where requests go; a status that cannot be read says nothing."""
+        if self.error:
+            return
+        application = self.applications.get(name, {})
+        if self.of(name) != "RUNNING":
+            deployments = (application.get("serveDeploymentStatuses") or {}).values()
+            told = [each.get("message") for each in deployments if each.get("status") != "HEALTHY"]
+            cause = next((root_cause(text) for text in (*told, application.get("message")) if text), "")
+            state = f"is {self.of(name)}" if self.of(name) else "is not there yet"
+            raise NotWell(f"application {name} {state}{f': {cause}' if cause else ''}")
+        if self.upgrading:
+            raise NotWell(f"application {name} is RUNNING on a new cluster that does not take requests yet")
+
+
+def root_cause(message: str) -> str:
+    """Return the exception at the end of a message's traceback, or the whole message, as one line."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", message).strip().splitlines()
+    starts = [i for i, line in enumerate(lines) if re.match(r"\s*[\w.]*(Error|Exception|Interrupt|Exit)\b", line)]
+    # vLLM ends with "Engine core initialization failed. See root cause above."
+    telling = [i for i in starts if "root cause above" not in lines[i]] or starts
+    cause = lines[telling[-1] : telling[-1] + 4] if telling else lines
+    return one_line(" ".join(cause))
+
+
+def one_line(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= REASON_CHARACTERS else text[: REASON_CHARACTERS - 1] + "…"
+
+
+def read_status(config: dict) -> Status:
+    """Ask Kubernetes for the RayService's status, with the token of this pod."""
+    if not config["serviceAccount"]:
+        return Status(error="this pod has no token of the Kubernetes API")
+    folder = Path(config["serviceAccount"])
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    url = f"https://{f'[{host}]' if ':' in host else host}:{port}{config['rayService']}"
+    try:
+        token = (folder / "token").read_text(encoding="utf-8").strip()
+        trusted = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(folder / "ca.crt")))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trusted)
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+        with opener.open(request, timeout=10) as response:
+            status = json.load(response).get("status") or {}
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return Status(error=one_line(str(error)))
+    pending = status.get("pendingServiceStatus") or {}
+    upgrading = bool(pending.get("rayClusterName"))
+    newest = pending if upgrading else status.get("activeServiceStatus") or {}
+    return Status(upgrading=upgrading, applications=newest.get("applicationStatuses") or {})
+
+
+def ask(method: str, url: str, deadline: float, body: dict | None = None) -> dict:
+    """Return the JSON object that `url` answers with, or raise NotWell."""
+    what = f"{method} {url}"
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
+    try:
+        with _direct.open(request, timeout=min(REQUEST_SECONDS, max(1, deadline - time.monotonic()))) as response:
+            answer = json.load(response)
+    except urllib.error.HTTPError as error:
+        text = error.read().decode(errors="replace")
+        raise NotWell(one_line(f"{what}: HTTP {error.code}: {text}")) from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise NotWell(one_line(f"{what}: {error}")) from None
+    if not isinstance(answer, dict):
+        raise NotWell(f"{what}: the answer is not a JSON object")
+    return answer
+
+
+def require_answer(model: str, config: dict, deadline: float) -> None:
+    """Raise unless the model is listed at its route and answers a request."""
+    url = config["url"] + config["route"].format(model=model) + "/v1"
+    listed = [each.get("id") for each in ask("GET", f"{url}/models", deadline).get("data", [])]
+    if model not in listed:
+        raise NotWell(one_line(f"GET {url}/models lists {', '.join(map(str, listed)) or 'no model'}"))
+    if model in config["listed"]:
+        return
+    if model in config["embeddings"]:
+        answer = ask("POST", f"{url}/embeddings", deadline, {"model": model, "input": "Hello"})
+        if not any(each.get("embedding") for each in answer.get("data", [])):
+            raise NotWell(f"POST {url}/embeddings gives no embedding")
+        return
+    question = {"model": model, "prompt": "Hello", "max_tokens": 4, "temperature": 0}
+    answer = ask("POST", f"{url}/completions", deadline, question)
+    # The text is empty where the first token is the end; then the token is counted.
+    generated = (answer.get("usage") or {}).get("completion_tokens")
+    if not generated and not any(each.get("text") for each in answer.get("choices", [])):
+        raise NotWell(f"POST {url}/completions gives no text")
+
+
+class Run:
+    """Rounds over what is not well yet, until all is, or has failed, or the time is up."""
+
+    def __init__(self, config: dict, models: list[str]) -> None:
+        self.config = config
+        self.deadline = time.monotonic() + config["timeoutSeconds"]
+        self.applications = {model: config["application"].format(model=model) for model in models}
+        self.applications |= {name: name for name in config["applications"]}
+        self.own = set(config["applications"])
+        self.left = dict.fromkeys(self.applications)
+        self.reasons: dict[str, str] = {}
+        self.failed_since: dict[str, float] = {}
+        self.status = Status()
+
+    def until_settled(self) -> dict[str, str]:
+        """Return what is not well: its name and why."""
+        failed: dict[str, str] = {}
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            while self.left:
+                self._read_status()
+                attempts = {pool.submit(self._attempt, name): name for name in self.left}
+                for attempt in as_completed(attempts):
+                    name = attempts[attempt]
+                    reason = attempt.result()
+                    if reason is None:
+                        del self.left[name]
+                    elif self._is_final(name):
+                        print(f"{name}: FAILED: {reason}")
+                        failed[name] = reason
+                        del self.left[name]
+                    elif self.reasons.get(name) != reason:
+                        self.reasons[name] = reason
+                        print(f"{name}: waiting: {reason}")
+                if time.monotonic() >= self.deadline:
+                    break
+                if self.left:
+                    time.sleep(self.config["pauseSeconds"])
+        return failed | {name: f"time is up: {self.reasons[name]}" for name in self.left}
+
+    def _read_status(self) -> None:
+        before, self.status = self.status, read_status(self.config)
+        if self.status.error and self.status.error != before.error:
+            print(f"The RayService's status cannot be read, so only answers count: {self.status.error}")
+        for name in self.left:
+            unread = name in self.own and self.status.error
+            if unread or self.status.of(self.applications[name]) == "DEPLOY_FAILED":
+                self.failed_since.setdefault(name, time.monotonic())
+            else:
+                self.failed_since.pop(name, None)
+
+    def _is_final(self, name: str) -> bool:
+        since = self.failed_since.get(name)
+        return since is not None and time.monotonic() - since >= self.config["graceSeconds"]
+
+    def _attempt(self, name: str) -> str | None:
+        """Return None when it is well, else why it is not. What has failed is not asked: nobody would answer."""
+        began = time.monotonic()
+        application = self.applications[name]
+        try:
+            if name in self.own:
+                if self.status.error:
+                    raise NotWell(f"its status cannot be read: {self.status.error}")
+                self.status.require_running(application)
+                print(f"{name}: runs")
+                return None
+            if self.status.of(application) == "DEPLOY_FAILED":
+                self.status.require_running(application)
+            try:
+                require_answer(name, self.config, self.deadline)
+            except NotWell:
+                self.status.require_running(application)
+                raise
+            self.status.require_running(application)
+        except NotWell as problem:
+            return str(problem)
+        print(f"{name}: answers ({time.monotonic() - began:.1f} s)")
+        return None
+
+
+def main(arguments: list[str]) -> int:
+    config, models = json.loads(arguments[0]), arguments[1:]
+    failed = Run(config, models).until_settled()
+    verdict = []
+    for names, singular, plural in (
+        (models, "model answers", "models answer"),
+        (config["applications"], "application runs", "applications run"),
+    ):
+        if names:
+            well = len(names) - len(failed.keys() & set(names))
+            verdict.append(f"{well} of {len(names)} {singular if well == len(names) == 1 else plural}")
+    line = ", ".join(verdict)
+    if failed:
+        line += "; not: " + "; ".join(f"{name} ({reason})" for name, reason in sorted(failed.items()))
+    print(line)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

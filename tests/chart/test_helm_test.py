@@ -1,0 +1,386 @@
+"""`helm test`: what its pod is and may do, and what its script says, run as the pod runs it.
+
+Serve and the Kubernetes API are stand-ins here: two HTTP servers on this machine that answer what a test gives them.
+`ct install` runs the same pod on a real cluster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from conftest import CHART, MODEL, Render, model, parse
+
+OTHER = "falcon-h1-0.5b-instruct"
+TOKEN = "stand-in-token"
+RAY_SERVICE = "/apis/ray.io/v1/namespaces/ai/rayservices/falcon3"
+RUNNING = {"status": "RUNNING", "message": ""}
+FAILED = {
+    "status": "DEPLOY_FAILED",
+    "message": "Failed to update the deployments ['LLMServer:falcon3-1b-instruct'].",
+    "serveDeploymentStatuses": {
+        "OpenAiIngress": {"status": "HEALTHY", "message": ""},
+        f"LLMServer:{MODEL}": {
+            "status": "DEPLOY_FAILED",
+            "message": "The deployment failed to start 3 times in a row. Error:\n\x1b[36mray::ServeReplica\x1b[39m\n"
+            '  File "/usr/lib/x.py", line 1, in f\nValueError: Unknown engine argument: max_model_length\n'
+            "RuntimeError: Engine core initialization failed. See root cause above.\n",
+        },
+    },
+}
+
+
+def status(active: dict[str, Any] | None = None, pending: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The status of a RayService whose clusters have these applications."""
+
+    def cluster(name: str, applications: dict[str, Any] | None) -> dict[str, Any]:
+        return {} if applications is None else {"rayClusterName": name, "applicationStatuses": applications}
+
+    return {"activeServiceStatus": cluster("old", active), "pendingServiceStatus": cluster("new", pending)}
+
+
+class StandIn:
+    """An HTTP server that answers `METHOD path` with the next of the answers given for it; the last one repeats."""
+
+    def __init__(self, answers: dict[str, Any], authority: trustme.CA | None = None) -> None:
+        self.answers = {key: value if isinstance(value, list) else [value] for key, value in answers.items()}
+        self.asked: list[tuple[str, Any]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                key = f"{self.command} {self.path}"
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.asked.append((key, json.loads(body) if body else self.headers.get("Authorization")))
+                left = outer.answers.get(key, [(404, {"error": {"message": "no such route"}})])
+                code, answer = left.pop(0) if len(left) > 1 else left[0]
+                data = json.dumps(answer).encode()
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def do_POST(self) -> None:
+                self.do_GET()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if authority is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            authority.issue_cert("127.0.0.1").configure_cert(context)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[int]:
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        try:
+            yield self.server.server_port
+        finally:
+            self.server.shutdown()
+            self.server.server_close()
+
+
+def answers(*models: str, route: str = "/inference/{}") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for each in models:
+        url = route.format(each) + "/v1"
+        found[f"GET {url}/models"] = (200, {"object": "list", "data": [{"id": each} for each in models]})
+        found[f"POST {url}/completions"] = (200, {"choices": [{"text": " there"}], "usage": {"completion_tokens": 4}})
+    return found
+
+
+@pytest.fixture
+def helm_test(render: Render, tmp_path: Path):
+    """Run the command of the rendered pod against stand-ins; only addresses and times are others."""
+    authority = trustme.CA()
+    folder = tmp_path / "service-account"
+    folder.mkdir()
+    (folder / "token").write_text(TOKEN, encoding="utf-8")
+    authority.cert_pem.write_to_path(folder / "ca.crt")
+
+    def run(serve: dict[str, Any], kubernetes: Any = None, *, values: dict[str, Any] | None = None, **changes: Any):
+        container = pod(render([CHART / "ci" / "minimal-values.yaml", values or {}]))["containers"][0]
+        python, *options = container["command"]
+        script, config, *models = container["args"]
+        assert python == "python3"
+        api = StandIn({f"GET {RAY_SERVICE}": kubernetes or (403, {"message": "forbidden"})}, authority)
+        service = StandIn(serve)
+        with service.serving() as port, api.serving() as api_port:
+            config = json.loads(config) | {"pauseSeconds": 0.01, "graceSeconds": 0, "timeoutSeconds": 20}
+            config["url"] = config["url"].replace("http://falcon3-serve-svc.ai:8000", f"http://127.0.0.1:{port}")
+            config["serviceAccount"] = config["serviceAccount"] and str(folder)
+            done = subprocess.run(
+                [sys.executable, *options, script, json.dumps(config | changes), *models],
+                env={
+                    "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+                    "KUBERNETES_SERVICE_PORT": str(api_port),
+                    "HTTP_PROXY": "http://127.0.0.1:9",
+                    "HTTPS_PROXY": "http://127.0.0.1:9",
+                    "PATH": os.environ["PATH"],
+                },
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        assert done.stderr == ""
+        assert TOKEN not in done.stdout
+        done.asked, done.api_asked = service.asked, api.asked  # type: ignore[attr-defined]
+        return done
+
+    return run
+
+
+def pod(rendered: Any) -> dict[str, Any]:
+    return rendered.test_pod["spec"]
+
+
+def test_a_model_that_answers(helm_test) -> None:
+    done = helm_test(answers(MODEL), (200, {"status": status({MODEL: RUNNING})}))
+    *lines, verdict = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert verdict == "1 of 1 model answers"
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{MODEL}: answers (")
+    asked = dict(done.asked)
+    assert asked[f"POST /inference/{MODEL}/v1/completions"]["model"] == MODEL
+    assert 1 <= asked[f"POST /inference/{MODEL}/v1/completions"]["max_tokens"] <= 8
+    assert done.api_asked == [(f"GET {RAY_SERVICE}", f"Bearer {TOKEN}")]
+
+
+def test_the_model_that_does_not_answer_is_named_with_its_root_cause(helm_test) -> None:
+    done = helm_test(
+        answers(OTHER),
+        (200, {"status": status(pending={MODEL: FAILED, OTHER: RUNNING})} | {}),
+        values={"models": {OTHER: model("falcon-h1")}},
+        timeoutSeconds=2,
+    )
+    assert done.returncode == 1
+    assert f"{MODEL}: FAILED: application {MODEL} is DEPLOY_FAILED: ValueError: Unknown engine argument" in done.stdout
+    verdict = done.stdout.splitlines()[-1]
+    assert verdict.startswith("0 of 2 models answer; not: ")
+    assert f"{OTHER} (time is up: application {OTHER} is RUNNING on a new cluster that does not take" in verdict
+    assert f"{MODEL} (application {MODEL} is DEPLOY_FAILED: ValueError: Unknown engine argument" in verdict
+    assert "\x1b" not in done.stdout
+
+
+def test_others_answer_beside_a_bad_model(helm_test) -> None:
+    done = helm_test(
+        answers(OTHER),
+        (200, {"status": status({MODEL: FAILED, OTHER: RUNNING})}),
+        values={"models": {OTHER: model("falcon-h1")}},
+    )
+    assert done.returncode == 1
+    assert f"{OTHER}: answers" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith(f"1 of 2 models answer; not: {MODEL} (application {MODEL} is DEPLOY")
+
+
+def test_a_sleeping_model_is_asked_until_it_answers(helm_test) -> None:
+    serve = answers(MODEL)
+    serve[f"POST /inference/{MODEL}/v1/completions"] = [
+        (503, {"error": {"message": "waking"}}),
+        serve[f"POST /inference/{MODEL}/v1/completions"],
+    ]
+    done = helm_test(serve, (200, {"status": status({MODEL: RUNNING})}))
+    assert done.returncode == 0
+    waiting, answered, verdict = done.stdout.splitlines()
+    assert waiting.startswith(f"{MODEL}: waiting: POST http://127.0.0.1:")
+    assert 'HTTP 503: {"error": {"message": "waking"}}' in waiting
+    assert answered.startswith(f"{MODEL}: answers")
+    assert verdict == "1 of 1 model answers"
+
+
+def test_an_upgrade_is_waited_for(helm_test) -> None:
+    done = helm_test(
+        answers(MODEL),
+        [
+            (200, {}),
+            (200, {"status": status({MODEL: RUNNING}, {})}),
+            (200, {"status": status({MODEL: RUNNING}, {MODEL: {"status": "DEPLOYING", "message": ""}})}),
+            (200, {"status": status({MODEL: RUNNING}, {MODEL: RUNNING})}),
+            (200, {"status": status({MODEL: RUNNING})}),
+        ],
+    )
+    assert done.returncode == 0
+    assert [line.partition(": ")[2] for line in done.stdout.splitlines()[:3]] == [
+        f"waiting: application {MODEL} is not there yet",
+        f"waiting: application {MODEL} is DEPLOYING",
+        f"waiting: application {MODEL} is RUNNING on a new cluster that does not take requests yet",
+    ]
+
+
+def test_where_the_api_cannot_be_read_answers_count_and_it_is_said(helm_test) -> None:
+    done = helm_test(answers(MODEL), (403, {"message": "forbidden"}))
+    assert done.returncode == 0
+    assert "status cannot be read, so only answers count: HTTP Error 403" in done.stdout.splitlines()[0]
+    done = helm_test(answers(MODEL), values={"serviceAccount": {"create": False}})
+    assert done.returncode == 0
+    assert "only answers count: this pod has no token of the Kubernetes API" in done.stdout
+    assert done.api_asked == []
+
+
+@pytest.mark.parametrize(
+    ("serve", "reason"),
+    [
+        ({}, "HTTP 404"),
+        ({"GET": (200, {"data": []})}, "lists no model"),
+        ({"GET": (200, {"data": [{"id": "another"}]})}, "lists another"),
+        ({"GET": (200, ["models"])}, "the answer is not a JSON object"),
+        ({"GET": (200, {"data": [{"id": MODEL}]}), "POST": (500, {"error": "no\nmemory"})}, 'HTTP 500: {"error": "no'),
+        ({"GET": (200, {"data": [{"id": MODEL}]}), "POST": (200, {"choices": []})}, "gives no text"),
+    ],
+)
+def test_what_is_no_answer(helm_test, serve: dict[str, Any], reason: str) -> None:
+    paths = {"GET": f"GET /inference/{MODEL}/v1/models", "POST": f"POST /inference/{MODEL}/v1/completions"}
+    given = {paths[key]: value for key, value in serve.items()}
+    done = helm_test(given, (200, {"status": status({MODEL: RUNNING})}), timeoutSeconds=0.1)
+    assert done.returncode == 1
+    verdict = done.stdout.splitlines()[-1]
+    assert verdict.startswith(f"0 of 1 models answer; not: {MODEL} (time is up: ")
+    assert reason in verdict
+
+
+def test_nobody_listening_is_a_reason(helm_test) -> None:
+    done = helm_test({}, url="http://127.0.0.1:9", timeoutSeconds=0.1)
+    assert done.returncode == 1
+    assert "Connection refused" in done.stdout.splitlines()[-1]
+
+
+def test_embedding_models_are_asked_for_an_embedding_and_classifiers_are_listed(helm_test) -> None:
+    embedder, classifier = "embedder", "classifier"
+    values = {
+        "models": {
+            embedder: model(engine_kwargs={"runner": "pooling"}),
+            classifier: model(engine_kwargs={"convert": "classify"}),
+        }
+    }
+    serve = answers(MODEL, embedder, classifier)
+    serve[f"POST /inference/{embedder}/v1/embeddings"] = (200, {"data": [{"embedding": [0.5]}]})
+    running = dict.fromkeys((MODEL, embedder, classifier), RUNNING)
+    done = helm_test(serve, (200, {"status": status(running)}), values=values)
+    assert done.returncode == 0, done.stdout
+    assert {key for key, _ in done.asked if key.startswith("POST")} == {
+        f"POST /inference/{MODEL}/v1/completions",
+        f"POST /inference/{embedder}/v1/embeddings",
+    }
+
+
+def test_behind_one_route_the_application_is_the_one_of_all_models(helm_test) -> None:
+    values = {"models": {OTHER: model("falcon-h1")}, "serving": {"routing": "unified"}}
+    serve = answers(MODEL, OTHER, route="")
+    done = helm_test(serve, (200, {"status": status({"models": RUNNING})}), values=values)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "2 of 2 models answer"
+    done = helm_test(serve, (200, {"status": status({"models": FAILED})}), values=values)
+    assert done.returncode == 1
+    assert "0 of 2 models answer; not: " in done.stdout.splitlines()[-1]
+
+
+def test_applications_of_ones_own_have_to_run(helm_test) -> None:
+    applications = ["echo"]
+    running = status({MODEL: RUNNING, "echo": RUNNING})
+    done = helm_test(answers(MODEL), (200, {"status": running}), applications=applications)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 of 1 model answers, 1 of 1 application runs")
+    failed = status({MODEL: RUNNING, "echo": {"status": "DEPLOY_FAILED", "message": "ImportError: no module echo"}})
+    done = helm_test(answers(MODEL), (200, {"status": failed}), applications=applications)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == (
+        "1 of 1 model answers, 0 of 1 applications run; "
+        "not: echo (application echo is DEPLOY_FAILED: ImportError: no module echo)"
+    )
+    done = helm_test(answers(MODEL), (403, {}), applications=applications)
+    assert done.returncode == 1
+    assert "not: echo (its status cannot be read: HTTP Error 403" in done.stdout.splitlines()[-1]
+
+
+def test_hundreds_of_models_are_asked_a_few_at_a_time(helm_test) -> None:
+    names = [f"model-{number:03}" for number in range(200)]
+    running = dict.fromkeys((MODEL, *names), RUNNING)
+    values = {"models": {name: model() for name in names}, "workerGroups": {"small-model-workers": {"maxReplicas": 9}}}
+    done = helm_test(answers(MODEL, *names), (200, {"status": status(running)}), values=values)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "201 of 201 models answer"
+
+
+def test_the_pod_is_a_hook_that_stays_for_its_logs(render_with: Render) -> None:
+    annotations = render_with().test_pod["metadata"]["annotations"]
+    assert annotations == {
+        "helm.sh/hook": "test",
+        "helm.sh/hook-delete-policy": "before-hook-creation",
+        "helm.sh/hook-output-log-policy": "hook-succeeded,hook-failed",
+    }
+    assert render_with().of("Pod") == []
+
+
+def test_the_pod_runs_the_file_as_it_is(render_with: Render) -> None:
+    script = pod(render_with())["containers"][0]["args"][0]
+    assert script == (CHART / "files" / "helm_test.py").read_text(encoding="utf-8")
+    # Kubernetes would put in a variable's value.
+    assert "$(" not in script
+
+
+def test_the_pod_is_as_safe_as_the_head_and_runs_where_it_may(render_with: Render) -> None:
+    rendered = render_with(
+        {
+            "image": {"pullPolicy": "Always", "pullSecrets": ["registry"]},
+            "head": {"nodeSelector": {"pool": "cpu"}, "tolerations": [{"key": "cpu", "operator": "Exists"}]},
+        }
+    )
+    ours, head = pod(rendered), rendered.pod("head")
+    for key in ("securityContext", "imagePullSecrets", "nodeSelector", "tolerations"):
+        assert ours[key] == head[key]
+    for key in ("securityContext", "image", "imagePullPolicy"):
+        assert ours["containers"][0][key] == head["containers"][0][key]
+    assert "volumes" not in ours
+
+
+def test_only_the_tests_pod_may_read_and_only_this_ray_service(render_with: Render) -> None:
+    rendered = render_with(release="r" * 47)
+    name = "r" * 47 + "-helm-test"
+    assert len(name) <= 63
+    assert rendered.test_pod["metadata"]["name"] == name
+    assert rendered.one("Role")["rules"] == [
+        {"apiGroups": ["ray.io"], "resources": ["rayservices"], "resourceNames": ["r" * 47], "verbs": ["get"]}
+    ]
+    assert rendered.one("RoleBinding")["subjects"] == [{"kind": "ServiceAccount", "name": name, "namespace": "ai"}]
+    assert rendered.one("RoleBinding")["roleRef"]["name"] == rendered.one("Role")["metadata"]["name"] == name
+    assert pod(rendered)["serviceAccountName"] == name
+    users = [template["spec"].get("serviceAccountName") for template in rendered.templates.values()]
+    assert name not in users
+
+
+def test_without_a_service_account_the_pod_has_no_token(render_with: Render) -> None:
+    rendered = render_with({"serviceAccount": {"create": False}})
+    assert not {"ServiceAccount", "Role", "RoleBinding"} & {each["kind"] for each in rendered.objects}
+    assert pod(rendered)["automountServiceAccountToken"] is False
+    assert json.loads(pod(rendered)["containers"][0]["args"][1])["serviceAccount"] == ""
+
+
+def test_the_network_policy_lets_the_pod_in(render_with: Render) -> None:
+    rendered = render_with(
+        {"networkPolicy": {"enabled": True, "clients": [{"podSelector": {"matchLabels": {"a": "b"}}}]}}
+    )
+    within, *_ = rendered.one("NetworkPolicy")["spec"]["ingress"]
+    (peer,) = within["from"]
+    assert "ports" not in within
+    labels = rendered.test_pod["metadata"]["labels"]
+    assert peer["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_the_pod_follows_port_base_path_and_routes(render_with: Render) -> None:
+    serving = {"config": {"http_options": {"port": 9000, "root_path": "/base"}}, "routePrefix": "/llm"}
+    config = parse(pod(render_with({"serving": serving}))["containers"][0]["args"][1])
+    assert config["url"] + config["route"].format(model=MODEL) == f"http://falcon3-serve-svc.ai:9000/base/llm/{MODEL}"
