@@ -1,4 +1,4 @@
-"""The command line: `python -m generator`. The only layer that prints, and the only one that exits.
+"""The command line: `python -m generator`. Only this layer (with `cli_cluster`) prints, and only it exits.
 
 Everything heavy is imported inside the command that needs it, so that `--help` answers at once.
 """
@@ -10,17 +10,18 @@ import difflib
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from . import __version__
+from .cli_cluster import preflight
+from .cli_options import environment_option, examples, json_option, project_of, say
 from .errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from .project import Generated, Project
+    from .project import Generated
 
 
 class Commands(click.Group):
@@ -43,32 +44,10 @@ class Commands(click.Group):
             ctx.exit(error.exit_code)
 
 
-def _examples(*lines: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  python -m generator {line}" for line in lines)
-
-
-def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
-
-
-def _environment_option(help_text: str) -> Callable[..., Any]:
-    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-        root = Path(ctx.find_root().params.get("root") or ".")
-        return [p.stem for p in sorted((root / "environments").glob("*.yaml")) if p.stem.startswith(incomplete)]
-
-    def given(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-        # As of an unset variable in a script: all environments are meant by leaving the option out, not by nothing.
-        if value == "":
-            raise click.BadParameter("it is empty; name an environment, or leave the option out")
-        return value
-
-    return click.option("-e", "--environment", metavar="E", help=help_text, shell_complete=complete, callback=given)
-
-
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog=_examples("generate --check", "plan --environment prod", "add tiiuae/Falcon3-7B-Instruct", "serve falcon3"),
+    epilog=examples("generate --check", "plan --environment prod", "add tiiuae/Falcon3-7B-Instruct", "serve falcon3"),
 )
 @click.option(
     "--root",
@@ -90,19 +69,8 @@ def cli(ctx: click.Context, root: Path, color: bool | None) -> None:
     ctx.color = color if color is not None else (False if os.environ.get("NO_COLOR") else None)
 
 
-def _project(ctx: click.Context) -> Project:
-    from .project import Project
-
-    return Project.at(ctx.obj)
-
-
-def _say(text: str, **style: Any) -> None:
-    """A line for people about what is going on; standard output stays for results."""
-    click.secho(text, err=True, **style)
-
-
 @cli.command(
-    epilog=_examples(
+    epilog=examples(
         "add tiiuae/Falcon3-7B-Instruct",
         "add ./checkpoints/my-model --family my-models",
         "add config.json --id my-model",
@@ -129,10 +97,10 @@ def add(ctx: click.Context, reference: str, dry_run: bool, **options: Any) -> No
     from .add import add_model
     from .documents import write_files
 
-    project = _project(ctx)
-    added = add_model(project, reference, report=_say, **options)
+    project = project_of(ctx)
+    added = add_model(project, reference, report=say, **options)
     for note in added.notes:
-        _say(f"note: {note}", fg="yellow")
+        say(f"note: {note}", fg="yellow")
     if dry_run:
         _print_diff(added.generated)
     else:
@@ -142,33 +110,33 @@ def add(ctx: click.Context, reference: str, dry_run: bool, **options: Any) -> No
     for environment, line in added.plans.items():
         click.echo(f"{_relative(project.values_path(environment, added.family))}   {line}")
     if not added.plans:
-        _say(
+        say(
             f"no environment serves {added.model_id} yet: add it below `serve:` in environments/<name>.yaml, "
             "then: python -m generator generate"
         )
     else:
         environment = next(iter(added.plans))
         namespace = project.environment(environment).namespace
-        _say(
+        say(
             f"next ({added.family} {verb} in the values): git diff values/ ; helm upgrade --install {added.family} "
             f"chart -n {namespace} -f values/{environment}/{added.family}.yaml"
         )
 
 
-@cli.command(epilog=_examples("generate", "generate --environment dev", "generate --check"))
-@_environment_option("Only this environment; by default all.")
+@cli.command(epilog=examples("generate", "generate --environment dev", "generate --check"))
+@environment_option("Only this environment; by default all.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff when a file would change.")
 @click.pass_context
 def generate(ctx: click.Context, environment: str | None, check: bool) -> None:
     """Plan, and write the values of every environment and family."""
-    project = _project(ctx)
+    project = project_of(ctx)
     names = [environment] if environment else project.environment_names()
-    _finish(project.generated_values(names, report=_say), check=check, again="python -m generator generate")
+    _finish(project.generated_values(names, report=say), check=check, again="python -m generator generate")
 
 
-@cli.command(epilog=_examples("validate values/dev/falcon3.yaml", "validate catalog/*.yaml environments/*.yaml"))
+@cli.command(epilog=examples("validate values/dev/falcon3.yaml", "validate catalog/*.yaml environments/*.yaml"))
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@_json_option
+@json_option
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
     """Check catalog, environment or values files against their schemas. Exit 2 when one is wrong."""
     from .documents import faults
@@ -192,23 +160,23 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
         sys.exit(UserError.exit_code)
 
 
-@cli.command(epilog=_examples("schema", "schema --check"))
+@cli.command(epilog=examples("schema", "schema --check"))
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff when a file would change.")
 @click.pass_context
 def schema(ctx: click.Context, check: bool) -> None:
     """Write schemas/, chart/values.schema.json and the Ray releases that the chart knows."""
-    _finish(_project(ctx).generated_schemas(), check=check, again="python -m generator schema")
+    _finish(project_of(ctx).generated_schemas(), check=check, again="python -m generator schema")
 
 
-@cli.command(epilog=_examples("plan", "plan --environment prod", "plan --environment prod --json"))
-@_environment_option("Only this environment; by default all.")
-@_json_option
+@cli.command(epilog=examples("plan", "plan --environment prod", "plan --environment prod --json"))
+@environment_option("Only this environment; by default all.")
+@json_option
 @click.pass_context
 def plan(ctx: click.Context, environment: str | None, as_json: bool) -> None:
     """Show where every model runs and why, as arithmetic that a person can follow."""
     from .plan_report import plan_json, plan_lines
 
-    project = _project(ctx)
+    project = project_of(ctx)
     names = [environment] if environment else project.environment_names()
     catalog = project.catalog()
     plans = [project.plan(name, catalog) for name in names]
@@ -223,15 +191,15 @@ def plan(ctx: click.Context, environment: str | None, as_json: bool) -> None:
 LISTS = ("models", "families", "environments", "gpus", "releases")
 
 
-@cli.command("list", epilog=_examples("list", "list gpus", "list models --json"))
+@cli.command("list", epilog=examples("list", "list gpus", "list models --json"))
 @click.argument("what", type=click.Choice(LISTS), default="models")
-@_json_option
+@json_option
 @click.pass_context
 def list_(ctx: click.Context, what: str, as_json: bool) -> None:
     """List models, families, environments, GPU types or Ray releases."""
     from .listing import rows
 
-    found = rows(what, None if what in ("gpus", "releases") else _project(ctx))
+    found = rows(what, None if what in ("gpus", "releases") else project_of(ctx))
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
@@ -241,9 +209,9 @@ def list_(ctx: click.Context, what: str, as_json: bool) -> None:
         click.echo("  ".join(str(row[key]).ljust(width) for key, width in widths.items()).rstrip())
 
 
-@cli.command(epilog=_examples("serve falcon3", "serve falcon3 falcon-h1 --once", "serve falcon3 --port 8000"))
+@cli.command(epilog=examples("serve falcon3", "serve falcon3 falcon-h1 --once", "serve falcon3 --port 8000"))
 @click.argument("families", nargs=-1, required=True, metavar="FAMILY...")
-@_environment_option("The environment whose values are served; by default local.")
+@environment_option("The environment whose values are served; by default local.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the OpenAI API; by default 8000, or a free one.")
 @click.option("--once", is_flag=True, help="Send one chat completion to each model, print the answers, and stop.")
 @click.option("--prompt", default="Why is the sky blue?", show_default=True, help="What --once asks.")
@@ -257,13 +225,16 @@ def serve(ctx: click.Context, families: tuple[str, ...], environment: str | None
     """Serve families on this machine: the chart's own rendering, on a local Ray with vLLM. Ctrl-C stops it."""
     from .serve import serve_families
 
-    serve_families(_project(ctx), families, environment or "local", say=_say, show=click.echo, **options)
+    serve_families(project_of(ctx), families, environment or "local", say=say, show=click.echo, **options)
+
+
+cli.add_command(preflight)
 
 
 SHELLS = ("bash", "zsh", "fish")
 
 
-@cli.command(epilog=_examples("completion bash > ~/.local/share/bash-completion/completions/generator"))
+@cli.command(epilog=examples("completion bash > ~/.local/share/bash-completion/completions/generator"))
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
     """Print the completion script of a shell, for the installed command `generator`."""
@@ -281,7 +252,7 @@ def _finish(generated: Generated, *, check: bool, again: str) -> None:
     if check:
         _print_diff(generated)
         if changed or generated.stale:
-            _say(f"{len(changed) + len(generated.stale)} files are not what is generated; run: {again}", fg="red")
+            say(f"{len(changed) + len(generated.stale)} files are not what is generated; run: {again}", fg="red")
             sys.exit(1)
         click.echo(f"{len(generated.texts)} files are as generated")
         return
@@ -316,7 +287,7 @@ def _print_error(error: UserError) -> None:
     from .documents import faults
 
     for one in faults(error):
-        _say(f"error: {one}", fg="red")
+        say(f"error: {one}", fg="red")
 
 
 def main() -> NoReturn:
@@ -328,7 +299,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _say("stopped")
+        say("stopped")
         sys.exit(130)
     except BrokenPipeError:
         # The reader (head, less) has gone: that is no fault.

@@ -132,3 +132,28 @@ def release(version: str, *, where: str) -> RayRelease:
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubeRayField:
+    since: str
+    """The first KubeRay that knows the field."""
+    instead: str
+    """What to do with an older one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubeRay:
+    least: str
+    """The oldest version that the chart is made for."""
+    fields: dict[str, KubeRayField]
+    """By path in a RayService, what not every version knows."""
+    autoscaler: dict[str, str]
+    """What the autoscaler beside the head asks for by default."""
+
+
+@cache
+def kuberay() -> KubeRay:
+    row = _read("kuberay.yaml")
+    fields = {path: KubeRayField(**field) for path, field in row["fields"].items()}
+    return KubeRay(least=row["least"], fields=fields, autoscaler=row["autoscaler"])

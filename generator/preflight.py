@@ -1,0 +1,237 @@
+"""`preflight`: what an installation would meet on a live cluster, found out before it.
+
+Nothing is changed; only `pull_seconds` makes pods, one for each image that nodes lack, and deletes them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .cluster import ApiFault, Cluster, api_path
+from .contract import JsonObject
+from .errors import UserError
+from .finding import Finding, fails, ok, warning
+from .helm import Manifest, render
+from .node_fit import Node, Used, read_node, used_by_others
+from .packing import bins_needed
+from .plan import Plan
+from .pod_groups import PodGroup, pod_groups
+from .preflight_images import image_findings, images, pull_finding
+from .preflight_kuberay import CRDS, crd_findings, operator_findings
+from .preflight_objects import POD_SECURITY, object_findings, pod_findings, rights_findings
+from .preflight_pools import Demand, pool_findings
+from .preflight_references import claim_findings, key_findings, references
+from .project import Project
+
+AUTOSCALERS = ("cluster-autoscaler", "karpenter")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """What is to be installed where."""
+
+    release: str
+    namespace: str
+    plan: Plan
+    families: list[str]
+    files: list[Path]
+    manifests: list[Manifest]
+    groups: list[PodGroup]
+    outdated: list[Path] = field(default_factory=list)
+    """Values files that are not what is generated now."""
+
+
+def installation(
+    project: Project, environment: str, families: Sequence[str], *, release: str | None, namespace: str | None
+) -> Installation:
+    """Plan and render what `helm install` would. Raises UserError for what the plan, the schemas or helm refuse."""
+    catalog = project.catalog()
+    plan = project.plan(environment, catalog)
+    for family in families:
+        if family not in plan.families:
+            where = f"{project.environment_path(environment)}: serve"
+            raise UserError.unknown("family", family, plan.families, where=where)
+    chosen = list(dict.fromkeys(families)) or plan.families
+    release = release or (chosen[0] if len(chosen) == 1 else "llm")
+    namespace = namespace or plan.environment.namespace
+    files = [project.values_path(environment, family) for family in chosen]
+    rendered = render(project.root / "chart", files, release=release, namespace=namespace)
+    # Helm makes these only for `helm test`.
+    manifests = [manifest for manifest in rendered if "test" not in _hooks(manifest)]
+    changed = project.values(plan, catalog).changed()
+    return Installation(
+        release=release,
+        namespace=namespace,
+        plan=plan,
+        families=chosen,
+        files=files,
+        manifests=manifests,
+        groups=pod_groups(manifests),
+        outdated=[path for path in files if path in changed],
+    )
+
+
+def preflight(
+    cluster: Cluster, wanted: Installation, *, pull_seconds: float | None, report: Callable[[str], None]
+) -> Iterator[Finding]:
+    """Every finding as soon as it is known. `pull_seconds`: try to pull each image, for as long."""
+    yield from _tried("API server", lambda: _api_server(cluster))
+    yield from _values(wanted)
+    yield from _tried("KubeRay", lambda: _kuberay(cluster, wanted))
+    there = True
+    try:
+        namespace = cluster.get_if_there(api_path("v1", "namespaces", wanted.namespace))
+    except ApiFault as fault:
+        yield _refused("namespace", fault)
+    else:
+        there = namespace is not None
+        yield _namespace(namespace, wanted)
+    yield from _tried("rights", lambda: rights_findings(cluster, wanted.manifests, wanted.namespace))
+    if there:
+        objects = lambda: object_findings(  # noqa: E731
+            cluster, wanted.manifests, release=wanted.release, namespace=wanted.namespace
+        )
+        yield from _tried("objects", objects)
+        yield from _tried("pods", lambda: pod_findings(cluster, wanted.groups, wanted.namespace))
+    nodes: list[Node] = []
+    try:
+        nodes = [read_node(node) for node in cluster.items(api_path("v1", "nodes"))]
+    except ApiFault as fault:
+        yield _refused("pools", fault)
+    else:
+        yield from _tried("pools", lambda: _pools(cluster, wanted, nodes))
+    if there:
+        yield from _tried("secrets", lambda: _references(cluster, wanted))
+    for image in images(wanted.groups):
+        finding = image_findings(image, nodes)
+        if finding.level == "warning" and pull_seconds is not None and there:
+            pull = lambda image=image: [  # noqa: E731
+                pull_finding(cluster, image, wanted.namespace, seconds=pull_seconds, report=report)
+            ]
+            yield from _tried("images", pull)
+        else:
+            yield finding
+
+
+def _tried(subject: str, check: Callable[[], Iterator[Finding] | list[Finding]]) -> Iterator[Finding]:
+    """The findings of a check; what the API server refuses is one more."""
+    try:
+        yield from check()
+    except ApiFault as fault:
+        yield _refused(subject, fault)
+
+
+def _refused(subject: str, fault: ApiFault) -> Finding:
+    if fault.status == 403:
+        return warning(subject, f"not checked, since you may not: {fault.message}")
+    return fails(subject, f"the API server refuses ({fault.status}): {fault.message}")
+
+
+def _api_server(cluster: Cluster) -> Iterator[Finding]:
+    yield ok("API server", f"Kubernetes {cluster.get('/version')['gitVersion'].removeprefix('v')} at {cluster.address}")
+
+
+def _values(wanted: Installation) -> Iterator[Finding]:
+    for path in wanted.outdated:
+        yield warning(
+            "values",
+            f"{path} is not what the catalog and the environment say now; what is there was checked",
+            f"python -m generator generate --environment {wanted.plan.environment_name}",
+        )
+
+
+def _kuberay(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
+    crds = {
+        name: cluster.get_if_there(api_path("apiextensions.k8s.io/v1", "customresourcedefinitions", name))
+        for name in CRDS
+    }
+    yield from crd_findings(crds)
+    yield from operator_findings(cluster.items(api_path("apps/v1", "deployments")), wanted.namespace)
+
+
+def _namespace(namespace: JsonObject | None, wanted: Installation) -> Finding:
+    if namespace is None:
+        return fails(
+            "namespace",
+            f"{wanted.namespace} does not exist; what is in it could not be checked",
+            f"kubectl create namespace {wanted.namespace}",
+        )
+    level = (namespace["metadata"].get("labels") or {}).get(POD_SECURITY)
+    return ok(
+        "namespace", f"{wanted.namespace}, Pod Security {f'enforces {level}' if level else 'of the whole cluster'}"
+    )
+
+
+def _pools(cluster: Cluster, wanted: Installation, nodes: list[Node]) -> Iterator[Finding]:
+    used: Used = {}
+    try:
+        used = used_by_others(cluster.items(api_path("v1", "pods")), release=wanted.release, namespace=wanted.namespace)
+    except ApiFault as fault:
+        yield warning("pools", f"what other pods take is not known: {fault.message}")
+    autoscaled = _is_autoscaled(cluster)
+    for group in wanted.groups:
+        yield from pool_findings(group, demand(group, wanted), nodes, used, autoscaled=autoscaled)
+
+
+def demand(group: PodGroup, wanted: Installation) -> Demand:
+    """How many pods the families that are installed ask of a group, by the plan where the group is a pool of it."""
+    pool = wanted.plan.pools.get(group.name)
+    if pool is None:
+        return Demand(least=group.least, peak=group.least)
+    least: Counter[int] = Counter()
+    peak: Counter[int] = Counter()
+    for family in wanted.families:
+        for model in wanted.plan.family(family).values():
+            if model.place.hardware.name == group.name:
+                least[model.place.split.tensor] += model.place.split.pipeline * model.replicas.min
+                peak[model.place.split.tensor] += model.place.split.pipeline * model.replicas.max
+    gpu = pool.hardware.gpu
+    return Demand(
+        least=max(group.least, bins_needed(least, pool.slots_per_worker)),
+        peak=min(group.most, bins_needed(peak, pool.slots_per_worker)),
+        gpu=gpu.name if gpu else "",
+        gpu_memory_gib=gpu.memory_gib if gpu else 0,
+    )
+
+
+def _is_autoscaled(cluster: Cluster) -> bool:
+    """Whether something makes nodes: Karpenter's API, the autoscaler's status, or a Deployment of either."""
+    with suppress(ApiFault):
+        if any(group["name"] == "karpenter.sh" for group in cluster.get("/apis")["groups"]):
+            return True
+    with suppress(ApiFault):
+        if cluster.get_if_there(api_path("v1", "configmaps", "cluster-autoscaler-status", namespace="kube-system")):
+            return True
+    with suppress(ApiFault):
+        names = [deployment["metadata"]["name"] for deployment in cluster.items(api_path("apps/v1", "deployments"))]
+        return any(word in name for word in AUTOSCALERS for name in names)
+    return False
+
+
+def _references(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
+    namespace = wanted.namespace
+    own = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in wanted.manifests}
+    for reference in references(wanted.groups):
+        if (reference.kind, reference.name) in own:
+            continue
+        match reference.kind:
+            case "PersistentVolumeClaim":
+                claim = cluster.get_if_there(
+                    api_path("v1", "persistentvolumeclaims", reference.name, namespace=namespace)
+                )
+                classes: list[JsonObject] = []
+                with suppress(ApiFault):
+                    classes = cluster.items(api_path("storage.k8s.io/v1", "storageclasses"))
+                pods = sum(group.most for group in wanted.groups if reference in references([group]))
+                yield from claim_findings(reference, claim, classes, namespace=namespace, pods=pods)
+            case kind:
+                path = api_path("v1", f"{kind.lower()}s", reference.name, namespace=namespace)
+                yield key_findings(reference, cluster.metadata_if_there(path), namespace)
+
+
+def _hooks(manifest: Manifest) -> list[str]:
+    return ((manifest["metadata"].get("annotations") or {}).get("helm.sh/hook") or "").split(",")
