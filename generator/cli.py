@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from . import __version__
-from .cli_cluster import preflight
+from .cli_cluster import preflight, status
 from .cli_options import environment_option, examples, json_option, project_of, say
 from .errors import UserError, did_you_mean
 
@@ -210,7 +210,7 @@ def list_(ctx: click.Context, what: str, as_json: bool) -> None:
 
 
 @cli.command(epilog=examples("serve falcon3", "serve falcon3 falcon-h1 --once", "serve falcon3 --port 8000"))
-@click.argument("families", nargs=-1, required=True, metavar="FAMILY...")
+@click.argument("names", nargs=-1, required=True, metavar="FAMILY|APP...")
 @environment_option("The environment whose values are served; by default local.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the OpenAI API; by default 8000, or a free one.")
 @click.option("--once", is_flag=True, help="Send one chat completion to each model, print the answers, and stop.")
@@ -221,14 +221,15 @@ def list_(ctx: click.Context, what: str, as_json: bool) -> None:
 @click.option("--workdir", type=click.Path(path_type=Path), help="Where `checkpoints/` is found and files are mounted.")
 @click.option("--timeout", type=click.IntRange(min=1), default=900, show_default=True, help="Seconds until Ready.")
 @click.pass_context
-def serve(ctx: click.Context, families: tuple[str, ...], environment: str | None, **options: Any) -> None:
-    """Serve families on this machine: the chart's own rendering, on a local Ray with vLLM. Ctrl-C stops it."""
-    from .serve import serve_families
+def serve(ctx: click.Context, names: tuple[str, ...], environment: str | None, **options: Any) -> None:
+    """Serve families and apps on this machine: the chart's own rendering, on a local Ray with vLLM. Ctrl-C stops it."""
+    from .serve import serve as serve_here
 
-    serve_families(project_of(ctx), families, environment or "local", say=say, show=click.echo, **options)
+    serve_here(project_of(ctx), names, environment or "local", say=say, show=click.echo, **options)
 
 
 cli.add_command(preflight)
+cli.add_command(status)
 
 
 SHELLS = ("bash", "zsh", "fish")

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from .cli_options import environment_option, examples, json_option, project_of, say
+from .errors import UserError
+
+if TYPE_CHECKING:
+    from .release_status import ReleaseStatus
 
 COLORS = {"ok": "green", "warning": "yellow", "fails": "red"}
 PULL_SECONDS = 600
+WATCH_S = 2.0
+"""Between two looks at the cluster."""
 
 
 def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -22,7 +30,7 @@ def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--kubeconfig", type=click.Path(path_type=Path), help="By default KUBECONFIG, then ~/.kube/config."
         ),
         click.option("--context", metavar="NAME", help="Context of the kubeconfig; by default its current one."),
-        click.option("-n", "--namespace", help="By default the environment's; for status the context's."),
+        click.option("-n", "--namespace", help="By default the environment's; for status wherever it is."),
     ):
         command = option(command)
     return command
@@ -105,3 +113,82 @@ def _print_finding(level: str, subject: str, what: str, fix: str) -> None:
         click.echo(f"{indent}{line}")
     for line in fix.splitlines():
         click.echo(f"{indent}→ {line}")
+
+
+@click.command(epilog=examples("status falcon3", "status falcon3 -n ai --watch", "status falcon3 --json"))
+@click.argument("release")
+@_cluster_options
+@click.option("--watch", is_flag=True, help="Keep showing it until Ctrl-C; where no terminal reads, only what changes.")
+@json_option
+def status(
+    release: str,
+    namespace: str | None,
+    context: str | None,
+    kubeconfig: Path | None,
+    watch: bool,
+    as_json: bool,
+) -> None:
+    """Show what a release serves now, and in words why something does not. Exit 1 when something does not."""
+    from .cluster import connect
+    from .release_objects import find_release, observe
+    from .release_status import release_status
+    from .status_report import status_json, status_lines
+
+    cluster = connect(context=context, kubeconfig=kubeconfig)
+    place, name = find_release(cluster, release, namespace)
+
+    def read() -> ReleaseStatus:
+        return release_status(observe(cluster, place, name), release)
+
+    if watch:
+        _watch(read, as_json=as_json, live=not as_json and sys.stdout.isatty())
+    now = read()
+    if as_json:
+        click.echo(json.dumps(status_json(now), indent=2))
+    else:
+        for line, style in status_lines(now):
+            click.secho(line, **style)
+    if not now.all_serve:
+        sys.exit(1)
+
+
+def _watch(read: Callable[[], ReleaseStatus], *, as_json: bool, live: bool) -> NoReturn:
+    """Show every change until Ctrl-C. A cluster that does not answer for a while is asked again."""
+    from .status_report import changes, facts, status_json, status_lines
+
+    known: dict[str, str] = {}
+    while True:
+        try:
+            now = read()
+        except UserError as error:
+            if not known:
+                raise
+            say(f"{_clock()}  {error.what}; trying again", fg="yellow")
+            time.sleep(WATCH_S)
+            continue
+        found = facts(now)
+        if live:
+            _redraw([click.style(line[: _columns()], **style) for line, style in status_lines(now)])
+        elif found != known and as_json:
+            click.echo(json.dumps(status_json(now)))
+        else:
+            for line in changes(known, found):
+                click.echo(f"{_clock()}  {line}")
+        sys.stdout.flush()
+        known = found
+        time.sleep(WATCH_S)
+
+
+def _redraw(lines: list[str]) -> None:
+    """Write over what is on the screen, line by line, so that nothing flickers."""
+    height = shutil.get_terminal_size().lines - 2
+    shown = [*lines[:height], f"{_clock()}, Ctrl-C stops"]
+    click.echo("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in shown) + "\x1b[J", nl=False)
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size().columns
+
+
+def _clock() -> str:
+    return time.strftime("%H:%M:%S")

@@ -44,6 +44,8 @@ class Cluster(Protocol):
     """What the checks need of a cluster. Every method raises ApiFault where the API server refuses."""
 
     address: str
+    namespace: str
+    """The one that the kubeconfig's context names."""
 
     def get(self, path: str) -> JsonObject: ...
     def get_if_there(self, path: str) -> JsonObject | None: ...
@@ -78,12 +80,14 @@ def connect(*, context: str | None = None, kubeconfig: Path | None = None) -> Cl
         raise UserError("no such file", where=str(kubeconfig), fix="Name the cluster's kubeconfig with --kubeconfig.")
     where = str(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
     settings = client.Configuration()
+    namespace = "default"
     try:
         if kubeconfig is None and not os.environ.get("KUBECONFIG") and context is None and SERVICE_ACCOUNT.exists():
             where = "the pod's service account"
             config.load_incluster_config(client_configuration=settings)
+            namespace = SERVICE_ACCOUNT.with_name("namespace").read_text()
         else:
-            _check_context(context, kubeconfig, where)
+            namespace = _context_namespace(context, kubeconfig, where)
             config.load_kube_config(
                 config_file=str(kubeconfig) if kubeconfig else None, context=context, client_configuration=settings
             )
@@ -94,22 +98,24 @@ def connect(*, context: str | None = None, kubeconfig: Path | None = None) -> Cl
             fix="Name a kubeconfig with --kubeconfig or KUBECONFIG; `kubectl config get-contexts` shows what is there.",
         ) from None
     settings.retries = 1
-    return _HttpCluster(client.ApiClient(settings))
+    return _HttpCluster(client.ApiClient(settings), namespace)
 
 
-def _check_context(context: str | None, kubeconfig: Path | None, where: str) -> None:
+def _context_namespace(context: str | None, kubeconfig: Path | None, where: str) -> str:
+    """The namespace that a context names. Raises UserError when there is no such context."""
     from kubernetes import config
 
-    if context is None:
-        return
-    there, _ = config.list_kube_config_contexts(config_file=str(kubeconfig) if kubeconfig else None)
-    names = [one["name"] for one in there]
-    if context not in names:
-        raise UserError(f"no context '{context}'", where=where, fix=did_you_mean(context, names))
+    there, current = config.list_kube_config_contexts(config_file=str(kubeconfig) if kubeconfig else None)
+    by_name = {one["name"]: one for one in there}
+    if context is not None and context not in by_name:
+        raise UserError(f"no context '{context}'", where=where, fix=did_you_mean(context, by_name))
+    chosen = by_name[context] if context is not None else current
+    return (chosen.get("context") or {}).get("namespace") or "default"
 
 
 class _HttpCluster:
-    def __init__(self, api: Any) -> None:
+    def __init__(self, api: Any, namespace: str) -> None:
+        self.namespace = namespace
         self._settings = api.configuration
         self._pool = api.rest_client.pool_manager
         self.address: str = self._settings.host.rstrip("/")
