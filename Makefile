@@ -42,12 +42,14 @@ test: lint unit chart contract local ## Set everything up and run every test
 lint: ## Style, and whether every generated file is what is generated
 	python=$(TEST_PYTHON); \
 	"$$python" -m ruff check .; "$$python" -m ruff format --check .; \
-	"$$python" -m generator schema --check; "$$python" -m generator generate --check; "$$python" tools/command_docs.py --check
+	"$$python" -m generator schema --check; "$$python" -m generator generate --check; "$$python" tools/command_docs.py --check; \
+	"$$(tools/setup.sh go-tool actionlint)" .github/workflows/*.yaml
 
 unit: ## The generator's own logic
 	$(TEST_PYTHON) $(PYTEST) -n 2 tests/unit
 
 chart: ## What helm renders, against the schemas of Kubernetes and KubeRay
+	tools/ct.sh lint
 	export $(WITH_HELM) KUBECONFORM="$$(tools/setup.sh go-tool kubeconform)" HELM_DOCS="$$(tools/setup.sh go-tool helm-docs)" \
 		KUBERAY_CRDS="$$(tools/setup.sh crds)" KUBERNETES_SPEC="$$(tools/setup.sh kubernetes-spec)"; \
 	$(TEST_PYTHON) $(PYTEST) -n 2 tests/chart
@@ -60,7 +62,7 @@ contract: ## What we emit is what Ray and vLLM accept, for each Ray release
 local: ## Real Ray and vLLM on this machine's CPU answer OpenAI requests
 	export $(WITH_HELM); $(ENGINE_PYTHON) $(PYTEST) tests/local
 
-.PHONY: cluster cluster-down image test-cluster
+.PHONY: cluster cluster-down image test-cluster ct-install
 cluster: ## Bring up a one-node cluster with KubeRay and the CPU image, or check the one that KUBECONFIG names
 	$(TEST_PYTHON) -m tools.cluster up
 
@@ -73,6 +75,9 @@ image: ## Build the CPU image (Ray and vLLM for clusters without GPUs) and print
 test-cluster: ## Install, serve, upgrade, scale, break and remove on a real cluster
 	export $(WITH_HELM); python=$(TEST_PYTHON); eval "$$("$$python" -m tools.cluster up)"; \
 	"$$python" $(PYTEST) tests/cluster
+
+ct-install: ## Install every chart/ci/*-values.yaml in turn on that cluster, and run its `helm test`
+	python=$(TEST_PYTHON); eval "$$("$$python" -m tools.cluster up)"; tools/ct.sh install
 
 .PHONY: generate releases locks bench clean-cache
 generate: ## Write schemas, values, the commands' page and the chart's README

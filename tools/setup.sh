@@ -5,6 +5,7 @@
 #   tools/setup.sh helm            Helm 3: the one on PATH, else built with Go, else Helm's own release
 #   tools/setup.sh go-tool NAME    a program that the tests run, built with Go; prints its path
 #   tools/setup.sh crds            the CRDs of the KubeRay versions that are tested; prints version=folder, :-separated
+#   tools/setup.sh ct-settings     the folder with the rules of `ct lint`
 #   tools/setup.sh kubernetes-spec the OpenAPI document of the Kubernetes API; prints its path
 #
 # The cache is $RAY_SERVE_LLM_CACHE, or ray-serve-llm below $XDG_CACHE_HOME (~/.cache). Progress goes to stderr.
@@ -186,6 +187,7 @@ case ${1:-} in
     helm) setup_helm ;;
     go-tool) setup_go_tool "$2" ;;
     crds) setup_crds ;;
+    ct-settings) printf '%s\n' "$(go_module "$(sed -n 's/^.*\(github.com\/helm\/chart-testing\/v3\) /\1@/p' tools/go/chart-testing/go.mod)")/etc" ;;
     kubernetes-spec) printf '%s\n' "$(go_module "k8s.io/kubernetes@$KUBERNETES_VERSION")/api/openapi-spec/swagger.json" ;;
     *) sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//'; exit 2 ;;
 esac

@@ -17,6 +17,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "chart"
+VALUES = ROOT / "tests" / "chart" / "values"
 Values = dict[str, Any]
 Manifest = dict[str, Any]
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -202,8 +203,9 @@ def render_error(helm_template: Callable[..., subprocess.CompletedProcess[str]])
 
 
 def values_files() -> Iterator[Path]:
-    """Every values file of the repository: the chart's own for tests, and those that the generator wrote."""
+    """Every values file of the repository: `ct install`'s, those of these tests, and those that the generator wrote."""
     yield from sorted((CHART / "ci").glob("*-values.yaml"))
+    yield from sorted(VALUES.glob("*.yaml"))
     yield from sorted((ROOT / "values").glob("*/*.yaml"))
 
 

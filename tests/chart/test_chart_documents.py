@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import CHART, INGRESS, MODEL, ROOT, Render, model, parse, program
+from conftest import CHART, INGRESS, MINIMAL, MODEL, ROOT, VALUES, Render, model, parse, program
 
 sys.path.insert(0, str(ROOT))
 
@@ -24,7 +24,7 @@ def notes(render: Render, tmp_path: Path):
     copy = tmp_path / "chart"
     shutil.copytree(CHART, copy)
     (copy / "templates" / "notes.yaml").write_text(f"kind: Notes\n{NOTES}", encoding="utf-8")
-    return lambda values: render([CHART / "ci" / "minimal-values.yaml", values], chart=copy).one("Notes")["notes"]
+    return lambda values: render([MINIMAL, values], chart=copy).one("Notes")["notes"]
 
 
 def test_the_notes_give_the_models_url_and_the_next_commands(notes) -> None:
@@ -97,7 +97,7 @@ def test_the_readmes_ten_lines_serve_a_model(render: Render) -> None:
     rendered = render(parse(example))
     assert list(rendered.applications) == [MODEL]
     assert list(rendered.groups) == [INGRESS, "small-model-workers"]
-    assert parse(example) == parse((CHART / "ci" / "minimal-values.yaml").read_text(encoding="utf-8"))
+    assert parse(example) == parse((VALUES / "minimal.yaml").read_text(encoding="utf-8"))
 
 
 def test_the_readme_is_what_helm_docs_writes(tmp_path: Path) -> None:
@@ -129,6 +129,23 @@ def test_helm_finds_nothing_to_complain_of(helm: str, values_file: Path) -> None
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", sorted((CHART / "ci").iterdir()), ids=lambda path: path.stem)
+def test_a_scenario_of_ct_install_runs_on_the_small_cluster(render: Render, path: Path) -> None:
+    """It has the CPU image and what that holds, no GPU, and no room for pods that ask for much."""
+    assert path.name.endswith("-values.yaml"), "ct passes over it"
+    assert path.read_text(encoding="utf-8").startswith("# `ct install` shows: ")
+    rendered = render(path)
+    for name in rendered.templates:
+        container = rendered.container(name)
+        assert container["image"] == "localhost/ray-serve-llm-cpu:2.60.0"
+        assert container["imagePullPolicy"] == "IfNotPresent"
+        assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+        assert container["resources"]["requests"]["cpu"].endswith("m")
+    for each in (parse(path.read_text(encoding="utf-8")).get("models") or {}).values():
+        source = each["llmConfig"]["model_loading_config"]["model_source"]
+        assert source.startswith("/home/ray/checkpoints/")
 
 
 def test_every_release_says_all_that_templates_ask_of_it() -> None:

@@ -103,7 +103,7 @@ def answers(*models: str, route: str = "/inference/{}") -> dict[str, Any]:
 
 
 @pytest.fixture
-def helm_test(render: Render, tmp_path: Path):
+def helm_test(render_with: Render, tmp_path: Path):
     """Run the command of the rendered pod against stand-ins; only addresses and times are others."""
     authority = trustme.CA()
     folder = tmp_path / "service-account"
@@ -112,7 +112,7 @@ def helm_test(render: Render, tmp_path: Path):
     authority.cert_pem.write_to_path(folder / "ca.crt")
 
     def run(serve: dict[str, Any], kubernetes: Any = None, *, values: dict[str, Any] | None = None, **changes: Any):
-        container = pod(render([CHART / "ci" / "minimal-values.yaml", values or {}]))["containers"][0]
+        container = pod(render_with(values))["containers"][0]
         python, *options = container["command"]
         script, config, *models = container["args"]
         assert python == "python3"
