@@ -13,6 +13,7 @@ from .contract import JsonObject
 from .finding import Finding, fails, ok, warning
 from .node_fit import Node, matches, untolerated
 from .pod_groups import PodGroup
+from .status_reasons import pull_error
 
 SUBJECT = "images"
 POLL_S = 2.0
@@ -101,7 +102,7 @@ def pull_state(image: Image, pod: JsonObject) -> Finding | None:
         if waiting.get("reason") in PULL_ERRORS:
             return fails(
                 SUBJECT,
-                f"{image.name} cannot be pulled ({waiting['reason']}): {waiting.get('message', '').strip()}",
+                f"{image.name} cannot be pulled ({waiting['reason']}): {pull_error(waiting.get('message', ''))}",
                 "See that the name and tag are right, that nodes reach the registry, and that its login is in "
                 "image.pullSecrets.",
             )

@@ -52,15 +52,13 @@ def pool_findings(
     tolerated = [node for node in chosen if not untolerated(group.spec, node)]
     if not tolerated:
         taints = Counter(_taint(taint) for node in chosen for taint in untolerated(group.spec, node))
-        what = (
-            f"{_nodes(len(chosen))} match, and every one has a taint that pods do not tolerate: {_seen(taints)}{note}"
-        )
+        what = f"of {_nodes(len(chosen))} that match every one has a taint that pods do not tolerate: {_seen(taints)}{note}"
         yield Finding(level=level, subject=subject, what=what, fix=_toleration_fix(chosen, group))
         return
     usable = [node for node in tolerated if node.ready and node.schedulable]
     if not usable:
         why = Counter("cordoned" if not node.schedulable else "not Ready" for node in tolerated)
-        what = f"{_nodes(len(tolerated))} match, and none takes pods: {_seen(why)}{note}"
+        what = f"of {_nodes(len(tolerated))} that match none takes pods: {_seen(why)}{note}"
         yield Finding(level=level, subject=subject, what=what, fix="kubectl get nodes; kubectl uncordon <node>")
         return
     short = lacking(group.requests, usable)
@@ -93,7 +91,8 @@ def _room_finding(
     each = f"pods of {asked or 'no size'}"
     most = sum(room(group.requests, node) for node in usable)
     now = sum(room(group.requests, node, used.get(node.name)) for node in usable)
-    where = f"{_nodes(len(usable))} {'holds' if len(usable) == 1 else 'hold'} {most} {each}"
+    roomy = sum(room(group.requests, node) > 0 for node in usable)
+    where = f"{_nodes(roomy)} {'holds' if roomy == 1 else 'hold'} {most} {each}"
     where += "" if now == most else f", {now} of them now, beside other pods"
     needs = f"the plan needs {demand.least} at the least, {demand.peak} at peak"
     note = " (a cluster autoscaler may add nodes)" if autoscaled else ""

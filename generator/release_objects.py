@@ -68,25 +68,21 @@ def observe(cluster: Cluster, namespace: str, name: str) -> Observed:
             api_path("v1", "events", namespace=namespace),
             fieldSelector=f"involvedObject.kind=RayService,involvedObject.name={name}",
         )
-    active = ((service.get("status") or {}).get("activeServiceStatus") or {}).get("rayClusterName")
-    return Observed(
-        service=service,
-        clusters=clusters,
-        pods=pods,
-        events=events,
-        replicas=_replicas(cluster, pods, active, namespace),
-    )
+    return Observed(service=service, clusters=clusters, pods=pods, events=events, replicas=_replicas(cluster, pods))
 
 
-def _replicas(cluster: Cluster, pods: list[JsonObject], active: str | None, namespace: str) -> Counts:
-    """Of the head's metrics, through the API server; nothing where that is closed."""
+def _replicas(cluster: Cluster, pods: list[JsonObject]) -> dict[str, Counts]:
+    """Of the metrics of each head that runs, through the API server; nothing where that is closed."""
+    found = {}
     for pod in pods:
-        labels = pod["metadata"].get("labels") or {}
-        if labels.get("ray.io/cluster") == active and labels.get("ray.io/node-type") == "head":
-            path = api_path("v1", "pods", f"{pod['metadata']['name']}:{METRICS_PORT}", namespace=namespace)
+        metadata = pod["metadata"]
+        running = pod["status"].get("phase") == "Running" and not metadata.get("deletionTimestamp")
+        if running and metadata["labels"].get("ray.io/node-type") == "head":
+            path = api_path("v1", "pods", f"{metadata['name']}:{METRICS_PORT}", namespace=metadata["namespace"])
             with suppress(ApiFault, UserError):
-                return replica_counts(cluster.text(f"{path}/proxy/metrics", seconds=METRICS_S))
-    return {}
+                text = cluster.text(f"{path}/proxy/metrics", seconds=METRICS_S)
+                found[metadata["labels"]["ray.io/cluster"]] = replica_counts(text)
+    return found
 
 
 def _services(cluster: Cluster, namespace: str | None) -> list[JsonObject]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,8 +29,8 @@ class Observed:
     pods: Sequence[JsonObject]
     events: Sequence[JsonObject]
     """Of the RayService."""
-    replicas: Counts = field(default_factory=dict)
-    """By application and deployment, replicas that run and that are wanted, where Ray's metrics could be read."""
+    replicas: Mapping[str, Counts] = field(default_factory=dict)
+    """By RayCluster, where Ray's metrics could be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +140,7 @@ def _cluster(
     observed: Observed,
 ) -> ClusterStatus:
     said = status.get("applicationStatuses") or {}
-    counts = observed.replicas if role == "serves" else {}
+    counts = observed.replicas.get(name, {})
     pods = [pod for pod in observed.pods if (pod["metadata"].get("labels") or {}).get("ray.io/cluster") == name]
     return ClusterStatus(
         name=name,
@@ -221,13 +222,18 @@ def _notes(service: JsonObject, events: Sequence[JsonObject]) -> Iterator[str]:
     ready = _condition(status, "Ready")
     if ready.get("status") == "False" and ready.get("message") and ready.get("reason") != "Initializing":
         yield f"{ready['reason']}: {root_cause(ready['message'])}"
+    # What KubeRay failed to do and has done since is over.
     recent: dict[str, JsonObject] = {}
     for event in sorted(events, key=_time):
-        if event.get("type") == "Warning" and _time(event) >= (service["metadata"].get("creationTimestamp") or ""):
+        if _time(event) >= (service["metadata"].get("creationTimestamp") or ""):
             recent[event.get("reason", "")] = event
     for reason, event in recent.items():
+        done = recent.get(re.sub(r"^FailedTo(Create|Update|Delete)", r"\1d", reason))
+        if event.get("type") != "Warning" or (done and done is not event and _time(done) >= _time(event)):
+            continue
         times = event.get("count") or (event.get("series") or {}).get("count") or 1
-        said = f"{reason}: {root_cause(event.get('message', ''))}"
+        message = event.get("message", "")
+        said = f"{reason}: {root_cause(message.rpartition(' err: ')[2])}"
         yield said + (f" ({times} times)" if times > 1 else "")
 
 

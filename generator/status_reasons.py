@@ -24,6 +24,7 @@ _WAITING = re.compile(
     r"Resources required for each replica: (.*?), total resources available: (\{.*?\})",
     re.DOTALL,
 )
+_STARTING = re.compile(r"has (\d+) replicas? that ha(?:s|ve) taken more than (\S+) to initialize")
 _UNSCHEDULABLE = re.compile(r"^\d+/(\d+) nodes are available: (.*?)\.?(?: (?:preemption|no new claims).*)?$", re.DOTALL)
 
 
@@ -37,6 +38,10 @@ def root_cause(message: str) -> str:
     if waiting:
         count = "a replica waits" if waiting[1] == "1" else f"{waiting[1]} replicas wait"
         return f"{count} for {_resources(waiting[2])}; free in the cluster: {_resources(waiting[3])}"
+    starting = _STARTING.search(text)
+    if starting:
+        who = "a replica has" if starting[1] == "1" else f"{starting[1]} replicas have"
+        return f"{who} been starting for more than {starting[2]}; a large model takes minutes"
     lines = [line.strip() for line in text.splitlines()]
     found = [(index, match) for index, line in enumerate(lines) if (match := _EXCEPTION.match(line))]
     causes = [(index, match) for index, match in found if not _WRAPPING.search(lines[index])]
@@ -70,14 +75,19 @@ def pod_reason(pod: JsonObject) -> str:
 
 
 def scheduler_reason(message: str, spec: Mapping[str, Any]) -> str:
-    """`no node takes it: of 4 nodes 1 has too little nvidia.com/gpu free, 3 do not match nodeSelector a=b`."""
+    """`no node takes it: 1 of 4 has too little nvidia.com/gpu free, 3 of 4 do not match nodeSelector a=b`."""
     found = _UNSCHEDULABLE.match(message.strip())
     if not found:
         return f"no node takes it: {message.strip()}" if message else "no node has been chosen yet"
     # Taints hold commas of their own in braces only.
     parts = [part.strip() for part in re.split(r", (?=\d)", found[2])]
-    said = ", ".join(_scheduler_words(part, spec) for part in parts)
-    return f"no node takes it: of {found[1]} node{'' if found[1] == '1' else 's'} {said}"
+    return f"no node takes it: {', '.join(_scheduler_words(part, found[1], spec) for part in parts)}"
+
+
+def pull_error(message: str) -> str:
+    """What a registry or the way to it said, without the image's name again and again."""
+    text = re.sub(r'^Back-off pulling image "[^"]*"(: ErrImagePull: )?', "", message.replace("\n", " ").strip())
+    return _short(re.sub(r'^(?:failed to [a-z ]+ "[^"]*": )+', "", text))
 
 
 def is_failure(reason: str) -> bool:
@@ -85,13 +95,13 @@ def is_failure(reason: str) -> bool:
     return bool(reason) and not reason.startswith(("starting", "waiting"))
 
 
-def _scheduler_words(part: str, spec: Mapping[str, Any]) -> str:
+def _scheduler_words(part: str, nodes: str, spec: Mapping[str, Any]) -> str:
     number, _, what = part.partition(" ")
-    one = number == "1"
+    one, who = number == "1", f"{number} of {nodes}"
     if what.startswith("Insufficient "):
-        return f"{number} {'has' if one else 'have'} too little {what.removeprefix('Insufficient ')} free"
+        return f"{who} {'has' if one else 'have'} too little {what.removeprefix('Insufficient ')} free"
     if what.startswith("Too many pods"):
-        return f"{number} {'has' if one else 'have'} as many pods as a node may"
+        return f"{who} {'has' if one else 'have'} as many pods as a node may"
     if "node affinity" in what or "node selector" in what or "nodeSelector" in what:
         selector = ", ".join(f"{key}={value}" for key, value in (spec.get("nodeSelector") or {}).items())
         return (
@@ -100,9 +110,9 @@ def _scheduler_words(part: str, spec: Mapping[str, Any]) -> str:
     taint = re.search(r"untolerated taint(?:\(s\)| \{(.*)\})", what)
     if taint:
         named = f"the taint {taint[1].replace(': ', '=').rstrip('=')}" if taint[1] else "a taint"
-        return f"{number} {'has' if one else 'have'} {named}, which it does not tolerate"
+        return f"{who} {'has' if one else 'have'} {named}, which it does not tolerate"
     if "unschedulable" in what:
-        return f"{number} {'is' if one else 'are'} cordoned"
+        return f"{who} {'is' if one else 'are'} cordoned"
     return part.removesuffix(".")
 
 
@@ -131,8 +141,7 @@ def _container_reason(given: tuple[str, Mapping[str, Any], Any]) -> str:
         again = f"starts again and again ({container.get('restartCount', 0)} times)"
         return f"container {name} {again}" + (f": it {_ended(last, limits)}" if last else "")
     if why in ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"):
-        said = _short(waiting.get("message", "").replace("\n", " "))
-        return f"image {container.get('image')} cannot be pulled: {said or why}"
+        return f"image {container.get('image')} cannot be pulled: {pull_error(waiting.get('message', '')) or why}"
     if why == "CreateContainerConfigError":
         return f"container {name} cannot be made: {waiting.get('message', why)}"
     if why in ("ContainerCreating", "PodInitializing"):
@@ -158,7 +167,7 @@ def _ended(terminated: Mapping[str, Any], limits: Mapping[str, str]) -> str:
 def _resources(text: str) -> str:
     """`{"CPU": 1.0, "l4-workers": 1.0}` as `1 CPU, 1 l4-workers`; `nothing` where it is empty."""
     pairs = re.findall(r"[\"']([^\"']+)[\"']: ([0-9.e+]+)", text)
-    return ", ".join(f"{float(amount):g} {name}" for name, amount in pairs) or "nothing"
+    return ", ".join(f"{float(amount):g} {name}" for name, amount in pairs if float(amount)) or "nothing"
 
 
 def _short(text: str) -> str:
