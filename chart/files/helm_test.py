@@ -170,8 +170,9 @@ class Run:
                 attempts = {pool.submit(self._attempt, name): name for name in self.left}
                 for attempt in as_completed(attempts):
                     name = attempts[attempt]
-                    reason = attempt.result()
+                    reason, seconds = attempt.result()
                     if reason is None:
+                        print(f"{name}: runs" if name in self.own else f"{name}: answers ({seconds:.1f} s)")
                         del self.left[name]
                     elif self._is_final(name):
                         print(f"{name}: FAILED: {reason}")
@@ -201,29 +202,30 @@ class Run:
         since = self.failed_since.get(name)
         return since is not None and time.monotonic() - since >= self.config["graceSeconds"]
 
-    def _attempt(self, name: str) -> str | None:
-        """Return None when it is well, else why it is not. What has failed is not asked: nobody would answer."""
+    def _attempt(self, name: str) -> tuple[str | None, float]:
+        """Return why it is not well, None when it is, and how long that took."""
         began = time.monotonic()
-        application = self.applications[name]
+        if began >= self.deadline:
+            return self.reasons.get(name, "it was not asked yet"), 0
         try:
-            if name in self.own:
-                if self.status.error:
-                    raise NotWell(f"its status cannot be read: {self.status.error}")
-                self.status.require_running(application)
-                print(f"{name}: runs")
-                return None
-            if self.status.of(application) == "DEPLOY_FAILED":
-                self.status.require_running(application)
+            self._require_well(name)
+        except NotWell as problem:
+            return str(problem), time.monotonic() - began
+        return None, time.monotonic() - began
+
+    def _require_well(self, name: str) -> None:
+        application = self.applications[name]
+        if name in self.own:
+            if self.status.error:
+                raise NotWell(f"its status cannot be read: {self.status.error}")
+        # What has failed is not asked: nobody would answer, and an old version's answer would not count.
+        elif self.status.of(application) != "DEPLOY_FAILED":
             try:
                 require_answer(name, self.config, self.deadline)
             except NotWell:
                 self.status.require_running(application)
                 raise
-            self.status.require_running(application)
-        except NotWell as problem:
-            return str(problem)
-        print(f"{name}: answers ({time.monotonic() - began:.1f} s)")
-        return None
+        self.status.require_running(application)
 
 
 def main(arguments: list[str]) -> int:

@@ -246,15 +246,22 @@ def test_where_the_api_cannot_be_read_answers_count_and_it_is_said(helm_test) ->
 def test_what_is_no_answer(helm_test, serve: dict[str, Any], reason: str) -> None:
     paths = {"GET": f"GET /inference/{MODEL}/v1/models", "POST": f"POST /inference/{MODEL}/v1/completions"}
     given = {paths[key]: value for key, value in serve.items()}
-    done = helm_test(given, (200, {"status": status({MODEL: RUNNING})}), timeoutSeconds=0.1)
+    done = helm_test(given, (200, {"status": status({MODEL: RUNNING})}), timeoutSeconds=1)
     assert done.returncode == 1
     verdict = done.stdout.splitlines()[-1]
     assert verdict.startswith(f"0 of 1 models answer; not: {MODEL} (time is up: ")
     assert reason in verdict
 
 
+def test_what_is_not_asked_in_time_is_named_too(helm_test) -> None:
+    done = helm_test(answers(MODEL), (200, {"status": status({MODEL: RUNNING})}), timeoutSeconds=0)
+    assert done.returncode == 1
+    assert done.asked == []
+    assert done.stdout.splitlines()[-1] == f"0 of 1 models answer; not: {MODEL} (time is up: it was not asked yet)"
+
+
 def test_nobody_listening_is_a_reason(helm_test) -> None:
-    done = helm_test({}, url="http://127.0.0.1:9", timeoutSeconds=0.1)
+    done = helm_test({}, url="http://127.0.0.1:9", timeoutSeconds=1)
     assert done.returncode == 1
     assert "Connection refused" in done.stdout.splitlines()[-1]
 
