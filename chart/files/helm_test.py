@@ -29,12 +29,18 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 AT_ONCE = 8
 REQUEST_SECONDS = 120
 """A request to a sleeping model is held while it wakes; one that is given up is sent again in the next round."""
 REASON_CHARACTERS = 400
+
+# A traceback's last line, and those that only say that another one, above, ended it.
+_EXCEPTION = re.compile(r"(\([^)]*\) )?[\w.]*(Error|Exception|Interrupt|Exit)\b")
+_WRAPPING = re.compile(r"root cause above|RayTaskError|ActorDiedError|EngineDeadError|initialization failed")
+_SECRET = re.compile(r"hf_\w{8,}|(?<=Bearer )\S+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -72,13 +78,16 @@ class Status:
 
 
 def root_cause(message: str) -> str:
-    """Return the exception at the end of a message's traceback, or the whole message, as one line."""
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", message).strip().splitlines()
-    starts = [i for i, line in enumerate(lines) if re.match(r"\s*[\w.]*(Error|Exception|Interrupt|Exit)\b", line)]
-    # vLLM ends with "Engine core initialization failed. See root cause above."
-    telling = [i for i in starts if "root cause above" not in lines[i]] or starts
-    cause = lines[telling[-1] : telling[-1] + 4] if telling else lines
-    return one_line(" ".join(cause))
+    """Return the last exception of a message that says what is wrong, or the whole message, as one line."""
+    text = _SECRET.sub("***", re.sub(r"\x1b\[[0-9;]*m", "", message))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    raised = [i for i, line in enumerate(lines) if _EXCEPTION.match(line)]
+    telling = [i for i in raised if not _WRAPPING.search(lines[i])] or raised
+    if not telling:
+        return one_line(" ".join(lines))
+    cause, *more = lines[telling[-1] : telling[-1] + 4]
+    end = takewhile(lambda line: not _EXCEPTION.match(line) and not line.startswith(("File ", "Traceback")), more)
+    return one_line(" ".join([cause, *end]))
 
 
 def one_line(text: str) -> str:

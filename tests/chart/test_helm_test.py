@@ -177,6 +177,26 @@ def test_the_model_that_does_not_answer_is_named_with_its_root_cause(helm_test) 
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        ("Deploying\napp failed.", "Deploying app failed."),
+        (
+            "Traceback\n  File x\n  f()\npkg.errors.LoadError: no such\n  model\n\n",
+            "pkg.errors.LoadError: no such model",
+        ),
+        ("OSError: no space\n  File y\nRuntimeError: WorkerProc initialization failed due to it", "OSError: no space"),
+        ("ValueError: a\n\nTraceback\n  File z\nTypeError: b", "TypeError: b"),
+        ("ray.exceptions.ActorDiedError: it died", "ray.exceptions.ActorDiedError: it died"),
+        ("OSError: http://me:secret@proxy hf_abcdefghijk Bearer abc", "OSError: http://***@proxy *** Bearer ***"),
+    ],
+)
+def test_the_root_cause_of_a_message(helm_test, message: str, cause: str) -> None:
+    failed = status({MODEL: {"status": "DEPLOY_FAILED", "message": message}})
+    done = helm_test({}, (200, {"status": failed}))
+    assert done.stdout.splitlines()[-1].endswith(f"(application {MODEL} is DEPLOY_FAILED: {cause})")
+
+
 def test_others_answer_beside_a_bad_model(helm_test) -> None:
     done = helm_test(
         answers(OTHER),
