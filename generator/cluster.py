@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from yaml import YAMLError
+
 from .contract import JsonObject
 from .errors import UserError, did_you_mean
 
@@ -91,14 +93,15 @@ def connect(*, context: str | None = None, kubeconfig: Path | None = None) -> Cl
             config.load_kube_config(
                 config_file=str(kubeconfig) if kubeconfig else None, context=context, client_configuration=settings
             )
-    except (config.ConfigException, ValueError, TypeError, AttributeError, OSError) as error:
+        settings.retries = 1
+        api = client.ApiClient(settings)
+    except (config.ConfigException, YAMLError, ValueError, TypeError, AttributeError, LookupError, OSError) as error:
         raise UserError(
-            f"no cluster can be read from it: {error}",
+            f"no cluster can be read from it: {' '.join(str(error).split())}",
             where=where,
             fix="Name a kubeconfig with --kubeconfig or KUBECONFIG; `kubectl config get-contexts` shows what is there.",
         ) from None
-    settings.retries = 1
-    return _HttpCluster(client.ApiClient(settings), namespace)
+    return _HttpCluster(api, namespace)
 
 
 def _context_namespace(context: str | None, kubeconfig: Path | None, where: str) -> str:

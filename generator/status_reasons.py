@@ -105,7 +105,7 @@ def _scheduler_words(part: str, nodes: str, spec: Mapping[str, Any]) -> str:
     if "node affinity" in what or "node selector" in what or "nodeSelector" in what:
         selector = ", ".join(f"{key}={value}" for key, value in (spec.get("nodeSelector") or {}).items())
         return (
-            f"{number} {'does' if one else 'do'} not match {f'nodeSelector {selector}' if selector else 'its affinity'}"
+            f"{who} {'does' if one else 'do'} not match {f'nodeSelector {selector}' if selector else 'its affinity'}"
         )
     taint = re.search(r"untolerated taint(?:\(s\)| \{(.*)\})", what)
     if taint:
