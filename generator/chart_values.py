@@ -12,9 +12,11 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from .contract import (
+    AppName,
     Closed,
     DnsLabel,
     FamilyName,
+    FileName,
     JsonObject,
     ModelId,
     NaturalInt,
@@ -65,6 +67,18 @@ class Model(Closed):
     """Ray's LLMConfig, complete, except `model_loading_config.model_id`, which the key says."""
 
 
+class App(Closed):
+    """Code of one's own on Ray Serve, beside the models or alone: its key is the name of Ray's application."""
+
+    files: dict[FileName, str] = {}
+    """Its code, text by file name: the ConfigMap `<name>-app-files`. A change makes a new cluster."""
+    configMap: ObjectName = ""
+    """Or an existing ConfigMap with the code; a change of that one is not seen. Neither: the code is in the image."""
+    application: JsonObject
+    """One application of serveConfigV2, complete, except `name`, which the key says. Without a `route_prefix` it is at
+    `<serving.routePrefix>/<name>`."""
+
+
 class Serving(Closed):
     path: Literal["standard", "throughput"] = "standard"
     """`throughput` answers through HAProxy and direct streaming: one model for each application, Ray 2.56 or later."""
@@ -75,6 +89,8 @@ class Serving(Closed):
     routePrefix: Annotated[str, StringConstraints(pattern=r"^(/[a-z0-9._-]+)+$")] = "/inference"
     modelsPath: AbsolutePath = "/home/ray/models"
     """The family ConfigMaps are mounted at `<modelsPath>/<family>` on the head and on every worker."""
+    appsPath: AbsolutePath = "/home/ray/apps"
+    """The apps' files are mounted at `<appsPath>/<app>` on the head and on every worker, and are on its PYTHONPATH."""
     config: JsonObject = {}
     """The top-level keys of serveConfigV2 in Ray's words: `proxy_location`, `http_options`, `logging_config`, …"""
     ingress: JsonObject = {}
@@ -202,6 +218,8 @@ class Values(Closed):
     image: Image = Image()
     serving: Serving = Serving()
     models: dict[ModelId, Model] = {}
+    apps: dict[AppName, App] = {}
+    """Applications of one's own code, served beside the models or alone."""
     pods: PodSettings = PodSettings()
     """Settings of every pod; those of a group win."""
     head: RayGroup = RayGroup()

@@ -121,7 +121,7 @@ _EXAMPLES = {
 
 def _of_release(location: Location, data: JsonObject) -> str:
     """Name the Ray release where the accepted keys are its own."""
-    if not {"llmConfig", "config", "ingress"} & set(map(str, location)):
+    if not {"llmConfig", "application", "config", "ingress"} & set(map(str, location)):
         return ""
     ray = data.get("ray")
     version = ray.get("version") if isinstance(ray, dict) else ray
@@ -130,7 +130,7 @@ def _of_release(location: Location, data: JsonObject) -> str:
 
 def _known_elsewhere(key: str, location: Location) -> str:
     """Say which other Ray releases know a key of Ray's, for people who move between them."""
-    if "llmConfig" not in location:
+    if not {"llmConfig", "application"} & set(map(str, location)):
         return ""
     knowing = [
         release.ray

@@ -20,6 +20,10 @@ class Closed(BaseModel):
 
 # A family names a ConfigMap (`<family>-family-config`) and a volume (`family-<family>`, at most 63 characters).
 FamilyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+# An app names a ConfigMap (`<name>-app-files`), a volume (`app-<name>`) and Ray's application; a URL path segment too.
+AppName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+# A key of a ConfigMap that is also a file's name.
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}$")]
 # A model id is a file in a ConfigMap, a URL path segment and Ray's deployment name. Ray splits LoRA requests at ':'.
 ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
 # A worker group is a Kubernetes label value, part of a pod's name and a custom Ray resource.

@@ -59,6 +59,13 @@ class _IndentedDumper(_Dumper):  # type: ignore[valid-type, misc]
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def represent_text(self, text: str) -> yaml.Node:
+        """Text of several lines as lines, where YAML can: a file of code stays readable, and so does its diff."""
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_IndentedDumper.add_representer(str, _IndentedDumper.represent_text)
+
 
 def faults(error: UserError) -> list[UserError]:
     """The single faults of an error, however they were gathered."""

@@ -7,7 +7,18 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from .contract import Closed, FamilyName, JsonObject, MemoryQuantity, ModelId, NaturalInt, PositiveInt, WorkerGroupName
+from .contract import (
+    AppName,
+    Closed,
+    FamilyName,
+    JsonObject,
+    MemoryQuantity,
+    ModelId,
+    NaturalInt,
+    ObjectName,
+    PositiveInt,
+    WorkerGroupName,
+)
 from .documents import load_text, parse_text, read_text
 from .facts import release
 from .kubernetes_types import StringMap, Toleration
@@ -42,6 +53,32 @@ class FamilyService(Overrides):
     """Exactly these models of the family; left out: all of them."""
 
 
+class AppService(Closed):
+    """Code of one's own on Ray Serve: where its code is, and what one replica of its model takes."""
+
+    files: list[str] = []
+    """Its code: files of this project, by their path in it. They are delivered by their names alone."""
+    configMap: ObjectName = ""
+    """Or an existing ConfigMap with the code. Neither: the code is in the image."""
+    deployment: Annotated[str, Field(min_length=1)]
+    """The deployment that holds the model: it gets the pool, the replicas and the bounds of its requests."""
+    pool: WorkerGroupName | None = None
+    """May be left out where the environment has one pool."""
+    gpus: PositiveInt = 1
+    """GPUs of one replica, on one node; on a CPU pool its CPUs."""
+    sequences: PositiveInt = 64
+    """Requests that one replica works on at once: what its engine is told (max_num_seqs), and how it scales."""
+    replicas: Replicas = Replicas(min=1, max=1)
+    application: JsonObject
+    """Ray's application, in Ray's own words (`import_path`, `args`, …). Merged last, its deployments by name."""
+
+    @model_validator(mode="after")
+    def _code_in_one_place(self) -> AppService:
+        if self.files and self.configMap:
+            raise ValueError("has its code in `files` and in `configMap`; remove one of them")
+        return self
+
+
 class Pool(Closed):
     """The GPUs an environment can give. It becomes one Ray worker group of the same name."""
 
@@ -69,9 +106,20 @@ class Environment(Closed):
     pools: Annotated[dict[WorkerGroupName, Pool], Field(min_length=1)]
     defaults: Overrides = Overrides()
     """For every model; a family's own win, a model's own win over both."""
-    serve: Annotated[dict[FamilyName, FamilyService | None], Field(min_length=1)]
+    serve: dict[FamilyName, FamilyService | None] = {}
+    apps: dict[AppName, AppService] = {}
+    """Code of one's own, beside the families or alone; each gets a values file, so it cannot have a family's name."""
     chart: JsonObject = {}
     """More values of the chart, the same in every file of the environment."""
+
+    @model_validator(mode="after")
+    def _serves_something(self) -> Environment:
+        if not self.serve and not self.apps:
+            raise ValueError("serves nothing: name a family below `serve`, or code of your own below `apps`")
+        for name in self.apps:
+            if name in self.serve:
+                raise ValueError(f"family and app '{name}' would have the same values file; rename the app")
+        return self
 
 
 def read_environment(path: Path) -> Environment:

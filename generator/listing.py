@@ -27,6 +27,7 @@ def rows(what: str, project: Project | None) -> list[dict[str, Any]]:
                 "namespace": e.namespace,
                 "pools": ",".join(e.pools),
                 "families": ",".join(e.serve),
+                "apps": ",".join(e.apps),
             }
             for name, e in found.items()
         ]

@@ -69,6 +69,8 @@ class Running:
     """Where Serve answers, without a path: `http://127.0.0.1:<port>`."""
     routes: dict[str, str]
     """By model id, the URL that an OpenAI client takes as its base; it ends in /v1."""
+    apps: dict[str, str]
+    """By app, the URL of its route; what is below is its own affair."""
 
 
 @contextmanager
@@ -89,6 +91,7 @@ def machine_values(folder: Path, *, port: int) -> dict[str, Any]:
     values: dict[str, Any] = {
         "serving": {
             "modelsPath": str(folder / "models"),
+            "appsPath": str(folder / "apps"),
             "config": {"http_options": {"host": "127.0.0.1", "port": port}},
         }
     }
@@ -120,7 +123,7 @@ def running(
 ) -> Iterator[Running]:
     """Serve the objects of a release, rendered with `machine_values(folder)`, until the block ends.
 
-    Yields when every application runs and every model's /v1/models answers. `workdir` is where relative model sources
+    Yields when every application runs, every model's /v1/models answers and every app has its route. `workdir` is where relative model sources
     begin. `report` is told every change of state. However the block ends (an exception, Ctrl-C, SIGTERM, this very
     process killed), nothing is left running. Raises RunFailed with Ray's own message when something does not start.
     """
@@ -191,10 +194,15 @@ def _write_files(manifests: Sequence[Manifest], cluster: Mapping[str, Any], fold
             if folder not in path.parents:
                 raise UserError(
                     f"ConfigMap '{names[mount['name']]}' is mounted at {path}, which is not ours to write",
-                    fix=f"Mount it below {folder}: serving.modelsPath is, in the values of machine_values().",
+                    fix=f"Mount it below {folder}: serving.modelsPath and appsPath are, in the values of machine_values().",
+                )
+            if names[mount["name"]] not in contents:
+                raise UserError(
+                    f"ConfigMap '{names[mount['name']]}' is in a cluster, and this is none",
+                    fix="Name the files themselves in the environment (`apps.<name>.files`).",
                 )
             path.mkdir(parents=True, exist_ok=True)
-            for name, data in contents.get(names[mount["name"]], {}).items():
+            for name, data in contents[names[mount["name"]]].items():
                 (path / name).write_bytes(data)
 
 
@@ -397,27 +405,37 @@ class _LocalRay:
 
 
 def _answering(config: Mapping[str, Any], deadline: float, progress: _Progress) -> Running:
-    """Wait until every application of models lists them, and say where each is."""
+    """Wait until every application of models lists them and the proxy knows every app's route; say where each is."""
     options = config.get("http_options", {})
     base_url = f"http://127.0.0.1:{options.get('port', 8000)}"
     routes: dict[str, str] = {}
+    apps: dict[str, str] = {}
     for application in config["applications"]:
-        if not application["import_path"].startswith("ray.serve.llm:"):
-            continue
-        url = base_url + (options.get("root_path", "") + application.get("route_prefix", "/")).rstrip("/") + "/v1"
-        progress.waits = {application["name"]: f"{url}/models does not answer"}
-        while True:
-            with suppress(OSError, ValueError):
-                status, answer = _request("GET", f"{url}/models", timeout_s=10)
-                if status == 200:
-                    routes.update({model["id"]: url for model in json.loads(answer)["data"]})
-                    break
-            if time.monotonic() > deadline:
-                raise RunFailed(f"{url}/models does not answer", where=application["name"])
-            progress.heartbeat()
-            time.sleep(0.1)
-    progress.say(f"ready: {', '.join(routes) or 'no models'}")
-    return Running(base_url=base_url, routes=routes)
+        name, prefix = application["name"], application.get("route_prefix", "/")
+        url = base_url + (options.get("root_path", "") + prefix).rstrip("/")
+        if application["import_path"].startswith("ray.serve.llm:"):
+            models = _answer_of(f"{url}/v1/models", lambda _: True, name, deadline, progress)
+            routes.update({model["id"]: f"{url}/v1" for model in models["data"]})
+        else:
+            # An app's API is its own, so only Serve can be asked whether requests reach it.
+            _answer_of(f"{base_url}/-/routes", lambda known, prefix=prefix: prefix in known, name, deadline, progress)
+            apps[name] = url
+    progress.say(f"ready: {', '.join([*routes, *apps])}")
+    return Running(base_url=base_url, routes=routes, apps=apps)
+
+
+def _answer_of(url: str, wanted: Callable[[Any], bool], name: str, deadline: float, progress: _Progress) -> Any:
+    """Ask until there is an answer in JSON that is `wanted`, and return it."""
+    progress.waits = {name: f"{url} does not answer"}
+    while True:
+        with suppress(OSError, ValueError):
+            status, answer = _request("GET", url, timeout_s=10)
+            if status == 200 and wanted(found := json.loads(answer)):
+                return found
+        if time.monotonic() > deadline:
+            raise RunFailed(f"{url} does not answer", where=name)
+        progress.heartbeat()
+        time.sleep(0.1)
 
 
 @dataclass

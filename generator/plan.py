@@ -1,4 +1,4 @@
-"""The decided answer for one environment: every model's place, and whether the pools can hold the fleet."""
+"""The decided answer for one environment: every model's and app's place, and whether the pools can hold the fleet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from .catalog import Catalog, CatalogModel
 from .contract import JsonObject, merged
-from .environment import Environment, FamilyService, Overrides, Replicas
+from .environment import AppService, Environment, FamilyService, Overrides, Replicas
 from .errors import UserError, UserErrors
 from .facts import RayRelease, release
 from .packing import bins_needed
@@ -50,8 +50,42 @@ class ModelPlan:
     """The environment's own words, merged last."""
 
     @property
+    def name(self) -> str:
+        return self.model_id
+
+    @property
+    def hardware(self) -> Hardware:
+        return self.place.hardware
+
+    @property
     def gpus(self) -> int:
         return self.place.split.gpus
+
+    def pieces(self, replicas: int) -> Counter[int]:
+        """What must lie together on one node, count by size."""
+        return _pieces(self.place, replicas)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppPlan:
+    """One app's place. What its code makes of its GPUs is its own affair."""
+
+    name: str
+    app: AppService
+    hardware: Hardware
+    surge: bool
+
+    @property
+    def replicas(self) -> Replicas:
+        return self.app.replicas
+
+    @property
+    def gpus(self) -> int:
+        return self.app.gpus
+
+    def pieces(self, replicas: int) -> Counter[int]:
+        """What must lie together on one node, count by size."""
+        return Counter({self.app.gpus: replicas})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +112,7 @@ class Plan:
     environment: Environment
     release: RayRelease
     models: dict[str, ModelPlan]
+    apps: dict[str, AppPlan]
     pools: dict[str, PoolPlan]
     warnings: list[str]
 
@@ -94,9 +129,10 @@ Choices = dict[str, tuple[str, Overrides, Wish, list[Candidate]]]
 
 
 def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: str) -> Plan:
-    """Place every model that the environment serves. All faults are raised at once, as UserErrors.
+    """Place every model and app that the environment serves. All faults are raised at once, as UserErrors.
 
-    Models with the most GPUs choose first; each takes its best pool that still has room for its least replicas.
+    Apps say where they go, so their least replicas are there first. Models with the most GPUs choose first; each takes
+    its best pool that still has room for its least replicas.
     """
     ray = release(environment.ray, where=f"{where}: ray")
     pools = hardware(environment.pools, where=where)
@@ -109,10 +145,20 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
             choices[model_id] = (family, overrides, wish, found)
         except UserError as error:
             errors.append(error)
+    on_hardware: dict[str, Hardware] = {}
+    for app_name, app in environment.apps.items():
+        try:
+            on_hardware[app_name] = _app_hardware(app_name, app, choices, pools, where=f"{where}: apps.{app_name}")
+        except UserError as error:
+            errors.append(error)
     if errors:
         raise UserErrors(errors)
 
-    placed, asked = _place(choices, pools)
+    asked: dict[str, Counter[int]] = {pool: Counter() for pool in pools}
+    for app_name, one in on_hardware.items():
+        app = environment.apps[app_name]
+        asked[one.name] += Counter({app.gpus: app.replicas.min})
+    placed = _place(choices, asked)
     warnings: list[str] = []
     models: dict[str, ModelPlan] = {}
     for model_id, (family, overrides, wish, _) in choices.items():
@@ -121,22 +167,57 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         models[model_id] = _model_plan(model_id, family, overrides, wish, place, surge=room)
         warnings += _model_warnings(models[model_id])
         _check_sequences(models[model_id], where=where, errors=errors)
-    on_pool: dict[str, list[ModelPlan]] = {pool: [] for pool in pools}
-    for model in models.values():
-        on_pool[model.place.hardware.name].append(model)
+    apps: dict[str, AppPlan] = {}
+    for app_name, one in on_hardware.items():
+        app = environment.apps[app_name]
+        room = _has_room(one, asked[one.name] + Counter({app.gpus: 1}))
+        apps[app_name] = AppPlan(name=app_name, app=app, hardware=one, surge=room)
+        warnings += _surge_warning(app_name, apps[app_name].replicas, one, surge=room)
+    on_pool: dict[str, list[ModelPlan | AppPlan]] = {pool: [] for pool in pools}
+    for served in (*models.values(), *apps.values()):
+        on_pool[served.hardware.name].append(served)
     planned = {pool: _pool_plan(pools[pool], mine) for pool, mine in on_pool.items()}
     for pool in planned.values():
         _check_pool(pool, on_pool[pool.name], where=where, errors=errors, warnings=warnings)
     if errors:
         raise UserErrors(errors)
     return Plan(
-        environment_name=name, environment=environment, release=ray, models=models, pools=planned, warnings=warnings
+        environment_name=name,
+        environment=environment,
+        release=ray,
+        models=models,
+        apps=apps,
+        pools=planned,
+        warnings=warnings,
     )
 
 
-def _place(choices: Choices, pools: dict[str, Hardware]) -> tuple[dict[str, Candidate], dict[str, Counter[int]]]:
-    """Every model's place, and the pieces that the least replicas ask of each pool."""
-    asked: dict[str, Counter[int]] = {pool: Counter() for pool in pools}
+def _app_hardware(
+    name: str, app: AppService, models: Iterable[str], pools: dict[str, Hardware], *, where: str
+) -> Hardware:
+    """The pool that an app is on: the one it names, or the only one."""
+    if name in models:
+        raise UserError(
+            f"model '{name}' is served too, and Ray's applications go by these names", where=where, fix="Rename the app."
+        )
+    if app.pool is None and len(pools) > 1:
+        raise UserError("'pool' is missing", where=where, fix=f"Add `pool:`, one of: {', '.join(pools)}.")
+    pool = app.pool or next(iter(pools))
+    if pool not in pools:
+        raise UserError.unknown("pool", pool, pools, where=f"{where}.pool")
+    found = pools[pool]
+    if app.gpus > found.slots_per_node:
+        unit = "GPUs" if found.gpu else "CPUs"
+        raise UserError(
+            f"a replica of {app.gpus} {unit} fits on no node of pool '{pool}', which has {found.slots_per_node}",
+            where=f"{where}.gpus",
+            fix="Ask for fewer, or name another pool: one process cannot be on two nodes.",
+        )
+    return found
+
+
+def _place(choices: Choices, asked: dict[str, Counter[int]]) -> dict[str, Candidate]:
+    """Every model's place. `asked` is what is there already by pool; what the models' least replicas ask is added."""
     placed: dict[str, Candidate] = {}
     for model_id in sorted(choices, key=lambda m: (-choices[m][3][0].split.gpus, m)):
         _, overrides, _, found = choices[model_id]
@@ -146,7 +227,7 @@ def _place(choices: Choices, pools: dict[str, Hardware]) -> tuple[dict[str, Cand
         )
         placed[model_id] = place
         asked[place.hardware.name] += pieces[place.hardware.name]
-    return placed, asked
+    return placed
 
 
 def _check_sequences(model: ModelPlan, *, where: str, errors: list[UserError]) -> None:
@@ -307,10 +388,10 @@ def _has_room(hardware: Hardware, pieces: Counter[int]) -> bool:
     return bins_needed(pieces, hardware.slots_per_node) <= hardware.pool.nodes
 
 
-def _pool_plan(hardware: Hardware, models: list[ModelPlan]) -> PoolPlan:
-    """Worker pods as small as the widest model of the pool allows: small pods pack nodes and scale in small steps."""
+def _pool_plan(hardware: Hardware, mine: list[ModelPlan | AppPlan]) -> PoolPlan:
+    """Worker pods as small as the widest model or app of the pool allows: small pods pack nodes and scale in small steps."""
     if hardware.gpu:
-        widest = max((m.place.split.tensor for m in models), default=1)
+        widest = max((size for one in mine for size in one.pieces(1)), default=1)
         slots = next(n for n in range(widest, hardware.slots_per_node + 1) if hardware.slots_per_node % n == 0)
     else:
         slots = hardware.slots_per_node
@@ -318,16 +399,16 @@ def _pool_plan(hardware: Hardware, models: list[ModelPlan]) -> PoolPlan:
         hardware=hardware,
         slots_per_worker=slots,
         most_workers=hardware.pool.nodes * (hardware.slots_per_node // slots),
-        least_workers=bins_needed(_total(_pieces(m.place, m.replicas.min) for m in models), slots),
-        peak_workers=bins_needed(_total(_pieces(m.place, m.replicas.max) for m in models), slots),
+        least_workers=bins_needed(_total(one.pieces(one.replicas.min) for one in mine), slots),
+        peak_workers=bins_needed(_total(one.pieces(one.replicas.max) for one in mine), slots),
     )
 
 
 def _check_pool(
-    pool: PoolPlan, mine: list[ModelPlan], *, where: str, errors: list[UserError], warnings: list[str]
+    pool: PoolPlan, mine: list[ModelPlan | AppPlan], *, where: str, errors: list[UserError], warnings: list[str]
 ) -> None:
     pod_cpus = pool.hardware.cpus_per_node * pool.slots_per_worker / pool.hardware.slots_per_node
-    for model in mine:
+    for model in (one for one in mine if isinstance(one, ModelPlan)):
         cpus = _at(model.llm_config, "deployment_config.ray_actor_options.num_cpus")
         if cpus and cpus > pod_cpus:
             errors.append(
@@ -340,7 +421,7 @@ def _check_pool(
             )
     unit = pool.hardware.label if pool.hardware.gpu else "CPU slots"
     if pool.least_workers > pool.most_workers:
-        parts = ", ".join(f"{m.model_id} {m.replicas.min} x {m.gpus}" for m in mine if m.replicas.min)
+        parts = ", ".join(f"{m.name} {m.replicas.min} x {m.gpus}" for m in mine if m.replicas.min)
         errors.append(
             UserError(
                 f"pool '{pool.name}' cannot hold its models at the least: {pool.least_workers} worker pods of "
@@ -356,13 +437,17 @@ def _check_pool(
         )
 
 
+def _surge_warning(name: str, replicas: Replicas, hardware: Hardware, *, surge: bool) -> list[str]:
+    if surge or not replicas.min:
+        return []
+    return [
+        f"{name}: pool {hardware.name} has no room for one more replica at the least, so an in-place update stops a "
+        "replica before its successor starts"
+    ]
+
+
 def _model_warnings(model: ModelPlan) -> list[str]:
-    warnings = []
-    if not model.surge and model.replicas.min > 0:
-        warnings.append(
-            f"{model.model_id}: pool {model.place.hardware.name} has no room for one more replica at the least, so an "
-            "in-place update stops a replica before its successor starts"
-        )
+    warnings = _surge_warning(model.model_id, model.replicas, model.hardware, surge=model.surge)
     if not model.place.memory.layout.exact:
         warnings.append(
             f"{model.model_id}: cache estimated as full attention in every layer ({model.model.architecture.name})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .plan import ModelPlan, Plan, PoolPlan
+from .plan import AppPlan, ModelPlan, Plan, PoolPlan
 
 Style = dict[str, Any]
 
@@ -15,9 +15,11 @@ def plan_lines(plan: Plan) -> Iterator[tuple[str, Style]]:
     release, namespace = plan.release, plan.environment.namespace
     title = f"{plan.environment_name}  (Ray {release.ray}, vLLM {release.vllm}, namespace {namespace})"
     yield title, {"bold": True}
-    width = max(map(len, plan.models))
+    width = max(map(len, (*plan.models, *plan.apps)))
     for model in plan.models.values():
         yield f"  {model.model_id.ljust(width)}  {model_line(model)}", {}
+    for app in plan.apps.values():
+        yield f"  {app.name.ljust(width)}  {app_line(app)}", {}
     for pool in plan.pools.values():
         style = {"fg": "yellow"} if pool.peak_workers > pool.most_workers else {}
         yield f"  {pool_line(pool)}", style
@@ -39,6 +41,14 @@ def model_line(model: ModelPlan) -> str:
     )
 
 
+def app_line(app: AppPlan) -> str:
+    """`app, 1 x L4-24GB on small-model-workers; 64 sequences; replicas 1 to 1`."""
+    return (
+        f"app, {app.gpus} x {app.hardware.label} on {app.hardware.name}; {app.app.sequences} sequences; "
+        f"replicas {app.replicas.min} to {app.replicas.max}"
+    )
+
+
 def pool_line(pool: PoolPlan) -> str:
     hardware = pool.hardware
     unit = f"{pool.slots_per_worker} x {hardware.label}" if hardware.gpu else f"{pool.slots_per_worker} CPU replicas"
@@ -55,6 +65,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "vllm": plan.release.vllm,
         "namespace": plan.environment.namespace,
         "models": {model_id: _model_json(model) for model_id, model in plan.models.items()},
+        "apps": {name: _app_json(app) for name, app in plan.apps.items()},
         "pools": {name: _pool_json(pool) for name, pool in plan.pools.items()},
         "warnings": plan.warnings,
     }
@@ -90,6 +101,18 @@ def _model_json(model: ModelPlan) -> dict[str, Any]:
         "max_concurrency": round(memory.concurrency, 2),
         "max_model_len_that_fits": memory.longest_context,
         "cache_layout_exact": memory.layout.exact,
+    }
+
+
+def _app_json(app: AppPlan) -> dict[str, Any]:
+    return {
+        "pool": app.hardware.name,
+        "gpu": app.hardware.gpu.name if app.hardware.gpu else None,
+        "gpus": app.gpus if app.hardware.gpu else 0,
+        "max_num_seqs": app.app.sequences,
+        "min_replicas": app.replicas.min,
+        "max_replicas": app.replicas.max,
+        "surge": app.surge,
     }
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from .catalog import Catalog, read_catalog
 from .check import check_document
@@ -14,7 +14,7 @@ from .errors import UserError
 from .facts import releases
 from .plan import Plan, make_plan
 from .schema import catalog_schema, chart_schema, environment_schema, schema_text, values_schema
-from .values import family_values, has_header, header
+from .values import app_values, family_values, has_header, header
 
 Report = Callable[[str], None]
 
@@ -93,8 +93,9 @@ class Project:
     def environment_path(self, name: str) -> Path:
         return self.root / "environments" / f"{name}.yaml"
 
-    def values_path(self, environment: str, family: str) -> Path:
-        return self.root / "values" / environment / f"{family}.yaml"
+    def values_path(self, environment: str, name: str) -> Path:
+        """Where the values of a family or an app are."""
+        return self.root / "values" / environment / f"{name}.yaml"
 
     def plan(self, name: str, catalog: Catalog | None = None) -> Plan:
         where = str(self.environment_path(name))
@@ -102,14 +103,36 @@ class Project:
 
     def values(self, plan: Plan, catalog: Catalog) -> Generated:
         """Every values file of the plan's environment, checked against the chart's schema."""
+        environment = f"environments/{plan.environment_name}.yaml"
+        documents = {
+            family: (family_values(plan, family), [f"catalog/{catalog.files[family].name}", environment])
+            for family in plan.families
+        }
+        for name, one in plan.apps.items():
+            files = self.code(one.app.files, where=f"{self.environment_path(plan.environment_name)}: apps.{name}.files")
+            documents[name] = (app_values(plan, name, files), [environment, *one.app.files])
         texts: dict[Path, str] = {}
-        for family in plan.families:
-            path = self.values_path(plan.environment_name, family)
-            values = family_values(plan, family)
+        for name, (values, made_from) in documents.items():
+            path = self.values_path(plan.environment_name, name)
             check_document(values, "values", name=str(path))
-            texts[path] = dump_yaml(values, header=header(plan, family, catalog_file=catalog.files[family].name))
+            texts[path] = dump_yaml(values, header=header(plan, name, made_from=made_from))
         stale = [p for p in self._generated_earlier(plan.environment_name) if p not in texts]
         return Generated(texts=texts, stale=stale)
+
+    def code(self, files: Sequence[str], *, where: str) -> dict[str, str]:
+        """The texts of an app's files by their names, by which alone they are delivered."""
+        texts: dict[str, str] = {}
+        for file in files:
+            path = PurePosixPath(file)
+            if path.is_absolute() or ".." in path.parts:
+                raise UserError(f"'{file}' is no path in this project", where=where, fix="Write it from the root on.")
+            if path.name in texts:
+                raise UserError(f"'{path.name}' is there twice", where=where, fix="Files lie side by side: rename one.")
+            try:
+                texts[path.name] = read_text(self.root / path)
+            except UserError as error:
+                raise UserError(f"'{file}': {error.what}", where=where, fix=error.fix) from None
+        return texts
 
     def generated_values(self, names: list[str], report: Report = silent) -> Generated:
         catalog = self.catalog()

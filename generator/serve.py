@@ -18,9 +18,9 @@ from .project import Project, Report
 ANSWER_TOKENS = 64
 
 
-def serve_families(
+def serve(
     project: Project,
-    families: Sequence[str],
+    names: Sequence[str],
     environment: str,
     *,
     port: int | None,
@@ -32,11 +32,12 @@ def serve_families(
     say: Report,
     show: Report,
 ) -> None:
-    """Serve until Ctrl-C, or with `once` until every model has answered `prompt`.
+    """Serve families and apps until Ctrl-C, or with `once` until every model has answered `prompt`.
 
-    `say` is told the progress, `show` what is asked and answered. Relative model sources begin in `workdir`.
+    What an app is asked is its own affair: of it the address is shown. `say` is told the progress, `show` what is asked
+    and answered. Relative model sources begin in `workdir`.
     """
-    files = _values_files(project, environment, families)
+    files = _values_files(project, environment, names)
     workdir = workdir or cache_folder() / "local"
     if not workdir.is_dir():
         raise UserError("no such folder", where=str(workdir), fix="Run `make checkpoints`, or name one with --workdir.")
@@ -55,6 +56,8 @@ def serve_families(
             say(f"ready after {time.monotonic() - started:.0f} s")
             for model, url in serving.routes.items():
                 show(_curl(url, model, prompt))
+            for app, url in serving.apps.items():
+                show(f"{app} runs at {url}")
             if once:
                 _ask_all(serving, prompt, say=say, show=show)
             else:
@@ -77,12 +80,14 @@ def _curl(url: str, model: str, prompt: str) -> str:
     return f"curl {url}/chat/completions -H 'Content-Type: application/json' -d '{quoted}'"
 
 
-def _values_files(project: Project, environment: str, families: Sequence[str]) -> list[Path]:
-    served = project.environment(environment).serve
-    for family in families:
-        if family not in served:
-            raise UserError.unknown("family", family, served, where=f"{project.environment_path(environment)}: serve")
-    return [project.values_path(environment, family) for family in dict.fromkeys(families)]
+def _values_files(project: Project, environment: str, names: Sequence[str]) -> list[Path]:
+    found = project.environment(environment)
+    served = [*found.serve, *found.apps]
+    for name in names:
+        if name not in served:
+            kind = "family or app" if found.apps else "family"
+            raise UserError.unknown(kind, name, served, where=f"{project.environment_path(environment)}: serve")
+    return [project.values_path(environment, name) for name in dict.fromkeys(names)]
 
 
 def _overrides(settings: Sequence[str]) -> JsonObject:

@@ -62,6 +62,10 @@ def _unknown_names(path: Path, text: str, environment: Environment) -> Iterator[
         if pool.gpu is not None and pool.gpu not in gpus():
             where = place(text, str(path), ["pools", name, "gpu"])
             yield UserError.unknown("GPU type", pool.gpu, gpus(), where=where)
+    for name, app in environment.apps.items():
+        if not app.pool and len(environment.pools) > 1:
+            fix = f"Add `pool:`, one of: {', '.join(environment.pools)}."
+            yield UserError("'pool' is missing", where=place(text, str(path), ["apps", name]), fix=fix)
     for location, pool_name in _chosen_pools(environment):
         if pool_name not in environment.pools:
             yield UserError.unknown("pool", pool_name, environment.pools, where=place(text, str(path), location))
@@ -89,6 +93,9 @@ def _chosen_pools(environment: Environment) -> Iterator[tuple[Location, str]]:
         for model, own in ((service and service.models) or {}).items():
             if own and own.pool:
                 yield ["serve", family, "models", model, "pool"], own.pool
+    for name, app in environment.apps.items():
+        if app.pool:
+            yield ["apps", name, "pool"], app.pool
 
 
 def _families_beside(path: Path) -> dict[str, dict[str, CatalogModel]] | None:

@@ -13,6 +13,7 @@ A check takes `root` and `release` (the facts of the Ray release) and prints one
   (include "ray-serve-llm.checkServing" $check)
   (include "ray-serve-llm.checkServeOptions" $check)
   (include "ray-serve-llm.checkModels" $check)
+  (include "ray-serve-llm.checkApps" $check)
   (include "ray-serve-llm.checkWorkerGroups" $check)
   (include "ray-serve-llm.checkIngress" $check)
   (include "ray-serve-llm.checkHead" $check)
@@ -38,6 +39,15 @@ A check takes `root` and `release` (the facts of the Ray release) and prints one
 fullnameOverride: the RayService's name "{{ $name }}" has {{ len $name }} characters and KubeRay takes 47. Choose a shorter release name, or set fullnameOverride.
 {{- else if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
 fullnameOverride: the RayService's name "{{ $name }}" must be lower-case letters, digits and '-', and start with a letter. Choose another release name, or set fullnameOverride.
+{{- end -}}
+{{- end -}}
+
+{{- /*
+Takes of (whose files, "they" or by name), bytes and fix. Gives nothing, or fails: etcd takes no larger ConfigMap.
+*/ -}}
+{{- define "ray-serve-llm.checkSize" -}}
+{{- if gt .bytes 1048576 -}}
+{{- fail (printf "\n- %s have %d bytes, and a ConfigMap holds 1048576. %s" .of .bytes .fix) -}}
 {{- end -}}
 {{- end -}}
 

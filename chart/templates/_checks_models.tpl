@@ -4,20 +4,10 @@
 {{- define "ray-serve-llm.checkModels" -}}
 {{- $values := .root.Values -}}
 {{- $placementField := .release.placementField -}}
-{{- $ray := list "CPU" "GPU" "TPU" "memory" "object_store_memory" -}}
-{{- $groupResources := dict -}}
-{{- $gpus := 0 -}}
-{{- range $name, $group := $values.workerGroups -}}
-{{- $gpus = max $gpus ($group.gpusPerWorker | default 0 | int) -}}
-{{- range $resource, $_ := $group.rayResources | default (dict $name 1) -}}
-{{- $_ := set $groupResources $resource true -}}
-{{- end -}}
-{{- end -}}
-{{- $known := keys $groupResources | sortAlpha | join ", " | default "none" -}}
 {{- $workers := include "ray-serve-llm.workers" .root | fromJson -}}
 {{- $deployments := dict -}}
-{{- if not $values.models }}
-models: there is none. Add one, or give a values file that has some (-f values/<environment>/<family>.yaml).
+{{- if not (or $values.models $values.apps) }}
+models: there is none, and no app. Add one, or give a values file that has some (-f values/<environment>/<family>.yaml).
 {{- end }}
 {{- range $id, $model := $values.models }}
 {{- $config := $model.llmConfig }}
@@ -49,16 +39,9 @@ models.{{ $id }}.llmConfig.{{ . }}: Ray {{ $values.ray.version }} does not take 
 {{- with $config.accelerator_type }}
 {{- $_ := set $asked (printf "accelerator_type:%s" .) true }}
 {{- end }}
-{{- range $resource, $_ := $asked }}
-{{- if or (has $resource $ray) (hasKey $groupResources $resource) }}
-{{- else if hasPrefix "accelerator_type:" $resource }}
-models.{{ $id }}: it asks for "{{ $resource }}", which the autoscaler knows of no group without workers, so it would stay pending forever. Remove it (accelerator_type, or the bundles' key): the worker group's name already places the model. Else say it in a group's rayResources.
-{{- else }}
-models.{{ $id }}: it asks for the resource "{{ $resource }}", which no worker group has, so it would stay pending forever. Did you mean one of: {{ $known }}? Else add workerGroups.{{ $resource }}.
-{{- end }}
-{{- end }}
+{{- include "ray-serve-llm.checkResources" (dict "of" (printf "models.%s" $id) "asked" $asked "offered" $workers.offered) }}
 {{- $onGpus := or (hasKey $asked "GPU") (not (or $bundles (has ($config.accelerator_config | default dict).kind (list "cpu" "tpu")))) }}
-{{- if and $onGpus (not $gpus) }}
+{{- if and $onGpus (not $workers.gpuGroups) }}
 models.{{ $id }}: it asks for a GPU and no worker group has one, so it would stay pending forever. Set workerGroups.<name>.gpusPerWorker, or place the model on CPUs.
 {{- end }}
 {{- if eq $values.serving.routing "unified" }}
@@ -87,9 +70,3 @@ models.{{ $.id }}.llmConfig.deployment_config.autoscaling_config.target_ongoing_
 {{- end }}
 {{- end -}}
 
-{{- /* Takes family and bytes, the size of its files. Gives nothing, or fails: etcd takes no larger ConfigMap. */ -}}
-{{- define "ray-serve-llm.checkFamilySize" -}}
-{{- if gt .bytes 1048576 -}}
-{{- fail (printf "\n- models: the files of family %q have %d bytes, and a ConfigMap holds 1048576. Split the family, or set serving.delivery to inline." .family .bytes) -}}
-{{- end -}}
-{{- end -}}

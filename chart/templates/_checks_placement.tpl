@@ -1,4 +1,4 @@
-{{- /* Checks of where a model's replica lands: Ray waits forever for what no worker can hold, with a line in its log. */ -}}
+{{- /* Checks of where a replica lands: Ray waits forever for what no worker can hold, with a line in its log. */ -}}
 
 {{- /*
 Takes the root. Gives, as JSON, what there is to land on: groups (what one worker of each holds, {resource: amount}, by
@@ -87,13 +87,26 @@ or, in a release with `resources_per_bundle`, in one before it. STRICT_PACK puts
 {{- end -}}
 
 {{- /*
-Takes id, config (its LLMConfig), release, and workers (as above). What no group has at all is told elsewhere.
+Takes of (what asks, as a path of the values), asked ({resource: amount}) and offered (resources of all worker groups).
 */ -}}
-{{- define "ray-serve-llm.checkPlacement" -}}
-{{- $config := .config -}}
-{{- $engine := $config.engine_kwargs | default dict -}}
-{{- $labels := ($config.deployment_config | default dict).placement_group_bundle_label_selector -}}
-{{- range include "ray-serve-llm.placements" (dict "config" $config "release" .release) | fromJsonArray }}
+{{- define "ray-serve-llm.checkResources" -}}
+{{- range $resource, $amount := .asked }}
+{{- if or (not $amount) (has $resource (list "CPU" "GPU" "TPU" "memory" "object_store_memory")) (hasKey $.offered $resource) }}
+{{- else if hasPrefix "accelerator_type:" $resource }}
+{{ $.of }}: it asks for "{{ $resource }}", which the autoscaler knows of no group without workers, so it would stay pending forever. Remove it (accelerator_type, or the bundles' key): the worker group's name already places it. Else say it in a group's rayResources.
+{{- else }}
+{{ $.of }}: it asks for the resource "{{ $resource }}", which no worker group has, so it would stay pending forever. Did you mean one of: {{ omit $.offered "CPU" "GPU" | keys | sortAlpha | join ", " | default "none" }}? Else add workerGroups.{{ $resource }}.
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /*
+Takes of (what asks, as a path of the values), pieces (each {resource: amount}, whole on one worker), labels (a selector,
+or nothing) and workers (as above). What no group has at all is told elsewhere.
+*/ -}}
+{{- define "ray-serve-llm.checkPieces" -}}
+{{- $labels := .labels -}}
+{{- range .pieces }}
 {{- $asked := dict }}
 {{- $named := $labels }}
 {{- range $resource, $amount := . }}
@@ -109,12 +122,23 @@ Takes id, config (its LLMConfig), release, and workers (as above). What no group
 {{- end }}
 {{- end }}
 {{- if and $asked (not $held) }}
-models.{{ $.id }}: it asks for {{ toJson $asked }} on one worker, which no worker group has ({{ toJson $.workers.groups }}), so it would stay pending forever. Ask for less, or make a group's workers larger.
+{{ $.of }}: it asks for {{ toJson $asked }} on one worker, which no worker group has ({{ toJson $.workers.groups }}), so it would stay pending forever. Ask for less, or make a group's workers larger.
 {{- end }}
 {{- if and .GPU (not $named) (gt (len $.workers.gpuGroups) 1) }}
-models.{{ $.id }}: it asks for a GPU of no worker group in particular, so it could land on any of {{ join ", " $.workers.gpuGroups }}. Name one of them in every bundle, as {{ first $.workers.gpuGroups }}: 1.
+{{ $.of }}: it asks for a GPU of no worker group in particular, so it could land on any of {{ join ", " $.workers.gpuGroups }}. Name one of them in every bundle, as {{ first $.workers.gpuGroups }}: 1.
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{- /* Takes id, config (its LLMConfig), release, and workers (as above). */ -}}
+{{- define "ray-serve-llm.checkPlacement" -}}
+{{- $config := .config -}}
+{{- $engine := $config.engine_kwargs | default dict -}}
+{{- include "ray-serve-llm.checkPieces" (dict
+  "of" (printf "models.%s" .id)
+  "pieces" (include "ray-serve-llm.placements" (dict "config" $config "release" .release) | fromJsonArray)
+  "labels" ($config.deployment_config | default dict).placement_group_bundle_label_selector
+  "workers" .workers) -}}
 {{- $bundles := list -}}
 {{- range ($config.placement_group_config | default dict).bundles -}}
 {{- if .GPU -}}

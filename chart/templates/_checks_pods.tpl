@@ -1,13 +1,13 @@
 {{- /* Checks of the pods: worker groups, what `ray start` is told, volumes. */ -}}
 
-{{- /* Each worker group, and the ingress workers where the standard path has them. */ -}}
+{{- /* Each worker group, and the ingress workers where there are some. */ -}}
 {{- define "ray-serve-llm.checkWorkerGroups" -}}
 {{- $values := .root.Values -}}
 {{- $groups := dict -}}
 {{- range $name, $group := $values.workerGroups -}}
 {{- $_ := set $groups (printf "workerGroups.%s" $name) $group -}}
 {{- end -}}
-{{- if eq $values.serving.path "standard" -}}
+{{- if include "ray-serve-llm.ingress" .root -}}
 {{- $ingress := include "ray-serve-llm.ingressGroup" .root -}}
 {{- if hasKey $values.workerGroups $ingress }}
 workerGroups.{{ $ingress }}: that is the name of the ingress workers' group. Rename it, or say what you want of them in ingressWorkers.
@@ -50,7 +50,7 @@ head.rayStartParams.dashboard-host: KubeRay hands the models to the dashboard fr
 {{- define "ray-serve-llm.kindsOfPods" -}}
 {{- $root := . -}}
 {{- $pods := dict "head" (dict "role" "head" "settings" (include "ray-serve-llm.headSettings" $root | fromJson)) -}}
-{{- if eq .Values.serving.path "standard" -}}
+{{- if include "ray-serve-llm.ingress" . -}}
 {{- $_ := set $pods "ingressWorkers" (dict "role" "ingress" "settings" (include "ray-serve-llm.ingressSettings" $root | fromJson)) -}}
 {{- end -}}
 {{- range $name, $group := .Values.workerGroups -}}
@@ -71,7 +71,10 @@ head.rayStartParams.dashboard-host: KubeRay hands the models to the dashboard fr
 
 {{- /* Every pod's mounts: Kubernetes refuses a pod with two at one path. */ -}}
 {{- define "ray-serve-llm.checkMounts" -}}
-{{- $context := dict "root" .root "families" (include "ray-serve-llm.families" .root | fromJsonArray) -}}
+{{- $context := dict
+  "root" .root
+  "families" (include "ray-serve-llm.families" .root | fromJsonArray)
+  "apps" (include "ray-serve-llm.appConfigMaps" .root | fromJson) -}}
 {{- range $where, $pod := include "ray-serve-llm.kindsOfPods" .root | fromJson }}
 {{- $paths := dict }}
 {{- range $name, $volume := include "ray-serve-llm.volumes" (set $pod "context" $context) | fromJson }}

@@ -27,11 +27,11 @@ auth.mode: Ray {{ $version }} has no token authentication. Set auth.mode to auto
 {{- $http := $config.http_options | default dict -}}
 {{- $proxies := $config.proxy_location | default "EveryNode" -}}
 {{- if hasKey $config "applications" }}
-serving.config.applications: the chart writes the applications from `models`. Remove it.
+serving.config.applications: the chart writes the applications from `models` and `apps`. Say it there.
 {{- end }}
 {{- if eq $proxies "Disabled" }}
 serving.config.proxy_location: with Disabled nothing answers requests. Remove it.
-{{- else if and (ne $proxies "EveryNode") (eq $values.serving.path "standard") }}
+{{- else if and (ne $proxies "EveryNode") (include "ray-serve-llm.ingress" .root) }}
 serving.config.proxy_location: with {{ $proxies }} only the head has a proxy, and on the standard path the head is not in the Service, which would be without endpoints. Remove it.
 {{- end }}
 {{- range list "ssl_keyfile" "ssl_certfile" }}
@@ -49,7 +49,7 @@ serving.config.target_capacity: with 0 no model and no ingress has a replica, so
 
 {{- /* The ingress of every application: always one that runs, on workers that have what it asks for. */ -}}
 {{- define "ray-serve-llm.checkIngress" -}}
-{{- if eq .root.Values.serving.path "standard" -}}
+{{- if include "ray-serve-llm.ingress" .root -}}
 {{- $group := include "ray-serve-llm.ingressSettings" .root | fromJson -}}
 {{- $options := include "ray-serve-llm.ingressOptions" .root | fromYaml -}}
 {{- $given := .root.Values.serving.ingress -}}

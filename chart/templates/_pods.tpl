@@ -29,8 +29,8 @@ Takes context (below) and role (head, ingress or worker). Gives, as JSON, the en
 
 {{- /*
 Takes context, role and settings. Gives, as JSON, the volumes of a pod by name, each with its mountPath and source, as
-in `pods.volumes`: the chart's, and the values' own over them. Every pod has every family's files: Ray reads them
-wherever it builds an application. Who mounts something of their own at /dev/shm gets that alone.
+in `pods.volumes`: the chart's, and the values' own over them. Every pod has the files of every family and app: Ray
+reads them wherever it builds an application. Who mounts something of their own at /dev/shm gets that alone.
 */ -}}
 {{- define "ray-serve-llm.volumes" -}}
 {{- $values := .context.root.Values -}}
@@ -46,6 +46,12 @@ wherever it builds an application. Who mounts something of their own at /dev/shm
   "mountPath" (printf "%s/%s" $values.serving.modelsPath .)
   "readOnly" true
   "configMap" (dict "name" (include "ray-serve-llm.familyConfigMap" .))) -}}
+{{- end -}}
+{{- range $app, $configMap := .context.apps -}}
+{{- $_ := set $volumes (printf "app-%s" $app) (dict
+  "mountPath" (printf "%s/%s" $values.serving.appsPath $app)
+  "readOnly" true
+  "configMap" (dict "name" $configMap)) -}}
 {{- end -}}
 {{- with $sharedMemory -}}
 {{- $_ := set $volumes "shared-memory" (dict "mountPath" "/dev/shm" "emptyDir" (dict "medium" "Memory" "sizeLimit" .)) -}}
@@ -86,7 +92,8 @@ on the head for the Service, on a worker for its readiness.
 
 {{- /*
 Takes settings (merged), role (head, ingress or worker) and context: root, release (facts), tokenAuth, lora, families,
-checksum (of the families' files) and port, all worked out once for the release. Gives a pod template.
+apps (ConfigMaps by app), checksums (of the files, by annotation) and port, all worked out once for the release. Gives a
+pod template.
 */ -}}
 {{- define "ray-serve-llm.podTemplate" -}}
 {{- $settings := .settings -}}
@@ -99,9 +106,8 @@ metadata:
       $settings.podLabels
       (include "ray-serve-llm.selectorLabels" $root | fromYaml)
       (dict "app.kubernetes.io/component" .role)) | fromJson | toYaml | nindent 4 }}
-  {{- /* A changed model gives a new cluster, since Ray does not read a file again. */}}
-  {{- $checksum := ternary (dict "checksum/families" .context.checksum) dict (not (empty .context.checksum)) }}
-  {{- with include "ray-serve-llm.overlay" (list $settings.podAnnotations $checksum) | fromJson }}
+  {{- /* A changed file gives a new cluster, since Ray does not read a file again. */}}
+  {{- with include "ray-serve-llm.overlay" (list $settings.podAnnotations .context.checksums) | fromJson }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}

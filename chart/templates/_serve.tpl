@@ -1,4 +1,4 @@
-{{- /* What Ray Serve runs: the applications, their models, and the files that hold the models' configuration. */ -}}
+{{- /* What Ray Serve runs: the applications of models and of people's own code, and the files that they are made from. */ -}}
 
 {{- /* Takes id and model. Gives the model's LLMConfig as YAML: the values' own, and the id that the key says. */ -}}
 {{- define "ray-serve-llm.llmConfig" -}}
@@ -20,6 +20,20 @@ delivered inline.
 {{- keys $families | sortAlpha | toJson -}}
 {{- end -}}
 
+{{- /*
+Takes the root. Gives, as JSON, the ConfigMap of every app whose code is in one, by the app's name. Ray builds an
+application wherever it likes, so every pod mounts them.
+*/ -}}
+{{- define "ray-serve-llm.appConfigMaps" -}}
+{{- $configMaps := dict -}}
+{{- range $name, $app := .Values.apps -}}
+{{- with include "ray-serve-llm.appConfigMap" (dict "name" $name "app" $app) -}}
+{{- $_ := set $configMaps $name . -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $configMaps -}}
+{{- end -}}
+
 {{- /* Takes the root. Gives `true` when some model takes LoRA adapters, else nothing. */ -}}
 {{- define "ray-serve-llm.lora" -}}
 {{- $found := "" -}}
@@ -34,6 +48,17 @@ delivered inline.
 {{- /* Takes the root. Gives the port on which Serve answers. */ -}}
 {{- define "ray-serve-llm.httpPort" -}}
 {{- dig "http_options" "port" 8000 .Values.serving.config | int -}}
+{{- end -}}
+
+{{- /*
+Takes the root. Gives `true` when OpenAI ingresses run on workers of their own: on the standard path, for models. They
+are always there, so the head need not be in the Service. Apps are their own ingress, and may be at zero replicas: alone
+they leave the head's proxy to take the request that wakes them.
+*/ -}}
+{{- define "ray-serve-llm.ingress" -}}
+{{- if and (eq .Values.serving.path "standard") .Values.models -}}
+true
+{{- end -}}
 {{- end -}}
 
 {{- /* Gives the name of the ingress workers' group, which is also the Ray resource that the ingress asks for. */ -}}
@@ -89,15 +114,38 @@ deployment that the builder makes.
   {{- end }}
 {{- end -}}
 
-{{- /* Takes the root. Gives the list of applications: one for each model, or one for all. */ -}}
+{{- /* Takes root, name and app. Gives the route of an app. */ -}}
+{{- define "ray-serve-llm.appRoute" -}}
+{{- .app.application.route_prefix | default (printf "%s/%s" .root.Values.serving.routePrefix .name) -}}
+{{- end -}}
+
+{{- /*
+Takes root, name and app. Gives one application of a person's own code: the values' own, with its name, its route, and
+its files' folder before everything else on PYTHONPATH. Ray puts the pod's own value where `${PYTHONPATH}` stands.
+*/ -}}
+{{- define "ray-serve-llm.app" -}}
+{{- $application := dict "name" .name "route_prefix" (include "ray-serve-llm.appRoute" .) -}}
+{{- if include "ray-serve-llm.appConfigMap" . -}}
+{{- $runtime := .app.application.runtime_env | default dict -}}
+{{- $variables := $runtime.env_vars | default dict -}}
+{{- $path := printf "%s/%s:%s" .root.Values.serving.appsPath .name ($variables.PYTHONPATH | default "${PYTHONPATH}") -}}
+{{- $variables = include "ray-serve-llm.overlay" (list $variables (dict "PYTHONPATH" $path)) | fromJson -}}
+{{- $runtime = include "ray-serve-llm.overlay" (list $runtime (dict "env_vars" $variables)) | fromJson -}}
+{{- $_ := set $application "runtime_env" $runtime -}}
+{{- end -}}
+{{- list (include "ray-serve-llm.overlay" (list .app.application $application) | fromJson) | toYaml -}}
+{{- end -}}
+
+{{- /* Takes the root. Gives the list of applications: one for each model, or one for all, and one for each app. */ -}}
 {{- define "ray-serve-llm.applications" -}}
 {{- $root := . -}}
 {{- $release := include "ray-serve-llm.rayRelease" . | fromYaml -}}
 {{- $ingress := "" -}}
-{{- if eq .Values.serving.path "standard" -}}
+{{- if include "ray-serve-llm.ingress" . -}}
 {{- $ingress = include "ray-serve-llm.ingressOptions" . -}}
 {{- end -}}
-{{- if eq .Values.serving.routing "unified" -}}
+{{- if not .Values.models -}}
+{{- else if eq .Values.serving.routing "unified" -}}
 {{- $entries := list -}}
 {{- range $id, $model := .Values.models -}}
 {{- $entries = append $entries (include "ray-serve-llm.llmConfigEntry" (dict "root" $root "id" $id "model" $model)) -}}
@@ -118,6 +166,9 @@ deployment that the builder makes.
   "release" $release) }}
 {{- end }}
 {{- end -}}
+{{- range $name, $app := .Values.apps }}
+{{ include "ray-serve-llm.app" (dict "root" $root "name" $name "app" $app) }}
+{{- end }}
 {{- end -}}
 
 {{- /* Takes the root. Gives serveConfigV2, the text that KubeRay hands to Ray Serve. */ -}}

@@ -31,11 +31,11 @@ def _drop_roots_passage() -> None:
 
 
 class Project:
-    """A copy of the project's catalog and environments, and the command line run in it."""
+    """A copy of what people edit in the project, and the command line run in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("catalog", "environments", "values", "schemas"):
+        for name in ("catalog", "environments", "examples", "values", "schemas"):
             shutil.copytree(ROOT / name, folder / name)
         (folder / "chart" / "files").mkdir(parents=True)
         for name in ("values.schema.json", "values.yaml"):

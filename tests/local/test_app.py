@@ -1,0 +1,168 @@
+"""The example of one's own code, served as its values say: its own answers, one batch for all, and a clear 4xx."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from machine import ROOT
+from reference import Reference
+from tiny_checkpoints import ANSWERS, STORY
+
+from generator.helm import render
+from generator.local_ray import free_port, machine_values, run_folder, running
+
+MODEL = "falcon3-1b-instruct"
+QUESTION = "What are you?"
+ANSWER = ANSWERS[QUESTION].format(id=MODEL)
+# The model goes on with what it knows by heart, for longer than any answer.
+LONG = {"text": STORY[:120], "max_tokens": 400, "temperature": 0.0}
+
+
+@dataclass(frozen=True)
+class App:
+    url: str
+    logs: Path
+
+    def ask(self, **body: Any) -> httpx.Response:
+        return httpx.post(self.url, json=body, timeout=60)
+
+    def logged(self, words: str) -> int:
+        """How often the replica's process has logged these words."""
+        texts = [path.read_text(errors="replace") for path in self.logs.rglob("*") if path.is_file()]
+        return sum(text.count(words) for text in texts)
+
+
+@pytest.fixture(scope="module")
+def app(workdir: Path) -> Iterator[App]:
+    """The app alone, as `helm install` would make it from its values. The engine says of each request how it ended."""
+    with run_folder() as folder:
+        overrides = machine_values(folder, port=free_port())
+        overrides["apps"] = {"briefs": {"application": {"args": {"engine": {"enable_log_requests": True}}}}}
+        manifests = render(ROOT / "chart", [ROOT / "values/local/briefs.yaml"], overrides=overrides, release="local")
+        with running(manifests, folder=folder, workdir=workdir, report=print, timeout_s=400) as serving:
+            yield App(url=serving.apps["briefs"] + "/answer", logs=folder / "ray" / "session_latest" / "logs")
+
+
+def events(lines: list[str]) -> list[tuple[str, Any]]:
+    """Name and data of every event of a stream."""
+    names = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    data = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+    return list(zip(names, data, strict=True))
+
+
+def test_an_answer_has_its_own_form(app: App, references: dict[str, Reference]) -> None:
+    answer = app.ask(text=QUESTION, temperature=0)
+
+    assert answer.status_code == 200
+    found = answer.json()
+    prompt = references[MODEL].tokenizer(f"<|user|>\n{QUESTION}<|end_of_text|>\n<|assistant|>\n").input_ids
+    generated = references[MODEL].greedy(prompt, 64)
+    assert (found["text"], found["finish"]) == (ANSWER, "stop")
+    assert found["tokens"] == {"prompt": len(prompt), "generated": len(generated)}
+    assert found["seconds"] > 0
+    assert found.keys() == {"text", "finish", "tokens", "seconds"}
+
+
+def test_a_stream_says_the_same_piece_by_piece(app: App) -> None:
+    plain = app.ask(text=QUESTION, temperature=0).json()
+    answer = app.ask(text=QUESTION, temperature=0, stream=True)
+
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    *pieces, (last, end) = events(answer.text.splitlines())
+    assert len(pieces) > 3
+    assert {name for name, _ in pieces} == {"text"}
+    assert "".join(data["text"] for _, data in pieces) == ANSWER
+    assert last == "end"
+    assert (end["finish"], end["tokens"]) == (plain["finish"], plain["tokens"])
+
+
+def test_an_answer_that_is_cut_off_says_so(app: App) -> None:
+    found = app.ask(text=QUESTION, temperature=0, max_tokens=3).json()
+    assert (found["finish"], found["tokens"]["generated"]) == ("length", 3)
+
+
+def test_a_seed_gives_the_same_answer_again(app: App) -> None:
+    texts = [app.ask(text=QUESTION, temperature=2, seed=seed, max_tokens=16).json()["text"] for seed in (1, 1, 2)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_requests_at_the_same_time_are_computed_together(app: App) -> None:
+    """As many streams as the engine takes at once: each has begun before any has ended."""
+
+    async def times(client: httpx.AsyncClient) -> list[float]:
+        found = []
+        async with client.stream("POST", app.url, json=LONG | {"stream": True}) as answer:
+            async for line in answer.aiter_lines():
+                if line.startswith("event: text"):
+                    found.append(time.monotonic())
+        return found
+
+    async def all_at_once() -> list[list[float]]:
+        async with httpx.AsyncClient(timeout=120) as client:
+            return await asyncio.gather(*(times(client) for _ in range(8)))
+
+    streams = asyncio.run(all_at_once())
+    print("pieces", [len(stream) for stream in streams])
+
+    assert max(stream[0] for stream in streams) < min(stream[-1] for stream in streams)
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "plain"])
+def test_a_client_that_goes_away_ends_its_request_in_the_engine(app: App, stream: bool) -> None:
+    aborted = app.logged("aborted.")
+
+    async def leave() -> None:
+        async with httpx.AsyncClient(timeout=60) as client:
+            asked = asyncio.create_task(read(client))
+            await asyncio.sleep(0.5)
+            asked.cancel()
+
+    async def read(client: httpx.AsyncClient) -> None:
+        async with client.stream("POST", app.url, json=LONG | {"stream": stream}) as answer:
+            async for line in answer.aiter_lines():
+                if line.startswith("event: text"):
+                    return
+
+    asyncio.run(leave())
+
+    deadline = time.monotonic() + 10
+    while app.logged("aborted.") == aborted:
+        assert time.monotonic() < deadline, "the engine went on"
+        time.sleep(0.2)
+
+
+WRONG = {
+    "not JSON": ("{", 400, None, "the body is not JSON"),
+    "no text": ("{}", 422, "text", "Field required"),
+    "an empty text": ('{"text": ""}', 422, "text", "at least 1 character"),
+    "an unknown field": ('{"text": "a", "temprature": 1}', 422, "temprature", "Extra inputs are not permitted"),
+    "too hot": ('{"text": "a", "temperature": 3}', 422, "temperature", "less than or equal to 2"),
+    "no tokens": ('{"text": "a", "max_tokens": 0}', 422, "max_tokens", "greater than or equal to 1"),
+    "a list": ("[]", 422, None, "should be a valid dictionary"),
+    "too long": (json.dumps({"text": STORY * 9}), 422, "text", "maximum context length is 512 tokens"),
+    "too long, streamed": (json.dumps({"text": STORY * 9, "stream": True}), 422, "text", "maximum context length"),
+}
+
+
+@pytest.mark.parametrize(("body", "status", "field", "message"), WRONG.values(), ids=WRONG)
+def test_bad_input_is_a_4xx_with_one_message(
+    app: App, body: str, status: int, field: str | None, message: str
+) -> None:
+    answer = httpx.post(app.url, content=body, headers={"Content-Type": "application/json"}, timeout=60)
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["status"], error["field"]) == (status, status, field)
+    assert message in error["message"]
+
+
+def test_another_page_or_method_is_told_in_the_same_form(app: App) -> None:
+    assert httpx.get(app.url).json()["error"]["status"] == 405
+    assert httpx.post(app.url + "/more", json={}).json()["error"]["status"] == 404
