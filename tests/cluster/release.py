@@ -85,6 +85,12 @@ class Release:
         """End a pod at once, as a node that dies does."""
         self.core.delete_namespaced_pod(pod.metadata.name, self.namespace, grace_period_seconds=0)
 
+    def replicas(self, model: str) -> int:
+        """Replicas of the model's engine, counted in the pods."""
+        listed = "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'"
+        title = f"ServeReplica:{model}:LLMServer"
+        return sum(execute(pod.metadata.name, self.namespace, "sh", "-c", listed).count(title) for pod in self.pods("worker"))
+
     # -- waiting -------------------------------------------------------------------------------------------------------
 
     def serving(self, *applications: str) -> bool:
@@ -105,10 +111,10 @@ class Release:
             lambda: self.serving(*applications),
             f"{', '.join(applications)} RUNNING",
             seconds=READY_S,
-            now=lambda: json.dumps(self.status(), indent=1) + "\n" + self._pods_in_words(),
+            now=lambda: json.dumps(self.status(), indent=1) + "\n" + self.pods_in_words(),
         )
 
-    def _pods_in_words(self) -> str:
+    def pods_in_words(self) -> str:
         return "\n".join(
             f"{pod.metadata.name} {pod.status.phase} {[c.message for c in pod.status.conditions or [] if c.message]}"
             for pod in self.pods()
