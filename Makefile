@@ -43,7 +43,8 @@ lint: ## Style, and whether every generated file is what is generated
 	python=$(TEST_PYTHON); \
 	"$$python" -m ruff check .; "$$python" -m ruff format --check .; \
 	"$$python" -m generator schema --check; "$$python" -m generator generate --check; "$$python" tools/command_docs.py --check; \
-	"$$(tools/setup.sh go-tool actionlint)" .github/workflows/*.yaml
+	actionlint=$$(tools/setup.sh go-tool actionlint); export PATH="$$(dirname "$$python"):$$PATH"; \
+	shellcheck -x tools/*.sh; "$$actionlint" .github/workflows/*.yaml
 
 unit: ## The generator's own logic
 	$(TEST_PYTHON) $(PYTEST) -n 2 tests/unit

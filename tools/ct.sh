@@ -10,7 +10,7 @@ ct=$(tools/setup.sh go-tool ct)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 ln -s "$(tools/setup.sh helm)" "$folder/helm"
-export PATH=$folder:$(dirname "$python"):$PATH
+PATH=$folder:$(dirname "$python"):$PATH
 
 options=()
 case ${1:-} in
