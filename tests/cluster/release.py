@@ -89,7 +89,9 @@ class Release:
         """Replicas of the model's engine, counted in the pods."""
         listed = "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'"
         title = f"ServeReplica:{model}:LLMServer"
-        return sum(execute(pod.metadata.name, self.namespace, "sh", "-c", listed).count(title) for pod in self.pods("worker"))
+        return sum(
+            execute(pod.metadata.name, self.namespace, "sh", "-c", listed).count(title) for pod in self.pods("worker")
+        )
 
     # -- waiting -------------------------------------------------------------------------------------------------------
 

@@ -85,14 +85,20 @@ def test_a_load_above_the_target_brings_a_second_pod_that_goes_afterwards(releas
     long = {"model": FALCON3, "prompt": "A lighthouse keeper", "max_tokens": 400, "ignore_eos": True}
 
     with release.client.load(release.url(f"/inference/{FALCON3}/v1/completions"), long, rate=3) as load:
-        note("load above the target: second worker pod after",
-             wait(lambda: len(release.pods("worker")) == 2, "a second worker", seconds=180, now=release.pods_in_words))
-        note("load above the target: second replica after",
-             wait(lambda: release.replicas(FALCON3) == 2, "a second replica", seconds=240, now=release.pods_in_words))
+        note(
+            "load above the target: second worker pod after",
+            wait(lambda: len(release.pods("worker")) == 2, "a second worker", seconds=180, now=release.pods_in_words),
+        )
+        note(
+            "load above the target: second replica after",
+            wait(lambda: release.replicas(FALCON3) == 2, "a second replica", seconds=240, now=release.pods_in_words),
+        )
     assert not load.failed, load
 
-    note("load gone: second worker pod gone after",
-         wait(lambda: len(release.pods("worker")) == 1, "one worker again", seconds=240, now=release.pods_in_words))
+    note(
+        "load gone: second worker pod gone after",
+        wait(lambda: len(release.pods("worker")) == 1, "one worker again", seconds=240, now=release.pods_in_words),
+    )
 
 
 def test_a_model_at_zero_replicas_sleeps_and_wakes_for_the_first_request(
@@ -109,8 +115,10 @@ def test_a_model_at_zero_replicas_sleeps_and_wakes_for_the_first_request(
 
     assert answer.status == 200, answer.body
     assert answer.json()["choices"][0]["message"]["content"] == ANSWERS["Say hello."]
-    note("idle model: its worker pod gone after",
-         wait(lambda: len(release.pods("worker")) == 1, "its pod gone", seconds=300, now=release.pods_in_words))
+    note(
+        "idle model: its worker pod gone after",
+        wait(lambda: len(release.pods("worker")) == 1, "its pod gone", seconds=300, now=release.pods_in_words),
+    )
     assert release.ray_cluster() == cluster
 
 
@@ -121,8 +129,12 @@ def test_a_bad_model_is_named_and_the_others_serve(release: Release, cluster: st
     bad["llmConfig"]["placement_group_config"] = {"bundles": [{"CPU": 1, "cpu-workers": 1}]}
     values = {**INLINE, "models": {FALCON3: falcon3(), "bad-model": bad}}
     release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path, values))
-    wait(lambda: release.applications().get("bad-model") in ("DEPLOY_FAILED", "UNHEALTHY"), "bad-model has failed",
-         seconds=420, now=lambda: str(release.applications()))
+    wait(
+        lambda: release.applications().get("bad-model") in ("DEPLOY_FAILED", "UNHEALTHY"),
+        "bad-model has failed",
+        seconds=420,
+        now=lambda: str(release.applications()),
+    )
 
     assert release.chat(FALCON3, "Say hello.").status == 200
 
