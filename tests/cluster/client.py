@@ -109,10 +109,12 @@ class Client:
         self.loads += 1
         folder = f"/tmp/load-{self.loads}"
         found = Load([])
-        arguments = json.dumps(["python3", "/client/in_pod.py", "load", folder, url, json.dumps(body), str(rate)])
-        # Detached: a load that hung on this connection would end with the kubelet that is restarted under it.
-        self._run("mkdir", folder)
-        start = f"import subprocess; subprocess.Popen({arguments}, stderr=open('{folder}/stderr', 'w'))"
+        arguments = ["python3", "/client/in_pod.py", "load", folder, url, json.dumps(body), str(rate)]
+        # Detached, with no stream of this connection: it would not end, or end with the kubelet that is restarted.
+        start = f"""import os, subprocess
+os.mkdir({folder!r})
+nothing, errors = subprocess.DEVNULL, open({folder + "/stderr"!r}, "w")
+subprocess.Popen({arguments!r}, stdin=nothing, stdout=nothing, stderr=errors, start_new_session=True)"""
         self._run("python3", "-c", start)
         try:
             time.sleep(3)
