@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import platform
 import tarfile
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def write_archive(target: Path, name: str, program: Path, *, as_path: str) -> No
     digest = hashlib.sha256(layer.getvalue()).hexdigest()
     config = json.dumps(
         {
-            "architecture": "amd64",
+            "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),
             "os": "linux",
             "config": {"Entrypoint": [as_path], "User": "65532:65532"},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},

@@ -11,7 +11,7 @@ from generator.errors import UserError
 from . import cpu_image, kuberay, packages
 from .control_plane import ControlPlane
 from .node import ADDRESS, BRIDGE, POD_RANGE, PROGRAMS, Node
-from .settings import say, state_folder
+from .settings import state_folder
 
 
 def cluster() -> Node:
@@ -28,26 +28,17 @@ def up(*, image: bool = True) -> Path:
         )
     packages.require(*PROGRAMS)
     node = cluster()
-    archive = cpu_image.archive() if image else None
+    if image:
+        cpu_image.archive()  # before the cluster takes memory
     node.folder.mkdir(parents=True, exist_ok=True)
     node.prepare_network()
     node.control_plane.start_api()
     node.control_plane.start_controllers(pod_range=POD_RANGE)
     node.start()
     kuberay.install(node.kubectl, node.load, node.folder / "kuberay")
-    if archive:
-        load_cpu_image(node, archive)
+    if image:
+        cpu_image.load(node.load, node.folder, present=node.images())
     return node.control_plane.admin
-
-
-def load_cpu_image(node: Node, archive: Path) -> None:
-    """Import the CPU image unless the node has this build of it."""
-    stamp = node.folder / "cpu-image"
-    if stamp.exists() and stamp.read_text() == archive.name and cpu_image.NAME in node.images():
-        return
-    say(f"loading {cpu_image.NAME} (minutes)")
-    node.load(archive)
-    stamp.write_text(archive.name)
 
 
 def exists() -> bool:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from generator.errors import UserError
@@ -43,6 +44,16 @@ def archive() -> Path:
         _build(unfinished)
         unfinished.rename(target)
     return target
+
+
+def load(import_archive: Callable[[Path], None], folder: Path, *, present: list[str]) -> None:
+    """Bring the image to a cluster's node unless it has this build of it; `folder` remembers which one it has."""
+    file, stamp = archive(), folder / "cpu-image"
+    if NAME in present and stamp.exists() and stamp.read_text() == file.name:
+        return
+    say(f"loading {NAME} (minutes)")
+    import_archive(file)
+    stamp.write_text(file.name)
 
 
 def builder() -> str:

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from . import cpu_image, kuberay
-from .settings import program, run, say, state_folder, versions
+from .settings import program, run, say, state_folder
 
 NAME = "ray-serve-llm"
 NODE = f"{NAME}-control-plane"
@@ -25,37 +25,27 @@ def exists() -> bool:
 
 def up(*, image: bool = True) -> Path:
     """Bring the cluster up as far as it is not; returns its kubeconfig."""
-    kubeconfig = state_folder() / "kubeconfig"
-    kubeconfig.parent.mkdir(parents=True, exist_ok=True)
-    if not exists():
-        say("creating a kind cluster")
-        node_image = f"kindest/node:{versions()['KUBERNETES_VERSION']}"
-        run(
-            program("kind"),
-            "create",
-            "cluster",
-            "--name",
-            NAME,
-            "--image",
-            node_image,
-            "--kubeconfig",
-            kubeconfig,
-            "--wait",
-            "120s",
-        )
+    folder = state_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    kubeconfig = folder / "kubeconfig"
+    named = ("--name", NAME, "--kubeconfig", kubeconfig)
+    if exists():
+        run(program("kind"), "export", "kubeconfig", *named)
     else:
-        run(program("kind"), "export", "kubeconfig", "--name", NAME, "--kubeconfig", kubeconfig)
+        say("creating a kind cluster")
+        run(program("kind"), "create", "cluster", *named, "--wait", "120s")
 
     def kubectl(*arguments: str | Path, **options: object) -> str:
         return run(program("kubectl"), "--kubeconfig", kubeconfig, *arguments, **options)
 
-    kuberay.install(kubectl, _load, state_folder() / "kuberay")
+    kuberay.install(kubectl, _load, folder / "kuberay")
     if image:
-        archive = cpu_image.archive()
-        if cpu_image.NAME not in run("docker", "exec", NODE, "ctr", "-n", "k8s.io", "images", "ls", "-q").split():
-            say(f"loading {cpu_image.NAME} (minutes)")
-            _load(archive)
+        cpu_image.load(_load, folder, present=_images())
     return kubeconfig
+
+
+def _images() -> list[str]:
+    return run("docker", "exec", NODE, "ctr", "--namespace", "k8s.io", "images", "ls", "-q").split()
 
 
 def restart_kubelet() -> None:

@@ -178,7 +178,9 @@ conf_dir = "{self.folder / "cni"}"
             "clientConnection": {"kubeconfig": str(self.control_plane.kubeconfig("kube-proxy"))},
             "conntrack": {"maxPerCore": 0, "min": 0},
         }
-        (folder / "config.yaml").write_text(yaml.safe_dump(configuration))
+        text = yaml.safe_dump(configuration)
+        if not (folder / "config.yaml").exists() or (folder / "config.yaml").read_text() != text:
+            (folder / "config.yaml").write_text(text)  # kube-proxy stops when its file is written, be it the same
         self.daemons.start(
             "kube-proxy",
             *(program("kube-proxy"), "--config", folder / "config.yaml"),

@@ -1,0 +1,140 @@
+"""A client in the cluster: a pod of its own, in a namespace of its own, that asks a release's Service."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client as kubernetes
+from kubernetes.stream import stream
+
+from .waiting import wait
+
+IMAGE = "localhost/ray-serve-llm-cpu:2.60.0"
+SCRIPT = Path(__file__).with_name("in_pod.py")
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    """HTTP status; 0 where there was no answer."""
+    body: str
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a steady load saw."""
+
+    answers: list[dict[str, Any]]
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        return [answer for answer in self.answers if answer["status"] != 200]
+
+    @property
+    def longest_gap(self) -> float:
+        """Seconds between two answers in which there was none, at the most."""
+        ends = sorted(answer["at"] + answer["seconds"] for answer in self.answers if answer["status"] == 200)
+        return max((after - before for before, after in itertools.pairwise(ends)), default=float("inf"))
+
+    def __str__(self) -> str:
+        slowest = max((a["seconds"] for a in self.answers if a["status"] == 200), default=0)
+        text = f"{len(self.answers)} requests, {len(self.failed)} failed, {self.longest_gap:.1f} s without an answer"
+        reasons = sorted({f"{a['status']} {a.get('error', '')[:100]}" for a in self.failed})
+        return f"{text}, slowest {slowest:.1f} s" + (f" ({'; '.join(reasons)})" if reasons else "")
+
+
+class Client:
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self.api = kubernetes.CoreV1Api()
+        self.loads = 0
+
+    def start(self) -> None:
+        """Start the pod; it fits a restricted namespace."""
+        script = kubernetes.V1ConfigMap(
+            metadata=kubernetes.V1ObjectMeta(name="client"), data={SCRIPT.name: SCRIPT.read_text()}
+        )
+        self.api.create_namespaced_config_map(self.namespace, script)
+        container = kubernetes.V1Container(
+            name="client",
+            image=IMAGE,
+            command=["sleep", "infinity"],
+            security_context=kubernetes.V1SecurityContext(
+                allow_privilege_escalation=False, capabilities=kubernetes.V1Capabilities(drop=["ALL"])
+            ),
+            resources=kubernetes.V1ResourceRequirements(requests={"cpu": "20m", "memory": "64Mi"}),
+            volume_mounts=[kubernetes.V1VolumeMount(name="script", mount_path="/client")],
+        )
+        pod = kubernetes.V1Pod(
+            metadata=kubernetes.V1ObjectMeta(name="client"),
+            spec=kubernetes.V1PodSpec(
+                containers=[container],
+                automount_service_account_token=False,
+                termination_grace_period_seconds=0,
+                security_context=kubernetes.V1PodSecurityContext(
+                    run_as_non_root=True,
+                    run_as_user=1000,
+                    seccomp_profile=kubernetes.V1SeccompProfile(type="RuntimeDefault"),
+                ),
+                volumes=[
+                    kubernetes.V1Volume(name="script", config_map=kubernetes.V1ConfigMapVolumeSource(name="client"))
+                ],
+            ),
+        )
+        self.api.create_namespaced_pod(self.namespace, pod)
+        wait(
+            lambda: self.api.read_namespaced_pod("client", self.namespace).status.phase == "Running",
+            "the client's pod runs",
+            seconds=60,
+        )
+
+    def ask(self, url: str, body: dict[str, Any] | None = None, *, seconds: float = 60) -> Answer:
+        """One request; a GET where there is no body."""
+        text = json.dumps(body) if body is not None else ""
+        return Answer(**json.loads(self._run("python3", "/client/in_pod.py", "ask", str(seconds), url, text)))
+
+    @contextmanager
+    def load(self, url: str, body: dict[str, Any], *, rate: float) -> Iterator[Load]:
+        """A steady load of `rate` requests a second while the block runs; afterwards the Load has its answers."""
+        self.loads += 1
+        folder = f"/tmp/load-{self.loads}"
+        found = Load([])
+        arguments = ["python3", "/client/in_pod.py", "load", folder, url, json.dumps(body), str(rate)]
+        # Detached, with no stream of this connection: it would not end, or end with the kubelet that is restarted.
+        start = f"""import os, subprocess
+os.mkdir({folder!r})
+nothing, errors = subprocess.DEVNULL, open({folder + "/stderr"!r}, "w")
+subprocess.Popen({arguments!r}, stdin=nothing, stdout=nothing, stderr=errors, start_new_session=True)"""
+        self._run("python3", "-c", start)
+        try:
+            time.sleep(3)
+            yield found
+            time.sleep(3)
+        finally:
+            self._run("touch", f"{folder}/stop")
+            wait(lambda: "done" in self._run("ls", folder), "the load's last answers", seconds=180)
+            lines = self._run("cat", f"{folder}/answers.jsonl").splitlines()
+            found.answers.extend(json.loads(line) for line in lines)
+            errors = self._run("cat", f"{folder}/stderr")
+            assert not errors, errors
+
+    def _run(self, *command: str) -> str:
+        return execute("client", self.namespace, *command)
+
+
+def execute(pod: str, namespace: str, *command: str) -> str:
+    """Run a command in a pod's first container; returns what it prints, to either stream."""
+    api = kubernetes.CoreV1Api()
+    container = api.read_namespaced_pod(pod, namespace).spec.containers[0].name
+    connect = api.connect_get_namespaced_pod_exec
+    return str(stream(connect, pod, namespace, container=container, command=list(command), stdout=True, stderr=True))

@@ -1,0 +1,88 @@
+"""The cluster tier: helm, KubeRay and pods on the cluster that KUBECONFIG names. Run by `make test-cluster`.
+
+The tests of a file are one story and run in its order: every Ray cluster takes minutes, so each is used for all that it
+can show. They make namespaces of their own and touch nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import kubernetes
+import pytest
+from pytest_helm_charts.clusters import ExistingCluster
+from pytest_helm_charts.k8s.namespace import ensure_namespace_exists
+
+from tools.cluster.settings import state_folder
+
+from .client import Client
+from .figures import MEASURED
+from .release import ROOT, Release
+from .waiting import wait
+
+pytest_plugins = ["pytest_helm_charts.plugin"]
+sys.path.insert(0, str(ROOT / "tools"))
+
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(kube_cluster: ExistingCluster) -> Path:
+    """The kubeconfig that pytest-helm-charts takes from --kubeconfig or KUBECONFIG."""
+    kubernetes.config.load_kube_config(kube_cluster.kube_config_path)
+    return Path(kube_cluster.kube_config_path)
+
+
+@pytest.fixture(scope="module")
+def make_namespace(kube_cluster: ExistingCluster, kubeconfig: Path) -> Iterator[Callable[[str], str]]:
+    """Makes restricted namespaces with a name that no one else has; they go after the file's last test."""
+    made: list[str] = []
+
+    def make(purpose: str) -> str:
+        name = f"rsl-{purpose}-{uuid.uuid4().hex[:5]}"
+        ensure_namespace_exists(kube_cluster.kube_client, name, extra_metadata={"labels": RESTRICTED})
+        made.append(name)
+        return name
+
+    yield make
+    core = kubernetes.client.CoreV1Api()
+    for name in made:
+        core.delete_namespace(name)
+    left = set(made)
+    wait(
+        lambda: not left & {namespace.metadata.name for namespace in core.list_namespace().items},
+        f"namespaces {', '.join(made)} gone",
+        seconds=180,
+    )
+
+
+@pytest.fixture(scope="module")
+def client(make_namespace: Callable[[str], str]) -> Client:
+    """A pod that asks, in a namespace beside the release's."""
+    client = Client(make_namespace("client"))
+    client.start()
+    return client
+
+
+@pytest.fixture(scope="module")
+def release(make_namespace: Callable[[str], str], client: Client) -> Release:
+    """The file's release, not installed yet."""
+    return Release("llm", make_namespace("llm"), client)
+
+
+@pytest.fixture
+def our_cluster(kubeconfig: Path) -> None:
+    """Skips, and says so, where the test would touch what belongs to someone else's cluster."""
+    if not kubeconfig.is_relative_to(state_folder()):
+        pytest.skip("NOT RUN: it restarts a part of the cluster, and this one was not made by `make cluster`")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if MEASURED:
+        terminalreporter.section("figures of this run")
+        width = max(len(what) for what, _ in MEASURED)
+        for what, figure in MEASURED:
+            terminalreporter.line(f"{what:<{width}}  {figure}")

@@ -1,0 +1,144 @@
+"""A Helm release of the chart on the cluster, and what KubeRay and the kubelet make of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client as kubernetes
+
+from .client import Answer, Client, execute
+from .waiting import wait
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_S = 420
+"""How long a cluster of Ray and its engines may take on two cores; a figure to give up at, not to be held to."""
+
+
+@dataclass
+class Release:
+    name: str
+    namespace: str
+    client: Client
+    objects: kubernetes.CustomObjectsApi = field(default_factory=kubernetes.CustomObjectsApi)
+    core: kubernetes.CoreV1Api = field(default_factory=kubernetes.CoreV1Api)
+
+    # -- what people do ------------------------------------------------------------------------------------------------
+
+    def helm(self, *arguments: str | Path, fails: bool = False) -> str:
+        """Run helm on this release's namespace; returns what it prints. `fails` says that it must."""
+        command = [os.environ["HELM"], *map(str, arguments), "--namespace", self.namespace]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+        assert bool(done.returncode) == fails, (
+            f"helm {arguments[0]} gave {done.returncode}:\n{done.stdout}{done.stderr}"
+        )
+        return done.stdout + done.stderr
+
+    def upgrade(self, *values: str | Path, set_: dict[str, Any] | None = None, fails: bool = False) -> str:
+        """`helm upgrade --install` with these values files, each a path from the project's folder."""
+        files = [part for file in values for part in ("--values", file)]
+        sets = [part for path, value in (set_ or {}).items() for part in ("--set-json", f"{path}={json.dumps(value)}")]
+        return self.helm("upgrade", "--install", self.name, "chart", *files, *sets, fails=fails)
+
+    def generator(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `python -m generator` against this cluster."""
+        command = [sys.executable, "-m", "generator", *arguments, "--namespace", self.namespace]
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+    # -- what is there -------------------------------------------------------------------------------------------------
+
+    def rayservice(self) -> dict[str, Any]:
+        return self.objects.get_namespaced_custom_object("ray.io", "v1", self.namespace, "rayservices", self.name)
+
+    def status(self) -> dict[str, Any]:
+        return self.rayservice().get("status", {})
+
+    def ray_cluster(self) -> str:
+        """Name of the Ray cluster that serves."""
+        return str(self.status().get("activeServiceStatus", {}).get("rayClusterName", ""))
+
+    def applications(self) -> dict[str, str]:
+        """Status of every Serve application of the Ray cluster that serves."""
+        found = self.status().get("activeServiceStatus", {}).get("applicationStatuses", {})
+        return {name: application["status"] for name, application in found.items()}
+
+    def pods(self, role: str = "") -> list[kubernetes.V1Pod]:
+        """The pods that live: all, or those of one role (head, ingress, worker)."""
+        selector = f"app.kubernetes.io/instance={self.name}" + (f",app.kubernetes.io/component={role}" if role else "")
+        found = self.core.list_namespaced_pod(self.namespace, label_selector=selector).items
+        return [pod for pod in found if pod.metadata.deletion_timestamp is None]
+
+    def pod_of(self, model: str) -> kubernetes.V1Pod:
+        """The pod on which a replica of this model's engine runs, found by the title that Ray gives its process."""
+        for pod in self.pods("worker"):
+            listed = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"
+            if f"ServeReplica:{model}:LLMServer" in execute(pod.metadata.name, self.namespace, "sh", "-c", listed):
+                return pod
+        raise AssertionError(f"{model} runs on no pod of {[pod.metadata.name for pod in self.pods('worker')]}")
+
+    def kill(self, pod: kubernetes.V1Pod) -> None:
+        """End a pod at once, as a node that dies does."""
+        self.core.delete_namespaced_pod(pod.metadata.name, self.namespace, grace_period_seconds=0)
+
+    def replicas(self, model: str) -> int:
+        """Replicas of the model's engine, counted in the pods."""
+        listed = "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'"
+        title = f"ServeReplica:{model}:LLMServer"
+        return sum(
+            execute(pod.metadata.name, self.namespace, "sh", "-c", listed).count(title) for pod in self.pods("worker")
+        )
+
+    # -- waiting -------------------------------------------------------------------------------------------------------
+
+    def serving(self, *applications: str) -> bool:
+        """Whether exactly these applications run, of the configuration that was given last."""
+        service = self.rayservice()
+        status = service.get("status", {})
+        conditions = {entry["type"]: entry["status"] for entry in status.get("conditions", [])}
+        return (
+            status.get("observedGeneration") == service["metadata"]["generation"]
+            and conditions.get("Ready") == "True"
+            and conditions.get("UpgradeInProgress") == "False"
+            and self.applications() == dict.fromkeys(applications, "RUNNING")
+        )
+
+    def wait_until_serving(self, *applications: str) -> float:
+        """Seconds until these applications, and no others, run."""
+        return wait(
+            lambda: self.serving(*applications),
+            f"{', '.join(applications)} RUNNING",
+            seconds=READY_S,
+            now=lambda: json.dumps(self.status(), indent=1) + "\n" + self.pods_in_words(),
+        )
+
+    def pods_in_words(self) -> str:
+        return "\n".join(
+            f"{pod.metadata.name} {pod.status.phase} {[c.message for c in pod.status.conditions or [] if c.message]}"
+            for pod in self.pods()
+        )
+
+    # -- asking --------------------------------------------------------------------------------------------------------
+
+    def url(self, path: str) -> str:
+        """Address of the release's Service, from inside the cluster."""
+        return f"http://{self.name}-serve-svc.{self.namespace}.svc.cluster.local:8000{path}"
+
+    def chat(self, model: str, question: str, *, seconds: float = 60) -> Answer:
+        """Ask a model as OpenAI's clients do, with greedy decoding."""
+        return self.client.ask(
+            self.url(f"/inference/{model}/v1/chat/completions"), chat(model, question), seconds=seconds
+        )
+
+    def models(self, model: str) -> list[dict[str, Any]]:
+        """What the model's /v1/models lists."""
+        return self.client.ask(self.url(f"/inference/{model}/v1/models")).json()["data"]
+
+
+def chat(model: str, question: str) -> dict[str, Any]:
+    """The body of a chat completion, answered the same every time."""
+    return {"model": model, "messages": [{"role": "user", "content": question}], "max_tokens": 64, "temperature": 0}

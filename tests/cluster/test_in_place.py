@@ -1,0 +1,147 @@
+"""Delivery `inline`: one Ray cluster, on which models change, scale, sleep, wake and fail, each without the others."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tiny_checkpoints import ANSWERS
+
+from .figures import note
+from .release import Release, chat
+from .waiting import wait
+
+FALCON3, FALCON_H1 = "falcon3-1b-instruct", "falcon-h1-0.5b-instruct"
+QUICK = {"upscale_delay_s": 2, "downscale_delay_s": 10, "downscale_to_zero_delay_s": 10}
+"""Ray waits ten minutes before it stops a replica; a test does not."""
+
+
+def overlay(tmp_path: Path, values: dict[str, Any]) -> Path:
+    """A values file over the generated ones."""
+    file = tmp_path / "overlay.yaml"
+    file.write_text(yaml.safe_dump(values))
+    return file
+
+
+def falcon3(**engine: Any) -> dict[str, Any]:
+    """The first model: one replica, a second one when two requests are under way."""
+    scaling = {"min_replicas": 1, "max_replicas": 2, "target_ongoing_requests": 2, **QUICK}
+    return {"llmConfig": {"deployment_config": {"autoscaling_config": scaling}, "engine_kwargs": engine}}
+
+
+INLINE = {"serving": {"delivery": "inline"}}
+ASLEEP = {"llmConfig": {"deployment_config": {"autoscaling_config": {"min_replicas": 0, "max_replicas": 1, **QUICK}}}}
+FIRST = {**INLINE, "models": {FALCON3: falcon3()}}
+CHANGED = {**INLINE, "models": {FALCON3: falcon3(max_model_len=384)}}
+
+
+@pytest.fixture(scope="module")
+def cluster(release: Release, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The one Ray cluster, with the first model."""
+    release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path_factory.mktemp("values"), FIRST))
+    note("install of one model, to Ready", release.wait_until_serving(FALCON3))
+    return release.ray_cluster()
+
+
+def context_of(release: Release, model: str) -> int:
+    return int(release.models(model)[0]["max_model_len"])
+
+
+def test_one_family_installs_alone(release: Release, cluster: str) -> None:
+    answer = release.chat(FALCON3, "Say hello.")
+
+    assert answer.json()["choices"][0]["message"]["content"] == ANSWERS["Say hello."]
+
+
+def test_a_changed_engine_argument_rolls_one_model_in_place_and_loses_no_request(
+    release: Release, cluster: str, tmp_path: Path
+) -> None:
+    url = release.url(f"/inference/{FALCON3}/v1/chat/completions")
+
+    with release.client.load(url, chat(FALCON3, "Say hello."), rate=4) as load:
+        release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path, CHANGED))
+        seconds = wait(lambda: context_of(release, FALCON3) == 384, "the new context", seconds=300)
+        release.wait_until_serving(FALCON3)
+
+    note("engine argument changed in place, in effect after", seconds)
+    note("engine argument changed, delivery inline, with surge", load)
+    assert not load.failed, load
+    assert release.ray_cluster() == cluster
+
+
+def test_a_rollback_serves_the_former_configuration_again(release: Release, cluster: str) -> None:
+    release.helm("rollback", release.name, "1")
+
+    note("helm rollback in place", wait(lambda: context_of(release, FALCON3) == 512, "the old context", seconds=300))
+    release.wait_until_serving(FALCON3)
+    assert release.ray_cluster() == cluster
+
+
+def test_a_load_above_the_target_brings_a_second_pod_that_goes_afterwards(release: Release, cluster: str) -> None:
+    wait(lambda: len(release.pods("worker")) == 1, "one worker before", seconds=240, now=release.pods_in_words)
+    long = {"model": FALCON3, "prompt": "A lighthouse keeper", "max_tokens": 400, "ignore_eos": True}
+
+    with release.client.load(release.url(f"/inference/{FALCON3}/v1/completions"), long, rate=3) as load:
+        note(
+            "load above the target: second worker pod after",
+            wait(lambda: len(release.pods("worker")) == 2, "a second worker", seconds=180, now=release.pods_in_words),
+        )
+        note(
+            "load above the target: second replica after",
+            wait(lambda: release.replicas(FALCON3) == 2, "a second replica", seconds=240, now=release.pods_in_words),
+        )
+    assert not load.failed, load
+
+    note(
+        "load gone: second worker pod gone after",
+        wait(lambda: len(release.pods("worker")) == 1, "one worker again", seconds=240, now=release.pods_in_words),
+    )
+
+
+def test_a_model_at_zero_replicas_sleeps_and_wakes_for_the_first_request(
+    release: Release, cluster: str, tmp_path: Path
+) -> None:
+    both = {**INLINE, "models": {FALCON3: falcon3(), FALCON_H1: ASLEEP}}
+    release.upgrade("values/kind/falcon3.yaml", "values/kind/falcon-h1.yaml", overlay(tmp_path, both))
+    release.wait_until_serving(FALCON3, FALCON_H1)
+    assert len(release.pods("worker")) == 1, "it has a pod before anyone has asked"
+
+    start = time.monotonic()
+    answer = release.chat(FALCON_H1, "Say hello.", seconds=240)
+    note("model woken from zero: first answer after", time.monotonic() - start)
+
+    assert answer.status == 200, answer.body
+    assert answer.json()["choices"][0]["message"]["content"] == ANSWERS["Say hello."]
+    note(
+        "idle model: its worker pod gone after",
+        wait(lambda: len(release.pods("worker")) == 1, "its pod gone", seconds=300, now=release.pods_in_words),
+    )
+    assert release.ray_cluster() == cluster
+
+
+def test_a_bad_model_is_named_and_the_others_serve(release: Release, cluster: str, tmp_path: Path) -> None:
+    bad = falcon3()
+    bad["family"] = "falcon3"
+    bad["llmConfig"]["model_loading_config"] = {"model_source": "/home/ray/checkpoints/no-such-model"}
+    bad["llmConfig"]["placement_group_config"] = {"bundles": [{"CPU": 1, "cpu-workers": 1}]}
+    values = {**INLINE, "models": {FALCON3: falcon3(), "bad-model": bad}}
+    release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path, values))
+    wait(
+        lambda: release.applications().get("bad-model") in ("DEPLOY_FAILED", "UNHEALTHY"),
+        "bad-model has failed",
+        seconds=420,
+        now=lambda: str(release.applications()),
+    )
+
+    assert release.chat(FALCON3, "Say hello.").status == 200
+
+    told = release.generator("status", release.name)
+    assert told.returncode == 1
+    assert "bad-model" in told.stdout and "no-such-model" in told.stdout, told.stdout + told.stderr
+
+    tested = release.helm("test", release.name, "--logs", "--timeout", "3m", fails=True)
+    assert "bad-model" in tested and "no-such-model" in tested, tested
+    assert f"{FALCON3}" in tested

@@ -1,0 +1,86 @@
+"""Every KubeRay version that the chart promises, by its own CRDs in an API server of its own: nothing runs there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.local_ray import free_port
+from tools.cluster.control_plane import ControlPlane
+from tools.cluster.settings import program, run, setup
+
+from .release import ROOT
+
+CRDS = dict(pair.split("=", 1) for pair in setup("crds").split(":"))
+
+
+@pytest.fixture(scope="module", params=sorted(CRDS))
+def kuberay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A version, and the kubeconfig of an API server that has its CRDs and no nodes."""
+    version = request.param
+    api = ControlPlane(tmp_path_factory.mktemp("api"), port=free_port(), etcd_port=free_port())
+    try:
+        api.start_api()
+        run(program("kubectl"), "--kubeconfig", api.admin, "apply", "--server-side", "-f", CRDS[version])
+        run(program("kubectl"), "--kubeconfig", api.admin, "create", "namespace", "ai")
+        yield version, api.admin
+    finally:
+        api.stop()
+
+
+def preflight(kubeconfig: Path, environment: str) -> tuple[int, list[dict[str, Any]]]:
+    command = [sys.executable, "-m", "generator", "preflight", "--environment", environment, "--json"]
+    command += ["--kubeconfig", str(kubeconfig), "--namespace", "ai"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, json.loads(done.stdout)["findings"]
+
+
+@pytest.mark.parametrize("values", sorted((ROOT / "values" / "prod").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_version_accepts_the_chart_less_what_it_lacks(kuberay: tuple[str, Path], values: Path) -> None:
+    version, kubeconfig = kuberay
+    lacks = ["--set", "auth.mode=disabled"] if version == "1.4.2" else []
+    rendered = run(
+        os.environ["HELM"], "template", "llm", "chart", "--no-hooks", "-n", "ai", "-f", values, *lacks, cwd=ROOT
+    )
+
+    told = run(
+        *(program("kubectl"), "--kubeconfig", kubeconfig, "apply", "-n", "ai", "-f", "-"),
+        *("--dry-run=server", "--validate=strict"),
+        input=rendered,
+    )
+
+    assert "rayservice.ray.io/llm created (server dry run)" in told
+
+
+def test_preflight_names_what_a_version_lacks(kuberay: tuple[str, Path]) -> None:
+    version, kubeconfig = kuberay
+
+    _, findings = preflight(kubeconfig, "prod")
+
+    lacking = [f for f in findings if f["subject"] == "KubeRay" and f["level"] == "fails"]
+    accepted = [f["what"] for f in findings if f["subject"] == "objects" and f["level"] == "ok"]
+    if version == "1.4.2":
+        (told,) = lacking
+        assert told["what"].startswith("KubeRay on this cluster does not know spec.rayClusterConfig.authOptions")
+        assert "auth: {mode: disabled}" in told["fix"]
+        assert not any("RayService" in text for text in accepted)
+    else:
+        assert not lacking
+        assert any("1 RayService" in text for text in accepted)
+
+
+def test_preflight_says_that_nothing_could_run_there(kuberay: tuple[str, Path]) -> None:
+    code, findings = preflight(kuberay[1], "prod")
+
+    assert code == 1
+    failed = {f["subject"]: f["what"] for f in findings if f["level"] == "fails"}
+    assert any(subject.startswith("pool") for subject in failed), failed  # no node at all
+    assert any("hf-token" in what for what in failed.values()), failed  # the Secret that the environment names

@@ -1,0 +1,180 @@
+"""The life of one release: installed, asked, tested, broken in every way that a cluster knows, changed, and removed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from kubernetes import client as kubernetes
+from kubernetes import dynamic
+from tiny_checkpoints import ANSWERS
+
+from .figures import note
+from .release import ROOT, Release, chat
+from .waiting import wait
+
+FALCON3, FALCON_H1 = "falcon3-1b-instruct", "falcon-h1-0.5b-instruct"
+VALUES = ("values/kind/falcon-h1.yaml", "values/kind/falcon3.yaml")
+"""Not in the order of the alphabet: `-f` files compose in any."""
+
+
+def ask_without_end(release: Release, model: str = FALCON3) -> tuple[str, dict[str, object]]:
+    """Where a steady load asks, and what."""
+    return release.url(f"/inference/{model}/v1/chat/completions"), chat(model, "Say hello.")
+
+
+def wait_until_answering(release: Release, model: str = FALCON3, *, seconds: float = 420) -> None:
+    """Wait until the applications run and the model has answered for ten seconds on end."""
+    row = 0
+
+    def answered_in_a_row() -> bool:
+        nonlocal row
+        good = release.serving(FALCON3, FALCON_H1) and release.chat(model, "Say hello.", seconds=20).status == 200
+        row = row + 1 if good else 0
+        return row == 5
+
+    wait(answered_in_a_row, f"{model} answers again", seconds=seconds, every=2, now=lambda: str(release.status()))
+
+
+def test_both_families_install_in_a_restricted_namespace(release: Release) -> None:
+    release.upgrade(*VALUES)
+
+    note("install of two models, to Ready", release.wait_until_serving(FALCON3, FALCON_H1))
+
+
+@pytest.mark.parametrize("model", [FALCON3, FALCON_H1])
+@pytest.mark.parametrize("question", list(ANSWERS)[:3])
+def test_every_model_answers_what_the_local_tier_holds_against_transformers(
+    release: Release, model: str, question: str
+) -> None:
+    answer = release.chat(model, question)
+
+    assert answer.status == 200, answer.body
+    choice = answer.json()["choices"][0]
+    assert choice["message"]["content"] == ANSWERS[question].format(id=model)
+    assert choice["finish_reason"] == "stop"
+
+
+def test_only_the_head_can_speak_to_kubernetes(release: Release) -> None:
+    tokens = {
+        pod.metadata.labels["app.kubernetes.io/component"]: any(
+            mount.mount_path.startswith("/var/run/secrets/kubernetes.io")
+            for container in pod.spec.containers
+            for mount in container.volume_mounts
+        )
+        for pod in release.pods()
+    }
+
+    assert tokens == {"head": True, "ingress": False, "worker": False}
+
+
+def test_helm_test_asks_every_model_from_inside(release: Release) -> None:
+    printed = release.helm("test", release.name, "--logs", "--timeout", "5m")
+
+    assert "2 of 2 models answer" in printed
+
+
+def test_a_killed_worker_is_replaced(release: Release) -> None:
+    with release.client.load(*ask_without_end(release), rate=2) as load:
+        start = time.monotonic()
+        release.kill(release.pod_of(FALCON3))
+        wait_until_answering(release)
+        seconds = time.monotonic() - start
+
+    note("worker of a one-replica model killed: serving again after", seconds)
+    note("worker of a one-replica model killed", load)
+
+
+def test_a_restarted_operator_changes_nothing(release: Release, our_cluster: None) -> None:
+    cluster = release.ray_cluster()
+
+    with release.client.load(*ask_without_end(release), rate=2) as load:
+        operator = release.core.list_namespaced_pod("kuberay-system").items[0]
+        release.core.delete_namespaced_pod(operator.metadata.name, "kuberay-system")
+        wait(lambda: _operator_ready(release, not_uid=operator.metadata.uid), "the operator is back", seconds=120)
+        time.sleep(10)
+
+    note("operator restarted", load)
+    assert not load.failed, load
+    assert release.ray_cluster() == cluster
+
+
+def test_a_restarted_kubelet_changes_nothing(release: Release, our_cluster: None) -> None:
+    before = {pod.metadata.uid for pod in release.pods()}
+
+    with release.client.load(*ask_without_end(release), rate=2) as load:
+        subprocess.run([sys.executable, "-m", "tools.cluster", "restart-kubelet"], cwd=ROOT, check=True)
+        wait_until_answering(release)
+
+    note("kubelet restarted", load)
+    assert not load.failed, load
+    assert {pod.metadata.uid for pod in release.pods()} == before
+
+
+def test_a_killed_head_comes_back(release: Release) -> None:
+    (head,) = release.pods("head")
+
+    with release.client.load(*ask_without_end(release), rate=2) as load:
+        start = time.monotonic()
+        release.kill(head)
+        wait(
+            lambda: [pod for pod in release.pods("head") if pod.metadata.uid != head.metadata.uid and _ready(pod)],
+            "a new head",
+            seconds=180,
+        )
+        wait_until_answering(release)
+        seconds = time.monotonic() - start
+
+    note("head killed: serving again after", seconds)
+    note("head killed", load)
+
+
+def test_a_changed_engine_argument_makes_a_new_cluster_and_loses_no_request(release: Release, tmp_path: Path) -> None:
+    before = release.ray_cluster()
+    change = tmp_path / "shorter-context.yaml"
+    change.write_text(yaml.safe_dump({"models": {FALCON3: {"llmConfig": {"engine_kwargs": {"max_model_len": 384}}}}}))
+
+    with release.client.load(*ask_without_end(release), rate=4) as load:
+        release.upgrade(*VALUES, change)
+        note("new cluster with two models, to the cut-over", release.wait_until_serving(FALCON3, FALCON_H1))
+        wait_until_answering(release)
+
+    note("engine argument changed, delivery configMap", load)
+    assert not load.failed, load
+    assert release.ray_cluster() != before
+    assert [model["max_model_len"] for model in release.models(FALCON3)] == [384]
+    assert [model["max_model_len"] for model in release.models(FALCON_H1)] == [512]
+
+
+def test_uninstalling_leaves_nothing(release: Release) -> None:
+    release.helm("uninstall", release.name, "--wait")
+
+    note(
+        "uninstalled, until nothing is left",
+        wait(lambda: not _objects(release), "nothing left", seconds=180, now=lambda: _objects(release)),
+    )
+
+
+def _operator_ready(release: Release, *, not_uid: str) -> bool:
+    pods = release.core.list_namespaced_pod("kuberay-system").items
+    return len(pods) == 1 and pods[0].metadata.uid != not_uid and _ready(pods[0])
+
+
+def _ready(pod: kubernetes.V1Pod) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or [])
+
+
+def _objects(release: Release) -> set[str]:
+    """Every object of the namespace, of every kind that can be listed, but for what each namespace has."""
+    found = set()
+    api = dynamic.DynamicClient(kubernetes.ApiClient())
+    for kinds in api.resources.search(namespaced=True):
+        if "list" not in getattr(kinds, "verbs", []) or kinds.kind in ("Event", "PodMetrics"):
+            continue
+        for item in api.get(kinds, namespace=release.namespace).items:
+            found.add(f"{kinds.kind}/{item.metadata.name}")
+    return found - {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
