@@ -1,0 +1,65 @@
+"""The second way of serving: examples/custom-app, installed as it is generated, alone and then beside a model."""
+
+from __future__ import annotations
+
+import json
+
+from tiny_checkpoints import ANSWERS
+
+from .figures import note
+from .release import Release
+
+APP, FALCON3 = "briefs", "falcon3-1b-instruct"
+QUESTION = {"text": "Say hello.", "temperature": 0}
+
+
+def address(release: Release) -> str:
+    return release.url(f"/inference/{APP}/answer")
+
+
+def test_an_app_installs_alone_and_answers_in_its_own_format(release: Release) -> None:
+    release.upgrade("values/kind/briefs.yaml")
+    note("install of an app alone, to Ready", release.wait_until_serving(APP))
+
+    answer = release.client.ask(address(release), QUESTION)
+
+    assert answer.status == 200, answer.body
+    said = answer.json()
+    assert said["text"] == ANSWERS["Say hello."]
+    assert said["finish"] == "stop"
+    assert said["tokens"]["generated"] > 5
+
+
+def test_it_streams_the_same_text(release: Release) -> None:
+    answer = release.client.ask(address(release), {**QUESTION, "stream": True})
+
+    events = [event.split("\n") for event in answer.body.strip().split("\n\n")]
+    pieces = [json.loads(data.removeprefix("data: ")) for name, data in events if name == "event: text"]
+    assert len(pieces) > 3
+    assert "".join(piece["text"] for piece in pieces) == ANSWERS["Say hello."]
+    assert events[-1][0] == "event: end"
+
+
+def test_bad_input_is_a_clear_4xx(release: Release) -> None:
+    answer = release.client.ask(address(release), {**QUESTION, "temperature": 3})
+
+    assert answer.status == 422
+    assert answer.json()["error"]["field"] == "temperature"
+
+
+def test_a_model_joins_it_in_the_release_and_the_app_loses_no_request(release: Release) -> None:
+    with release.client.load(address(release), QUESTION, rate=2) as load:
+        release.upgrade("values/kind/briefs.yaml", "values/kind/falcon3.yaml")
+        note("a model beside the app, to the cut-over", release.wait_until_serving(APP, FALCON3))
+
+    note("a model put beside the app", load)
+    assert not load.failed, load
+    assert release.client.ask(address(release), QUESTION).json()["text"] == ANSWERS["Say hello."]
+    model = release.chat(FALCON3, "Say hello.").json()
+    assert model["choices"][0]["message"]["content"] == ANSWERS["Say hello."]
+
+
+def test_helm_test_names_both(release: Release) -> None:
+    printed = release.helm("test", release.name, "--logs", "--timeout", "5m")
+
+    assert FALCON3 in printed and APP in printed, printed
