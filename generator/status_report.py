@@ -31,7 +31,7 @@ def status_lines(status: ReleaseStatus) -> Iterator[tuple[str, Style]]:
         yield f"  cluster {cluster.name} {_ROLES[cluster.role]}", {"bold": True}
         width = max((len(application.name) for application in cluster.applications), default=0)
         for application in cluster.applications:
-            yield from _application_lines(application, width)
+            yield from _application_lines(application, cluster, width)
         width = max((len(group.name) for group in cluster.groups), default=0)
         for group in cluster.groups:
             yield from _group_lines(group, width)
@@ -43,8 +43,10 @@ def summary(status: ReleaseStatus) -> str:
     serving, coming = status.serving, status.coming
     if serving is None:
         shown = coming.applications if coming else []
-        failing = sum(application.state == "fails" for application in shown)
-        return f"nothing serves yet, {failing} of {len(shown)} applications fail" if failing else "nothing serves yet"
+        run, failing = (sum(application.state == state for application in shown) for state in ("ok", "fails"))
+        text = f"nothing serves yet, {run} of {len(shown)} applications run"
+        # KubeRay makes the Service when the first cluster is complete.
+        return f"{text}; KubeRay waits for all, and {failing} cannot" if failing else text
     serve = sum(application.state in ("ok", "asleep") for application in serving.applications)
     text = f"{serve} of {len(serving.applications)} applications serve"
     if not status.ready:
@@ -68,9 +70,9 @@ def next_step(status: ReleaseStatus) -> str:
                     return f"mend what pod {pod.name} says; more: kubectl describe pod -n {namespace} {pod.name}"
         for application in cluster.applications:
             if application.state == "fails":
-                step = f"mend {application.name} and helm upgrade"
-                if cluster.role == "comes" and status.serving:
-                    step += "; until then the earlier cluster goes on serving"
+                step = f"mend {application.name} or take it out, and helm upgrade"
+                if cluster.role == "comes":
+                    step += f"; until then {'the earlier cluster goes on serving' if status.serving else 'none serves'}"
                 return f"{step}; Ray's logs: kubectl logs -n {namespace} {_head(cluster)} -c ray-head"
     if status.all_serve and status.coming is None:
         return "nothing to do"
@@ -110,7 +112,7 @@ def facts(status: ReleaseStatus) -> dict[str, str]:
         found[f"KubeRay: {note.partition(':')[0]}"] = note.partition(": ")[2] or note
     for cluster in status.clusters:
         for application in cluster.applications:
-            found[f"{cluster.name} / {application.name}"] = _application_text(application)
+            found[f"{cluster.name} / {application.name}"] = _application_text(application, cluster)
             for deployment in application.deployments:
                 found[f"{cluster.name} / {application.name} / {deployment.name}"] = _deployment_text(deployment)
         for group in cluster.groups:
@@ -126,15 +128,19 @@ def _worst(status: ReleaseStatus) -> State:
     return "fails" if "fails" in states else "waits"
 
 
-def _application_lines(application: ApplicationStatus, width: int) -> Iterator[tuple[str, Style]]:
-    text = f"    {application.name.ljust(width)}  {_application_text(application)}"
+def _application_lines(
+    application: ApplicationStatus, cluster: ClusterStatus, width: int
+) -> Iterator[tuple[str, Style]]:
+    text = f"    {application.name.ljust(width)}  {_application_text(application, cluster)}"
     yield text.rstrip(), {"fg": _COLORS[application.state]}
     for deployment in application.deployments:
         style = {} if deployment.state in ("ok", "asleep") else {"fg": _COLORS[deployment.state]}
         yield f"      {deployment.name}  {_deployment_text(deployment, why=deployment.why != application.why)}", style
 
 
-def _application_text(application: ApplicationStatus) -> str:
+def _application_text(application: ApplicationStatus, cluster: ClusterStatus) -> str:
+    if cluster.role == "comes" and application.status == "RUNNING":
+        return "runs, and serves when every application of this cluster does"
     if application.state == "asleep":
         return f"is asleep at {application.route}: the first request wakes it"
     text = _WORDS.get(application.status, application.status)

@@ -79,6 +79,15 @@ class TestRecorded:
         assert "image localhost/ray-serve-llm-cpu:9.9.9 cannot be pulled: failed to do request" in text
         assert next_step(found).startswith("mend what pod bad-")
 
+    def test_one_wrong_source_is_named_with_its_cause_and_holds_up_a_new_release(self) -> None:
+        found = status_of("one-wrong-source")
+        assert summary(found) == "nothing serves yet, 1 of 2 applications run; KubeRay waits for all, and 1 cannot"
+        assert (
+            "falcon-h1-0.5b-instruct  could not be deployed: RuntimeError: Failed to create vLLM engine config: Repo "
+            "id must be in the form 'repo_name' or 'namespace/repo_name': '/home/ray/checkpoints/nowhere'."
+        ) in text_of(found)
+        assert next_step(found).startswith("mend falcon-h1-0.5b-instruct or take it out, and helm upgrade")
+
     @pytest.mark.parametrize("path", sorted(RECORDED.glob("*.yaml")), ids=lambda path: path.stem)
     def test_json_has_what_the_words_have(self, path: Path) -> None:
         found = status_of(path.stem)
@@ -100,13 +109,13 @@ class TestApplications:
         assert (good.state, bad.state) == ("ok", "fails")
         assert bad.why == "OSError: /nowhere is not a folder"
         assert summary(found) == "1 of 2 applications serve"
-        assert next_step(found).startswith("mend bad and helm upgrade")
+        assert next_step(found).startswith("mend bad or take it out, and helm upgrade")
 
     def test_an_application_that_is_not_there_yet(self) -> None:
         found = status(pending={}, apps=("a", "b"))
         assert found.coming is not None
         assert [application.state for application in found.coming.applications] == ["waits", "waits"]
-        assert summary(found) == "nothing serves yet"
+        assert summary(found) == "nothing serves yet, 0 of 2 applications run"
         assert next_step(found) == "wait; --watch shows the progress"
 
     def test_a_model_at_zero_replicas_is_asleep_and_well(self) -> None:
