@@ -4,13 +4,18 @@
 {{- define "ray-serve-llm.checkApps" -}}
 {{- $values := .root.Values -}}
 {{- $workers := include "ray-serve-llm.workers" .root | fromJson -}}
+{{- if and $values.apps (not $values.workerGroups) }}
+workerGroups: there is none for the apps to run on, and the head takes no work. Add one.
+{{- end }}
 {{- range $name, $app := $values.apps }}
 {{- $where := printf "apps.%s" $name }}
 {{- if ne $name ($app.application.name | default $name) }}
 {{ $where }}.application.name: it is "{{ $app.application.name }}", and the key is the name. Remove it, or rename the key.
 {{- end }}
-{{- if or (hasKey $values.models $name) (and $values.models (eq $values.serving.routing "unified") (eq $name "models")) }}
-{{ $where }}: the application of {{ ternary "models." "the models is named " (hasKey $values.models $name) }}{{ $name }} has that name. Rename the app.
+{{- if hasKey $values.models $name }}
+{{ $where }}: the application of models.{{ $name }} has that name. Rename the app.
+{{- else if and $values.models (eq $values.serving.routing "unified") (eq $name "models") }}
+{{ $where }}: behind one route, the application of all models has that name. Rename the app.
 {{- end }}
 {{- if and $app.files $app.configMap }}
 {{ $where }}: its code is in `files` and in configMap "{{ $app.configMap }}". Remove one of them.

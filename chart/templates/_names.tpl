@@ -48,7 +48,7 @@ Rules that keep them readable:
 {{- if .app.files -}}
 {{- printf "%s-app-files" .name -}}
 {{- else -}}
-{{- .app.configMap -}}
+{{- .app.configMap | default "" -}}
 {{- end -}}
 {{- end -}}
 

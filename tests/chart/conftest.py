@@ -131,6 +131,7 @@ class Rendered:
         return {
             f"/home/ray/models/{each['metadata']['name'].removesuffix('-family-config')}/{name}": parse(text)
             for each in self.of("ConfigMap")
+            if each["metadata"]["name"].endswith("-family-config")
             for name, text in each["data"].items()
         }
 

@@ -32,7 +32,7 @@ def test_an_unknown_ray_release(render_error: RenderError) -> None:
 
 
 def test_no_models_at_all(render_error: RenderError) -> None:
-    assert "models: there is none. Add one, or give a values file that has some" in render_error({}, base=EMPTY)
+    assert "models: there is none, and no app. Add one, or give a values file that has some" in render_error({}, base=EMPTY)
 
 
 def test_the_throughput_path_of_a_release_without_it(render_error: RenderError) -> None:
@@ -54,7 +54,7 @@ def test_options_of_an_ingress_that_the_throughput_path_does_not_have(render_err
 
 def test_applications_in_the_serve_config(render_error: RenderError) -> None:
     message = render_error({"serving": {"config": {"applications": []}}})
-    assert "serving.config.applications: the chart writes the applications from `models`. Remove it" in message
+    assert "serving.config.applications: the chart writes the applications from `models` and `apps`. Say it" in message
 
 
 @pytest.mark.parametrize(

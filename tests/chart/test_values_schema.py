@@ -90,6 +90,9 @@ def whole_schema(release: str) -> Any:
     model = json.loads(json.dumps(SCHEMA["definitions"]["Model"]))
     model["properties"]["llmConfig"] = chosen["models"]["additionalProperties"]["properties"]["llmConfig"]
     document["properties"]["models"]["additionalProperties"] = model
+    app = json.loads(json.dumps(SCHEMA["definitions"]["App"]))
+    app["properties"]["application"] = chosen["apps"]["additionalProperties"]["properties"]["application"]
+    document["properties"]["apps"]["additionalProperties"] = app
     serving = json.loads(json.dumps(SCHEMA["definitions"]["Serving"]))
     serving["properties"] |= chosen["serving"]["properties"]
     document["properties"]["serving"] = serving

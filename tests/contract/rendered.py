@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,6 +67,12 @@ class Rendered:
     """serveConfigV2, parsed."""
     manifests: list[dict[str, Any]]
 
+    def apps(self) -> Iterator[dict[str, Any]]:
+        """Every application of people's own code."""
+        for application in self.serve_config["applications"]:
+            if application["import_path"] != "ray.serve.llm:build_openai_app":
+                yield application
+
     def arguments(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Name and `args` of every application that Ray's OpenAI builder makes."""
         for application in self.serve_config["applications"]:
@@ -79,8 +87,9 @@ class Rendered:
 
 
 def render_case(case: Case, folder: Path) -> Rendered:
-    """Render, and write the family files below `folder`, where the rendered paths point."""
-    overrides = {"serving": {**case.serving, "modelsPath": str(folder)}}
+    """Render, and write the files of families and apps below `folder`, where the rendered paths point."""
+    paths = {"modelsPath": str(folder / "models"), "appsPath": str(folder / "apps")}
+    overrides = {"serving": {**case.serving, **paths}}
     manifests = render(ROOT / "chart", case.files, overrides=overrides)
     mounts = {
         volume["configMap"]["name"]: next(m["mountPath"] for m in mounted if m["name"] == volume["name"])
@@ -149,6 +158,19 @@ def _options(annotation: Any) -> list[Any]:
     if origin in (Union, types.UnionType):
         return [option for inner in get_args(annotation) for option in _options(inner)]
     return [annotation]
+
+
+def build_app(application: dict[str, Any]) -> Any:
+    """Build an application of people's own code as Ray does: from the folder that it puts on PYTHONPATH, with `args`."""
+    folder, _, _ = application["runtime_env"]["env_vars"]["PYTHONPATH"].partition(":")
+    name, _, builder = application["import_path"].partition(":")
+    spec = importlib.util.spec_from_file_location(name, Path(folder) / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    # Pickled by reference, as where the folder is on the path.
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, builder)(application.get("args", {}))
 
 
 def deployment_names(application: Any) -> set[str]:

@@ -9,7 +9,7 @@ import pytest
 from ray.serve.config import AutoscalingConfig
 from ray.serve.llm import LLMConfig, build_openai_app
 from ray.serve.schema import RayActorOptionsSchema, ServeDeploySchema
-from rendered import Case, Rendered, cases, deployment_names, ignored_keys, render_case
+from rendered import Case, Rendered, build_app, cases, deployment_names, ignored_keys, render_case
 from vllm.engine.arg_utils import AsyncEngineArgs
 
 VARIANTS = {
@@ -51,8 +51,16 @@ def test_the_ingress_options_are_ones_that_ray_reads(rendered: Rendered) -> None
         assert ignored_keys(ingress.get("ray_actor_options"), RayActorOptionsSchema) == []
 
 
+def test_ray_reads_every_key_of_an_apps_scaling_and_placement(rendered: Rendered) -> None:
+    for app in rendered.apps():
+        for deployment in app["deployments"]:
+            assert ignored_keys(deployment["autoscaling_config"], AutoscalingConfig) == []
+            assert ignored_keys(deployment["ray_actor_options"], RayActorOptionsSchema) == []
+
+
 def test_ray_builds_every_application_with_the_deployments_that_are_configured(rendered: Rendered) -> None:
     names = {name: deployment_names(build_openai_app(arguments)) for name, arguments in rendered.arguments()}
+    names |= {app["name"]: deployment_names(build_app(app)) for app in rendered.apps()}
 
     assert names, "nothing was built"
     for application in rendered.serve_config["applications"]:
