@@ -45,7 +45,7 @@ def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @environment_option("The environment that is to be installed.", required=True)
 @click.option(
-    "--family", "families", multiple=True, metavar="F", help="Only this family, again for more; by default all."
+    "--family", "names", multiple=True, metavar="F", help="Only this family or app, again for more; by default all."
 )
 @click.option("--release", help="Name of the Helm release; by default the family, or llm where there are several.")
 @_cluster_options
@@ -62,7 +62,7 @@ def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def preflight(
     ctx: click.Context,
     environment: str,
-    families: tuple[str, ...],
+    names: tuple[str, ...],
     release: str | None,
     namespace: str | None,
     context: str | None,
@@ -79,7 +79,7 @@ def preflight(
     from .preflight import installation
     from .preflight import preflight as findings_of
 
-    wanted = installation(project_of(ctx), environment, families, release=release, namespace=namespace)
+    wanted = installation(project_of(ctx), environment, names, release=release, namespace=namespace)
     cluster = connect(context=context, kubeconfig=kubeconfig)
     if not as_json:
         title = f"helm release {wanted.release} in namespace {wanted.namespace}, of {', '.join(map(str, wanted.files))}"

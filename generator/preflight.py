@@ -37,7 +37,8 @@ class Installation:
     release: str
     namespace: str
     plan: Plan
-    families: list[str]
+    names: list[str]
+    """Families and apps."""
     files: list[Path]
     manifests: list[Manifest]
     groups: list[PodGroup]
@@ -46,19 +47,23 @@ class Installation:
 
 
 def installation(
-    project: Project, environment: str, families: Sequence[str], *, release: str | None, namespace: str | None
+    project: Project, environment: str, names: Sequence[str], *, release: str | None, namespace: str | None
 ) -> Installation:
-    """Plan and render what `helm install` would. Raises UserError for what the plan, the schemas or helm refuse."""
+    """Plan and render what `helm install` of these families and apps would; of all, where none is named.
+
+    Raises UserError for what the plan, the schemas or helm refuse.
+    """
     catalog = project.catalog()
     plan = project.plan(environment, catalog)
-    for family in families:
-        if family not in plan.families:
-            where = f"{project.environment_path(environment)}: serve"
-            raise UserError.unknown("family", family, plan.families, where=where)
-    chosen = list(dict.fromkeys(families)) or plan.families
+    served = [*plan.families, *plan.apps]
+    for name in names:
+        if name not in served:
+            kind = "family or app" if plan.apps else "family"
+            raise UserError.unknown(kind, name, served, where=str(project.environment_path(environment)))
+    chosen = list(dict.fromkeys(names)) or served
     release = release or (chosen[0] if len(chosen) == 1 else "llm")
     namespace = namespace or plan.environment.namespace
-    files = [project.values_path(environment, family) for family in chosen]
+    files = [project.values_path(environment, name) for name in chosen]
     rendered = render(project.root / "chart", files, release=release, namespace=namespace)
     # Helm makes these only for `helm test`.
     manifests = [manifest for manifest in rendered if "test" not in _hooks(manifest)]
@@ -67,7 +72,7 @@ def installation(
         release=release,
         namespace=namespace,
         plan=plan,
-        families=chosen,
+        names=chosen,
         files=files,
         manifests=manifests,
         groups=pod_groups(manifests),
@@ -178,17 +183,19 @@ def _pools(cluster: Cluster, wanted: Installation, nodes: list[Node]) -> Iterato
 
 
 def demand(group: PodGroup, wanted: Installation) -> Demand:
-    """How many pods the families that are installed ask of a group, by the plan where the group is a pool of it."""
-    pool = wanted.plan.pools.get(group.name)
+    """How many pods the release asks of a group, by the plan where the group is a pool of it."""
+    plan = wanted.plan
+    pool = plan.pools.get(group.name)
     if pool is None:
         return Demand(least=group.least, peak=group.least)
+    served = [model for model in plan.models.values() if model.family in wanted.names]
+    served = [*served, *(app for name, app in plan.apps.items() if name in wanted.names)]
     least: Counter[int] = Counter()
     peak: Counter[int] = Counter()
-    for family in wanted.families:
-        for model in wanted.plan.family(family).values():
-            if model.place.hardware.name == group.name:
-                least[model.place.split.tensor] += model.place.split.pipeline * model.replicas.min
-                peak[model.place.split.tensor] += model.place.split.pipeline * model.replicas.max
+    for one in served:
+        if one.hardware.name == group.name:
+            least += one.pieces(one.replicas.min)
+            peak += one.pieces(one.replicas.max)
     gpu = pool.hardware.gpu
     return Demand(
         least=max(group.least, bins_needed(least, pool.slots_per_worker)),
