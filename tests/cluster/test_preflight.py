@@ -15,14 +15,12 @@ import pytest
 import yaml
 
 from generator.cluster import Cluster, api_path, connect
-from generator.local_ray import free_port
 from tools.cluster.control_plane import ControlPlane
-from tools.cluster.settings import program, run, setup
 
+from .api_server import api_server
 from .release import ROOT
 
 NAMESPACE = "preflight"
-KUBERAY_CRDS = dict(pair.split("=", 1) for pair in setup("crds").split(":"))["1.6.1"]
 
 
 class Preflight:
@@ -69,14 +67,8 @@ class Preflight:
 
 @pytest.fixture(scope="module")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """An API server with KubeRay's CRDs. It is the tests' own, because nodes that are not there would take pods."""
-    plane = ControlPlane(tmp_path_factory.mktemp("api"), port=free_port(), etcd_port=free_port())
-    try:
-        plane.start_api()
-        run(program("kubectl"), "--kubeconfig", plane.admin, "apply", "--server-side", "-f", KUBERAY_CRDS)
+    with api_server(tmp_path_factory.mktemp("api")) as plane:
         yield plane
-    finally:
-        plane.stop()
 
 
 @pytest.fixture(scope="module")

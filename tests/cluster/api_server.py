@@ -1,0 +1,24 @@
+"""An API server of a test's own, with KubeRay's CRDs and nothing that runs: what is put in stays as it was put."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from generator.local_ray import free_port
+from tools.cluster.control_plane import ControlPlane
+from tools.cluster.settings import program, run, setup
+
+
+@contextmanager
+def api_server(folder: Path, *, kuberay: str = "1.6.1") -> Iterator[ControlPlane]:
+    """An API server for as long as the block runs, its files in `folder`."""
+    crds = dict(pair.split("=", 1) for pair in setup("crds").split(":"))[kuberay]
+    plane = ControlPlane(folder, port=free_port(), etcd_port=free_port())
+    try:
+        plane.start_api()
+        run(program("kubectl"), "--kubeconfig", plane.admin, "apply", "--server-side", "-f", crds)
+        yield plane
+    finally:
+        plane.stop()
