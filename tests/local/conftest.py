@@ -35,7 +35,7 @@ def references(workdir: Path) -> dict[str, Reference]:
 
 @pytest.fixture(scope="module")
 def serving(workdir: Path) -> Iterator[Running]:
-    """Both models, each application as `helm install` would make it from values/local/."""
+    """Both models and the app beside them, each application as `helm install` would make it from values/local/."""
     values = sorted((ROOT / "values" / "local").glob("*.yaml"))
     assert values, "values/local/ is empty: run `python -m generator generate --environment local`"
     with run_folder() as folder:

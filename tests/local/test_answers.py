@@ -6,6 +6,7 @@ import json
 import urllib.request
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from reference import Reference
@@ -103,3 +104,9 @@ def test_another_models_name_is_not_found(client: Any, model: str) -> None:
 
     # Ray 2.60 answers in FastAPI's form, {"detail": ...}, and not in OpenAI's, {"error": {...}}: clients go by the 404.
     assert 'Could not find base model with ID "no-such-model"' in refused.value.response.json()["detail"]
+
+
+def test_code_of_ones_own_answers_beside_the_models(serving: Running) -> None:
+    answer = httpx.post(f"{serving.apps['briefs']}/answer", json={"text": "Say hello.", "temperature": 0}, timeout=120)
+
+    assert answer.json()["text"] == ANSWERS["Say hello."]

@@ -1,9 +1,10 @@
-"""The throughput path (HAProxy and direct streaming) answers alike, and what was started for it ends with it."""
+"""The throughput path (HAProxy and direct streaming) answers alike, code of one's own too, and what was started for it ends with it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 from machine import ROOT, processes_with
 from reference import Reference
 from tiny_checkpoints import ANSWERS
@@ -21,12 +22,17 @@ def test_the_throughput_path_answers_and_leaves_nothing_running(
     with run_folder() as folder:
         overrides = machine_values(folder, port=free_port())
         overrides["serving"]["path"] = "throughput"
-        manifests = render(ROOT / "chart", [ROOT / "values/local/falcon3.yaml"], overrides=overrides, release="local")
+        values = [ROOT / "values/local" / f"{name}.yaml" for name in ("falcon3", "briefs")]
+        manifests = render(ROOT / "chart", values, overrides=overrides, release="local")
         with running(manifests, folder=folder, workdir=workdir, report=print, timeout_s=400) as serving:
             answer = complete_chat(serving.routes[MODEL], MODEL, "What are you?", 64)
+            own = httpx.post(
+                f"{serving.apps['briefs']}/answer", json={"text": "What are you?", "temperature": 0}, timeout=120
+            )
             there = processes_with(str(folder))
 
     assert answer == ANSWERS["What are you?"].format(id=MODEL)
+    assert own.json()["text"] == answer
     for program in ("raylet", "gcs_server", "haproxy", "EngineCore"):
         assert any(program in line for line in there), f"{program} was expected to run"
     assert processes_with(str(folder)) == []
