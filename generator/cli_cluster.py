@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ COLORS = {"ok": "green", "warning": "yellow", "fails": "red"}
 PULL_SECONDS = 600
 WATCH_S = 2.0
 """Between two looks at the cluster."""
+CLEAR, HOME, CLEAR_BELOW = "\x1b[2J", "\x1b[H", "\x1b[J"
 
 
 def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -168,7 +170,7 @@ def _watch(read: Callable[[], ReleaseStatus], *, as_json: bool, live: bool) -> N
             continue
         found = facts(now)
         if live:
-            _redraw([click.style(line[: _columns()], **style) for line, style in status_lines(now)])
+            _redraw(list(status_lines(now)), first=not known)
         elif found != known and as_json:
             click.echo(json.dumps(status_json(now)))
         else:
@@ -179,15 +181,18 @@ def _watch(read: Callable[[], ReleaseStatus], *, as_json: bool, live: bool) -> N
         time.sleep(WATCH_S)
 
 
-def _redraw(lines: list[str]) -> None:
+def _redraw(lines: list[tuple[str, dict[str, Any]]], *, first: bool) -> None:
     """Write over what is on the screen, line by line, so that nothing flickers."""
-    height = shutil.get_terminal_size().lines - 2
-    shown = [*lines[:height], f"{_clock()}, Ctrl-C stops"]
-    click.echo("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in shown) + "\x1b[J", nl=False)
-
-
-def _columns() -> int:
-    return shutil.get_terminal_size().columns
+    columns, rows = shutil.get_terminal_size()
+    shown: list[str] = []
+    for line, style in [*lines, (f"{_clock()}, Ctrl-C stops", {})]:
+        indent = " " * (len(line) - len(line.lstrip()) + 4)
+        wrapped = textwrap.wrap(line, columns, subsequent_indent=indent) or [""]
+        shown += [click.style(part, **style) for part in wrapped]
+    if click.get_current_context().color is False:
+        shown = [click.unstyle(line) for line in shown]
+    text = "".join(f"{line}\x1b[K\n" for line in shown[: rows - 1])
+    click.echo(f"{CLEAR if first else ''}{HOME}{text}{CLEAR_BELOW}", nl=False, color=True)
 
 
 def _clock() -> str:

@@ -217,6 +217,8 @@ def _pod(pod: JsonObject) -> PodStatus:
 
 def _notes(service: JsonObject, events: Sequence[JsonObject]) -> Iterator[str]:
     status = service.get("status") or {}
+    if service["metadata"].get("deletionTimestamp"):
+        yield "the RayService is being deleted"
     if not status:
         yield "KubeRay has not looked at it yet: see that its operator runs and watches this namespace"
     ready = _condition(status, "Ready")
