@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from .cluster import ApiFault, Cluster, api_path
@@ -97,8 +98,8 @@ def preflight(
         yield _namespace(namespace, wanted)
     yield from _tried("rights", lambda: rights_findings(cluster, wanted.manifests, wanted.namespace))
     if there:
-        objects = lambda: object_findings(  # noqa: E731
-            cluster, wanted.manifests, release=wanted.release, namespace=wanted.namespace
+        objects = partial(
+            object_findings, cluster, wanted.manifests, release=wanted.release, namespace=wanted.namespace
         )
         yield from _tried("objects", objects)
         yield from _tried("pods", lambda: pod_findings(cluster, wanted.groups, wanted.namespace))
@@ -111,18 +112,11 @@ def preflight(
         yield from _tried("pools", lambda: _pools(cluster, wanted, nodes))
     if there:
         yield from _tried("secrets", lambda: _references(cluster, wanted))
-    for image in images(wanted.groups):
-        finding = image_findings(image, nodes)
-        if finding.level == "warning" and pull_seconds is not None and there:
-            pull = lambda image=image: [  # noqa: E731
-                pull_finding(cluster, image, wanted.namespace, seconds=pull_seconds, report=report)
-            ]
-            yield from _tried("images", pull)
-        else:
-            yield finding
+    seconds = pull_seconds if there else None
+    yield from _tried("images", lambda: _images(cluster, wanted, nodes, pull_seconds=seconds, report=report))
 
 
-def _tried(subject: str, check: Callable[[], Iterator[Finding] | list[Finding]]) -> Iterator[Finding]:
+def _tried(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     """The findings of a check; what the API server refuses is one more."""
     try:
         yield from check()
@@ -238,6 +232,21 @@ def _references(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
             case kind:
                 path = api_path("v1", f"{kind.lower()}s", reference.name, namespace=namespace)
                 yield key_findings(reference, cluster.metadata_if_there(path), namespace)
+
+
+def _images(
+    cluster: Cluster,
+    wanted: Installation,
+    nodes: list[Node],
+    *,
+    pull_seconds: float | None,
+    report: Callable[[str], None],
+) -> Iterator[Finding]:
+    for image in images(wanted.groups):
+        finding = image_findings(image, nodes)
+        if finding.level == "warning" and pull_seconds is not None:
+            finding = pull_finding(cluster, image, wanted.namespace, seconds=pull_seconds, report=report)
+        yield finding
 
 
 def _hooks(manifest: Manifest) -> list[str]:
