@@ -108,9 +108,9 @@ class Release:
         )
 
     def wait_until_serving(self, *applications: str) -> float:
-        """Seconds until these applications, and no others, run."""
+        """Seconds until these applications, and no others, run and their Service has reached the nodes."""
         return wait(
-            lambda: self.serving(*applications),
+            lambda: self.serving(*applications) and self.client.ask(self.url("/-/healthz"), seconds=10).status == 200,
             f"{', '.join(applications)} RUNNING",
             seconds=READY_S,
             now=lambda: json.dumps(self.status(), indent=1) + "\n" + self.pods_in_words(),

@@ -12,27 +12,20 @@ from typing import Any
 
 import pytest
 
-from generator.local_ray import free_port
-from tools.cluster.control_plane import ControlPlane
-from tools.cluster.settings import program, run, setup
+from tools.cluster.settings import program, run, versions
 
+from .api_server import api_server
 from .release import ROOT
 
-CRDS = dict(pair.split("=", 1) for pair in setup("crds").split(":"))
+VERSIONS = [version.removeprefix("v") for version in versions()["KUBERAY_VERSIONS"].split()]
 
 
-@pytest.fixture(scope="module", params=sorted(CRDS))
+@pytest.fixture(scope="module", params=VERSIONS)
 def kuberay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """A version, and the kubeconfig of an API server that has its CRDs and no nodes."""
-    version = request.param
-    api = ControlPlane(tmp_path_factory.mktemp("api"), port=free_port(), etcd_port=free_port())
-    try:
-        api.start_api()
-        run(program("kubectl"), "--kubeconfig", api.admin, "apply", "--server-side", "-f", CRDS[version])
-        run(program("kubectl"), "--kubeconfig", api.admin, "create", "namespace", "ai")
-        yield version, api.admin
-    finally:
-        api.stop()
+    with api_server(tmp_path_factory.mktemp("api"), kuberay=request.param) as plane:
+        run(program("kubectl"), "--kubeconfig", plane.admin, "create", "namespace", "ai")
+        yield request.param, plane.admin
 
 
 def preflight(kubeconfig: Path, environment: str) -> tuple[int, list[dict[str, Any]]]:
