@@ -52,7 +52,8 @@ def pool_findings(
     tolerated = [node for node in chosen if not untolerated(group.spec, node)]
     if not tolerated:
         taints = Counter(_taint(taint) for node in chosen for taint in untolerated(group.spec, node))
-        what = f"of {_nodes(len(chosen))} that match every one has a taint that pods do not tolerate: {_seen(taints)}{note}"
+        kept = f"of {_nodes(len(chosen))} that match every one has a taint that pods do not tolerate"
+        what = f"{kept}: {_seen(taints)}{note}"
         yield Finding(level=level, subject=subject, what=what, fix=_toleration_fix(chosen, group))
         return
     usable = [node for node in tolerated if node.ready and node.schedulable]

@@ -104,9 +104,7 @@ def _scheduler_words(part: str, nodes: str, spec: Mapping[str, Any]) -> str:
         return f"{who} {'has' if one else 'have'} as many pods as a node may"
     if "node affinity" in what or "node selector" in what or "nodeSelector" in what:
         selector = ", ".join(f"{key}={value}" for key, value in (spec.get("nodeSelector") or {}).items())
-        return (
-            f"{who} {'does' if one else 'do'} not match {f'nodeSelector {selector}' if selector else 'its affinity'}"
-        )
+        return f"{who} {'does' if one else 'do'} not match {f'nodeSelector {selector}' if selector else 'its affinity'}"
     taint = re.search(r"untolerated taint(?:\(s\)| \{(.*)\})", what)
     if taint:
         named = f"the taint {taint[1].replace(': ', '=').rstrip('=')}" if taint[1] else "a taint"

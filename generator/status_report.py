@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .release_status import ApplicationStatus, ClusterStatus, DeploymentStatus, GroupStatus, ReleaseStatus, State
+from .status_reasons import is_failure
 
 Style = dict[str, Any]
 
@@ -43,7 +44,8 @@ def summary(status: ReleaseStatus) -> str:
     serving, coming = status.serving, status.coming
     if serving is None:
         shown = coming.applications if coming else []
-        run, failing = (sum(application.state == state for application in shown) for state in ("ok", "fails"))
+        run = sum(application.status == "RUNNING" for application in shown)
+        failing = sum(application.state == "fails" for application in shown)
         text = f"nothing serves yet, {run} of {len(shown)} applications run"
         # KubeRay makes the Service when the first cluster is complete.
         return f"{text}; KubeRay waits for all, and {failing} cannot" if failing else text
@@ -52,7 +54,7 @@ def summary(status: ReleaseStatus) -> str:
     if not status.ready:
         text += ", but no pod takes requests"
     if coming:
-        run = sum(application.state == "ok" for application in coming.applications)
+        run = sum(application.status == "RUNNING" for application in coming.applications)
         text += f"; an update is under way, {run} of {len(coming.applications)} run on the new cluster"
     return text
 
@@ -63,10 +65,10 @@ def next_step(status: ReleaseStatus) -> str:
     refused = next((note for note in status.notes if note.startswith(("Invalid", "ValidationFailed"))), "")
     if refused:
         return "mend the values that KubeRay refuses, and helm upgrade"
-    for cluster in status.clusters:
+    for cluster in (cluster for cluster in status.clusters if cluster.role != "goes"):
         for group in cluster.groups:
             for pod in group.pods:
-                if pod.why and group.state == "fails":
+                if is_failure(pod.why):
                     return f"mend what pod {pod.name} says; more: kubectl describe pod -n {namespace} {pod.name}"
         for application in cluster.applications:
             if application.state == "fails":
