@@ -40,6 +40,32 @@ def wait_until_answering(release: Release, model: str = FALCON3, *, seconds: flo
     wait(answered_in_a_row, f"{model} answers again", seconds=seconds, every=2, now=lambda: str(release.status()))
 
 
+@pytest.mark.parametrize(
+    ("llm_config", "told"),
+    [
+        ({"engine_kwargs": {"max_model_length": 384}}, "max_model_length"),
+        ({"placement_group_config": {"bundle_per_worker": {"gpu-workers": 1}}}, "gpu-workers"),
+    ],
+    ids=["an argument that vLLM does not have", "a pool that is not there"],
+)
+def test_wrong_values_are_refused_before_anything_is_made(
+    release: Release, tmp_path: Path, llm_config: dict[str, object], told: str
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(yaml.safe_dump({"models": {FALCON3: {"llmConfig": llm_config}}}))
+
+    printed = release.upgrade(*VALUES, wrong, fails=True)
+
+    assert told in printed
+    assert not _objects(release)
+
+
+def test_preflight_finds_nothing_in_the_way(release: Release) -> None:
+    told = release.generator("preflight", "--environment", "kind", "--release", release.name)
+
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
 def test_both_families_install_in_a_restricted_namespace(release: Release) -> None:
     release.upgrade(*VALUES)
 
@@ -57,6 +83,13 @@ def test_every_model_answers_what_the_local_tier_holds_against_transformers(
     choice = answer.json()["choices"][0]
     assert choice["message"]["content"] == ANSWERS[question].format(id=model)
     assert choice["finish_reason"] == "stop"
+
+
+def test_status_says_that_both_serve(release: Release) -> None:
+    told = release.generator("status", release.name)
+
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "2 of 2 applications serve" in told.stdout
 
 
 def test_only_the_head_can_speak_to_kubernetes(release: Release) -> None:
