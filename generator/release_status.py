@@ -49,6 +49,7 @@ class ApplicationStatus:
     name: str
     route: str
     status: str
+    """Ray's own word; empty where KubeRay does not ask Ray: on the earlier cluster during an update."""
     state: State
     why: str
     deployments: list[DeploymentStatus]
@@ -142,13 +143,18 @@ def _cluster(
     said = status.get("applicationStatuses") or {}
     counts = observed.replicas.get(name, {})
     pods = [pod for pod in observed.pods if (pod["metadata"].get("labels") or {}).get("ray.io/cluster") == name]
+    if role == "serves" and not said and _is_updated(observed.service):
+        # During an update KubeRay looks at the new cluster only, and takes back what it said of the earlier one.
+        applications = [_unseen_application(app, wanted.get(app, ""), counts[app]) for app in counts]
+    else:
+        applications = [
+            _application(app, wanted.get(app, ""), said.get(app) or {}, counts.get(app) or {})
+            for app in dict.fromkeys([*wanted, *said])
+        ]
     return ClusterStatus(
         name=name,
         role=role,
-        applications=[
-            _application(app, wanted.get(app, ""), said.get(app) or {}, counts.get(app) or {})
-            for app in dict.fromkeys([*wanted, *said])
-        ],
+        applications=applications,
         groups=list(_groups(observed.clusters.get(name), pods)),
     )
 
@@ -169,6 +175,24 @@ def _application(name: str, route: str, said: JsonObject, counts: Mapping[str, t
     if any(one.state == "fails" for one in deployments) and state == "waits":
         state = "fails"
     return ApplicationStatus(name=name, route=route, status=status, state=state, why=why, deployments=deployments)
+
+
+def _unseen_application(name: str, route: str, counts: Mapping[str, tuple[int, int]]) -> ApplicationStatus:
+    """What an application's replicas alone say of it."""
+    deployments = []
+    for deployment, (running, wanted) in counts.items():
+        state: State = "ok" if running else "waits" if wanted else "asleep"
+        deployments.append(
+            DeploymentStatus(name=deployment, status="", state=state, running=running, wanted=wanted, why="")
+        )
+    states = [one.state for one in deployments]
+    models = [one.state for one in deployments if one.name.startswith("LLMServer")]
+    whole: State = "waits" if "waits" in states else "asleep" if models and set(models) == {"asleep"} else "ok"
+    return ApplicationStatus(name=name, route=route, status="", state=whole, why="", deployments=deployments)
+
+
+def _is_updated(service: JsonObject) -> bool:
+    return bool(((service.get("status") or {}).get("pendingServiceStatus") or {}).get("rayClusterName"))
 
 
 def _deployment(name: str, said: JsonObject, counts: tuple[int, int] | None) -> DeploymentStatus:

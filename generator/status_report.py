@@ -50,7 +50,9 @@ def summary(status: ReleaseStatus) -> str:
         # KubeRay makes the Service when the first cluster is complete.
         return f"{text}; KubeRay waits for all, and {failing} cannot" if failing else text
     serve = sum(application.state in ("ok", "asleep") for application in serving.applications)
-    text = f"{serve} of {len(serving.applications)} applications serve"
+    text = (
+        f"{serve} of {len(serving.applications)} applications serve" if serving.applications else "the release serves"
+    )
     if not status.ready:
         text += ", but no pod takes requests"
     if coming:
@@ -145,6 +147,9 @@ def _application_text(application: ApplicationStatus, cluster: ClusterStatus) ->
         return "runs, and serves when every application of this cluster does"
     if application.state == "asleep":
         return f"is asleep at {application.route}: the first request wakes it"
+    if not application.status:
+        text = "has the replicas it wants" if application.state == "ok" else "waits for replicas"
+        return f"{text} (during an update KubeRay says no more of it)"
     text = _WORDS.get(application.status, application.status)
     if application.state == "fails" and application.status == "DEPLOYING":
         text = "is being deployed, and fails"
@@ -153,10 +158,11 @@ def _application_text(application: ApplicationStatus, cluster: ClusterStatus) ->
 
 
 def _deployment_text(deployment: DeploymentStatus, *, why: bool = True) -> str:
-    text = deployment.status
+    parts = [deployment.status] if deployment.status else []
     if deployment.running is not None:
         of = "" if deployment.running == deployment.wanted else f" of {deployment.wanted}"
-        text += f", {deployment.running}{of} replica{'' if deployment.running == 1 and not of else 's'}"
+        parts.append(f"{deployment.running}{of} replica{'' if deployment.running == 1 and not of else 's'}")
+    text = ", ".join(parts)
     return f"{text}: {deployment.why}" if deployment.why and why else text
 
 

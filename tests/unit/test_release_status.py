@@ -88,6 +88,20 @@ class TestRecorded:
         ) in text_of(found)
         assert next_step(found).startswith("mend falcon-h1-0.5b-instruct or take it out, and helm upgrade")
 
+    def test_a_model_that_sleeps(self) -> None:
+        found = status_of("asleep")
+        assert found.all_serve
+        assert "is asleep at /inference/falcon3-1b-instruct: the first request wakes it" in text_of(found)
+        assert "cpu-workers      no pods: none is needed now" in text_of(found)
+
+    def test_during_an_update_the_earlier_cluster_is_known_by_its_replicas(self) -> None:
+        # KubeRay takes back what it said of the earlier cluster's applications until the new one serves.
+        assert "applicationStatuses" not in recorded("update").service["status"]["activeServiceStatus"]
+        found = status_of("update")
+        assert found.all_serve
+        assert summary(found) == ("1 of 1 applications serve; an update is under way, 0 of 1 run on the new cluster")
+        assert next_step(found) == "wait; --watch shows the progress"
+
     @pytest.mark.parametrize("path", sorted(RECORDED.glob("*.yaml")), ids=lambda path: path.stem)
     def test_json_has_what_the_words_have(self, path: Path) -> None:
         found = status_of(path.stem)
@@ -138,6 +152,19 @@ class TestApplications:
         assert not found.all_serve
         assert summary(found).endswith("an update is under way, 0 of 1 run on the new cluster")
         assert "until then the earlier cluster goes on serving" in next_step(found)
+
+    @pytest.mark.parametrize(
+        ("replicas", "said"),
+        [
+            ({}, "the release serves; an update is under way"),
+            ({"llm-1": {"a": {"LLMServer:a": (2, 2)}}}, "1 of 1 applications serve; an update is under way"),
+            ({"llm-1": {"a": {"LLMServer:a": (0, 1)}}}, "0 of 1 applications serve; an update is under way"),
+        ],
+    )
+    def test_an_update_with_and_without_metrics(self, replicas: dict[str, Any], said: str) -> None:
+        found = status(active={}, pending={"a": app("DEPLOYING")}, replicas=replicas)
+        assert summary(found).startswith(said)
+        assert found.all_serve is not said.startswith("0")
 
     def test_a_rayservice_that_nobody_looks_at(self) -> None:
         seen = service()
