@@ -35,7 +35,7 @@ def service(
 ) -> dict[str, Any]:
     """A RayService whose active and pending cluster have these applications."""
     config = {"applications": [{"name": name, "route_prefix": f"/inference/{name}"} for name in apps]}
-    status: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "True" if active else "False"}]}
+    status: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "False" if active is None else "True"}]}
     if active is not None:
         status["activeServiceStatus"] = {"rayClusterName": "llm-1", "applicationStatuses": active}
     if pending is not None:
