@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -129,6 +130,20 @@ class Release:
         return f"http://{self.name}-serve-svc.{self.namespace}.svc.cluster.local:8000{path}"
 
     def chat(self, model: str, question: str, *, seconds: float = 60) -> Answer:
+        """Ask a model as OpenAI's clients do, with greedy decoding."""
+        return self.client.ask(
+            self.url(f"/inference/{model}/v1/chat/completions"), chat(model, question), seconds=seconds
+        )
+
+    def context(self, model: str) -> int:
+        """The model's context in tokens, as its engine says it when it refuses a prompt; 0 where it does not answer."""
+        long = {"model": model, "prompt": [5] * 5000, "max_tokens": 1}
+        answer = self.client.ask(self.url(f"/inference/{model}/v1/completions"), long)
+        found = re.search(r"maximum context length is (\d+) tokens", answer.body)
+        return int(found[1]) if found else 0
+
+
+def chat(self, model: str, question: str, *, seconds: float = 60) -> Answer:
         """Ask a model as OpenAI's clients do, with greedy decoding."""
         return self.client.ask(
             self.url(f"/inference/{model}/v1/chat/completions"), chat(model, question), seconds=seconds

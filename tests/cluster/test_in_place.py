@@ -46,10 +46,6 @@ def cluster(release: Release, tmp_path_factory: pytest.TempPathFactory) -> str:
     return release.ray_cluster()
 
 
-def context_of(release: Release, model: str) -> int:
-    return int(release.models(model)[0]["max_model_len"])
-
-
 def test_one_family_installs_alone(release: Release, cluster: str) -> None:
     answer = release.chat(FALCON3, "Say hello.")
 
@@ -63,7 +59,7 @@ def test_a_changed_engine_argument_rolls_one_model_in_place_and_loses_no_request
 
     with release.client.load(url, chat(FALCON3, "Say hello."), rate=4) as load:
         release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path, CHANGED))
-        seconds = wait(lambda: context_of(release, FALCON3) == 384, "the new context", seconds=300)
+        seconds = wait(lambda: release.context(FALCON3) == 384, "the new context", seconds=300)
         release.wait_until_serving(FALCON3)
 
     note("engine argument changed in place, in effect after", seconds)
@@ -75,7 +71,7 @@ def test_a_changed_engine_argument_rolls_one_model_in_place_and_loses_no_request
 def test_a_rollback_serves_the_former_configuration_again(release: Release, cluster: str) -> None:
     release.helm("rollback", release.name, "1")
 
-    note("helm rollback in place", wait(lambda: context_of(release, FALCON3) == 512, "the old context", seconds=300))
+    note("helm rollback in place", wait(lambda: release.context(FALCON3) == 512, "the old context", seconds=300))
     release.wait_until_serving(FALCON3)
     assert release.ray_cluster() == cluster
 

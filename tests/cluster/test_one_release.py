@@ -179,8 +179,8 @@ def test_a_changed_engine_argument_makes_a_new_cluster_and_loses_no_request(rele
     note("engine argument changed, delivery configMap", load)
     assert not load.failed, load
     assert release.ray_cluster() != before
-    assert [model["max_model_len"] for model in release.models(FALCON3)] == [384]
-    assert [model["max_model_len"] for model in release.models(FALCON_H1)] == [512]
+    assert release.context(FALCON3) == 384
+    assert release.context(FALCON_H1) == 512
 
 
 def test_uninstalling_leaves_nothing(release: Release) -> None:
