@@ -182,7 +182,15 @@ class _HttpCluster:
         response = self._request(method, path, query=query, body=body, accept=accept, content=content)
         # `299 - "the text"`, one header for each.
         said = [header.partition('"')[2].rpartition('"')[0] for header in response.headers.getlist("Warning")]
-        return Answer(body=json.loads(response.data), warnings=[text.replace('\\"', '"') for text in said])
+        try:
+            body = json.loads(response.data)
+        except ValueError:
+            raise UserError(
+                f"what answers there is no Kubernetes API: {response.data[:60].decode(errors='replace').strip()!r}",
+                where=self.address,
+                fix="Name the right cluster with --kubeconfig or --context.",
+            ) from None
+        return Answer(body=body, warnings=[text.replace('\\"', '"') for text in said])
 
     def _request(
         self,

@@ -6,6 +6,8 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -31,8 +33,10 @@ def kubeconfig(tmp_path: Path) -> Path:
     """Of a cluster where nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        server = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    path = tmp_path / "kubeconfig"
+        return write_kubeconfig(tmp_path / "kubeconfig", f"http://127.0.0.1:{probe.getsockname()[1]}")
+
+
+def write_kubeconfig(path: Path, server: str) -> Path:
     path.write_text(
         yaml.safe_dump(
             {
@@ -54,6 +58,25 @@ def test_nobody_answers(kubeconfig: Path) -> None:
     assert "the API server does not answer: " in done.stderr
     assert "onnection refused" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_another_web_server_answers(tmp_path: Path) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>Welcome</html>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        path = write_kubeconfig(tmp_path / "kubeconfig", f"http://127.0.0.1:{server.server_port}")
+        done = run("status", "falcon3", "--kubeconfig", str(path))
+        server.shutdown()
+    assert done.returncode == 2
+    assert "what answers there is no Kubernetes API: '<html>Welcome</html>'" in done.stderr
 
 
 def test_a_misspelt_context(kubeconfig: Path) -> None:
