@@ -123,9 +123,10 @@ def running(
 ) -> Iterator[Running]:
     """Serve the objects of a release, rendered with `machine_values(folder)`, until the block ends.
 
-    Yields when every application runs, every model's /v1/models answers and every app has its route. `workdir` is where relative model sources
-    begin. `report` is told every change of state. However the block ends (an exception, Ctrl-C, SIGTERM, this very
-    process killed), nothing is left running. Raises RunFailed with Ray's own message when something does not start.
+    Yields when every application runs, every model's /v1/models answers and every app has its route. `workdir` is where
+    relative model sources begin. `report` is told every change of state. However the block ends (an exception, Ctrl-C,
+    SIGTERM, this very process killed), nothing is left running. Raises RunFailed with Ray's own message when something
+    does not start.
     """
     if importlib.util.find_spec("ray") is None:
         raise UserError(
@@ -194,7 +195,7 @@ def _write_files(manifests: Sequence[Manifest], cluster: Mapping[str, Any], fold
             if folder not in path.parents:
                 raise UserError(
                     f"ConfigMap '{names[mount['name']]}' is mounted at {path}, which is not ours to write",
-                    fix=f"Mount it below {folder}: serving.modelsPath and appsPath are, in the values of machine_values().",
+                    fix=f"Mount it below {folder}, as machine_values() does with serving.modelsPath and appsPath.",
                 )
             if names[mount["name"]] not in contents:
                 raise UserError(

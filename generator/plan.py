@@ -198,7 +198,9 @@ def _app_hardware(
     """The pool that an app is on: the one it names, or the only one."""
     if name in models:
         raise UserError(
-            f"model '{name}' is served too, and Ray's applications go by these names", where=where, fix="Rename the app."
+            f"model '{name}' is served too, and Ray's applications go by these names",
+            where=where,
+            fix="Rename the app.",
         )
     if app.pool is None and len(pools) > 1:
         raise UserError("'pool' is missing", where=where, fix=f"Add `pool:`, one of: {', '.join(pools)}.")
@@ -389,7 +391,7 @@ def _has_room(hardware: Hardware, pieces: Counter[int]) -> bool:
 
 
 def _pool_plan(hardware: Hardware, mine: list[ModelPlan | AppPlan]) -> PoolPlan:
-    """Worker pods as small as the widest model or app of the pool allows: small pods pack nodes and scale in small steps."""
+    """Worker pods as small as the widest of the pool allows: small pods pack nodes and scale in small steps."""
     if hardware.gpu:
         widest = max((size for one in mine for size in one.pieces(1)), default=1)
         slots = next(n for n in range(widest, hardware.slots_per_node + 1) if hardware.slots_per_node % n == 0)

@@ -1,7 +1,8 @@
 """JSON Schemas of every file that people or Helm read, made from the pydantic models and the Ray releases' arguments.
 
 `catalog` and `environment` are draft 2020-12, for editors; `values` is draft-07, for Helm. What Ray accepts
-(`llmConfig`, `application`, `serving.config`, `serving.ingress`) is chosen by `ray.version`, so a key of another release is refused.
+(`llmConfig`, `application`, `serving.config`, `serving.ingress`) is chosen by `ray.version`, so a key of another
+release is refused.
 """
 
 from __future__ import annotations

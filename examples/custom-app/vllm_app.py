@@ -20,7 +20,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -92,8 +92,8 @@ class Tokens(BaseModel):
 class End(BaseModel):
     """What is known when an answer has ended."""
 
-    finish: Literal["stop", "length"]
-    """`stop`: the model has ended it; `length`: it was cut off at max_tokens, or at the model's context."""
+    finish: str
+    """vLLM's own word. `stop`: the model has ended it; `length`: it was cut off at max_tokens, or at the context."""
     tokens: Tokens
     seconds: float
 
@@ -145,7 +145,7 @@ def _end(outputs: list[RequestOutput], started: float) -> End:
     """What an answer came to, of all its outputs."""
     last = outputs[-1]
     return End(
-        finish="stop" if last.outputs[0].finish_reason == "stop" else "length",
+        finish=last.outputs[0].finish_reason or "length",
         tokens=Tokens(
             prompt=len(last.prompt_token_ids or ()),
             generated=sum(len(output.outputs[0].token_ids) for output in outputs),
@@ -162,7 +162,7 @@ def _event(name: str, data: dict[str, Any]) -> str:
 
 
 @serve.deployment(
-    # More than Ray's own 5, or the engine would have nothing to batch. The values say it for the engine at hand.
+    # Ray's own 5 would leave the engine little to batch. The generated values say what fits the engine at hand.
     max_ongoing_requests=80,
     # Answers under way may take this long to end when the replica is to stop.
     graceful_shutdown_timeout_s=60,

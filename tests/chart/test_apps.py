@@ -122,7 +122,7 @@ def test_an_app_keeps_its_route_whatever_the_models_do(render_with: Render, serv
 
 REFUSED = {
     "another name": (changed(name="page"), '.application.name: it is "page", and the key is the name. Remove it'),
-    "two places for its code": ({"apps": {"pages": APP | {"configMap": "x"}}}, ': its code is in `files` and in'),
+    "two places for its code": ({"apps": {"pages": APP | {"configMap": "x"}}}, ": its code is in `files` and in"),
     "an unknown resource": (
         on({"ray_actor_options": {"resources": {"smal": 1}}}),
         f'.application.deployments (Page): it asks for the resource "smal", which no worker group has, so it would '

@@ -32,7 +32,8 @@ def test_an_unknown_ray_release(render_error: RenderError) -> None:
 
 
 def test_no_models_at_all(render_error: RenderError) -> None:
-    assert "models: there is none, and no app. Add one, or give a values file that has some" in render_error({}, base=EMPTY)
+    message = render_error({}, base=EMPTY)
+    assert "models: there is none, and no app. Add one, or give a values file that has some" in message
 
 
 def test_the_throughput_path_of_a_release_without_it(render_error: RenderError) -> None:

@@ -161,7 +161,7 @@ def _options(annotation: Any) -> list[Any]:
 
 
 def build_app(application: dict[str, Any]) -> Any:
-    """Build an application of people's own code as Ray does: from the folder that it puts on PYTHONPATH, with `args`."""
+    """Build an application of people's own code as Ray does: from the folder on its PYTHONPATH, with its `args`."""
     folder, _, _ = application["runtime_env"]["env_vars"]["PYTHONPATH"].partition(":")
     name, _, builder = application["import_path"].partition(":")
     spec = importlib.util.spec_from_file_location(name, Path(folder) / f"{name}.py")

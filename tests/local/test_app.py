@@ -40,11 +40,12 @@ class App:
         return sum(text.count(words) for text in texts)
 
 
-@pytest.fixture(scope="module")
-def app(workdir: Path) -> Iterator[App]:
+@pytest.fixture(scope="module", params=["standard", "throughput"])
+def app(workdir: Path, request: pytest.FixtureRequest) -> Iterator[App]:
     """The app alone, as `helm install` would make it from its values. The engine says of each request how it ended."""
     with run_folder() as folder:
         overrides = machine_values(folder, port=free_port())
+        overrides["serving"]["path"] = request.param
         overrides["apps"] = {"briefs": {"application": {"args": {"engine": {"enable_log_requests": True}}}}}
         manifests = render(ROOT / "chart", [ROOT / "values/local/briefs.yaml"], overrides=overrides, release="local")
         with running(manifests, folder=folder, workdir=workdir, report=print, timeout_s=400) as serving:
@@ -153,9 +154,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("body", "status", "field", "message"), WRONG.values(), ids=WRONG)
-def test_bad_input_is_a_4xx_with_one_message(
-    app: App, body: str, status: int, field: str | None, message: str
-) -> None:
+def test_bad_input_is_a_4xx_with_one_message(app: App, body: str, status: int, field: str | None, message: str) -> None:
     answer = httpx.post(app.url, content=body, headers={"Content-Type": "application/json"}, timeout=60)
 
     error = answer.json()["error"]

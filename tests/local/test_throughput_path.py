@@ -1,4 +1,4 @@
-"""The throughput path (HAProxy and direct streaming) answers alike, code of one's own too, and what was started for it ends with it."""
+"""The throughput path (HAProxy and direct streaming) answers alike, and what was started for it ends with it."""
 
 from __future__ import annotations
 

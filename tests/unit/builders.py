@@ -68,6 +68,5 @@ def catalog(**families: dict[str, CatalogModel]) -> Catalog:
 
 
 def environment(pools: dict[str, Any], *, serve: dict[str, Any] | None = None, **fields: Any) -> Environment:
-    return Environment.model_validate(
-        {"namespace": "ai", "ray": "2.60.0", "pools": pools, "serve": {"family": {}} if serve is None else serve, **fields}
-    )
+    served = {"family": {}} if serve is None else serve
+    return Environment.model_validate({"namespace": "ai", "ray": "2.60.0", "pools": pools, "serve": served, **fields})

@@ -1,4 +1,4 @@
-"""Code of one's own in an environment: its place in the plan, its values, and a message for everything that is wrong."""
+"""Code of one's own in an environment: its place in the plan, its values, a message for everything that is wrong."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def test_rays_own_words_win_last_and_other_deployments_stay():
     assert found["deployments"][1] == own[0]
 
 
-@pytest.mark.parametrize(("own", "key"), [({"configMap": "code"}, "configMap"), ({}, None)], ids=["a ConfigMap", "image"])
+@pytest.mark.parametrize(
+    ("own", "key"), [({"configMap": "code"}, "configMap"), ({}, None)], ids=["a ConfigMap", "image"]
+)
 def test_code_that_is_elsewhere_is_named_or_left_out(own, key):
     found = app_values(plan({"small": L4}, apps={"mine": {**APP, **own}}), "mine", {})["apps"]["mine"]
     assert set(found) == {"application"} | ({key} if key else set())
@@ -149,9 +151,17 @@ apps:
     application: {import_path: "code:build"}
 """
 WRONG = {
-    "nothing to serve": (ENVIRONMENT[ENVIRONMENT.index("apps:") :], "serve: {}\n", "serves nothing: name a family below"),
+    "nothing to serve": (
+        ENVIRONMENT[ENVIRONMENT.index("apps:") :],
+        "serve: {}\n",
+        "serves nothing: name a family below",
+    ),
     "a family's name": ("apps:", "serve: {mine: }\napps:", "family and app 'mine' would have the same values file"),
-    "two places": ("files: [code.py]", "files: [code.py]\n    configMap: x", "has its code in `files` and in `configMap`"),
+    "two places": (
+        "files: [code.py]",
+        "files: [code.py]\n    configMap: x",
+        "has its code in `files` and in `configMap`",
+    ),
     "no deployment": ("    deployment: Answers\n", "", "'deployment' is missing"),
     "an unknown word": ("deployment:", "deploymnt:", "unknown key 'deploymnt'\n  did you mean 'deployment'?"),
     "no import path": ('{import_path: "code:build"}', "{args: {}}", "'import_path' is missing"),
