@@ -42,19 +42,25 @@ def read_node(node: JsonObject) -> Node:
     )
 
 
-def used_by_others(pods: Iterable[JsonObject], *, release: str, namespace: str) -> Used:
-    """What running pods ask of each node, less those of the release: they make room for their successors."""
-    used: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+def used(pods: Iterable[JsonObject]) -> Used:
+    """What running pods ask of each node."""
+    total: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for pod in pods:
-        node, metadata = pod["spec"].get("nodeName"), pod["metadata"]
-        mine = (metadata.get("labels") or {}).get("app.kubernetes.io/instance") == release
-        if not node or pod["status"].get("phase") in ("Succeeded", "Failed"):
-            continue
-        if mine and metadata["namespace"] == namespace:
-            continue
-        for name, amount in pod_requests(pod["spec"]).items():
-            used[node][name] += amount
-    return used
+        node = pod["spec"].get("nodeName")
+        if node and pod["status"].get("phase") not in ("Succeeded", "Failed"):
+            for name, amount in pod_requests(pod["spec"]).items():
+                total[node][name] += amount
+    return total
+
+
+def of_others(pods: Iterable[JsonObject], *, release: str, namespace: str) -> list[JsonObject]:
+    """The pods less those of the release, which make room for their successors."""
+
+    def mine(metadata: JsonObject) -> bool:
+        labels = metadata.get("labels") or {}
+        return labels.get("app.kubernetes.io/instance") == release and metadata["namespace"] == namespace
+
+    return [pod for pod in pods if not mine(pod["metadata"])]
 
 
 def matches(spec: Mapping[str, Any], node: Node) -> bool:
@@ -77,11 +83,11 @@ def untolerated(spec: Mapping[str, Any], node: Node) -> list[Mapping[str, str]]:
     ]
 
 
-def room(requests: Mapping[str, float], node: Node, used: Mapping[str, float] | None = None) -> int:
-    """How many such pods the node holds beside what is used."""
-    used = used or {}
+def room(requests: Mapping[str, float], node: Node, taken: Mapping[str, float] | None = None) -> int:
+    """How many such pods the node holds beside what is taken."""
+    taken = taken or {}
     amounts = [
-        (node.allocatable.get(name, 0) - used.get(name, 0)) / amount for name, amount in requests.items() if amount
+        (node.allocatable.get(name, 0) - taken.get(name, 0)) / amount for name, amount in requests.items() if amount
     ]
     # A hundredth of a millionth forgives what adding up binary fractions loses.
     return max(0, int(min(amounts) + 1e-8))

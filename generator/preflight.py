@@ -17,14 +17,14 @@ from .contract import JsonObject
 from .errors import UserError
 from .finding import Finding, fails, ok, warning
 from .helm import Manifest, render
-from .node_fit import Node, Used, read_node, used_by_others
+from .node_fit import Node, of_others, read_node, used
 from .packing import bins_needed
 from .plan import Plan
 from .pod_groups import PodGroup, pod_groups
 from .preflight_images import image_findings, images, pull_finding
 from .preflight_kuberay import CRDS, crd_findings, operator_findings
 from .preflight_objects import POD_SECURITY, object_findings, pod_findings, rights_findings
-from .preflight_pools import Demand, pool_findings
+from .preflight_pools import Demand, pool_findings, update_findings
 from .preflight_references import claim_findings, key_findings, references
 from .project import Project
 
@@ -166,14 +166,29 @@ def _namespace(namespace: JsonObject | None, wanted: Installation) -> Finding:
 
 
 def _pools(cluster: Cluster, wanted: Installation, nodes: list[Node]) -> Iterator[Finding]:
-    used: Used = {}
+    pods: list[JsonObject] = []
     try:
-        used = used_by_others(cluster.items(api_path("v1", "pods")), release=wanted.release, namespace=wanted.namespace)
+        pods = cluster.items(api_path("v1", "pods"))
     except ApiFault as fault:
         yield warning("pools", f"what other pods take is not known: {fault.message}")
+    others = used(of_others(pods, release=wanted.release, namespace=wanted.namespace))
     autoscaled = _is_autoscaled(cluster)
     for group in wanted.groups:
-        yield from pool_findings(group, demand(group, wanted), nodes, used, autoscaled=autoscaled)
+        yield from pool_findings(group, demand(group, wanted), nodes, others, autoscaled=autoscaled)
+    if not autoscaled and _makes_second_cluster(cluster, wanted):
+        for group in wanted.groups:
+            yield from update_findings(group, demand(group, wanted), nodes, used(pods))
+
+
+def _makes_second_cluster(cluster: Cluster, wanted: Installation) -> bool:
+    """Whether the release runs already, and is updated by a second cluster where pods change."""
+    (service,) = (manifest for manifest in wanted.manifests if manifest["kind"] == "RayService")
+    name, strategy = service["metadata"]["name"], service["spec"].get("upgradeStrategy") or {}
+    if strategy.get("type", "NewCluster") != "NewCluster":
+        return False
+    with suppress(ApiFault):
+        return cluster.get_if_there(api_path("ray.io/v1", "rayservices", name, namespace=wanted.namespace)) is not None
+    return False
 
 
 def demand(group: PodGroup, wanted: Installation) -> Demand:

@@ -36,7 +36,7 @@ def pool_findings(
     group: PodGroup, demand: Demand, nodes: Sequence[Node], used: Used, *, autoscaled: bool
 ) -> Iterator[Finding]:
     """`used` is what pods of others take; `autoscaled`: nodes that are missing may come."""
-    subject = "head" if group.name == "head" else f"pool {group.name}"
+    subject = _subject(group)
     may_come = autoscaled or demand.least == 0
     level: Level = "warning" if may_come else "fails"
     note = " (a cluster autoscaler may make one)" if autoscaled else ""
@@ -73,6 +73,18 @@ def pool_findings(
         return
     yield from _gpu_findings(subject, demand, usable)
     yield _room_finding(subject, group, demand, usable, used, autoscaled=autoscaled)
+
+
+def update_findings(group: PodGroup, demand: Demand, nodes: Sequence[Node], used: Used) -> Iterator[Finding]:
+    """Whether a second cluster fits beside the release's own that runs. `used` is what all pods take, its own too."""
+    usable = [node for node in nodes if node.ready and node.schedulable and matches(group.spec, node)]
+    now = sum(room(group.requests, node, used.get(node.name)) for node in usable if not untolerated(group.spec, node))
+    if demand.least > now:
+        yield warning(
+            _subject(group),
+            f"a change of pods makes a second cluster, which needs {demand.least} more; {now} fit beside what runs now",
+            "Free room before such an update, or change models in place (`serving: {delivery: inline}`).",
+        )
 
 
 def amount(resource: str, value: float) -> str:
@@ -128,6 +140,10 @@ def _gpu_findings(subject: str, demand: Demand, usable: Sequence[Node]) -> Itera
             "the memory that the plan gives it",
             "Choose nodes that do not share GPUs.",
         )
+
+
+def _subject(group: PodGroup) -> str:
+    return "head" if group.name == "head" else f"pool {group.name}"
 
 
 def _selector(group: PodGroup) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from generator.finding import Finding
-from generator.node_fit import Node, Used, matches, read_node, room, untolerated, used_by_others
+from generator.node_fit import Node, Used, matches, of_others, read_node, room, untolerated, used
 from generator.pod_groups import PodGroup, pod_groups, pod_requests, quantity
 from generator.preflight_images import Image, image_findings, pull_state
 from generator.preflight_kuberay import crd_findings, operator_findings, unknown_field_findings
 from generator.preflight_objects import pod_fix, probe_pod
-from generator.preflight_pools import Demand, pool_findings
+from generator.preflight_pools import Demand, pool_findings, update_findings
 from generator.preflight_references import Reference, claim_findings, key_findings, keys_in, references
 
 GIB = 2**30
@@ -101,8 +101,8 @@ class TestRoom:
 
         mine = {"app.kubernetes.io/instance": "llm"}
         pods = [pod("a", labels=mine), pod("b", labels={}), pod("c", labels={}, phase="Succeeded")]
-        assert used_by_others(pods, release="llm", namespace="ai") == {"node-1": {"pods": 1, "cpu": 1}}
-        assert used_by_others(pods, release="llm", namespace="other")["node-1"]["cpu"] == 2
+        assert used(of_others(pods, release="llm", namespace="ai")) == {"node-1": {"pods": 1, "cpu": 1}}
+        assert used(of_others(pods, release="llm", namespace="other"))["node-1"]["cpu"] == 2
 
 
 class TestPlacementRules:
@@ -208,6 +208,14 @@ class TestPools:
         assert [f.level for f in found(group(), [right], gpu="L4-24GB", gib=22.5)] == ["ok"]
         shared = gpu_node(labels={"nvidia.com/gpu.sharing-strategy": "time-slicing"})
         assert found(group(), [shared], gpu="L4-24GB", gib=22.5)[0].level == "warning"
+
+    def test_an_update_needs_room_for_a_second_cluster(self) -> None:
+        running = {"a": {"nvidia.com/gpu": 1}}
+        demand = Demand(least=1, peak=2)
+        assert list(update_findings(group(), demand, [gpu_node("a"), gpu_node("b")], running)) == []
+        (finding,) = update_findings(group(), demand, [gpu_node("a")], running)
+        assert finding.level == "warning"
+        assert finding.what.endswith("which needs 1 more; 0 fit beside what runs now")
 
     def test_a_cluster_without_nodes(self) -> None:
         assert found(group(), [])[0].what == "the cluster has no nodes"

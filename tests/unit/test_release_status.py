@@ -102,6 +102,13 @@ class TestRecorded:
         assert summary(found) == ("1 of 1 applications serve; an update is under way, 0 of 1 run on the new cluster")
         assert next_step(found) == "wait; --watch shows the progress"
 
+    def test_an_update_with_a_wrong_source_leaves_the_earlier_cluster_serving(self) -> None:
+        found = status_of("failed-update")
+        assert not found.all_serve
+        assert summary(found).startswith("1 of 1 applications serve; an update is under way")
+        assert "is being deployed, and fails: RuntimeError: Failed to create vLLM engine config" in text_of(found)
+        assert "until then the earlier cluster goes on serving" in next_step(found)
+
     @pytest.mark.parametrize("path", sorted(RECORDED.glob("*.yaml")), ids=lambda path: path.stem)
     def test_json_has_what_the_words_have(self, path: Path) -> None:
         found = status_of(path.stem)
