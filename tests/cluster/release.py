@@ -143,17 +143,6 @@ class Release:
         return int(found[1]) if found else 0
 
 
-def chat(self, model: str, question: str, *, seconds: float = 60) -> Answer:
-        """Ask a model as OpenAI's clients do, with greedy decoding."""
-        return self.client.ask(
-            self.url(f"/inference/{model}/v1/chat/completions"), chat(model, question), seconds=seconds
-        )
-
-    def models(self, model: str) -> list[dict[str, Any]]:
-        """What the model's /v1/models lists."""
-        return self.client.ask(self.url(f"/inference/{model}/v1/models")).json()["data"]
-
-
 def chat(model: str, question: str) -> dict[str, Any]:
     """The body of a chat completion, answered the same every time."""
     return {"model": model, "messages": [{"role": "user", "content": question}], "max_tokens": 64, "temperature": 0}
