@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from .app_plan import AppPlan, app_places
 from .catalog import Catalog, CatalogModel
 from .contract import JsonObject, merged
-from .environment import AppService, Environment, FamilyService, Overrides, Replicas
+from .environment import Environment, FamilyService, Overrides, Replicas
 from .errors import UserError, UserErrors
 from .facts import RayRelease, release
 from .packing import bins_needed
@@ -64,28 +65,6 @@ class ModelPlan:
     def pieces(self, replicas: int) -> Counter[int]:
         """What must lie together on one node, count by size."""
         return _pieces(self.place, replicas)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AppPlan:
-    """One app's place. What its code makes of its GPUs is its own affair."""
-
-    name: str
-    app: AppService
-    hardware: Hardware
-    surge: bool
-
-    @property
-    def replicas(self) -> Replicas:
-        return self.app.replicas
-
-    @property
-    def gpus(self) -> int:
-        return self.app.gpus
-
-    def pieces(self, replicas: int) -> Counter[int]:
-        """What must lie together on one node, count by size."""
-        return Counter({self.app.gpus: replicas})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,17 +124,12 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
             choices[model_id] = (family, overrides, wish, found)
         except UserError as error:
             errors.append(error)
-    on_hardware: dict[str, Hardware] = {}
-    for app_name, app in environment.apps.items():
-        try:
-            on_hardware[app_name] = _app_hardware(app_name, app, choices, pools, where=f"{where}: apps.{app_name}")
-        except UserError as error:
-            errors.append(error)
+    app_hardware = app_places(environment, choices, pools, where=where, errors=errors)
     if errors:
         raise UserErrors(errors)
 
     asked: dict[str, Counter[int]] = {pool: Counter() for pool in pools}
-    for app_name, one in on_hardware.items():
+    for app_name, one in app_hardware.items():
         app = environment.apps[app_name]
         asked[one.name] += Counter({app.gpus: app.replicas.min})
     placed = _place(choices, asked)
@@ -168,7 +142,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         warnings += _model_warnings(models[model_id])
         _check_sequences(models[model_id], where=where, errors=errors)
     apps: dict[str, AppPlan] = {}
-    for app_name, one in on_hardware.items():
+    for app_name, one in app_hardware.items():
         app = environment.apps[app_name]
         room = _has_room(one, asked[one.name] + Counter({app.gpus: 1}))
         apps[app_name] = AppPlan(name=app_name, app=app, hardware=one, surge=room)
@@ -190,32 +164,6 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         pools=planned,
         warnings=warnings,
     )
-
-
-def _app_hardware(
-    name: str, app: AppService, models: Iterable[str], pools: dict[str, Hardware], *, where: str
-) -> Hardware:
-    """The pool that an app is on: the one it names, or the only one."""
-    if name in models:
-        raise UserError(
-            f"model '{name}' is served too, and Ray's applications go by these names",
-            where=where,
-            fix="Rename the app.",
-        )
-    if app.pool is None and len(pools) > 1:
-        raise UserError("'pool' is missing", where=where, fix=f"Add `pool:`, one of: {', '.join(pools)}.")
-    pool = app.pool or next(iter(pools))
-    if pool not in pools:
-        raise UserError.unknown("pool", pool, pools, where=f"{where}.pool")
-    found = pools[pool]
-    if app.gpus > found.slots_per_node:
-        unit = "GPUs" if found.gpu else "CPUs"
-        raise UserError(
-            f"a replica of {app.gpus} {unit} fits on no node of pool '{pool}', which has {found.slots_per_node}",
-            where=f"{where}.gpus",
-            fix="Ask for fewer, or name another pool: one process cannot be on two nodes.",
-        )
-    return found
 
 
 def _place(choices: Choices, asked: dict[str, Counter[int]]) -> dict[str, Candidate]:

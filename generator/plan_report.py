@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .plan import AppPlan, ModelPlan, Plan, PoolPlan
+from .app_plan import AppPlan
+from .plan import ModelPlan, Plan, PoolPlan
 
 Style = dict[str, Any]
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .app_plan import AppPlan
 from .contract import JsonObject, merged
 from .environment import Pool, Replicas
 from .placement import Candidate, Hardware
-from .plan import AppPlan, ModelPlan, Plan, PoolPlan
+from .plan import ModelPlan, Plan, PoolPlan
 
 SCHEMA_LINE = "yaml-language-server: $schema=../../schemas/values.schema.json"
 
