@@ -11,6 +11,7 @@ the verdict. The exit code is 0 when all is well.
     listed          the models that are asked for nothing and only have to be listed by /v1/models
     applications    Serve applications of one's own, which have to be RUNNING
     rayService      the path of the RayService in Kubernetes' API
+    pod             the path of this pod there
     serviceAccount  the folder with the pod's token; empty: the status of the RayService is not read
     timeoutSeconds, pauseSeconds    for all of it, and between two rounds
     graceSeconds    how long a failure has to last to be one: right after an upgrade the status still tells of before
@@ -58,6 +59,8 @@ class Status:
     upgrading: bool = False
     """The newest cluster does not take the requests yet."""
     applications: dict = field(default_factory=dict)
+    identity: dict = field(default_factory=dict)
+    """The RayService's metadata; empty: not read."""
 
     def of(self, name: str) -> str:
         return self.applications.get(name, {}).get("status", "")
@@ -95,26 +98,47 @@ def one_line(text: str) -> str:
     return text if len(text) <= REASON_CHARACTERS else text[: REASON_CHARACTERS - 1] + "…"
 
 
-def read_status(config: dict) -> Status:
-    """Ask Kubernetes for the RayService's status, with the token of this pod."""
+def kubernetes(config: dict, method: str, path: str, patch: dict | None = None) -> dict:
+    """Return what Kubernetes' API answers to this pod's token. Raises OSError, ValueError or HTTPException."""
     if not config["serviceAccount"]:
-        return Status(error="this pod has no token of the Kubernetes API")
+        raise OSError("this pod has no token of the Kubernetes API")
     folder = Path(config["serviceAccount"])
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
-    url = f"https://{f'[{host}]' if ':' in host else host}:{port}{config['rayService']}"
+    url = f"https://{f'[{host}]' if ':' in host else host}:{port}{path}"
+    token = (folder / "token").read_text(encoding="utf-8").strip()
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/merge-patch+json"}
+    body = None if patch is None else json.dumps(patch).encode()
+    request = urllib.request.Request(url, data=body, method=method, headers=headers)
+    trusted = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(folder / "ca.crt")))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trusted)
+    with opener.open(request, timeout=10) as response:
+        return json.load(response)
+
+
+def read_status(config: dict) -> Status:
+    """Ask Kubernetes for the RayService's status."""
     try:
-        token = (folder / "token").read_text(encoding="utf-8").strip()
-        trusted = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(folder / "ca.crt")))
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trusted)
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
-        with opener.open(request, timeout=10) as response:
-            status = json.load(response).get("status") or {}
+        service = kubernetes(config, "GET", config["rayService"])
     except (OSError, ValueError, http.client.HTTPException) as error:
         return Status(error=one_line(str(error)))
+    status = service.get("status") or {}
     pending = status.get("pendingServiceStatus") or {}
     upgrading = bool(pending.get("rayClusterName"))
     newest = pending if upgrading else status.get("activeServiceStatus") or {}
-    return Status(upgrading=upgrading, applications=newest.get("applicationStatuses") or {})
+    return Status(
+        upgrading=upgrading,
+        applications=newest.get("applicationStatuses") or {},
+        identity=service.get("metadata") or {},
+    )
+
+
+def belong_to(service: dict, config: dict) -> None:
+    """Make this pod the RayService's own, to go with it: Helm does not uninstall what a test has left."""
+    owner = {"apiVersion": "ray.io/v1", "kind": "RayService", "name": service["name"], "uid": service["uid"]}
+    try:
+        kubernetes(config, "PATCH", config["pod"], {"metadata": {"ownerReferences": [owner]}})
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        print(f"This pod stays until it is deleted: {one_line(str(error))}")
 
 
 def ask(method: str, url: str, deadline: float, body: dict | None = None) -> dict:
@@ -169,6 +193,7 @@ class Run:
         self.reasons: dict[str, str] = {}
         self.failed_since: dict[str, float] = {}
         self.status = Status()
+        self.belongs = False
 
     def until_settled(self) -> dict[str, str]:
         """Return what is not well: its name and why."""
@@ -198,6 +223,9 @@ class Run:
 
     def _read_status(self) -> None:
         before, self.status = self.status, read_status(self.config)
+        if self.status.identity and not self.belongs:
+            belong_to(self.status.identity, self.config)
+            self.belongs = True
         if self.status.error and self.status.error != before.error:
             print(f"The RayService's status cannot be read, so only answers count: {self.status.error}")
         for name in self.left:

@@ -25,6 +25,7 @@ from conftest import CHART, MODEL, Render, model, parse
 OTHER = "falcon-h1-0.5b-instruct"
 TOKEN = "stand-in-token"
 RAY_SERVICE = "/apis/ray.io/v1/namespaces/ai/rayservices/falcon3"
+POD = "/api/v1/namespaces/ai/pods/falcon3-helm-test"
 RUNNING = {"status": "RUNNING", "message": ""}
 FAILED = {
     "status": "DEPLOY_FAILED",
@@ -74,6 +75,9 @@ class StandIn:
             def do_POST(self) -> None:
                 self.do_GET()
 
+            def do_PATCH(self) -> None:
+                self.do_GET()
+
             def log_message(self, *_: Any) -> None:
                 pass
 
@@ -116,7 +120,8 @@ def helm_test(render_with: Render, tmp_path: Path):
         python, *options = container["command"]
         script, config, *models = container["args"]
         assert python == "python3"
-        api = StandIn({f"GET {RAY_SERVICE}": kubernetes or (403, {"message": "forbidden"})}, authority)
+        read = kubernetes or (403, {"message": "forbidden"})
+        api = StandIn({f"GET {RAY_SERVICE}": read, f"PATCH {POD}": (200, {})}, authority)
         service = StandIn(serve)
         with service.serving() as port, api.serving() as api_port:
             config = json.loads(config) | {"pauseSeconds": 0.01, "graceSeconds": 0, "timeoutSeconds": 20}
@@ -159,6 +164,15 @@ def test_a_model_that_answers(helm_test) -> None:
     assert asked[f"POST /inference/{MODEL}/v1/completions"]["model"] == MODEL
     assert 1 <= asked[f"POST /inference/{MODEL}/v1/completions"]["max_tokens"] <= 8
     assert done.api_asked == [(f"GET {RAY_SERVICE}", f"Bearer {TOKEN}")]
+
+
+def test_its_pod_goes_with_the_ray_service(helm_test) -> None:
+    service = {"metadata": {"name": "falcon3", "uid": "1-2"}, "status": status({MODEL: RUNNING})}
+    done = helm_test(answers(MODEL), (200, service))
+    assert done.returncode == 0
+    (patch,) = [body for asked, body in done.api_asked if asked == f"PATCH {POD}"]
+    owner = {"apiVersion": "ray.io/v1", "kind": "RayService", "name": "falcon3", "uid": "1-2"}
+    assert patch == {"metadata": {"ownerReferences": [owner]}}
 
 
 def test_the_model_that_does_not_answer_is_named_with_its_root_cause(helm_test) -> None:
@@ -380,7 +394,8 @@ def test_only_the_tests_pod_may_read_and_only_this_ray_service(render_with: Rend
     assert len(name) <= 63
     assert rendered.test_pod["metadata"]["name"] == name
     assert rendered.one("Role")["rules"] == [
-        {"apiGroups": ["ray.io"], "resources": ["rayservices"], "resourceNames": ["r" * 47], "verbs": ["get"]}
+        {"apiGroups": ["ray.io"], "resources": ["rayservices"], "resourceNames": ["r" * 47], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["pods"], "resourceNames": ["r" * 47 + "-helm-test"], "verbs": ["patch"]},
     ]
     assert rendered.one("RoleBinding")["subjects"] == [{"kind": "ServiceAccount", "name": name, "namespace": "ai"}]
     assert rendered.one("RoleBinding")["roleRef"]["name"] == rendered.one("Role")["metadata"]["name"] == name

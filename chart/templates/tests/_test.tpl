@@ -32,6 +32,7 @@ text unless its engine is told to pool: then it is asked for an embedding, or, w
   "listed" $listed
   "applications" (keys (.Values.apps | default dict) | sortAlpha)
   "rayService" (printf "/apis/ray.io/v1/namespaces/%s/rayservices/%s" .Release.Namespace $name)
+  "pod" (printf "/api/v1/namespaces/%s/pods/%s" .Release.Namespace (include "ray-serve-llm.testName" .))
   "serviceAccount" (ternary "/var/run/secrets/kubernetes.io/serviceaccount" "" .Values.serviceAccount.create)
   "timeoutSeconds" 3540
   "pauseSeconds" 2
