@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from generator.cluster import connect
 from generator.local_ray import free_port
 from tools.cluster.control_plane import ControlPlane
 from tools.cluster.settings import program, run, setup
+
+from .waiting import wait
 
 
 @contextmanager
@@ -19,6 +22,13 @@ def api_server(folder: Path, *, kuberay: str = "1.6.1") -> Iterator[ControlPlane
     try:
         plane.start_api()
         run(program("kubectl"), "--kubeconfig", plane.admin, "apply", "--server-side", "-f", crds)
+        wait(lambda: _knows_kuberay(plane.admin), "KubeRay's API in the API server", seconds=60)
         yield plane
     finally:
         plane.stop()
+
+
+def _knows_kuberay(kubeconfig: Path) -> bool:
+    """Whether kubectl would find RayServices: CRDs are known a moment after they are made."""
+    known = connect(kubeconfig=kubeconfig).get_if_there("/apis/ray.io/v1") or {}
+    return "rayservices" in [resource["name"] for resource in known.get("resources", [])]
