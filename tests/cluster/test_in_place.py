@@ -26,9 +26,9 @@ def overlay(tmp_path: Path, values: dict[str, Any]) -> Path:
     return file
 
 
-def falcon3(**engine: Any) -> dict[str, Any]:
-    """The first model: one replica, a second one when two requests are under way."""
-    scaling = {"min_replicas": 1, "max_replicas": 2, "target_ongoing_requests": 2, **QUICK}
+def falcon3(*, replicas: int = 1, **engine: Any) -> dict[str, Any]:
+    """The first model with up to so many replicas, another one for every two requests that are under way."""
+    scaling = {"min_replicas": 1, "max_replicas": replicas, "target_ongoing_requests": 2, **QUICK}
     return {"llmConfig": {"deployment_config": {"autoscaling_config": scaling}, "engine_kwargs": engine}}
 
 
@@ -36,6 +36,7 @@ INLINE = {"serving": {"delivery": "inline"}}
 ASLEEP = {"llmConfig": {"deployment_config": {"autoscaling_config": {"min_replicas": 0, "max_replicas": 1, **QUICK}}}}
 FIRST = {**INLINE, "models": {FALCON3: falcon3()}}
 CHANGED = {**INLINE, "models": {FALCON3: falcon3(max_model_len=384)}}
+SCALING = {**INLINE, "models": {FALCON3: falcon3(replicas=2)}}
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,11 @@ def test_a_rollback_serves_the_former_configuration_again(release: Release, clus
     assert release.ray_cluster() == cluster
 
 
-def test_a_load_above_the_target_brings_a_second_pod_that_goes_afterwards(release: Release, cluster: str) -> None:
+def test_a_load_above_the_target_brings_a_second_pod_that_goes_afterwards(
+    release: Release, cluster: str, tmp_path: Path
+) -> None:
+    release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path, SCALING))
+    release.wait_until_serving(FALCON3)
     wait(lambda: len(release.pods("worker")) == 1, "one worker before", seconds=240, now=release.pods_in_words)
     long = {"model": FALCON3, "prompt": "A lighthouse keeper", "max_tokens": 400, "ignore_eos": True}
 
