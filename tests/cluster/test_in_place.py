@@ -85,7 +85,7 @@ def test_a_load_above_the_target_brings_a_second_pod_that_goes_afterwards(
     wait(lambda: len(release.pods("worker")) == 1, "one worker before", seconds=240, now=release.pods_in_words)
     long = {"model": FALCON3, "prompt": "A lighthouse keeper", "max_tokens": 400, "ignore_eos": True}
 
-    with release.client.load(release.url(f"/inference/{FALCON3}/v1/completions"), long, rate=3) as load:
+    with release.client.load(release.url(f"/inference/{FALCON3}/v1/completions"), long, rate=1) as load:
         note(
             "load above the target: second worker pod after",
             wait(lambda: len(release.pods("worker")) == 2, "a second worker", seconds=180, now=release.pods_in_words),
