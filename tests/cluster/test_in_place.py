@@ -11,7 +11,7 @@ import yaml
 from tiny_checkpoints import ANSWERS
 
 from .figures import note
-from .release import Release, chat
+from .release import ROOT, Release, chat
 from .waiting import wait
 
 FALCON3, FALCON_H1 = "falcon3-1b-instruct", "falcon-h1-0.5b-instruct"
@@ -105,7 +105,8 @@ def test_a_load_above_the_target_brings_a_second_pod_that_goes_afterwards(
 def test_a_model_at_zero_replicas_sleeps_and_wakes_for_the_first_request(
     release: Release, cluster: str, tmp_path: Path
 ) -> None:
-    both = {**INLINE, "models": {FALCON3: falcon3(), FALCON_H1: ASLEEP}}
+    # Whatever of a model's configuration changes, its scaling too, rolls it: the first one stays as it is.
+    both = {**INLINE, "models": {FALCON3: falcon3(replicas=2), FALCON_H1: ASLEEP}}
     release.upgrade("values/kind/falcon3.yaml", "values/kind/falcon-h1.yaml", overlay(tmp_path, both))
     release.wait_until_serving(FALCON3, FALCON_H1)
     assert len(release.pods("worker")) == 1, "it has a pod before anyone has asked"
@@ -124,11 +125,10 @@ def test_a_model_at_zero_replicas_sleeps_and_wakes_for_the_first_request(
 
 
 def test_a_bad_model_is_named_and_the_others_serve(release: Release, cluster: str, tmp_path: Path) -> None:
-    bad = falcon3()
-    bad["family"] = "falcon3"
-    bad["llmConfig"]["model_loading_config"] = {"model_source": "/home/ray/checkpoints/no-such-model"}
-    bad["llmConfig"]["placement_group_config"] = {"bundles": [{"CPU": 1, "cpu-workers": 1}]}
-    values = {**INLINE, "models": {FALCON3: falcon3(), "bad-model": bad}}
+    generated = yaml.safe_load((ROOT / "values/kind/falcon3.yaml").read_text())["models"][FALCON3]
+    source = {"model_loading_config": {"model_source": "/home/ray/checkpoints/no-such-model"}}
+    bad = {**generated, "llmConfig": {**generated["llmConfig"], **source}}
+    values = {**INLINE, "models": {FALCON3: falcon3(replicas=2), "bad-model": bad}}
     release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path, values))
     wait(
         lambda: release.applications().get("bad-model") in ("DEPLOY_FAILED", "UNHEALTHY"),
