@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -25,6 +26,7 @@ ADDRESS = "10.245.0.1"
 POD_RANGE = "10.244.0.0/24"
 PAUSE_IMAGE = "localhost/pause:1"
 CGROUP = "ray-serve-llm"
+CNI_RESULTS = Path("/var/lib/cni/results")
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
 
@@ -143,6 +145,7 @@ conf_dir = "{self.folder / "cni"}"
             "evictionHard": {"memory.available": "200Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
             "failSwapOn": False,
             "imageGCHighThresholdPercent": 100,
+            "makeIPTablesUtilChains": False,  # they would stay, and kube-proxy has its own table
             "podLogsDir": str(self.folder / "pods"),
             "resolvConf": "",
             "volumePluginDir": str(folder / "volume-plugins"),
@@ -237,10 +240,10 @@ conf_dir = "{self.folder / "cni"}"
         """End the node's processes and containers, and take back its mounts, network and cgroups."""
         for name in ("coredns", "kube-proxy", "kubelet"):
             self.daemons.stop(name)
-        if self.daemons.running("containerd"):
-            self._end_containers()
+        _kill_all(_processes_of_cgroup)
         self.daemons.stop("containerd")
-        _kill_processes_of(str(self.socket))
+        # The shims outlive containerd; their command lines name this cluster's socket, which no one else has.
+        _kill_all(lambda: _processes_naming(str(self.socket)))
         _unmount_below(self.folder)
         for family in ("ip", "ip6"):
             subprocess.run([packages.path("nft"), "delete", "table", family, "kube-proxy"], capture_output=True)
@@ -251,28 +254,8 @@ conf_dir = "{self.folder / "cni"}"
             IP_FORWARD.write_text(before.read_text())
         for controller in _cgroup_roots():
             _remove_cgroup(controller / CGROUP)
+        _remove_networks()
         _remove_leftovers(self.folder)
-
-    def _end_containers(self) -> None:
-        containers = self.ctr("containers", "ls", "-q").split()
-        if containers:
-            say(f"ending {len(containers)} containers")
-        networks = set()
-        for container in containers:
-            with contextlib.suppress(UserError, KeyError, ValueError):
-                spec = json.loads(self.ctr("containers", "info", container))["Spec"]
-                networks |= {n["path"] for n in spec["linux"]["namespaces"] if n["type"] == "network" and n.get("path")}
-            with contextlib.suppress(UserError):
-                self.ctr("tasks", "kill", "--all", "--signal", "SIGKILL", container)
-        for container in containers:
-            with contextlib.suppress(UserError):
-                self.ctr("tasks", "delete", "--force", container)
-            with contextlib.suppress(UserError):
-                self.ctr("containers", "delete", container)
-        for network in networks:
-            subprocess.run(["umount", "--lazy", network], capture_output=True)
-            if network.startswith(("/var/run/netns/cni-", "/run/netns/cni-")):
-                Path(network).unlink(missing_ok=True)
 
 
 def _cgroup_roots() -> list[Path]:
@@ -290,17 +273,30 @@ def _remove_cgroup(folder: Path) -> None:
             Path(path).rmdir()
 
 
-def _kill_processes_of(socket: str) -> None:
-    """Kill containerd's shims, which outlive it: those whose command line names the socket of this cluster alone."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        found = []
-        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+def _processes_of_cgroup() -> set[int]:
+    """The processes of all containers: the kubelet puts every pod below the cluster's own cgroup."""
+    found = set()
+    for controller in _cgroup_roots():
+        for listed in (controller / CGROUP).glob("**/cgroup.procs"):
             with contextlib.suppress(OSError):
-                if socket.encode() in entry.read_bytes().split(b"\0"):
-                    found.append(int(entry.parent.name))
-        if not found:
-            return
+                found |= {int(pid) for pid in listed.read_text().split()}
+    return found
+
+
+def _processes_naming(argument: str) -> set[int]:
+    """The processes that have `argument` on their command line."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if argument.encode() in entry.read_bytes().split(b"\0"):
+                found.add(int(entry.parent.name))
+    return found
+
+
+def _kill_all(find: Callable[[], set[int]], *, seconds: float = 20) -> None:
+    """Kill until `find` finds none: a process may have started another in the meantime."""
+    deadline = time.monotonic() + seconds
+    while (found := find()) and time.monotonic() < deadline:
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -314,15 +310,32 @@ def _unmount_below(folder: Path) -> None:
         subprocess.run(["umount", "--lazy", mount], capture_output=True)
 
 
+def _remove_networks() -> None:
+    """The network namespaces of our pods, and what the network plugins remember of them.
+
+    A pod's virtual cable goes with its namespace.
+    """
+    for result in CNI_RESULTS.glob(f"{NODE_NAME}-*"):
+        with contextlib.suppress(ValueError):
+            remembered = json.loads(result.read_text())
+            for interface in remembered.get("result", {}).get("interfaces", []):
+                network = Path(interface.get("sandbox") or "/")
+                if network.name.startswith("cni-"):
+                    subprocess.run(["umount", "--lazy", str(network)], capture_output=True)
+                    network.unlink(missing_ok=True)
+            for other in CNI_RESULTS.glob(f"*-{remembered['containerId']}-*"):
+                other.unlink(missing_ok=True)
+        result.unlink(missing_ok=True)
+
+
 def _remove_leftovers(folder: Path) -> None:
-    """Files that programs write to fixed places: results of the network plugins, and links to the pods' logs."""
-    results = Path("/var/lib/cni/results")
-    for path in results.glob(f"{NODE_NAME}-*"):
-        path.unlink(missing_ok=True)
+    """Links to the pods' logs, and the folders at fixed places that are empty now."""
     logs = Path("/var/log/containers")
     for link in logs.glob("*"):
         if link.is_symlink() and str(link.readlink()).startswith(f"{folder}/"):
             link.unlink()
-    for empty in (results, results.parent, logs):
+    runtime = Path("/run/containerd")
+    shims = (runtime / "runc" / "k8s.io", runtime / "runc", runtime / "s", runtime)
+    for empty in (CNI_RESULTS, CNI_RESULTS.parent, logs, *shims):
         with contextlib.suppress(OSError):
             empty.rmdir()
