@@ -13,12 +13,10 @@ from pathlib import Path
 
 import yaml
 
-from generator.errors import UserError
-
 from . import packages
 from .archives import write_archive
 from .control_plane import NODE_NAME, ControlPlane
-from .settings import program, run, say
+from .settings import program, run
 
 BRIDGE = "ray-serve-llm"
 ADDRESS = "10.245.0.1"
