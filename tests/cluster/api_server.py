@@ -18,7 +18,7 @@ from .waiting import wait
 def api_server(folder: Path, *, kuberay: str = "1.6.1") -> Iterator[ControlPlane]:
     """An API server for as long as the block runs, its files in `folder`."""
     crds = dict(pair.split("=", 1) for pair in setup("crds").split(":"))[kuberay]
-    plane = ControlPlane(folder, port=free_port(), etcd_port=free_port())
+    plane = ControlPlane(folder, port=free_port(), etcd_ports=(free_port(), free_port()))
     try:
         plane.start_api()
         run(program("kubectl"), "--kubeconfig", plane.admin, "apply", "--server-side", "-f", crds)

@@ -8,12 +8,13 @@ import urllib.request
 from pathlib import Path
 
 from .daemons import Daemons
+from .machine import NAME
 from .pki import Pki
 from .settings import program, say
 
 SERVICE_RANGE = "10.96.0.0/16"
 KUBERNETES_SERVICE = "10.96.0.1"
-NODE_NAME = "ray-serve-llm"
+NODE_NAME = NAME
 USERS = {
     "admin": "system:masters",
     "system:kube-controller-manager": "",
@@ -27,14 +28,16 @@ class ControlPlane:
     """A Kubernetes API in `folder`. It needs no root; without a node it stores objects and runs nothing.
 
     `address` is where the API server listens and what its clients are told; the ports are those of the API server and
-    of etcd (and the next one).
+    of etcd, for clients and for peers.
     """
 
-    def __init__(self, folder: Path, *, address: str = "127.0.0.1", port: int = 6443, etcd_port: int = 2379) -> None:
+    def __init__(
+        self, folder: Path, *, address: str = "127.0.0.1", port: int = 6443, etcd_ports: tuple[int, int] = (2379, 2380)
+    ) -> None:
         self.folder = folder
         self.address = address
         self.port = port
-        self.etcd_port = etcd_port
+        self.etcd_ports = etcd_ports
         self.daemons = Daemons(folder)
         self.pki = Pki(folder / "pki")
 
@@ -68,28 +71,29 @@ class ControlPlane:
             ]
             self.pki.create(self.server, list(dict.fromkeys(names)), USERS)
             shutil.copy(self.kubeconfig("admin"), self.admin)
-        etcd, peer = (f"http://127.0.0.1:{port}" for port in (self.etcd_port, self.etcd_port + 1))
+        files = self.pki.folder
+        certificate = ("apiserver.pem", "apiserver.key")
+        etcd, peer = (f"https://127.0.0.1:{port}" for port in self.etcd_ports)
+        # Who may write to etcd may do everything on this machine: it takes clients with our certificates alone.
         self.daemons.start(
             "etcd",
             program("etcd"),
             *("--data-dir", self.folder / "etcd"),
             *("--listen-client-urls", etcd, "--advertise-client-urls", etcd),
-            *(
-                "--listen-peer-urls",
-                peer,
-                "--initial-advertise-peer-urls",
-                peer,
-                "--initial-cluster",
-                f"default={peer}",
-            ),
+            *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
+            *("--initial-cluster", f"default={peer}"),
+            *("--client-cert-auth", "--trusted-ca-file", self.pki.authority),
+            *("--peer-client-cert-auth", "--peer-trusted-ca-file", self.pki.authority),
+            *(f"--{kind}-file={files / name}" for kind, name in zip(("cert", "key"), certificate, strict=True)),
+            *(f"--peer-{kind}-file={files / name}" for kind, name in zip(("cert", "key"), certificate, strict=True)),
             "--unsafe-no-fsync",  # what is lost with the machine's power is a test's
-            ready=lambda: _answers(f"{etcd}/health"),
+            ready=lambda: answers(f"{etcd}/health", self._tls()),
         )
-        files = self.pki.folder
         self.daemons.start(
             "kube-apiserver",
             program("kube-apiserver"),
-            *("--etcd-servers", etcd),
+            *("--etcd-servers", etcd, "--etcd-cafile", self.pki.authority),
+            *("--etcd-certfile", files / "admin.pem", "--etcd-keyfile", files / "admin.key"),
             *("--bind-address", self.address, "--secure-port", str(self.port), "--advertise-address", self.address),
             *("--service-cluster-ip-range", SERVICE_RANGE),
             *("--authorization-mode", "Node,RBAC", "--enable-admission-plugins", "NodeRestriction"),
@@ -101,11 +105,12 @@ class ControlPlane:
             *("--service-account-key-file", self.pki.service_account_key),
             *("--service-account-signing-key-file", self.pki.service_account_key),
             "--allow-privileged",
-            ready=self._api_ready,
+            ready=lambda: answers(f"{self.server}/readyz", self._tls()),
         )
 
     def start_controllers(self, *, pod_range: str) -> None:
         """Start the controller manager and the scheduler."""
+        files = self.pki.folder
         for name, port, more in (
             (
                 "kube-controller-manager",
@@ -125,7 +130,8 @@ class ControlPlane:
                 *("--kubeconfig", kubeconfig, "--authentication-kubeconfig", kubeconfig),
                 *("--authorization-kubeconfig", kubeconfig, "--leader-elect=false"),
                 *("--bind-address", "127.0.0.1", *more),
-                ready=lambda port=port: _answers(f"https://127.0.0.1:{port}/healthz"),
+                *("--tls-cert-file", files / "apiserver.pem", "--tls-private-key-file", files / "apiserver.key"),
+                ready=lambda port=port: answers(f"https://127.0.0.1:{port}/healthz", self._tls()),
             )
 
     def stop(self) -> None:
@@ -133,18 +139,17 @@ class ControlPlane:
         for name in ("kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd"):
             self.daemons.stop(name)
 
-    def _api_ready(self) -> bool:
+    def _tls(self) -> ssl.SSLContext:
+        """As the admin, to servers of this cluster and no others."""
         context = ssl.create_default_context(cafile=str(self.pki.authority))
         context.load_cert_chain(self.pki.folder / "admin.pem", self.pki.folder / "admin.key")
-        return _answers(f"{self.server}/readyz", context)
+        return context
 
 
-def _answers(url: str, context: ssl.SSLContext | None = None) -> bool:
-    if url.startswith("https") and context is None:
-        # A health port of this machine, with a certificate that it signed itself.
-        context = ssl._create_unverified_context()
+def answers(url: str, tls: ssl.SSLContext | None = None) -> bool:
+    """Whether a server of this machine answers with 200. Raises OSError where there is none."""
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-    if context:
-        handlers.append(urllib.request.HTTPSHandler(context=context))
+    if tls:
+        handlers.append(urllib.request.HTTPSHandler(context=tls))
     with urllib.request.build_opener(*handlers).open(url, timeout=2) as answer:
         return bool(answer.status == 200)

@@ -13,6 +13,7 @@ from pathlib import Path
 from generator.errors import UserError
 
 from . import packages
+from .machine import unmount_below
 from .settings import ROOT, cache, run, say
 
 NAME = "localhost/ray-serve-llm-cpu:2.60.0"
@@ -56,9 +57,14 @@ def load(import_archive: Callable[[Path], None], folder: Path, *, present: list[
     stamp.write_text(file.name)
 
 
+def docker_answers() -> bool:
+    """Whether Docker's daemon answers, and not its command alone."""
+    return bool(shutil.which("docker")) and subprocess.run(["docker", "info"], capture_output=True).returncode == 0
+
+
 def builder() -> str:
     """Which program builds: docker where its daemon answers, else podman, else buildah."""
-    if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True).returncode == 0:
+    if docker_answers():
         return "docker"
     for name in ("podman", "buildah"):
         if shutil.which(name):
@@ -93,7 +99,7 @@ def _build(target: Path) -> None:
         else:
             _stream([*program, "push", "--quiet", NAME, f"docker-archive:{target}:{NAME}"])
     finally:
-        _unmount_below(storage)
+        unmount_below(storage)
         shutil.rmtree(storage, ignore_errors=True)
 
 
@@ -124,9 +130,3 @@ def _stream(command: list[str]) -> None:
     """Run a long command with its output on stderr. Raises UserError when it fails."""
     if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=2).returncode:
         raise UserError(f"`{' '.join(command[:6])} …` failed", fix="See its output above.")
-
-
-def _unmount_below(folder: Path) -> None:
-    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    for mount in sorted((m for m in mounts if m.startswith(f"{folder}/")), reverse=True):
-        subprocess.run(["umount", "--lazy", mount], capture_output=True)

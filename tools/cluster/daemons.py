@@ -9,7 +9,7 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from generator.errors import UserError
@@ -33,7 +33,6 @@ class Daemons:
         *command: str | Path,
         ready: Callable[[], bool],
         seconds: float = 60,
-        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Start a daemon unless it runs, and wait until `ready()`.
 
@@ -50,13 +49,14 @@ class Daemons:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
-                    env={**os.environ, **(environment or {})},
                     preexec_fn=_allow_open_files,
                 )
-            record = {"pid": process.pid, "started": _started(process.pid)}
-            (self.records / f"{name}.json").write_text(json.dumps(record))
+            with contextlib.suppress(OSError):  # it has ended already: its log says why, below
+                record = {"pid": process.pid, "started": _started(process.pid)}
+                (self.records / f"{name}.json").write_text(json.dumps(record))
         deadline = time.monotonic() + seconds
-        while not _holds(ready):
+        # What answers may be another's, on the same port: ours must live too.
+        while not (_holds(ready) and self.running(name)):
             if not self.running(name):
                 raise UserError(f"{name} has stopped; the end of its log:\n{self._tail(name)}")
             if time.monotonic() > deadline:
@@ -73,6 +73,8 @@ class Daemons:
         if pid is not None:
             say(f"stopping {name}")
             for sent in (signal.SIGTERM, signal.SIGKILL):
+                if self._pid(name) is None:
+                    break
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, sent)
                 deadline = time.monotonic() + seconds

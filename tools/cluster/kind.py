@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 from . import cpu_image, kuberay
@@ -11,11 +10,6 @@ from .settings import program, run, say, state_folder
 
 NAME = "ray-serve-llm"
 NODE = f"{NAME}-control-plane"
-
-
-def available() -> bool:
-    """Whether Docker's daemon answers."""
-    return bool(shutil.which("docker")) and subprocess.run(["docker", "info"], capture_output=True).returncode == 0
 
 
 def exists() -> bool:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
-from . import packages
+from generator.errors import UserError
+
+from . import machine, packages
 from .archives import write_archive
-from .control_plane import NODE_NAME, ControlPlane
+from .control_plane import NODE_NAME, ControlPlane, answers
+from .machine import ADDRESS, Machine
 from .settings import program, run
 
-BRIDGE = "ray-serve-llm"
-ADDRESS = "10.245.0.1"
-"""The machine's address for the cluster, on a bridge without ports: it is there on every machine, and on no network."""
 POD_RANGE = "10.244.0.0/24"
+DNS_READY = "127.0.0.1:8181"
+PROXY_HEALTH = "127.0.0.1:10256"
 PAUSE_IMAGE = "localhost/pause:1"
-CGROUP = "ray-serve-llm"
-CNI_RESULTS = Path("/var/lib/cni/results")
-IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
-
-
 PROGRAMS = ("containerd", "ctr", "host-local", "ip", "nft", "ptp", "runc")
 """What the operating system brings."""
 
@@ -43,20 +35,15 @@ class Node:
 
     # -- up ------------------------------------------------------------------------------------------------------------
 
-    def prepare_network(self) -> None:
-        """Give the machine the cluster's address, and let it forward between pods."""
-        ip = packages.path("ip")
-        if not (Path("/sys/class/net") / BRIDGE).exists():
-            run(ip, "link", "add", BRIDGE, "type", "bridge")
-            run(ip, "address", "add", f"{ADDRESS}/32", "dev", BRIDGE)
-            run(ip, "link", "set", BRIDGE, "up")
-        before = self.folder / "ip_forward"
-        if not before.exists():
-            before.write_text(IP_FORWARD.read_text())
-        IP_FORWARD.write_text("1")
-
     def start(self) -> None:
-        """Start the node's processes and wait until the API server calls it ready."""
+        """Start the node's processes and wait until the API server calls it ready.
+
+        Raises UserError on a machine that is someone else's Kubernetes node.
+        """
+        if not self.daemons.running("kubelet") and machine.kubelets():
+            raise UserError(
+                "a kubelet runs on this machine already", fix="Set KUBECONFIG to its cluster, or stop it first."
+            )
         self._start_containerd()
         self._start_kubelet()
         self._start_kube_proxy()
@@ -118,11 +105,6 @@ conf_dir = "{self.folder / "cni"}"
     def _start_kubelet(self) -> None:
         folder = self.folder / "kubelet"
         folder.mkdir(exist_ok=True)
-        for controller in _cgroup_roots():
-            (controller / CGROUP).mkdir(exist_ok=True)
-            if (controller / "cpuset.cpus").exists():  # cgroup v1: a new cpuset is empty, and nothing can run in it
-                for name in ("cpuset.cpus", "cpuset.mems"):
-                    (controller / CGROUP / name).write_text((controller / name).read_text())
         configuration = {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
@@ -134,7 +116,7 @@ conf_dir = "{self.folder / "cni"}"
             },
             "authorization": {"mode": "AlwaysAllow"},
             "cgroupDriver": "cgroupfs",
-            "cgroupRoot": f"/{CGROUP}",
+            "cgroupRoot": f"/{machine.NAME}",
             "clusterDNS": [ADDRESS],
             "clusterDomain": "cluster.local",
             "containerRuntimeEndpoint": f"unix://{self.socket}",
@@ -173,7 +155,7 @@ conf_dir = "{self.folder / "cni"}"
             "mode": "nftables",
             "clusterCIDR": POD_RANGE,
             "bindAddress": ADDRESS,
-            "healthzBindAddress": "127.0.0.1:10256",
+            "healthzBindAddress": PROXY_HEALTH,
             "metricsBindAddress": "127.0.0.1:10249",
             "hostnameOverride": NODE_NAME,
             "clientConnection": {"kubeconfig": str(self.control_plane.kubeconfig("kube-proxy"))},
@@ -185,7 +167,7 @@ conf_dir = "{self.folder / "cni"}"
         self.daemons.start(
             "kube-proxy",
             *(program("kube-proxy"), "--config", folder / "config.yaml"),
-            ready=lambda: "kube-proxy" in run(packages.path("nft"), "list", "tables"),
+            ready=lambda: answers(f"http://{PROXY_HEALTH}/healthz"),
         )
 
     def _start_coredns(self) -> None:
@@ -195,6 +177,7 @@ conf_dir = "{self.folder / "cni"}"
 .:53 {{
     bind {ADDRESS}
     errors
+    ready {DNS_READY}
     kubernetes cluster.local in-addr.arpa {{
         kubeconfig {self.control_plane.admin}
     }}
@@ -204,10 +187,7 @@ conf_dir = "{self.folder / "cni"}"
         self.daemons.start(
             "coredns",
             *(program("coredns"), "-conf", folder / "Corefile"),
-            ready=lambda: (
-                f"{ADDRESS}:53" in (self.daemons.logs / "coredns.log").read_text()
-                or "CoreDNS-" in (self.daemons.logs / "coredns.log").read_text()
-            ),
+            ready=lambda: answers(f"http://{DNS_READY}/ready"),
         )
 
     def _node_ready(self) -> bool:
@@ -222,7 +202,10 @@ conf_dir = "{self.folder / "cni"}"
 
     def ctr(self, *arguments: str | Path) -> str:
         """Run containerd's own client in Kubernetes' namespace."""
-        return run(packages.path("ctr"), "--address", self.socket, "--namespace", "k8s.io", *arguments)
+        return run(*self._ctr(*arguments))
+
+    def _ctr(self, *arguments: str | Path) -> list[str | Path]:
+        return [packages.path("ctr"), "--address", self.socket, "--namespace", "k8s.io", *arguments]
 
     def images(self) -> list[str]:
         """Names of the images that the node has."""
@@ -235,105 +218,19 @@ conf_dir = "{self.folder / "cni"}"
     # -- down ----------------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """End the node's processes and containers, and take back its mounts, network and cgroups."""
+        """End the node's processes and containers, and take back what it changed on the machine. Raises UserError."""
         for name in ("coredns", "kube-proxy", "kubelet"):
             self.daemons.stop(name)
-        _kill_all(_processes_of_cgroup)
+        machine.kill_all(machine.processes_of_pods)
+        if self.daemons.running("containerd"):
+            for task in self.ctr("tasks", "ls", "-q").split():
+                subprocess.run(self._ctr("tasks", "delete", "--force", task), capture_output=True)
         self.daemons.stop("containerd")
-        # The shims outlive containerd; their command lines name this cluster's socket, which no one else has.
-        _kill_all(lambda: _processes_naming(str(self.socket)))
-        _unmount_below(self.folder)
-        for family in ("ip", "ip6"):
-            subprocess.run([packages.path("nft"), "delete", "table", family, "kube-proxy"], capture_output=True)
-        if (Path("/sys/class/net") / BRIDGE).exists():
-            run(packages.path("ip"), "link", "delete", BRIDGE)
-        before = self.folder / "ip_forward"
-        if before.exists():
-            IP_FORWARD.write_text(before.read_text())
-        for controller in _cgroup_roots():
-            _remove_cgroup(controller / CGROUP)
-        _remove_networks()
-        _remove_leftovers(self.folder)
-
-
-def _cgroup_roots() -> list[Path]:
-    root = Path("/sys/fs/cgroup")
-    if (root / "cgroup.controllers").exists():  # version 2: one tree
-        return [root]
-    return sorted({path.resolve() for path in root.iterdir() if path.is_dir()})
-
-
-def _remove_cgroup(folder: Path) -> None:
-    if not folder.exists():
-        return
-    for path, _, _ in os.walk(folder, topdown=False):
-        with contextlib.suppress(OSError):
-            Path(path).rmdir()
-
-
-def _processes_of_cgroup() -> set[int]:
-    """The processes of all containers: the kubelet puts every pod below the cluster's own cgroup."""
-    found = set()
-    for controller in _cgroup_roots():
-        for listed in (controller / CGROUP).glob("**/cgroup.procs"):
-            with contextlib.suppress(OSError):
-                found |= {int(pid) for pid in listed.read_text().split()}
-    return found
-
-
-def _processes_naming(argument: str) -> set[int]:
-    """The processes that have `argument` on their command line."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if argument.encode() in entry.read_bytes().split(b"\0"):
-                found.add(int(entry.parent.name))
-    return found
-
-
-def _kill_all(find: Callable[[], set[int]], *, seconds: float = 20) -> None:
-    """Kill until `find` finds none: a process may have started another in the meantime."""
-    deadline = time.monotonic() + seconds
-    while (found := find()) and time.monotonic() < deadline:
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.2)
-
-
-def _unmount_below(folder: Path) -> None:
-    # /proc/mounts writes a space as \040.
-    mounts = [line.split()[1].replace("\\040", " ") for line in Path("/proc/mounts").read_text().splitlines()]
-    for mount in sorted((m for m in mounts if m.startswith(f"{folder}/")), reverse=True):
-        subprocess.run(["umount", "--lazy", mount], capture_output=True)
-
-
-def _remove_networks() -> None:
-    """The network namespaces of our pods, and what the network plugins remember of them.
-
-    A pod's virtual cable goes with its namespace.
-    """
-    for result in CNI_RESULTS.glob(f"{NODE_NAME}-*"):
-        with contextlib.suppress(ValueError):
-            remembered = json.loads(result.read_text())
-            for interface in remembered.get("result", {}).get("interfaces", []):
-                network = Path(interface.get("sandbox") or "/")
-                if network.name.startswith("cni-"):
-                    subprocess.run(["umount", "--lazy", str(network)], capture_output=True)
-                    network.unlink(missing_ok=True)
-            for other in CNI_RESULTS.glob(f"*-{remembered['containerId']}-*"):
-                other.unlink(missing_ok=True)
-        result.unlink(missing_ok=True)
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Links to the pods' logs, and the folders at fixed places that are empty now."""
-    logs = Path("/var/log/containers")
-    for link in logs.glob("*"):
-        if link.is_symlink() and str(link.readlink()).startswith(f"{folder}/"):
-            link.unlink()
-    runtime = Path("/run/containerd")
-    shims = (runtime / "runc" / "k8s.io", runtime / "runc", runtime / "s", runtime)
-    for empty in (CNI_RESULTS, CNI_RESULTS.parent, logs, *shims):
-        with contextlib.suppress(OSError):
-            empty.rmdir()
+        # A shim outlives containerd; its command line names this cluster's socket, which no one else has.
+        machine.kill_all(lambda: machine.processes_naming(str(self.socket)))
+        machine.unmount_below(self.folder)
+        if (self.folder / "kube-proxy").exists():
+            for family in ("ip", "ip6"):
+                subprocess.run([packages.path("nft"), "delete", "table", family, "kube-proxy"], capture_output=True)
+        machine.remove_log_links(self.folder)
+        Machine(self.folder).restore()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 from generator.errors import UserError
 
@@ -43,7 +44,10 @@ def require(*names: str) -> None:
     subprocess.run(["apt-get", "update"], **quiet)
     done = subprocess.run(command, **quiet)
     if done.returncode:
-        raise UserError(f"`{' '.join(command)}` failed: {done.stderr.strip().splitlines()[-1]}")
+        raise UserError(f"`{' '.join(command)}` failed: {(done.stderr or done.stdout).strip()[-300:]}")
+    if "containerd" in packages and Path("/run/systemd/system").exists():
+        # Its package starts a containerd for everyone, which nobody has asked for.
+        subprocess.run(["systemctl", "disable", "--now", "containerd"], capture_output=True)
 
 
 def path(name: str) -> str:
