@@ -74,11 +74,11 @@ image: ## Build the CPU image (Ray and vLLM for clusters without GPUs) and print
 	$(TEST_PYTHON) -m tools.cluster image
 
 test-cluster: ## Install, serve, upgrade, scale, break and remove on a real cluster
-	export $(WITH_HELM); python=$(TEST_PYTHON); eval "$$("$$python" -m tools.cluster up)"; \
+	export $(WITH_HELM); python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; \
 	"$$python" $(PYTEST) tests/cluster
 
 ct-install: ## Install every chart/ci/*-values.yaml in turn on that cluster, and run its `helm test`
-	python=$(TEST_PYTHON); eval "$$("$$python" -m tools.cluster up)"; tools/ct.sh install
+	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; tools/ct.sh install
 
 .PHONY: generate releases locks bench clean-cache
 generate: ## Write schemas, values, the commands' page and the chart's README
@@ -92,5 +92,5 @@ releases: ## Extract what each Ray release accepts, from its wheels
 bench: ## Whole-process times and memory of the generator and of helm
 	export $(WITH_HELM); $(TEST_PYTHON) tools/bench.py
 
-clean-cache: ## Remove what set-up has installed (gigabytes)
+clean-cache: cluster-down ## Remove what set-up has installed (gigabytes)
 	rm -rf "$(CACHE)"

@@ -61,7 +61,7 @@ def absent_from(image: Image, nodes: Sequence[Node]) -> tuple[int, int]:
 def image_findings(image: Image, nodes: Sequence[Node]) -> Finding:
     """What can be told without trying. A node tells of its fifty largest images, which those of Ray are among."""
     usable, absent = absent_from(image, nodes)
-    if usable and not absent:
+    if usable and not absent and image.policy != "Always":
         return ok(SUBJECT, f"{image.name} is on every node that may run it ({usable})")
     on = f"is on {usable - absent} of {usable} nodes that may run it"
     if image.policy == "Never":

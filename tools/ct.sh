@@ -18,6 +18,9 @@ case ${1:-} in
         settings=$(tools/setup.sh ct-settings)
         options=(--chart-yaml-schema "$settings/chart_schema.yaml" --lint-conf "$settings/lintconf.yaml")
         ;;
-    install) ln -s "$(command -v kubectl || tools/setup.sh go-tool kubectl)" "$folder/kubectl" ;;
+    install)
+        : "${KUBECONFIG:?tools/ct.sh install: set KUBECONFIG to a cluster that is there for tests (make cluster)}"
+        ln -s "$(command -v kubectl || tools/setup.sh go-tool kubectl)" "$folder/kubectl"
+        ;;
 esac
 "$ct" "$@" --config ct.yaml "${options[@]}"

@@ -41,7 +41,7 @@ REASON_CHARACTERS = 400
 # A traceback's last line, and those that only say that another one, above, ended it.
 _EXCEPTION = re.compile(r"(\([^)]*\) )?[\w.]*(Error|Exception|Interrupt|Exit)\b")
 _WRAPPING = re.compile(r"root cause above|RayTaskError|ActorDiedError|EngineDeadError|initialization failed")
-_SECRET = re.compile(r"hf_\w{8,}|(?<=Bearer )\S+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
+_SECRET = re.compile(r"hf_\w{8,}|(?<=Bearer )\S+|(?<=token=)[^\s&'\"]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -203,6 +203,7 @@ def test_the_model_that_does_not_answer_is_named_with_its_root_cause(helm_test) 
         ("ValueError: a\n\nTraceback\n  File z\nTypeError: b", "TypeError: b"),
         ("ray.exceptions.ActorDiedError: it died", "ray.exceptions.ActorDiedError: it died"),
         ("OSError: http://me:secret@proxy hf_abcdefghijk Bearer abc", "OSError: http://***@proxy *** Bearer ***"),
+        ("OSError: GET https://hub/x?token=abc&y=1", "OSError: GET https://hub/x?token=***&y=1"),
     ],
 )
 def test_the_root_cause_of_a_message(helm_test, message: str, cause: str) -> None:

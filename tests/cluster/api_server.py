@@ -9,13 +9,14 @@ from pathlib import Path
 from generator.cluster import connect
 from generator.local_ray import free_port
 from tools.cluster.control_plane import ControlPlane
+from tools.cluster.kuberay import VERSION
 from tools.cluster.settings import program, run, setup
 
 from .waiting import wait
 
 
 @contextmanager
-def api_server(folder: Path, *, kuberay: str = "1.6.1") -> Iterator[ControlPlane]:
+def api_server(folder: Path, *, kuberay: str = VERSION) -> Iterator[ControlPlane]:
     """An API server for as long as the block runs, its files in `folder`."""
     crds = dict(pair.split("=", 1) for pair in setup("crds").split(":"))[kuberay]
     plane = ControlPlane(folder, port=free_port(), etcd_ports=(free_port(), free_port()))

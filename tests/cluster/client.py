@@ -14,9 +14,10 @@ from typing import Any
 from kubernetes import client as kubernetes
 from kubernetes.stream import stream
 
+from tools.cluster import cpu_image
+
 from .waiting import wait
 
-IMAGE = "localhost/ray-serve-llm-cpu:2.60.0"
 SCRIPT = Path(__file__).with_name("in_pod.py")
 
 
@@ -67,7 +68,7 @@ class Client:
         self.api.create_namespaced_config_map(self.namespace, script)
         container = kubernetes.V1Container(
             name="client",
-            image=IMAGE,
+            image=cpu_image.NAME,
             command=["sleep", "infinity"],
             security_context=kubernetes.V1SecurityContext(
                 allow_privilege_escalation=False, capabilities=kubernetes.V1Capabilities(drop=["ALL"])

@@ -6,6 +6,7 @@ can show. They make namespaces of their own and touch nothing else.
 
 from __future__ import annotations
 
+import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -31,7 +32,8 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 @pytest.fixture(scope="module")
 def kubeconfig(kube_cluster: ExistingCluster) -> Path:
-    """The kubeconfig that pytest-helm-charts takes from --kubeconfig or KUBECONFIG."""
+    """The kubeconfig that pytest-helm-charts takes from --kubeconfig or KUBECONFIG; helm and the generator get the same."""
+    os.environ["KUBECONFIG"] = kube_cluster.kube_config_path
     kubernetes.config.load_kube_config(kube_cluster.kube_config_path)
     return Path(kube_cluster.kube_config_path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -94,15 +95,18 @@ def test_status_says_that_both_serve(release: Release) -> None:
 
 def test_only_the_head_can_speak_to_kubernetes(release: Release) -> None:
     tokens = {
-        pod.metadata.labels["app.kubernetes.io/component"]: any(
-            mount.mount_path.startswith("/var/run/secrets/kubernetes.io")
-            for container in pod.spec.containers
-            for mount in container.volume_mounts
+        (
+            pod.metadata.labels["app.kubernetes.io/component"],
+            any(
+                mount.mount_path.startswith("/var/run/secrets/kubernetes.io")
+                for container in pod.spec.containers
+                for mount in container.volume_mounts
+            ),
         )
         for pod in release.pods()
     }
 
-    assert tokens == {"head": True, "ingress": False, "worker": False}
+    assert tokens == {("head", True), ("ingress", False), ("worker", False)}
 
 
 def test_helm_test_asks_every_model_from_inside(release: Release) -> None:
@@ -113,10 +117,13 @@ def test_helm_test_asks_every_model_from_inside(release: Release) -> None:
 
 def test_a_killed_worker_is_replaced(release: Release) -> None:
     with release.client.load(*ask_without_end(release), rate=2) as load:
+        killed = release.pod_of(FALCON3)
         start = time.monotonic()
-        release.kill(release.pod_of(FALCON3))
+        release.kill(killed)
         wait_until_answering(release)
         seconds = time.monotonic() - start
+
+    assert release.pod_of(FALCON3).metadata.uid != killed.metadata.uid
 
     note("worker of a one-replica model killed: serving again after", seconds)
     note("worker of a one-replica model killed", load)
@@ -204,7 +211,9 @@ def _ready(pod: kubernetes.V1Pod) -> bool:
 def _objects(release: Release) -> set[str]:
     """Every object of the namespace, of every kind that can be listed, but for what each namespace has."""
     found = set()
-    api = dynamic.DynamicClient(kubernetes.ApiClient())
+    # Its own file of the API's kinds: the client's usual one may be of another cluster at the same address.
+    with tempfile.TemporaryDirectory() as folder:
+        api = dynamic.DynamicClient(kubernetes.ApiClient(), cache_file=f"{folder}/kinds.json")
     for kinds in api.resources.search(namespaced=True):
         if "list" not in getattr(kinds, "verbs", []) or kinds.kind in ("Event", "PodMetrics"):
             continue

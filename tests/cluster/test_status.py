@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -119,6 +120,7 @@ def test_who_watches_is_told_what_changes_until_ctrl_c(api: Api) -> None:
         api.command("watched", "--watch"), cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
     )
     assert watching.stdout is not None
+    threading.Timer(90, watching.kill).start()  # else a line that never comes would be waited for without end
     lines = iter(watching.stdout.readline, "")
     try:
         assert any("watched: nothing serves yet, 1 of 2 applications run" in line for line in lines)

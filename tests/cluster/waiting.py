@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import urllib3
+import websocket
 from kubernetes.client import ApiException
 
 
@@ -18,8 +19,8 @@ def wait(
         try:
             if holds():
                 return time.monotonic() - start
-        except (ApiException, urllib3.exceptions.HTTPError):
-            pass  # an API server or kubelet that is busy; it is asked again
+        except (ApiException, urllib3.exceptions.HTTPError, websocket.WebSocketException, ValueError):
+            pass  # an API server or kubelet that is busy, or an answer cut off; it is asked again
         if time.monotonic() - start > seconds:
             raise AssertionError(f"not within {seconds:.0f} s: {what}" + (f"\n{now()}" if now else ""))
         time.sleep(every)

@@ -359,6 +359,7 @@ class TestImages:
     @pytest.mark.parametrize(
         ("policy", "images", "level"),
         [
+            ("Always", ["ray:1"], "warning"),  # the node asks the registry all the same
             ("Never", ["ray:1"], "ok"),
             ("Never", [], "fails"),
             ("IfNotPresent", ["docker.io/library/ray:1"], "ok"),

@@ -76,7 +76,7 @@ def builder() -> str:
 def _build(target: Path) -> None:
     name = builder()
     say(f"building the CPU image with {name} (about 6 GiB; minutes, once)")
-    # Storage of our own, so that a build leaves nothing on the machine but the archive.
+    # Storage of our own, so that a build leaves nothing on the machine but the archive. Docker has but its own.
     storage = Path(tempfile.mkdtemp(prefix="image-build-", dir=target.parent))
     program = [name]
     if name != "docker":
@@ -96,6 +96,7 @@ def _build(target: Path) -> None:
         say("writing the archive")
         if name == "docker":
             _stream(["docker", "save", "--output", str(target), NAME])
+            _stream(["docker", "image", "rm", NAME])
         else:
             _stream([*program, "push", "--quiet", NAME, f"docker-archive:{target}:{NAME}"])
     finally:
@@ -120,8 +121,10 @@ def _base(program: list[str], storage: Path) -> str:
         run(*program, "copy", "--quiet", container, str(root), "/")
         run(*program, "commit", "--quiet", "--rm", container, name)
     else:
-        packed = subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE)
-        subprocess.run([*program, "import", "-", name], stdin=packed.stdout, stdout=subprocess.DEVNULL, check=True)
+        packed = storage / "base.tar"
+        _stream(["tar", "-C", str(root), "-c", "-f", str(packed), "."])
+        _stream([*program, "import", str(packed), name])
+        packed.unlink()
     shutil.rmtree(root)
     return name
 

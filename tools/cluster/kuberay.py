@@ -9,11 +9,11 @@ from pathlib import Path
 import yaml
 
 from .archives import write_archive
-from .settings import program, say, setup
+from .settings import program, say, setup, versions
 
 NAMESPACE = "kuberay-system"
-VERSION = "1.6.1"
-"""The one that tools/go/kuberay pins."""
+VERSION = versions()["KUBERAY_VERSIONS"].split()[-1].removeprefix("v")
+"""The newest that is tested, and the one that tools/go/kuberay pins."""
 IMAGE = f"localhost/kuberay-operator:v{VERSION}"
 
 
