@@ -32,7 +32,7 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 @pytest.fixture(scope="module")
 def kubeconfig(kube_cluster: ExistingCluster) -> Path:
-    """The kubeconfig that pytest-helm-charts takes from --kubeconfig or KUBECONFIG; helm and the generator get the same."""
+    """The kubeconfig that pytest-helm-charts takes from --kubeconfig or KUBECONFIG; so do helm and the generator."""
     os.environ["KUBECONFIG"] = kube_cluster.kube_config_path
     kubernetes.config.load_kube_config(kube_cluster.kube_config_path)
     return Path(kube_cluster.kube_config_path)
