@@ -215,7 +215,12 @@ def _objects(release: Release) -> set[str]:
     with tempfile.TemporaryDirectory() as folder:
         api = dynamic.DynamicClient(kubernetes.ApiClient(), cache_file=f"{folder}/kinds.json")
     for kinds in api.resources.search(namespaced=True):
-        if "list" not in getattr(kinds, "verbs", []) or kinds.kind in ("Event", "PodMetrics"):
+        # The client lists every kind twice, the second time as the kind of its lists.
+        if (
+            "list" not in getattr(kinds, "verbs", [])
+            or kinds.kind.endswith("List")
+            or kinds.kind in ("Event", "PodMetrics")
+        ):
             continue
         for item in api.get(kinds, namespace=release.namespace).items:
             found.add(f"{kinds.kind}/{item.metadata.name}")
