@@ -40,11 +40,10 @@ class Release:
         )
         return done.stdout + done.stderr
 
-    def upgrade(self, *values: str | Path, set_: dict[str, Any] | None = None, fails: bool = False) -> str:
+    def upgrade(self, *values: str | Path, fails: bool = False) -> str:
         """`helm upgrade --install` with these values files, each a path from the project's folder."""
         files = [part for file in values for part in ("--values", file)]
-        sets = [part for path, value in (set_ or {}).items() for part in ("--set-json", f"{path}={json.dumps(value)}")]
-        return self.helm("upgrade", "--install", self.name, "chart", *files, *sets, fails=fails)
+        return self.helm("upgrade", "--install", self.name, "chart", *files, fails=fails)
 
     def generator(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m generator` against this cluster."""
@@ -75,10 +74,9 @@ class Release:
         return [pod for pod in found if pod.metadata.deletion_timestamp is None]
 
     def pod_of(self, model: str) -> kubernetes.V1Pod:
-        """The pod on which a replica of this model's engine runs, found by the title that Ray gives its process."""
+        """The pod on which a replica of this model's engine runs."""
         for pod in self.pods("worker"):
-            listed = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"
-            if f"ServeReplica:{model}:LLMServer" in execute(pod.metadata.name, self.namespace, "sh", "-c", listed):
+            if self._replicas_on(pod, model):
                 return pod
         raise AssertionError(f"{model} runs on no pod of {[pod.metadata.name for pod in self.pods('worker')]}")
 
@@ -88,11 +86,12 @@ class Release:
 
     def replicas(self, model: str) -> int:
         """Replicas of the model's engine, counted in the pods."""
-        listed = "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'"
-        title = f"ServeReplica:{model}:LLMServer"
-        return sum(
-            execute(pod.metadata.name, self.namespace, "sh", "-c", listed).count(title) for pod in self.pods("worker")
-        )
+        return sum(self._replicas_on(pod, model) for pod in self.pods("worker"))
+
+    def _replicas_on(self, pod: kubernetes.V1Pod, model: str) -> int:
+        """Found by the title that Ray gives a replica's process."""
+        listed = execute(pod.metadata.name, self.namespace, "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'")
+        return listed.count(f"ServeReplica:{model}:LLMServer")
 
     # -- waiting -------------------------------------------------------------------------------------------------------
 

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from generator.errors import UserError
+from generator.helm import cache_folder
 
 from . import packages
 from .machine import unmount_below
-from .settings import ROOT, cache, run, say
+from .settings import ROOT, run, say
 
 NAME = "localhost/ray-serve-llm-cpu:2.60.0"
 CONTAINERFILE = "images/cpu/Containerfile"
@@ -29,7 +30,7 @@ def archive() -> Path:
     digest = hashlib.sha256()
     for name in INPUTS:
         digest.update((ROOT / name).read_bytes())
-    target = cache() / "images" / f"cpu-{digest.hexdigest()[:12]}.tar"
+    target = cache_folder() / "images" / f"cpu-{digest.hexdigest()[:12]}.tar"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(target.parent).free / 2**30

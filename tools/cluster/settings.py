@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from generator.errors import UserError
+from generator.helm import cache_folder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 """The project's folder."""
 
 
-def cache() -> Path:
-    """The project's cache folder, as tools/setup.sh has it."""
-    named = os.environ.get("RAY_SERVE_LLM_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ray-serve-llm"
-
-
 def state_folder() -> Path:
     """The folder with everything that belongs to the cluster; it goes with the cluster."""
-    return cache() / "cluster"
+    return cache_folder() / "cluster"
 
 
 def versions() -> Mapping[str, str]:
