@@ -413,7 +413,7 @@ def _answering(config: Mapping[str, Any], deadline: float, progress: _Progress) 
     apps: dict[str, str] = {}
     for application in config["applications"]:
         name, prefix = application["name"], application.get("route_prefix", "/")
-        url = base_url + (options.get("root_path", "") + prefix).rstrip("/")
+        url = base_url + prefix.rstrip("/")
         if application["import_path"].startswith("ray.serve.llm:"):
             models = _answer_of(f"{url}/v1/models", lambda _: True, name, deadline, progress)
             routes.update({model["id"]: f"{url}/v1" for model in models["data"]})

@@ -4,7 +4,7 @@ Runs in a pod of the release's image, so with Python's standard library alone. A
 the models' ids. Prints a line when something answers, or when the reason why it does not changes, and a last line with
 the verdict. The exit code is 0 when all is well.
 
-    url             where Serve answers, root path included
+    url             where Serve answers
     route           what stands between `url` and /v1; {model} is the model's id
     application     the Serve application of a model, in the same way
     embeddings      the models that are asked for an embedding, as they complete nothing

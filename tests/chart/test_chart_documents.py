@@ -38,10 +38,11 @@ def test_the_notes_give_the_models_url_and_the_next_commands(notes) -> None:
 
 
 def test_the_notes_follow_the_port_the_routes_and_the_name(notes) -> None:
+    # A root path is for whoever stands in front and takes it off: Serve itself answers without it.
     config = {"http_options": {"port": 9000, "root_path": "/base"}}
     text = notes({"fullnameOverride": "llm", "serving": {"routePrefix": "/r", "config": config}})
-    assert f"http://llm-serve-svc.ai:9000/base/r/{MODEL}/v1\n" in text
-    assert f"curl http://localhost:9000/base/r/{MODEL}/v1/chat/completions" in text
+    assert f"http://llm-serve-svc.ai:9000/r/{MODEL}/v1\n" in text
+    assert f"curl http://localhost:9000/r/{MODEL}/v1/chat/completions" in text
 
 
 def test_the_notes_name_one_url_where_one_serves_all(notes) -> None:

@@ -423,7 +423,7 @@ def test_the_network_policy_lets_the_pod_in(render_with: Render) -> None:
     assert peer["podSelector"]["matchLabels"].items() <= labels.items()
 
 
-def test_the_pod_follows_port_base_path_and_routes(render_with: Render) -> None:
+def test_the_pod_follows_port_and_routes_and_asks_serve_itself_without_its_root_path(render_with: Render) -> None:
     serving = {"config": {"http_options": {"port": 9000, "root_path": "/base"}}, "routePrefix": "/llm"}
     config = parse(pod(render_with({"serving": serving}))["containers"][0]["args"][1])
-    assert config["url"] + config["route"].format(model=MODEL) == f"http://falcon3-serve-svc.ai:9000/base/llm/{MODEL}"
+    assert config["url"] + config["route"].format(model=MODEL) == f"http://falcon3-serve-svc.ai:9000/llm/{MODEL}"

@@ -17,7 +17,7 @@ from .client import Answer, Client, execute
 from .waiting import wait
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_S = 420
+READY_S = 600
 """How long a cluster of Ray and its engines may take on two cores; a figure to give up at, not to be held to."""
 
 

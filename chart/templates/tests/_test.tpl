@@ -25,7 +25,7 @@ text unless its engine is told to pool: then it is asked for an embedding, or, w
 {{- end -}}
 {{- end -}}
 {{- dict
-  "url" (printf "http://%s-serve-svc.%s:%s%s" $name .Release.Namespace (include "ray-serve-llm.httpPort" .) (dig "http_options" "root_path" "" .Values.serving.config))
+  "url" (printf "http://%s-serve-svc.%s:%s" $name .Release.Namespace (include "ray-serve-llm.httpPort" .))
   "route" (ternary "" (printf "%s/{model}" .Values.serving.routePrefix) $unified)
   "application" (ternary "models" "{model}" $unified)
   "embeddings" $embeddings
