@@ -20,6 +20,9 @@ def _read(name: str) -> Any:
     return yaml.load((_DATA / name).read_text(encoding="utf-8"), Loader=SAFE_LOADER)
 
 
+GPU_RESOURCE = "nvidia.com/gpu"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
     name: str
@@ -29,6 +32,17 @@ class Gpu:
     """The size as sold, by which types are compared."""
     compute_capability: float
     source: str
+    bandwidth_gbs: float | None
+    """Memory bandwidth in GB/s; None where it is not known."""
+    tflops: dict[str, float]
+    """Dense peak in TFLOP/s by dtype (bf16, fp8, …)."""
+    resource_name: str
+    """What Kubernetes calls it: a device plugin names the slices of a divided GPU after their profile."""
+
+    @property
+    def is_slice(self) -> bool:
+        """A part of a GPU that MIG has divided: no two of them work together, not even those of one GPU."""
+        return self.resource_name != GPU_RESOURCE
 
 
 @cache
@@ -41,6 +55,9 @@ def gpus() -> dict[str, Gpu]:
             label_gb=row["labelGB"],
             compute_capability=row["computeCapability"],
             source=row["source"],
+            bandwidth_gbs=row.get("bandwidthGBs"),
+            tflops=row.get("tflops") or {},
+            resource_name=row.get("resourceName", GPU_RESOURCE),
         )
         for name, row in _read("gpus.yaml").items()
     }
@@ -84,6 +101,12 @@ def memory_constants(vllm: str) -> MemoryConstants:
         weights_factor=data["weightsFactor"],
         cpu_engine_gib=data["cpuEngineGiB"],
     )
+
+
+@cache
+def process_context_gib() -> float:
+    """GiB that a process takes of a GPU before vLLM's budget begins: its CUDA context. Evidence: data/sharing.yaml."""
+    return _read("sharing.yaml")["processContextGiB"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,3 +180,41 @@ def kuberay() -> KubeRay:
     row = _read("kuberay.yaml")
     fields = {path: KubeRayField(**field) for path, field in row["fields"].items()}
     return KubeRay(least=row["least"], fields=fields, autoscaler=row["autoscaler"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throughput:
+    """What an engine makes of a GPU's peak figures. Evidence: data/throughput.yaml."""
+
+    bandwidth_share: float
+    compute_share: float
+    step_seconds: float
+    seconds_per_layer: float
+    busy_share: float
+
+
+@cache
+def throughput() -> Throughput:
+    row = _read("throughput.yaml")
+    return Throughput(
+        bandwidth_share=row["bandwidthShare"],
+        compute_share=row["computeShare"],
+        step_seconds=row["stepSeconds"],
+        seconds_per_layer=row["secondsPerLayer"],
+        busy_share=row["busyShare"],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    currency: str
+    list: str
+    """Whose prices these are, and when they were read."""
+    per_gpu_hour: dict[str, float]
+    """By GPU type."""
+
+
+@cache
+def prices() -> Prices:
+    row = _read("prices.yaml")
+    return Prices(currency=row["currency"], list=f"{row['list']}, {row['date']}", per_gpu_hour=row["perGpuHour"])

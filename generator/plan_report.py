@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from .app_plan import AppPlan
-from .plan import ModelPlan, Plan, PoolPlan
+from .model_plan import ModelPlan
+from .plan import Plan
+from .pool_plan import PoolPlan
 
 Style = dict[str, Any]
 
