@@ -193,13 +193,22 @@ def _one_by_one(models: Mapping[str, Sequence[Option]], kinds: Mapping[Kind, int
     load = pools.copy()
     for name in sorted(models, key=lambda m: (-models[m][0].piece, m)):
         kind = tuple(models[name])
-        shapes = [load.shape(option.pool, option) for option in kind]
-        sure = (n for n, one in enumerate(shapes) if not one.slots_short and not one.slots_unsure)
-        some = (n for n, one in enumerate(shapes) if not one.slots_short)
-        place = next(sure, next(some, 0))
+        place = _first_room(load, kind)
         taken[kind][place] += 1
         load.add(kind[place])
     return _Fleet(pools, taken)
+
+
+def _first_room(load: Pools, kind: Kind) -> int:
+    """The first option with room in any order; else the first with room at all; else the first."""
+    with_room = None
+    for number, option in enumerate(kind):
+        shape = load.shape(option.pool, option)
+        if not shape.slots_short:
+            if not shape.slots_unsure:
+                return number
+            with_room = number if with_room is None else with_room
+    return with_room or 0
 
 
 def _improved(fleet: _Fleet) -> _Fleet:

@@ -18,7 +18,9 @@ import highspy
 from .assignment import Kind, Option, Pools, Taken
 from .packing import most_in_any_order
 
-MOST_NODES = 1000
+MOST_NODES = 100
+# Between plans of one cost the solver decides up to this size; beyond it takes longer than finding the cost.
+MOST_CHOICES_TO_ORDER = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ class _Program:
     def __init__(self, kinds: Mapping[Kind, int], pools: Pools, *, in_any_order: bool) -> None:
         self.kinds, self.pools = kinds, pools
         self.highs = highspy.Highs()
-        settings = {"output_flag": False, "threads": 1, "random_seed": 0, "mip_rel_gap": 0.0, "mip_abs_gap": 0.5}
+        settings = {"output_flag": False, "threads": 1, "random_seed": 0, "mip_rel_gap": 0.0, "mip_abs_gap": 0.1}
         for name, value in {**settings, "mip_max_nodes": MOST_NODES}.items():
             self.highs.setOptionValue(name, value)
         self.counts = {
@@ -144,8 +146,7 @@ class _Program:
         cost = self.highs.getInfo().objective_function_value
         if not isinstance(self.cost, int):
             self.highs.addConstr(self.cost <= cost + 0.5)
-        self.highs.setOptionValue("mip_abs_gap", 1e-6)
-        if self._run(self.rest):
+        if sum(map(len, self.kinds)) <= MOST_CHOICES_TO_ORDER and self._run(self.rest):
             taken = self._taken()
         return Solved(taken=taken, bound=bound)
 
