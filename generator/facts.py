@@ -20,9 +20,6 @@ def _read(name: str) -> Any:
     return yaml.load((_DATA / name).read_text(encoding="utf-8"), Loader=SAFE_LOADER)
 
 
-GPU_RESOURCE = "nvidia.com/gpu"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
     name: str
@@ -31,18 +28,18 @@ class Gpu:
     label_gb: float
     """The size as sold, by which types are compared."""
     compute_capability: float
-    source: str
-    bandwidth_gbs: float | None
-    """Memory bandwidth in GB/s; None where it is not known."""
+    bandwidth_gbs: float
+    """Of its memory, GB/s."""
     tflops: dict[str, float]
-    """Dense peak in TFLOP/s by dtype (bf16, fp8, …)."""
-    resource_name: str
-    """What Kubernetes calls it: a device plugin names the slices of a divided GPU after their profile."""
+    """Dense tera-operations per second by type: fp16, bf16, fp8, int8, fp4, as far as the GPU has them."""
+    source: str
+    mig: str | None = None
+    """The MIG profile, such as 3g.40gb, where the type is a slice of a GPU."""
 
     @property
-    def is_slice(self) -> bool:
-        """A part of a GPU that MIG has divided: no two of them work together, not even those of one GPU."""
-        return self.resource_name != GPU_RESOURCE
+    def resource_name(self) -> str:
+        """What Kubernetes calls it: NVIDIA's device plugin names slices after their profile (strategy `mixed`)."""
+        return f"nvidia.com/mig-{self.mig}" if self.mig else "nvidia.com/gpu"
 
 
 @cache
@@ -54,10 +51,10 @@ def gpus() -> dict[str, Gpu]:
             memory_gib=row["memoryGiB"],
             label_gb=row["labelGB"],
             compute_capability=row["computeCapability"],
+            bandwidth_gbs=row["bandwidthGBs"],
+            tflops=row["tflops"],
+            mig=row.get("mig"),
             source=row["source"],
-            bandwidth_gbs=row.get("bandwidthGBs"),
-            tflops=row.get("tflops") or {},
-            resource_name=row.get("resourceName", GPU_RESOURCE),
         )
         for name, row in _read("gpus.yaml").items()
     }

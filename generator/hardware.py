@@ -49,7 +49,7 @@ class Hardware:
         Of several shared GPUs in a pod Ray could give halves of two where a whole one is asked for, and a process sees
         only the first of several MIG slices.
         """
-        return bool(self.gpu and (self.pool.share or self.gpu.is_slice))
+        return bool(self.gpu and (self.pool.share or self.gpu.mig))
 
     @cached_property
     def worker_sizes(self) -> list[int]:

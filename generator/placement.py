@@ -153,7 +153,7 @@ def _obstacle(wish: Wish, hardware: Hardware, release: RayRelease) -> str:
             return "its GPUs are shared, so that gpu_memory_utilization is the plan's to decide"
         if release.placement_field != "placement_group_config":
             return f"Ray {release.ray} shares no GPU between models"
-    if hardware.gpu.is_slice and (wish.tensor_parallel or 1) * (wish.pipeline_parallel or 1) > 1:
+    if hardware.gpu.mig and (wish.tensor_parallel or 1) * (wish.pipeline_parallel or 1) > 1:
         return "slices of a GPU do not work together"
     if wish.dtype == "bfloat16" and hardware.gpu.compute_capability < 8:
         return f"{hardware.gpu.name} has no bfloat16 (needs.dtype: float16 would run)"

@@ -50,10 +50,10 @@ class Speed:
 
 
 def speed(place: Candidate, model: CatalogModel) -> Speed | None:
-    """The speed of a replica; None where the bandwidth or the operations of its GPU are not known."""
+    """The speed of a replica; None for CPUs, of which nothing is known."""
     gpu, memory, split = place.hardware.gpu, place.memory, place.split
     flops = peak_flops(place, model)
-    if gpu is None or not gpu.bandwidth_gbs or not flops or not memory.kv_tokens:
+    if gpu is None or not flops or not memory.kv_tokens:
         return None
     assumed = throughput()
     # Engines that share a GPU take turns, so each has its part of everything.

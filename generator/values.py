@@ -9,7 +9,6 @@ from typing import Any
 from .app_plan import AppPlan
 from .contract import GIB, JsonObject, merged
 from .environment import Pool, Replicas
-from .facts import GPU_RESOURCE
 from .hardware import Hardware
 from .model_plan import ModelPlan
 from .placement import Candidate
@@ -224,7 +223,7 @@ def worker_group(pool: PoolPlan) -> JsonObject:
     }
     if hardware.gpu:
         group = {"gpusPerWorker": pool.slots_per_worker, **group}
-        if hardware.gpu.resource_name != GPU_RESOURCE:
+        if hardware.gpu.mig:
             group["gpuResourceName"] = hardware.gpu.resource_name
     else:
         group["rayResources"] = {hardware.name: pool.slots_per_worker}
