@@ -6,6 +6,7 @@ from .expected_load import ExpectedLoad
 from .facts import prices
 from .hardware import Hardware
 from .placement import Candidate
+from .pool_plan import PoolPlan
 
 
 def price_per_gpu_hour(hardware: Hardware) -> float | None:
@@ -17,8 +18,13 @@ def price_per_gpu_hour(hardware: Hardware) -> float | None:
     return prices().per_gpu_hour.get(hardware.gpu.name)
 
 
-def is_list_price(hardware: Hardware) -> bool:
-    return hardware.pool.pricePerGpuHour is None and price_per_gpu_hour(hardware) is not None
+def pool_cost(pool: PoolPlan) -> tuple[float, float] | None:
+    """Of the worker pods of one hour, at the least and at peak; pods that the pool cannot have cost nothing."""
+    price = price_per_gpu_hour(pool.hardware)
+    if price is None:
+        return None
+    per_worker = price * pool.slots_per_worker
+    return pool.least_workers * per_worker, min(pool.peak_workers, pool.most_workers) * per_worker
 
 
 def price_per_million_tokens(place: Candidate, load: ExpectedLoad) -> float | None:

@@ -132,7 +132,7 @@ class Pool(Closed):
     """Whether several models may share one of its GPUs: each gets a part of its memory, and they take turns."""
     gpusPerIsland: PositiveInt | None = None
     """GPUs of a node that are connected directly (NVLink, one NUMA node). A preference for worker pods."""
-    pricePerGpuHour: Annotated[float, Field(ge=0)] | None = None
+    pricePerGpuHour: PositiveFloat | None = None
     """What a GPU costs here, node included. Where every GPU pool has it, plans are compared by it, else by memory."""
     nodeSelector: StringMap = {}
     tolerations: list[Toleration] = []

@@ -78,7 +78,7 @@ def hardware(pools: Mapping[str, Pool], *, where: str) -> dict[str, Hardware]:
     types = {
         name: gpu(pool.gpu, where=f"{where}: pools.{name}.gpu") if pool.gpu else None for name, pool in pools.items()
     }
-    priced = all(pool.pricePerGpuHour is not None for pool in pools.values() if pool.gpu)
+    priced = by_price(pools)
     found = {
         name: Hardware(name=name, pool=pool, gpu=types[name], weight=_weight(pool, types[name], priced=priced))
         for name, pool in pools.items()
@@ -89,11 +89,16 @@ def hardware(pools: Mapping[str, Pool], *, where: str) -> dict[str, Hardware]:
     return found
 
 
+def by_price(pools: Mapping[str, Pool]) -> bool:
+    """Whether places are compared by the environment's own prices: where every GPU pool has one, and not nothing."""
+    return all(pool.pricePerGpuHour for pool in pools.values() if pool.gpu)
+
+
 def _weight(pool: Pool, gpu: Gpu | None, *, priced: bool) -> int:
     """By price where the environment gives one for every GPU pool, else by memory as sold. CPUs cost no GPU."""
     if gpu is None:
         return 0
-    return round(1000 * (pool.pricePerGpuHour if priced and pool.pricePerGpuHour is not None else gpu.label_gb))
+    return round(1000 * (pool.pricePerGpuHour if priced and pool.pricePerGpuHour else gpu.label_gb))
 
 
 def _pool_faults(hardware: Hardware, *, where: str) -> Iterator[UserError]:

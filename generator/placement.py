@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, floor
 
 from .catalog import CatalogModel
@@ -38,6 +38,9 @@ class Wish:
     state_dtype: str | None = None
     whole_prompts: bool = False
     """Prompts are not cut into chunks (enable_chunked_prefill: false)."""
+
+    tensors: dict[int, list[int]] = field(default_factory=dict, compare=False)
+    """Tensor parallel sizes by the most GPUs, found once for all pools."""
 
     @property
     def is_urgent(self) -> bool:
@@ -184,16 +187,19 @@ def _splits(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[Spl
     at least one layer: over nodes, or beside each other where the heads leave GPUs of a node over.
     """
     tensors = _tensors(wish, hardware)
-    for pipeline in range(1, _most_stages(wish, hardware, release) + 1):
+    if wish.pipeline_parallel in (None, 1):
+        yield from (Split(tensor=tensor) for tensor in tensors)
+    for pipeline in range(2, _most_stages(wish, hardware, release) + 1):
         if wish.pipeline_parallel in (None, pipeline):
-            for tensor in tensors if pipeline == 1 else tensors[-1:]:
-                yield Split(tensor=tensor, pipeline=pipeline)
+            yield from (Split(tensor=tensor, pipeline=pipeline) for tensor in tensors[-1:])
 
 
 def _tensors(wish: Wish, hardware: Hardware) -> list[int]:
     """Tensor parallel sizes on one node, smallest first."""
-    tensors = tensor_splits(wish.model, 1 if hardware.alone else hardware.pool.gpusPerNode)
-    return [n for n in tensors if wish.tensor_parallel in (None, n)]
+    most = 1 if hardware.alone else hardware.pool.gpusPerNode
+    if most not in wish.tensors:
+        wish.tensors[most] = [n for n in tensor_splits(wish.model, most) if wish.tensor_parallel in (None, n)]
+    return wish.tensors[most]
 
 
 def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:

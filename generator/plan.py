@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from .app_plan import AppPlan, app_places
 from .assignment import Assignment, Pools, assign
@@ -13,7 +14,7 @@ from .environment import Environment, Overrides, Replicas
 from .errors import UserError, UserErrors
 from .expected_load import expected_load
 from .facts import RayRelease, release
-from .hardware import Hardware, hardware
+from .hardware import Hardware, by_price, hardware
 from .model_plan import ModelPlan, Place
 from .packing import bins_in_any_order
 from .placement import Candidate, Wish, candidates
@@ -38,6 +39,11 @@ class Plan:
 
     def family(self, family: str) -> dict[str, ModelPlan]:
         return {model_id: model for model_id, model in self.models.items() if model.family == family}
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether places were compared by the environment's own prices, and not by memory."""
+        return by_price(self.environment.pools)
 
     @property
     def families(self) -> list[str]:
@@ -145,7 +151,12 @@ def _usual_replicas(place: Candidate) -> Replicas:
     """One, and as many as the pool would hold if it were the model's alone, up to a bound."""
     one = place.hardware
     pieces = one.slots_per_node * one.units // place.piece * one.pool.nodes
-    return Replicas(min=1, max=max(1, min(DEFAULT_MOST_REPLICAS, pieces // place.split.pipeline)))
+    return _one_to(max(1, min(DEFAULT_MOST_REPLICAS, pieces // place.split.pipeline)))
+
+
+@cache
+def _one_to(most: int) -> Replicas:
+    return Replicas(min=1, max=most)
 
 
 def _assigned(choices: dict[str, Choice], pools: Pools) -> tuple[dict[str, Place], Assignment]:
