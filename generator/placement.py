@@ -57,6 +57,8 @@ class Candidate:
     memory: MemoryFit
     share: float = 1.0
     """Of its GPU, where several models share it; with less than 1 it is the only GPU."""
+    enough: bool
+    """Whether the cache holds a request of full context, and of a shared GPU the sequences that users need."""
     narrower_lacks_gib: float = 0.0
     """What the next smaller split or share lacks on this pool; 0 where there is none."""
 
@@ -78,14 +80,14 @@ def candidates(wish: Wish, pools: Mapping[str, Hardware], release: RayRelease, *
     open_pools = [h for h in pools.values() if wish.pool in (None, h.name)]
     known: Fits = {}
     tried = [candidate for h in open_pools for candidate in _on_pool(wish, h, release, known)]
-    fitting = [c for c in tried if c.memory.fits]
+    fitting = [c for c in tried if c.enough]
     if not fitting:
         raise _fits_nowhere(wish, tried, open_pools, release, where=where)
     return sorted(fitting, key=lambda c: c.cost)  # stable: pools of equal cost stay in the file's order
 
 
-# What is the same on every pool of a GPU type: by type, split and share.
-Fits = dict[tuple[str, Split, float], tuple[EngineShape, MemoryFit]]
+# What is the same on every pool of a GPU type, by type, split and share: arguments, memory, and whether that does.
+Fits = dict[tuple[str, Split, float], tuple[EngineShape, MemoryFit, bool]]
 
 
 def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, known: Fits) -> Iterator[Candidate]:
@@ -102,21 +104,29 @@ def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, known: Fits) -
     lacks = 0.0
     for split, share in _parts(wish, hardware, release):
         key = (hardware.gpu.name, split, share)
-        if key not in known:
+        first = key not in known
+        if first:
             known[key] = _fit_on_gpu(wish, hardware.gpu, split, share, release)
-        shape, memory = known[key]
-        if share < 1 and memory.fits and memory.most_sequences < wish.sequences:
-            continue  # fewer sequences than users need are taken of a whole GPU only
-        yield Candidate(
-            hardware=hardware, split=split, shape=shape, memory=memory, share=share, narrower_lacks_gib=lacks
-        )
-        if not memory.fits:
+        shape, memory, does = known[key]
+        if does or first:  # what does not is told of one pool, and looks the same on the others
+            yield Candidate(
+                hardware=hardware,
+                split=split,
+                shape=shape,
+                memory=memory,
+                share=share,
+                enough=does,
+                narrower_lacks_gib=lacks,
+            )
+        if not does:
             lacks = memory.missing_gib
         elif share == 1 and not (wish.is_urgent and split.pipeline == 1):
             return
 
 
-def _fit_on_gpu(wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRelease) -> tuple[EngineShape, MemoryFit]:
+def _fit_on_gpu(
+    wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRelease
+) -> tuple[EngineShape, MemoryFit, bool]:
     utilization = wish.utilization or release.gpu_memory_utilization
     shape = EngineShape(
         dtype=wish.dtype,
@@ -128,7 +138,10 @@ def _fit_on_gpu(wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRe
         state_dtype=wish.state_dtype,
     )
     constants = memory_constants(release.vllm)
-    return shape, fit(wish.model, gpu_gib=gpu.memory_gib, split=split, shape=shape, constants=constants)
+    memory = fit(wish.model, gpu_gib=gpu.memory_gib, split=split, shape=shape, constants=constants)
+    # Fewer sequences than users need are taken of a whole GPU only, or where people say the share.
+    of_choice = share < 1 and wish.share is None
+    return shape, memory, memory.fits and not (of_choice and memory.most_sequences < wish.sequences)
 
 
 def _parts(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[tuple[Split, float]]:
@@ -252,7 +265,7 @@ def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
         layout=layout,
         context=wish.context,
     )
-    return Candidate(hardware=hardware, split=split, shape=shape, memory=memory)
+    return Candidate(hardware=hardware, split=split, shape=shape, memory=memory, enough=memory.fits)
 
 
 def _fits_nowhere(
