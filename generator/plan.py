@@ -191,7 +191,10 @@ def _why(wish: Wish, options: list[Place], place: Place) -> str:
     elif place.cost <= options[0].cost:
         said = f"the fewest GPUs' worth of {len(pools)} pools that can hold it"
     else:
-        said = f"{options[0].candidate.hardware.name} would cost less, and the rest of the fleet needs the room there"
+        said = (
+            f"{options[0].candidate.hardware.name} would cost less for it alone, not for the fleet: it lacks the room"
+        )
+        said += ", or pods would stay half empty"
     if chosen.narrower_lacks_gib:
         part = "a smaller share" if chosen.hardware.pool.share else "fewer GPUs"
         said += f"; {part} would lack {chosen.narrower_lacks_gib:.1f} GiB"
