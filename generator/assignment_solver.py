@@ -93,13 +93,21 @@ class _Program:
         self.highs.addConstr(total <= sum(mode.capacity * chosen for mode, chosen in modes.items()))
         cost: Any = 0
         held: Any = 0
+        pods_by_units: list[tuple[int, Any]] = []
         for slots in sorted({mode.slots for mode in modes}):
             most = one.pool.nodes * (one.slots_per_node // slots)
             pods = self.highs.addIntegral(lb=0, ub=most)
             self.highs.addConstr(pods <= most * sum(chosen for mode, chosen in modes.items() if mode.slots == slots))
             held = held + slots * one.units * pods
             cost = cost + one.weight * slots * pods
+            pods_by_units.append((slots * one.units, pods))
         self.highs.addConstr(held >= total)
+        # Of pieces at least so large a pod holds so many and no more: what sizes that do not divide a pod leave over.
+        sizes = {option.piece for option, _, _ in here if option.least} | {size for size, n in fixed.items() if n}
+        for size in sorted(size for size in sizes if any(units % size for units, _ in pods_by_units)):
+            larger = sum(n for other, n in fixed.items() if other >= size)
+            larger = larger + sum(option.least * count for option, count, _ in here if option.piece >= size)
+            self.highs.addConstr(sum(units // size * pods for units, pods in pods_by_units) >= larger)
         return cost
 
     def _modes(self, pool: str, *, in_any_order: bool) -> list[_Mode]:

@@ -183,7 +183,7 @@ def _has_room(load: Pools, pool: str, more: Counter[int]) -> bool:
 def _why(wish: Wish, options: list[Place], place: Place) -> str:
     """Why a model is where it is: who decided, what the smaller and the cheaper places lack."""
     chosen = place.candidate
-    pools = {one.candidate.hardware.name for one in options}
+    pools = {one.candidate.hardware.name for one in options if one.cost[0] == place.cost[0]}
     if wish.pool:
         said = "the environment names the pool"
     elif len(pools) == 1:

@@ -67,7 +67,7 @@ def fleets(draw):
     return pools, models
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(fleet=fleets())
 def test_no_choice_of_places_is_better_than_the_one_that_is_made(fleet):
     pools, models = fleet
@@ -78,8 +78,8 @@ def test_no_choice_of_places_is_better_than_the_one_that_is_made(fleet):
     if not best[0]:
         assert mine == best
         assert made.cost == mine[2]
-        if not best[1]:
-            assert made.bound == made.cost, "nothing is left unproven in a fleet of five"
+        if not best[1] and all(option.piece != 3 for options in models.values() for option in options):
+            assert made.bound == made.cost, "nothing is left unproven where sizes divide each other"
     assert made.bound <= made.cost
 
 
