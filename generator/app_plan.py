@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .environment import AppService, Environment, Replicas
 from .errors import UserError
-from .placement import Hardware
+from .hardware import Hardware
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,8 @@ class AppPlan:
         return self.app.gpus
 
     def pieces(self, replicas: int) -> Counter[int]:
-        """What must lie together on one node, count by size."""
-        return Counter({self.app.gpus: replicas})
+        """What must lie together on one node, count by size in the pool's units."""
+        return Counter({self.app.gpus * self.hardware.units: replicas})
 
 
 def app_places(
@@ -67,6 +67,12 @@ def _hardware(
     if pool not in pools:
         raise UserError.unknown("pool", pool, pools, where=f"{where}.pool")
     found = pools[pool]
+    if app.gpus > 1 and found.alone:
+        raise UserError(
+            f"a replica of {app.gpus} GPUs does not go on pool '{pool}', whose GPUs are given out one by one",
+            where=f"{where}.gpus",
+            fix="Ask for one, or name another pool.",
+        )
     if app.gpus > found.slots_per_node:
         unit = "GPUs" if found.gpu else "CPUs"
         raise UserError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -35,15 +35,52 @@ class Replicas(Closed):
         return self
 
 
+PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+class Expectation(Closed):
+    """The load that a model will have: the plan makes replicas of it, and says what it assumes."""
+
+    requestsPerSecond: PositiveFloat
+    """On the average of a busy hour: what the least replicas serve."""
+    peakRequestsPerSecond: PositiveFloat | None = None
+    """What the most replicas serve; default twice the average."""
+    promptTokens: PositiveInt
+    """Of a usual request."""
+    outputTokens: PositiveInt
+    """Of a usual answer."""
+    firstTokenSeconds: PositiveFloat | None = None
+    """How long a request may wait for its first token."""
+    secondsPerToken: PositiveFloat | None = None
+    """How long each further token may take."""
+
+    @model_validator(mode="after")
+    def _peak_is_more(self) -> Expectation:
+        if self.peakRequestsPerSecond is not None and self.peakRequestsPerSecond < self.requestsPerSecond:
+            raise ValueError(
+                f"peakRequestsPerSecond {self.peakRequestsPerSecond:g} is less than "
+                f"requestsPerSecond {self.requestsPerSecond:g}"
+            )
+        return self
+
+    @property
+    def peak(self) -> float:
+        return self.peakRequestsPerSecond or 2 * self.requestsPerSecond
+
+
 class Overrides(Closed):
     """What an environment may decide itself; what it leaves out, the plan decides."""
 
     pool: WorkerGroupName | None = None
+    gpuShare: Literal[1, 0.5, 0.25, 0.125] | None = None
+    """What the model takes of one GPU of a pool with `share: true`; left out: the least that does for it."""
     source: str | None = None
     """Another place of the same checkpoint: a path in the image, a bucket."""
     context: PositiveInt | None = None
     sequences: PositiveInt | None = None
     replicas: Replicas | None = None
+    expect: Expectation | None = None
+    """The load, from which replicas follow where `replicas` does not say them."""
     llmConfig: JsonObject = {}
     """Merged last over the planned LLMConfig, in Ray's own words."""
 
@@ -91,6 +128,12 @@ class Pool(Closed):
     """CPUs that Ray may use of one node; default 6 for each GPU."""
     memoryPerNode: MemoryQuantity | None = None
     """Memory that Ray may use of one node; default 24Gi for each GPU."""
+    share: bool = False
+    """Whether several models may share one of its GPUs: each gets a part of its memory, and they take turns."""
+    gpusPerIsland: PositiveInt | None = None
+    """GPUs of a node that are connected directly (NVLink, one NUMA node). A preference for worker pods."""
+    pricePerGpuHour: PositiveFloat | None = None
+    """What a GPU costs here, node included. Where every GPU pool has it, plans are compared by it, else by memory."""
     nodeSelector: StringMap = {}
     tolerations: list[Toleration] = []
     workerGroup: JsonObject = {}

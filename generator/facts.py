@@ -28,7 +28,18 @@ class Gpu:
     label_gb: float
     """The size as sold, by which types are compared."""
     compute_capability: float
+    bandwidth_gbs: float
+    """Of its memory, GB/s."""
+    tflops: dict[str, float]
+    """Dense tera-operations per second by type: fp16, bf16, fp8, int8, fp4, as far as the GPU has them."""
     source: str
+    mig: str | None = None
+    """The MIG profile, such as 3g.40gb, where the type is a slice of a GPU."""
+
+    @property
+    def resource_name(self) -> str:
+        """What Kubernetes calls it: NVIDIA's device plugin names slices after their profile (strategy `mixed`)."""
+        return f"nvidia.com/mig-{self.mig}" if self.mig else "nvidia.com/gpu"
 
 
 @cache
@@ -40,6 +51,9 @@ def gpus() -> dict[str, Gpu]:
             memory_gib=row["memoryGiB"],
             label_gb=row["labelGB"],
             compute_capability=row["computeCapability"],
+            bandwidth_gbs=row["bandwidthGBs"],
+            tflops=row["tflops"],
+            mig=row.get("mig"),
             source=row["source"],
         )
         for name, row in _read("gpus.yaml").items()
@@ -84,6 +98,12 @@ def memory_constants(vllm: str) -> MemoryConstants:
         weights_factor=data["weightsFactor"],
         cpu_engine_gib=data["cpuEngineGiB"],
     )
+
+
+@cache
+def process_context_gib() -> float:
+    """GiB that a process takes of a GPU before vLLM's budget begins: its CUDA context. Evidence: data/sharing.yaml."""
+    return _read("sharing.yaml")["processContextGiB"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,3 +177,41 @@ def kuberay() -> KubeRay:
     row = _read("kuberay.yaml")
     fields = {path: KubeRayField(**field) for path, field in row["fields"].items()}
     return KubeRay(least=row["least"], fields=fields, autoscaler=row["autoscaler"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throughput:
+    """What an engine makes of a GPU's peak figures. Evidence: data/throughput.yaml."""
+
+    bandwidth_share: float
+    compute_share: float
+    step_seconds: float
+    seconds_per_layer: float
+    busy_share: float
+
+
+@cache
+def throughput() -> Throughput:
+    row = _read("throughput.yaml")
+    return Throughput(
+        bandwidth_share=row["bandwidthShare"],
+        compute_share=row["computeShare"],
+        step_seconds=row["stepSeconds"],
+        seconds_per_layer=row["secondsPerLayer"],
+        busy_share=row["busyShare"],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    currency: str
+    list: str
+    """Whose prices these are, and when they were read."""
+    per_gpu_hour: dict[str, float]
+    """By GPU type."""
+
+
+@cache
+def prices() -> Prices:
+    row = _read("prices.yaml")
+    return Prices(currency=row["currency"], list=f"{row['list']}, {row['date']}", per_gpu_hour=row["perGpuHour"])

@@ -1,15 +1,17 @@
-"""How many worker pods or nodes hold pieces that must each lie in one."""
+"""How many worker pods or nodes hold pieces that must each lie in one: at best, and whatever comes first."""
 
 from __future__ import annotations
 
 from collections import Counter
+from math import gcd
 
 
 def bins_needed(pieces: Counter[int], capacity: int) -> int:
     """How many bins of `capacity` hold the pieces (count by size): the largest first, into the fullest bin with room.
 
-    Exact where each size divides the next, as powers of two do; otherwise never too few. The time it takes depends on
-    the number of sizes, not of pieces.
+    This is the order in which Ray's autoscaler places what waits (`autoscaler/v2/scheduler.py`, 2.60.0: bundles that
+    must lie together, most first, each on the node that it fills best). Exact where each size divides the next, as
+    powers of two do; otherwise never too few. The time it takes depends on the number of sizes, not of pieces.
     """
     bins = 0
     room: Counter[int] = Counter()  # bins by what is free in them
@@ -22,6 +24,29 @@ def bins_needed(pieces: Counter[int], capacity: int) -> int:
         room[capacity] += fresh
         _fill(room, capacity, fresh, size, left)
     return bins
+
+
+def bins_in_any_order(pieces: Counter[int], capacity: int) -> int:
+    """With how many bins every piece finds room, whatever comes first and wherever it is put.
+
+    Ray puts a replica on the node with the most free (`LeastResourceScorer`), not on the fullest: two models of one GPU
+    take two idle pods of four, and a model of four then waits for ever. A piece of the largest size s is kept out only
+    where every bin has at least capacity - s + 1 taken by others, all counted in the sizes' common divisor.
+    """
+    sizes = [size for size, count in pieces.items() if count]
+    if not sizes:
+        return 0
+    unit = gcd(*sizes)
+    largest = max(sizes) // unit
+    total = sum(size * count for size, count in pieces.items()) // unit
+    return (total - largest) // (capacity // unit - largest + 1) + 1
+
+
+def most_in_any_order(sizes: set[int], capacity: int, bins: int) -> int:
+    """The largest total of pieces of these sizes that `bins` bins hold in any order: the inverse of the above."""
+    unit = gcd(*sizes)
+    largest = max(sizes) // unit
+    return unit * (largest + bins * (capacity // unit - largest + 1) - 1)
 
 
 def _fill(room: Counter[int], free: int, bins: int, size: int, pieces: int) -> int:

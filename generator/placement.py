@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, floor
 
 from .catalog import CatalogModel
-from .contract import GIB, quantity_gib
-from .environment import Pool
-from .errors import UserError, UserErrors
-from .facts import Gpu, RayRelease, gpu, memory_constants
+from .contract import GIB
+from .environment import Expectation
+from .errors import UserError
+from .facts import Gpu, RayRelease, memory_constants
+from .gpu_share import share_utilization
+from .hardware import SHARES, Hardware
 from .kv_cache import CPU_BLOCK_TOKENS, cache_layout
 from .memory import EngineShape, MemoryFit, Split, fit, rank_weights_gib, tensor_splits
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hardware:
-    """A pool with its GPU's facts."""
-
-    name: str
-    pool: Pool
-    gpu: Gpu | None
-
-    @property
-    def slots_per_node(self) -> int:
-        """GPUs of a node; on a CPU pool how many replicas a node takes, one for each whole CPU."""
-        return self.pool.gpusPerNode if self.gpu else max(1, int(self.cpus_per_node))
-
-    @property
-    def slots(self) -> int:
-        return self.slots_per_node * self.pool.nodes
-
-    @property
-    def cpus_per_node(self) -> float:
-        return self.pool.cpusPerNode or 6 * self.pool.gpusPerNode
-
-    @property
-    def memory_gib_per_node(self) -> float:
-        return quantity_gib(self.pool.memoryPerNode or f"{24 * self.pool.gpusPerNode}Gi")
-
-    @property
-    def label(self) -> str:
-        return self.gpu.name if self.gpu else "CPU"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +27,9 @@ class Wish:
     sequences: int
     dtype: str
     pool: str | None = None
+    share: float | None = None
+    """Of one GPU, where models share it."""
+    expect: Expectation | None = None
     tensor_parallel: int | None = None
     pipeline_parallel: int | None = None
     batched_tokens: int | None = None
@@ -63,6 +38,13 @@ class Wish:
     state_dtype: str | None = None
     whole_prompts: bool = False
     """Prompts are not cut into chunks (enable_chunked_prefill: false)."""
+
+    tensors: dict[int, list[int]] = field(default_factory=dict, compare=False)
+    """Tensor parallel sizes by the most GPUs, found once for all pools."""
+
+    @property
+    def is_urgent(self) -> bool:
+        return bool(self.expect and (self.expect.firstTokenSeconds or self.expect.secondsPerToken))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,48 +55,22 @@ class Candidate:
     split: Split
     shape: EngineShape
     memory: MemoryFit
+    share: float = 1.0
+    """Of its GPU, where several models share it; with less than 1 it is the only GPU."""
+    enough: bool
+    """Whether the cache holds a request of full context, and of a shared GPU the sequences that users need."""
+    narrower_lacks_gib: float = 0.0
+    """What the next smaller split or share lacks on this pool; 0 where there is none."""
 
     @property
     def cost(self) -> tuple[bool, float, int]:
-        """What is compared: one node before several, then GB of GPU memory taken, then GPUs."""
-        size = self.hardware.gpu.label_gb if self.hardware.gpu else 0
-        return (self.split.pipeline > 1, self.split.gpus * size, self.split.gpus)
+        """What is compared: one node before several, then price or memory of the GPUs taken, then GPUs."""
+        return (self.split.pipeline > 1, self.hardware.weight * self.split.gpus * self.share, self.split.gpus)
 
-
-# Settings of a worker group that follow from the pool and the plan.
-PLANNED_OF_A_GROUP = ("gpusPerWorker", "maxReplicas", "rayResources", "resources")
-
-
-def hardware(pools: Mapping[str, Pool], *, where: str) -> dict[str, Hardware]:
-    """Look up every pool's GPU type. Raises UserErrors for every pool whose nodes cannot hold a replica at all."""
-    found = {
-        name: Hardware(
-            name=name, pool=pool, gpu=gpu(pool.gpu, where=f"{where}: pools.{name}.gpu") if pool.gpu else None
-        )
-        for name, pool in pools.items()
-    }
-    errors = [fault for one in found.values() for fault in _pool_faults(one, where=f"{where}: pools.{one.name}")]
-    if errors:
-        raise UserErrors(errors)
-    return found
-
-
-def _pool_faults(hardware: Hardware, *, where: str) -> Iterator[UserError]:
-    cpus = hardware.cpus_per_node / hardware.slots_per_node
-    memory = hardware.memory_gib_per_node / hardware.slots_per_node
-    if cpus < 1:
-        fix = f"Give `cpusPerNode` {hardware.slots_per_node} or more."
-        yield UserError(f"a replica would have {cpus:g} CPUs and needs one", where=where, fix=fix)
-    if memory < 1:
-        fix = f"Give `memoryPerNode` {hardware.slots_per_node}Gi or more."
-        yield UserError(f"a replica would have {memory:.2g} GiB of memory, not enough to start", where=where, fix=fix)
-    for key in PLANNED_OF_A_GROUP:
-        given = hardware.pool.workerGroup.get(key)
-        # What a pod asks of its node may be less than what Ray may use of it, where nodes are shared and idle.
-        if given is not None and not (key == "resources" and isinstance(given, dict) and given.keys() == {"requests"}):
-            fix = "Say it with gpusPerNode, nodes, cpusPerNode and memoryPerNode of the pool"
-            fix += "; resources.requests alone may be less." if key == "resources" else "."
-            yield UserError(f"workerGroup.{key} is the plan's to decide", where=where, fix=fix)
+    @property
+    def piece(self) -> int:
+        """What must lie on one node, in the pool's units: the GPUs of a stage, or a share of one."""
+        return round(self.split.tensor * self.share * self.hardware.units)
 
 
 def candidates(wish: Wish, pools: Mapping[str, Hardware], release: RayRelease, *, where: str) -> list[Candidate]:
@@ -122,35 +78,81 @@ def candidates(wish: Wish, pools: Mapping[str, Hardware], release: RayRelease, *
     if wish.pool is not None and wish.pool not in pools:
         raise UserError.unknown("pool", wish.pool, pools, where=where)
     open_pools = [h for h in pools.values() if wish.pool in (None, h.name)]
-    tried = [candidate for h in open_pools for candidate in _on_pool(wish, h, release)]
-    fitting = [c for c in tried if c.memory.fits]
+    known: Fits = {}
+    tried = [candidate for h in open_pools for candidate in _on_pool(wish, h, release, known)]
+    fitting = [c for c in tried if c.enough]
     if not fitting:
         raise _fits_nowhere(wish, tried, open_pools, release, where=where)
     return sorted(fitting, key=lambda c: c.cost)  # stable: pools of equal cost stay in the file's order
 
 
-def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[Candidate]:
-    """What was tried on one pool, from the smallest split on; the last one fits, or none does."""
+# What is the same on every pool of a GPU type, by type, split and share: arguments, memory, and whether that does.
+Fits = dict[tuple[str, Split, float], tuple[EngineShape, MemoryFit, bool]]
+
+
+def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, known: Fits) -> Iterator[Candidate]:
+    """What was tried on one pool, from the smallest split on; the last one fits, or none does.
+
+    Of a GPU that is shared, every larger share fits too: where shares of one size fill a GPU, the order in which the
+    models come does not matter. Where a latency is asked for, wider splits than memory needs may be what keeps it.
+    """
     if _obstacle(wish, hardware, release):
         return
     if hardware.gpu is None:
         yield _on_cpu(wish, hardware, release)
         return
-    constants = memory_constants(release.vllm)
-    for split in _splits(wish, hardware, release):
-        shape = EngineShape(
-            dtype=wish.dtype,
-            context=wish.context,
-            sequences=wish.sequences,
-            batched_tokens=wish.batched_tokens or _batched_tokens(wish, hardware.gpu),
-            utilization=wish.utilization or release.gpu_memory_utilization,
-            eager=wish.eager,
-            state_dtype=wish.state_dtype,
-        )
-        memory = fit(wish.model, gpu_gib=hardware.gpu.memory_gib, split=split, shape=shape, constants=constants)
-        yield Candidate(hardware=hardware, split=split, shape=shape, memory=memory)
-        if memory.fits:
+    lacks = 0.0
+    for split, share in _parts(wish, hardware, release):
+        key = (hardware.gpu.name, split, share)
+        first = key not in known
+        if first:
+            known[key] = _fit_on_gpu(wish, hardware.gpu, split, share, release)
+        shape, memory, does = known[key]
+        if does or first:  # what does not is told of one pool, and looks the same on the others
+            yield Candidate(
+                hardware=hardware,
+                split=split,
+                shape=shape,
+                memory=memory,
+                share=share,
+                enough=does,
+                narrower_lacks_gib=lacks,
+            )
+        if not does:
+            lacks = memory.missing_gib
+        elif share == 1 and not (wish.is_urgent and split.pipeline == 1):
             return
+
+
+def _fit_on_gpu(
+    wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRelease
+) -> tuple[EngineShape, MemoryFit, bool]:
+    utilization = wish.utilization or release.gpu_memory_utilization
+    shape = EngineShape(
+        dtype=wish.dtype,
+        context=wish.context,
+        sequences=wish.sequences,
+        batched_tokens=wish.batched_tokens or _batched_tokens(wish, gpu),
+        utilization=share_utilization(share, of=utilization, gpu_gib=gpu.memory_gib),
+        eager=wish.eager,
+        state_dtype=wish.state_dtype,
+    )
+    constants = memory_constants(release.vllm)
+    memory = fit(wish.model, gpu_gib=gpu.memory_gib, split=split, shape=shape, constants=constants)
+    # Fewer sequences than users need are taken of a whole GPU only, or where people say the share.
+    of_choice = share < 1 and wish.share is None
+    return shape, memory, memory.fits and not (of_choice and memory.most_sequences < wish.sequences)
+
+
+def _parts(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[tuple[Split, float]]:
+    """Splits and shares in the order of their cost."""
+    if hardware.pool.share:
+        for share in reversed(SHARES):
+            if wish.share in (None, share):
+                yield Split(), share
+        return
+    for split in _splits(wish, hardware, release):
+        yield split, 1.0
 
 
 def _obstacle(wish: Wish, hardware: Hardware, release: RayRelease) -> str:
@@ -158,6 +160,17 @@ def _obstacle(wish: Wish, hardware: Hardware, release: RayRelease) -> str:
     if hardware.gpu is None:
         split = max(wish.tensor_parallel or 1, wish.pipeline_parallel or 1)
         return "a replica on CPUs is one worker" if split > 1 else ""
+    if wish.share is not None and wish.share < 1 and not hardware.pool.share:
+        return "its models do not share GPUs (share: true of the pool would let them)"
+    if hardware.pool.share:
+        if (wish.tensor_parallel or 1) * (wish.pipeline_parallel or 1) > 1:
+            return "its GPUs are shared, and a model of several GPUs shares none"
+        if wish.utilization:
+            return "its GPUs are shared, so that gpu_memory_utilization is the plan's to decide"
+        if release.placement_field != "placement_group_config":
+            return f"Ray {release.ray} shares no GPU between models"
+    if hardware.gpu.mig and (wish.tensor_parallel or 1) * (wish.pipeline_parallel or 1) > 1:
+        return "slices of a GPU do not work together"
     if wish.dtype == "bfloat16" and hardware.gpu.compute_capability < 8:
         return f"{hardware.gpu.name} has no bfloat16 (needs.dtype: float16 would run)"
     if wish.tensor_parallel and wish.tensor_parallel > hardware.pool.gpusPerNode:
@@ -174,22 +187,32 @@ def _most_stages(wish: Wish, hardware: Hardware, release: RayRelease) -> int:
     # Ray 2.49.1 has no place for the pool's name in the bundles, so a stage could land on another pool.
     if release.placement_field != "placement_group_config":
         return 1
-    return min(hardware.pool.nodes, wish.model.architecture.num_hidden_layers)
+    if hardware.alone:
+        return 1
+    stages_per_node = hardware.pool.gpusPerNode // _tensors(wish, hardware)[-1] if _tensors(wish, hardware) else 1
+    return min(hardware.pool.nodes * stages_per_node, wish.model.architecture.num_hidden_layers)
 
 
 def _splits(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[Split]:
     """Splits in the order of their cost.
 
-    Tensor parallelism within a node; then pipeline stages over nodes, each as wide as a node allows and with at least
-    one layer.
+    Tensor parallelism within a node; then pipeline stages, each as wide as a node and the model's heads allow and with
+    at least one layer: over nodes, or beside each other where the heads leave GPUs of a node over.
     """
-    tensors = tensor_splits(wish.model, hardware.pool.gpusPerNode)
-    if wish.tensor_parallel is not None:
-        tensors = [n for n in tensors if n == wish.tensor_parallel]
-    for pipeline in range(1, _most_stages(wish, hardware, release) + 1):
+    tensors = _tensors(wish, hardware)
+    if wish.pipeline_parallel in (None, 1):
+        yield from (Split(tensor=tensor) for tensor in tensors)
+    for pipeline in range(2, _most_stages(wish, hardware, release) + 1):
         if wish.pipeline_parallel in (None, pipeline):
-            for tensor in tensors if pipeline == 1 else tensors[-1:]:
-                yield Split(tensor=tensor, pipeline=pipeline)
+            yield from (Split(tensor=tensor, pipeline=pipeline) for tensor in tensors[-1:])
+
+
+def _tensors(wish: Wish, hardware: Hardware) -> list[int]:
+    """Tensor parallel sizes on one node, smallest first."""
+    most = 1 if hardware.alone else hardware.pool.gpusPerNode
+    if most not in wish.tensors:
+        wish.tensors[most] = [n for n in tensor_splits(wish.model, most) if wish.tensor_parallel in (None, n)]
+    return wish.tensors[most]
 
 
 def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:
@@ -242,7 +265,7 @@ def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
         layout=layout,
         context=wish.context,
     )
-    return Candidate(hardware=hardware, split=split, shape=shape, memory=memory)
+    return Candidate(hardware=hardware, split=split, shape=shape, memory=memory, enough=memory.fits)
 
 
 def _fits_nowhere(

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from .app_plan import AppPlan
-from .plan import ModelPlan, Plan, PoolPlan
+from .cost import pool_cost, price_per_gpu_hour, price_per_million_tokens
+from .expected_load import ExpectedLoad
+from .facts import prices, throughput
+from .model_plan import ModelPlan
+from .placement import Candidate
+from .plan import Plan
+from .pool_plan import PoolPlan
 
 Style = dict[str, Any]
 
@@ -19,11 +25,16 @@ def plan_lines(plan: Plan) -> Iterator[tuple[str, Style]]:
     width = max(map(len, (*plan.models, *plan.apps)))
     for model in plan.models.values():
         yield f"  {model.model_id.ljust(width)}  {model_line(model)}", {}
+        yield f"  {' ' * width}  {model.why}", {"dim": True}
+        if model.load:
+            yield f"  {' ' * width}  {load_line(model.place, model.load)}", {}
     for app in plan.apps.values():
         yield f"  {app.name.ljust(width)}  {app_line(app)}", {}
     for pool in plan.pools.values():
         style = {"fg": "yellow"} if pool.peak_workers > pool.most_workers else {}
         yield f"  {pool_line(pool)}", style
+    for line in (*_quality_lines(plan), *_cost_lines(plan), *_assumption_lines(plan)):
+        yield f"  {line}", {}
     for warning in plan.warnings:
         yield f"  note: {warning}", {"fg": "yellow"}
 
@@ -33,13 +44,71 @@ def model_line(model: ModelPlan) -> str:
     place, memory = model.place, model.place.memory
     split = f" (tensor {place.split.tensor}, pipeline {place.split.pipeline})" if place.split.gpus > 1 else ""
     each = " each" if place.split.gpus > 1 else ""
+    count = f"1/{round(1 / place.share)} of a" if place.share < 1 else f"{place.split.gpus} x"
     return (
-        f"{place.split.gpus} x {place.hardware.label}{split} on {place.hardware.name}  "
+        f"{count} {place.hardware.label}{split} on {place.hardware.name}  "
         f"weights {memory.weights_gib:.1f} + other {memory.other_gib:.1f} + KV {memory.kv_gib:.1f} "
         f"of {memory.usable_gib:.1f} GiB usable{each}; {memory.kv_tokens:,} tokens = "
         f"{memory.concurrency:.1f} x {place.shape.context:,}; {model.sequences} sequences; "
         f"replicas {model.replicas.min} to {model.replicas.max}"
     )
+
+
+def load_line(place: Candidate, load: ExpectedLoad) -> str:
+    """`a replica serves 3.1 requests/s, 51 at once; first token in 0.4 s, then 0.021 s each; …`."""
+    price = price_per_million_tokens(place, load)
+    cost = f"; {price:.2f} {prices().currency} per million tokens" if price is not None else ""
+    return (
+        f"a replica serves {load.planned_per_second:.3g} requests/s, {load.requests_at_once} at once; first token in "
+        f"{load.first_token_seconds:.2g} s, then {load.seconds_per_token:.2g} s each{cost}"
+    )
+
+
+def _quality_lines(plan: Plan) -> Iterator[str]:
+    """How near the best the assignment is."""
+    cost, bound = plan.assignment.cost, plan.assignment.bound
+    if not cost:
+        return
+    unit = prices().currency if plan.is_priced else "GB of GPUs"
+    if cost == bound:
+        yield f"placement: {cost / 1000:,.6g} {unit} at the least, and no plan of these models takes less"
+    else:
+        yield (
+            f"placement: {cost / 1000:,.6g} {unit} at the least, at most {(cost - bound) / cost:.1%} above the best "
+            f"(none takes less than {bound / 1000:,.6g})"
+        )
+
+
+def _cost_lines(plan: Plan) -> Iterator[str]:
+    """What it costs; nothing where a pool in use has no price."""
+    total = plan_cost(plan)
+    if total is None:
+        return
+    own = [pool.name for pool in plan.pools.values() if pool.hardware.pool.pricePerGpuHour is not None]
+    listed = any(pool.peak_workers and pool.hardware.gpu and pool.name not in own for pool in plan.pools.values())
+    whose = " and ".join([*(["your prices"] if own else []), *([f"list prices ({prices().list})"] if listed else [])])
+    yield f"cost per hour: {total[0]:,.2f} {prices().currency} at the least, {total[1]:,.2f} at peak; {whose}"
+
+
+def plan_cost(plan: Plan) -> tuple[float, float] | None:
+    """Of one hour of all GPU pools, at the least and at peak. None where one in use has no price, or there is none."""
+    used = [pool for pool in plan.pools.values() if pool.hardware.gpu and pool.peak_workers]
+    costs = [pool_cost(pool) for pool in used]
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) < len(costs):
+        return None
+    return sum(cost[0] for cost in known), sum(cost[1] for cost in known)
+
+
+def _assumption_lines(plan: Plan) -> Iterator[str]:
+    if any(model.load for model in plan.models.values()):
+        assumed = throughput()
+        yield (
+            f"assumed of every GPU: {assumed.bandwidth_share:.0%} of its bandwidth when decoding, "
+            f"{assumed.compute_share:.0%} of its dense operations when reading prompts, "
+            f"{assumed.step_seconds * 1e3:g} ms and {assumed.seconds_per_layer * 1e6:g} us for each layer of a step, "
+            f"replicas {assumed.busy_share:.0%} busy; nothing was measured (docs/placement.md)"
+        )
 
 
 def app_line(app: AppPlan) -> str:
@@ -55,8 +124,13 @@ def pool_line(pool: PoolPlan) -> str:
     unit = f"{pool.slots_per_worker} x {hardware.label}" if hardware.gpu else f"{pool.slots_per_worker} CPU replicas"
     return (
         f"pool {pool.name}: {hardware.pool.nodes} nodes, worker pods of {unit}; at the least "
-        f"{pool.least_workers}, at peak {pool.peak_workers} of {pool.most_workers}"
+        f"{pool.least_workers}, at peak {pool.peak_workers} of {pool.most_workers}{_price(pool)}"
     )
+
+
+def _price(pool: PoolPlan) -> str:
+    price = price_per_gpu_hour(pool.hardware)
+    return f"; {price:g} {prices().currency} a GPU-hour" if price is not None else ""
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -65,10 +139,36 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "ray": plan.release.ray,
         "vllm": plan.release.vllm,
         "namespace": plan.environment.namespace,
+        "placement": {
+            "cost": plan.assignment.cost / 1000,
+            "lower_bound": plan.assignment.bound / 1000,
+            "unit": prices().currency if plan.is_priced else "GB",
+        },
+        "cost_per_hour": _cost_json(plan),
         "models": {model_id: _model_json(model) for model_id, model in plan.models.items()},
         "apps": {name: _app_json(app) for name, app in plan.apps.items()},
         "pools": {name: _pool_json(pool) for name, pool in plan.pools.items()},
         "warnings": plan.warnings,
+    }
+
+
+def _cost_json(plan: Plan) -> dict[str, Any] | None:
+    total = plan_cost(plan)
+    if total is None:
+        return None
+    return {"currency": prices().currency, "at_the_least": round(total[0], 4), "at_peak": round(total[1], 4)}
+
+
+def _load_json(place: Candidate, load: ExpectedLoad) -> dict[str, Any]:
+    price = price_per_million_tokens(place, load)
+    return {
+        "requests_per_second": round(load.planned_per_second, 4),
+        "requests_at_once": load.requests_at_once,
+        "target_ongoing_requests": load.target_ongoing_requests,
+        "first_token_seconds": round(load.first_token_seconds, 4),
+        "seconds_per_token": round(load.seconds_per_token, 5),
+        "in_time": load.in_time,
+        "price_per_million_tokens": None if price is None else round(price, 4),
     }
 
 
@@ -80,6 +180,8 @@ def _model_json(model: ModelPlan) -> dict[str, Any]:
         "pool": place.hardware.name,
         "gpu": place.hardware.gpu.name if place.hardware.gpu else None,
         "gpus": place.split.gpus if place.hardware.gpu else 0,
+        "gpu_share": place.share,
+        "why": model.why,
         "tensor_parallel_size": place.split.tensor,
         "pipeline_parallel_size": place.split.pipeline,
         "dtype": place.shape.dtype,
@@ -89,6 +191,7 @@ def _model_json(model: ModelPlan) -> dict[str, Any]:
         "min_replicas": model.replicas.min,
         "max_replicas": model.replicas.max,
         "surge": model.surge,
+        "load": _load_json(place, model.load) if model.load else None,
         "memory_per_gpu": {
             "usable_gib": round(memory.usable_gib, 3),
             "weights_gib": round(memory.weights_gib, 3),
@@ -125,6 +228,8 @@ def _pool_json(pool: PoolPlan) -> dict[str, Any]:
         "per_node": hardware.slots_per_node,
         "per_worker": pool.slots_per_worker,
         "workers_at_the_least": pool.least_workers,
+        "workers_in_any_order": pool.shape.sure,
         "workers_at_peak": pool.peak_workers,
         "workers_at_most": pool.most_workers,
+        "price_per_gpu_hour": price_per_gpu_hour(hardware),
     }

@@ -207,8 +207,8 @@ def demand(group: PodGroup, wanted: Installation) -> Demand:
             peak += one.pieces(one.replicas.max)
     gpu = pool.hardware.gpu
     return Demand(
-        least=max(group.least, bins_needed(least, pool.slots_per_worker)),
-        peak=min(group.most, bins_needed(peak, pool.slots_per_worker)),
+        least=max(group.least, bins_needed(least, pool.units_per_worker)),
+        peak=min(group.most, bins_needed(peak, pool.units_per_worker)),
         gpu=gpu.name if gpu else "",
         gpu_memory_gib=gpu.memory_gib if gpu else 0,
     )

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .app_plan import AppPlan
-from .contract import JsonObject, merged
+from .contract import GIB, JsonObject, merged
 from .environment import Pool, Replicas
-from .placement import Candidate, Hardware
-from .plan import ModelPlan, Plan, PoolPlan
+from .hardware import Hardware
+from .model_plan import ModelPlan
+from .placement import Candidate
+from .plan import Plan
+from .pool_plan import PoolPlan
 
 SCHEMA_LINE = "yaml-language-server: $schema=../../schemas/values.schema.json"
 
@@ -104,10 +107,11 @@ def _placement(model: ModelPlan, plan: Plan) -> JsonObject:
     pool = place.hardware.name
     if plan.release.placement_field == "resources_per_bundle":
         return {"resources_per_bundle": {"GPU": 1} if place.hardware.gpu else {"CPU": 1}}
+    share = _number(place.share)
     # The pool's name is a Ray resource in every bundle: in `ray_actor_options` alone it would bind only the first.
     return {
         "placement_group_config": {
-            "bundle_per_worker": {"GPU" if place.hardware.gpu else "CPU": 1, pool: 1},
+            "bundle_per_worker": {"GPU" if place.hardware.gpu else "CPU": share, pool: share},
             "strategy": "STRICT_PACK" if place.split.pipeline == 1 else "PACK",
         }
     }
@@ -121,17 +125,20 @@ def _deployment(model: ModelPlan, plan: Plan) -> JsonObject:
     if plan.release.placement_field == "resources_per_bundle":
         actor["resources"] = {place.hardware.name: 1}
     deployment: JsonObject = {"ray_actor_options": actor, **_scaling(model.replicas, model.sequences)}
+    if model.load:
+        deployment["autoscaling_config"]["target_ongoing_requests"] = model.load.target_ongoing_requests
     if plan.release.max_surge_percent and model.surge:
         deployment["max_surge_percent"] = 100
     return deployment
 
 
-def replica_cpus(place: Candidate) -> int:
+def replica_cpus(place: Candidate) -> float:
     """Logical CPUs of a replica on GPUs: those of its first stage's GPUs, less one for Ray's own processes.
 
-    Ray adds them to the first bundle, so they must fit one pod, and a pod has at least the GPUs of a stage.
+    Ray adds them to the first bundle, so they must fit one pod, and a pod has at least the GPUs of a stage. Replicas
+    that share a GPU share these CPUs.
     """
-    return _cpus_beside(place.hardware, place.split.tensor)
+    return _number(_cpus_beside(place.hardware, place.split.tensor) * place.share)
 
 
 def _cpus_beside(hardware: Hardware, gpus: int) -> int:
@@ -185,6 +192,9 @@ def _engine(model: ModelPlan) -> JsonObject:
         if place.split.pipeline > 1:
             engine["pipeline_parallel_size"] = place.split.pipeline
         engine["gpu_memory_utilization"] = shape.utilization
+        if place.share < 1:
+            # Else vLLM finds the cache's size by watching free memory, which another engine may change meanwhile.
+            engine["kv_cache_memory_bytes"] = int(place.memory.kv_gib * GIB)
     else:
         engine["enforce_eager"] = True
     engine["dtype"] = shape.dtype
@@ -213,6 +223,8 @@ def worker_group(pool: PoolPlan) -> JsonObject:
     }
     if hardware.gpu:
         group = {"gpusPerWorker": pool.slots_per_worker, **group}
+        if hardware.gpu.mig:
+            group["gpuResourceName"] = hardware.gpu.resource_name
     else:
         group["rayResources"] = {hardware.name: pool.slots_per_worker}
     return merged(group, _scheduling(source), source.workerGroup)

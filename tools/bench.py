@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from generator.helm import find_helm  # noqa: E402
 
-MODELS, FAMILIES, ENVIRONMENTS = 1000, 20, 3
+MODELS, FAMILIES, ENVIRONMENTS, POOLS = 1000, 20, 3, 50
 SECRET_LIMIT = 1_048_576  # bytes of a Kubernetes Secret
 
 
@@ -54,6 +54,10 @@ def main() -> None:
             ),
             measure("generate --check of the same", [*generator, "--root", folder, "generate", "--check"], runs),
         ]
+        for fill in ("half", "nearly full"):
+            write_many_pools(project, nodes=FILLED[fill])
+            plan = [*generator, "--root", folder, "plan", "--environment", "many-pools", "--json"]
+            rows.append(measure(f"plan: {MODELS:,} models on {POOLS} pools, {fill}", plan, runs, aim="2 s"))
         files = [f"--values={path}" for path in sorted((project / "values" / "env-0").glob("*.yaml"))]
         template = [helm, "template", "fleet", str(ROOT / "chart"), *files]
         rows.append(measure(f"helm template: {MODELS:,} models", template, runs, aim="0.5 s, 300 MB"))
@@ -95,6 +99,31 @@ def write_project(folder: Path) -> None:
             "chart": {"ingressWorkers": {"maxReplicas": MODELS}},
         }
         (folder / "environments" / f"env-{number}.yaml").write_text(yaml.safe_dump(environment, sort_keys=False))
+
+
+# Nodes of eight GPUs in every pool, so that the fleet fills so much of them.
+FILLED = {"half": 5, "nearly full": 2}
+GPU_TYPES = ("L4-24GB", "L40S-48GB", "A100-40GB", "A100-80GB", "H100-80GB", "H200-141GB", "A10G-24GB")
+
+
+def write_many_pools(folder: Path, *, nodes: int) -> None:
+    """An environment of many kinds of GPU. Each model needs another context, so that no two are of one size."""
+    pools = {
+        f"pool-{number}": {
+            "gpu": GPU_TYPES[number % len(GPU_TYPES)],
+            "gpusPerNode": (1, 4, 8)[number % 3],
+            "nodes": nodes * 8 // (1, 4, 8)[number % 3] + number % 5,
+        }
+        for number in range(POOLS)
+    }
+    serve = {}
+    for family in range(FAMILIES):
+        models = yaml.safe_load((folder / "catalog" / f"family-{family}.yaml").read_text())["models"]
+        own = {model: {"context": 1024 + 4 * number} for number, model in enumerate(models, family * len(models))}
+        serve[f"family-{family}"] = {"models": own}
+    environment = {"namespace": "ai", "ray": "2.60.0", "pools": pools, "serve": serve}
+    path = folder / "environments" / "many-pools.yaml"
+    path.write_text(yaml.safe_dump(environment, sort_keys=False))
 
 
 def measure(name, command, runs, *, aim="", before=lambda: None):

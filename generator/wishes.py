@@ -1,0 +1,145 @@
+"""What each served model asks of the hardware: its needs, and what the environment says over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .catalog import Catalog, CatalogModel
+from .contract import JsonObject, merged
+from .environment import Environment, FamilyService, Overrides
+from .errors import UserError
+from .placement import Wish
+
+# vLLM starts only when this share of the GPU is free; CUDA's context and the display take some before it asks.
+MOST_UTILIZATION = 0.98
+DTYPE_ALIASES = {"half": "float16", "float": "float32"}
+# What an environment cannot say in `llmConfig`, because the plan's arithmetic depends on it, and how it is said.
+PLANNED = {
+    "placement_group_config": "pool",
+    "resources_per_bundle": "pool",
+    "accelerator_type": "pool",
+    "deployment_config.num_replicas": "replicas",
+    "deployment_config.autoscaling_config.min_replicas": "replicas: {min: …}",
+    "deployment_config.autoscaling_config.max_replicas": "replicas: {max: …}",
+    "engine_kwargs.data_parallel_size": "",
+}
+
+
+def served(
+    environment: Environment, catalog: Catalog, *, where: str, errors: list[UserError]
+) -> Iterable[tuple[str, str, Overrides]]:
+    """Every served model with its overrides: the environment's, then the family's, then its own."""
+    for family, service in environment.serve.items():
+        service = service or FamilyService()
+        try:
+            known = catalog.family(family, where=f"{where}: serve").models
+        except UserError as error:
+            errors.append(error)
+            continue
+        own = service.models if service.models is not None else dict.fromkeys(known)
+        for model_id, overrides in own.items():
+            if model_id not in known:
+                errors.append(UserError.unknown("model", model_id, known, where=f"{where}: serve.{family}.models"))
+                continue
+            yield family, model_id, _layered(environment.defaults, service, overrides or Overrides())
+
+
+def _layered(*layers: Overrides) -> Overrides:
+    """A narrower layer wins. One that expects a load does not want the replicas that a wider one says."""
+    fields: dict[str, Any] = {}
+    for layer in layers:
+        if layer.expect is not None:
+            fields.pop("replicas", None)
+        for field in Overrides.model_fields:
+            value = getattr(layer, field)
+            if field == "llmConfig":
+                fields[field] = merged(fields.get(field, {}), value)
+            elif value is not None:
+                fields[field] = value
+    return Overrides.model_construct(**fields)
+
+
+def make_wish(model_id: str, model: CatalogModel, overrides: Overrides, *, where: str) -> Wish:
+    """What the model asks, the environment's own engine arguments included, so that the arithmetic is of what runs."""
+    for path, instead in PLANNED.items():
+        if at(overrides.llmConfig, path) is not None:
+            raise UserError(
+                f"model '{model_id}': llmConfig.{path} is the plan's to decide",
+                where=where,
+                fix=f"Say it as `{instead}` in the environment." if instead else "Take it out.",
+            )
+    engine = overrides.llmConfig.get("engine_kwargs", {})
+    context = _number(engine, "max_model_len", overrides.context or model.needs.context, model_id, where=where)
+    sequences = _number(engine, "max_num_seqs", overrides.sequences or model.needs.sequences, model_id, where=where)
+    batched_tokens = _number(engine, "max_num_batched_tokens", 0, model_id, where=where) or None
+    utilization = engine.get("gpu_memory_utilization")
+    most = model.architecture.max_position_embeddings
+    if context > most:
+        raise UserError(
+            f"model '{model_id}' is asked for a context of {context:,} tokens and knows {most:,}",
+            where=where,
+            fix=f"Set `context` to {most} or less.",
+        )
+    if overrides.expect and (longest := overrides.expect.promptTokens + overrides.expect.outputTokens) > context:
+        raise UserError(
+            f"model '{model_id}' is expected to have requests of {longest:,} tokens and a context of {context:,}",
+            where=where,
+            fix="Raise `context`, or expect shorter prompts or answers.",
+        )
+    if batched_tokens and batched_tokens < sequences:
+        raise UserError(
+            f"model '{model_id}': max_num_batched_tokens {batched_tokens} is less than its {sequences} sequences",
+            where=where,
+            fix="Every sequence needs a token of each step: raise it, or ask for fewer `sequences`.",
+        )
+    if utilization is not None and utilization > MOST_UTILIZATION:
+        raise UserError(
+            f"model '{model_id}': gpu_memory_utilization {utilization} leaves nothing for the driver",
+            where=where,
+            fix=f"Set it to {MOST_UTILIZATION} or less.",
+        )
+    dtype = DTYPE_ALIASES.get(engine.get("dtype"), engine.get("dtype")) or model.needs.dtype
+    return Wish(
+        model_id=model_id,
+        model=model,
+        context=context,
+        sequences=sequences,
+        dtype=model.architecture.torch_dtype if dtype == "auto" else dtype,
+        pool=overrides.pool,
+        share=overrides.gpuShare,
+        expect=overrides.expect,
+        tensor_parallel=engine.get("tensor_parallel_size"),
+        pipeline_parallel=engine.get("pipeline_parallel_size"),
+        batched_tokens=batched_tokens,
+        utilization=utilization,
+        eager=bool(engine.get("enforce_eager")),
+        state_dtype=_state_dtype(engine),
+        whole_prompts=engine.get("enable_chunked_prefill") is False,
+    )
+
+
+def at(config: JsonObject, path: str) -> Any:
+    """What is at a dotted path; None where there is nothing."""
+    value: Any = config
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _number(engine: JsonObject, key: str, otherwise: int, model_id: str, *, where: str) -> int:
+    """An engine argument that the arithmetic needs as a plain number."""
+    value = engine.get(key)
+    if value is None:
+        return otherwise
+    if not isinstance(value, int) or value < 1:
+        raise UserError(
+            f"model '{model_id}': {key} {value!r} is nothing to plan with", where=where, fix="Give a positive number."
+        )
+    return value
+
+
+def _state_dtype(engine: JsonObject) -> str | None:
+    chosen = engine.get("mamba_ssm_cache_dtype") or "auto"
+    chosen = engine.get("mamba_cache_dtype") or "auto" if chosen == "auto" else chosen
+    return None if chosen == "auto" else DTYPE_ALIASES.get(chosen, chosen)

@@ -1,0 +1,188 @@
+"""Replicas from load, and what they cost."""
+
+from __future__ import annotations
+
+from math import ceil, inf
+
+import pytest
+from builders import catalog, environment, llama, model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generator.environment import Expectation
+from generator.errors import UserError
+from generator.expected_load import expected_load
+from generator.facts import prices, throughput
+from generator.plan import make_plan
+from generator.plan_report import plan_json, plan_lines
+from generator.throughput import peak_flops, speed
+from generator.values import llm_config
+
+H100 = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 4}
+LOAD = {"requestsPerSecond": 20.0, "promptTokens": 1000, "outputTokens": 200}
+SERVED = model()
+
+
+def plan(expect=None, pools=None, served=SERVED, **fields):
+    overrides = {"expect": {**LOAD, **(expect or {})}}
+    made = environment(pools or {"p": H100}, defaults=overrides, **fields)
+    return make_plan("test", made, catalog(family={"m": served}), where="environments/test.yaml")
+
+
+def test_decoding_one_request_is_reading_the_weights_once_for_each_token():
+    """Worked by hand: 7.456e9 x 2 bytes x 1.01 over 3350 GB/s x 0.72, one request's cache, and a step's overhead."""
+    place = plan().models["m"].place
+    fast = speed(place, SERVED)
+    weights = 7.456e9 * 2 * 1.01 / (3350e9 * 0.72)
+    cache = 1100 * 28 * 4 * 2 * 256 * 2 / (3350e9 * 0.72)
+    assert fast.step(1, 1100) == pytest.approx(weights + cache + 0.0005 + 28 * 0.00002, rel=0.01)
+
+
+def test_reading_a_prompt_is_two_operations_for_each_parameter_and_token_and_attention():
+    place = plan().models["m"].place
+    flops = peak_flops(place, SERVED) * throughput().compute_share
+    by_hand = (2 * 7.456e9 * 1000 + 4 * 12 * 256 * 28 * 1000 * 1000 / 2) / flops
+    assert speed(place, SERVED).prefill(1000) == pytest.approx(by_hand + 0.0005 + 28 * 0.00002, rel=0.01)
+
+
+loads = st.builds(
+    Expectation,
+    requestsPerSecond=st.floats(0.01, 500),
+    promptTokens=st.integers(1, 4000),
+    outputTokens=st.integers(1, 4000),
+    secondsPerToken=st.none() | st.floats(0.001, 1),
+)
+PLACE = plan().models["m"].place
+
+
+@settings(max_examples=200, deadline=None)
+@given(load=loads, sequences=st.integers(1, 512))
+def test_replicas_serve_the_load_within_cache_sequences_and_latency(load, sequences):
+    one = expected_load(PLACE, SERVED, load, sequences)
+    assert 1 <= one.requests_at_once <= sequences
+    if one.requests_at_once > 1:
+        assert one.requests_at_once * (load.promptTokens + load.outputTokens) <= PLACE.memory.kv_tokens
+        assert one.seconds_per_token <= (load.secondsPerToken or inf)
+    assert one.replicas.min * one.planned_per_second >= load.requestsPerSecond * (1 - 1e-9)
+    assert one.replicas.max >= one.replicas.min >= 1
+    assert 1 <= one.target_ongoing_requests <= one.requests_at_once
+    # Little's law: those in the engine are those that come while one is there.
+    there = one.requests_per_second * load.outputTokens * one.seconds_per_token
+    assert there == pytest.approx(one.requests_at_once)
+
+
+@settings(max_examples=100, deadline=None)
+@given(load=loads)
+def test_twice_the_load_never_takes_fewer_replicas(load):
+    twice = load.model_copy(update={"requestsPerSecond": 2 * load.requestsPerSecond})
+    one, two = (expected_load(PLACE, SERVED, each, 64).replicas for each in (load, twice))
+    assert one.min <= two.min <= 2 * one.min
+    assert one.max <= two.max
+
+
+def test_the_plan_takes_replicas_and_target_from_the_load():
+    decided = plan({"peakRequestsPerSecond": 60.0})
+    one = decided.models["m"]
+    assert one.replicas.min == ceil(20 / one.load.planned_per_second)
+    assert one.replicas.max == ceil(60 / one.load.planned_per_second)
+    scaling = llm_config(one, decided)["deployment_config"]["autoscaling_config"]
+    assert scaling["target_ongoing_requests"] == one.load.target_ongoing_requests
+
+
+def test_the_pool_is_the_one_on_which_the_load_costs_least():
+    """One H100 weighs more than three L4 and serves more than them."""
+    decided = plan(
+        {"requestsPerSecond": 100.0}, {"small": {"gpu": "L4-24GB", "nodes": 200}, "p": {**H100, "nodes": 20}}
+    )
+    assert decided.models["m"].hardware.name == "p"
+    assert (
+        plan({"requestsPerSecond": 0.1}, {"small": {"gpu": "L4-24GB", "nodes": 200}, "p": H100})
+        .models["m"]
+        .hardware.name
+        == "small"
+    )
+
+
+def test_a_latency_that_one_gpu_does_not_keep_is_kept_by_several():
+    slow = plan().models["m"]
+    fast = plan({"secondsPerToken": 0.005}).models["m"]
+    assert slow.place.split.tensor == 1
+    assert fast.place.split.tensor > 1
+    assert fast.load.seconds_per_token <= 0.005
+
+
+def test_a_latency_that_nothing_keeps_is_told():
+    assert any(
+        "slower than `expect` asks" in warning
+        for warning in plan({"secondsPerToken": 0.0001, "requestsPerSecond": 1.0}).warnings
+    )
+
+
+def test_replicas_that_people_say_stay_and_are_held_against_the_load():
+    decided = plan(serve={"family": {"replicas": {"min": 1, "max": 1}}}, expect={"requestsPerSecond": 200.0})
+    assert decided.models["m"].replicas.max == 1
+    assert any("`expect` would take" in warning for warning in decided.warnings)
+
+
+def test_a_narrower_expectation_takes_the_place_of_wider_replicas():
+    made = environment({"p": H100}, defaults={"replicas": {"min": 3, "max": 3}}, serve={"family": {"expect": LOAD}})
+    decided = make_plan("test", made, catalog(family={"m": SERVED}), where="environments/test.yaml")
+    assert decided.models["m"].replicas == decided.models["m"].load.replicas
+
+
+def test_of_cpus_no_speed_is_known_and_that_is_told():
+    decided = plan(pools={"cpus": {"nodes": 1, "cpusPerNode": 2, "memoryPerNode": "64Gi"}})
+    assert decided.models["m"].load is None
+    assert any("nothing is known of the speed of CPU" in warning for warning in decided.warnings)
+
+
+def test_requests_longer_than_the_context_are_refused():
+    with pytest.raises(UserError, match=r"requests of 9,000 tokens and a context of 8,192"):
+        plan({"promptTokens": 8000, "outputTokens": 1000})
+
+
+def test_a_peak_below_the_average_is_refused():
+    with pytest.raises(ValueError, match="is less than"):
+        plan({"peakRequestsPerSecond": 1.0})
+
+
+def test_what_it_costs_is_worker_pods_times_price():
+    decided = plan()
+    pool, one = decided.pools["p"], decided.models["m"]
+    price = prices().per_gpu_hour["H100-80GB"]
+    said = plan_json(decided)
+    assert said["cost_per_hour"]["at_the_least"] == pytest.approx(
+        pool.least_workers * pool.slots_per_worker * price, abs=1e-3
+    )
+    each = one.gpus * price / 3600 / (one.load.planned_per_second * 1200) * 1e6
+    assert said["models"]["m"]["load"]["price_per_million_tokens"] == pytest.approx(each, abs=1e-3)
+    text = "\n".join(line for line, _ in plan_lines(decided))
+    assert "list prices (AWS on demand" in text
+    assert "72% of its bandwidth" in text
+
+
+def test_prices_of_the_environment_win_and_decide_where_all_pools_have_one():
+    small, large = {"gpu": "L4-24GB", "nodes": 4}, {**H100, "pricePerGpuHour": 1.0}
+    by_memory = plan({"requestsPerSecond": 0.1}, {"small": small, "large": large})
+    assert by_memory.models["m"].hardware.name == "small"
+    by_price = plan({"requestsPerSecond": 0.1}, {"small": {**small, "pricePerGpuHour": 3.0}, "large": large})
+    assert by_price.models["m"].hardware.name == "large"
+    assert plan_json(by_price)["placement"]["unit"] == "USD"
+    assert "your prices" in "\n".join(line for line, _ in plan_lines(by_price))
+
+
+def test_without_a_price_no_cost_is_shown():
+    decided = plan(pools={"p": {"gpu": "RTX4090-24GB", "nodes": 40}})
+    assert plan_json(decided)["cost_per_hour"] is None
+    assert "cost per hour" not in "\n".join(line for line, _ in plan_lines(decided))
+
+
+def test_why_a_model_is_where_it_is_is_said():
+    big = model(llama(num_attention_heads=64, num_key_value_heads=8, head_dim=128, hidden_size=8192,
+                      intermediate_size=28672, num_hidden_layers=80), billions=70.6)  # fmt: skip
+    made = environment({"small": {"gpu": "L4-24GB", "nodes": 2}, "single": {**H100, "gpusPerNode": 1}, "big": H100})
+    decided = make_plan("test", made, catalog(family={"a": SERVED, "b": SERVED, "c": SERVED, "big": big}), where="e")
+    whys = {name: one.why for name, one in decided.models.items()}
+    assert whys["big"].startswith("the only pool that can hold it; fewer GPUs would lack")
+    assert sorted(why.split(" ")[0] for name, why in whys.items() if name != "big") == ["small", "the", "the"]
+    assert any(why.startswith("small would cost less for it alone, not for the fleet") for why in whys.values())
