@@ -16,9 +16,11 @@ from typing import NamedTuple
 from .hardware import Hardware
 from .worker_shape import WorkerShape, worker_shape
 
-# Above these a search would be felt; what they leave unproven shows as a bound below the cost.
+# Above these a search would be felt; what they leave unproven shows as a bound below the cost. To solve is to decide in
+# whole models; to bound, in parts of models, which is quick and never dearer.
 MOST_MOVES = 4000
 MOST_CHOICES_TO_SOLVE = 3000
+MOST_CHOICES_TO_BOUND = 20000
 
 
 class Option(NamedTuple):
@@ -105,10 +107,12 @@ def assign(models: Mapping[str, Sequence[Option]], pools: Pools) -> Assignment:
     if not fleet.is_perfect(bound):
         fleet = _improved(_one_by_one(models, kinds, pools))
     if any(len(kind) > 1 for kind in kinds):
-        if not fleet.holds_at(bound) and sum(map(len, kinds)) <= MOST_CHOICES_TO_SOLVE:
+        choices = sum(map(len, kinds))
+        if not fleet.holds_at(bound) and choices <= MOST_CHOICES_TO_BOUND:
             from .assignment_solver import solve  # numpy and HiGHS: only where they decide something
 
-            solved = solve(kinds, pools)
+            effort = "best" if choices <= MOST_CHOICES_TO_SOLVE else "room" if fleet.score().short else "bound"
+            solved = solve(kinds, pools, effort)
             bound = max(bound, solved.bound)
             better = _improved(_Fleet(pools, solved.taken)) if solved.taken else fleet
             fleet = min(fleet, better, key=lambda one: one.score())

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, gcd
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import highspy
 
@@ -40,11 +40,17 @@ class _Mode(NamedTuple):
     unit: int
 
 
-def solve(kinds: Mapping[Kind, int], pools: Pools) -> Solved:
+Effort = Literal["best", "room", "bound"]
+"""What is looked for: the best plan; the first with room; or, with models and pods divided, a bound and no plan."""
+
+
+def solve(kinds: Mapping[Kind, int], pools: Pools, effort: Effort) -> Solved:
     """The cheapest plan with room in any order; where there is none, the cheapest with room at all."""
+    if effort == "bound":
+        return _Program(kinds, pools, in_any_order=False).relaxed()
     for in_any_order in (True, False):
         program = _Program(kinds, pools, in_any_order=in_any_order)
-        solved = program.solve()
+        solved = program.solve(first=effort == "room")
         if solved.taken:
             return solved
     return solved
@@ -146,10 +152,12 @@ class _Program:
         )
         return lacking + order
 
-    def solve(self) -> Solved:
+    def solve(self, *, first: bool) -> Solved:
+        if first:
+            self.highs.setOptionValue("mip_max_improving_sols", 1)
         if not self._run(self.cost):
             return Solved(taken=None, bound=0)
-        bound = ceil(self.highs.getInfo().mip_dual_bound * (1 - 1e-9) - 1e-6)
+        bound = _floor_of(self.highs.getInfo().mip_dual_bound)
         taken = self._taken()
         cost = self.highs.getInfo().objective_function_value
         if not isinstance(self.cost, int):
@@ -158,12 +166,22 @@ class _Program:
             taken = self._taken()
         return Solved(taken=taken, bound=bound)
 
+    def relaxed(self) -> Solved:
+        self.highs.setOptionValue("solve_relaxation", True)
+        found = self._run(self.cost)
+        return Solved(taken=None, bound=_floor_of(self.highs.getInfo().objective_function_value) if found else 0)
+
     def _run(self, objective: Any) -> bool:
         self.highs.minimize(*([] if isinstance(objective, int) else [objective]))
         return self.highs.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
 
     def _taken(self) -> Taken:
         return {kind: [round(self.highs.val(count)) for count in counts] for kind, counts in self.counts.items()}
+
+
+def _floor_of(bound: float) -> int:
+    """The whole number that a bound allows, less what floating point may have added."""
+    return ceil(bound * (1 - 1e-7) - 1e-6)
 
 
 def _divisors(largest: int, sizes: set[int]) -> set[int]:

@@ -123,7 +123,7 @@ def test_what_is_left_over_at_the_peak_goes_to_the_pool_that_has_room():
     assert sorted(made.chosen.values()) == [0, 1]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(sizes=st.lists(st.integers(1, 8), min_size=1, max_size=12), capacity=st.integers(8, 16))
 def test_room_in_any_order_is_never_less_than_room_at_best(sizes, capacity):
     assert bins_in_any_order(Counter(sizes), capacity) >= max(1, -(-sum(sizes) // capacity))
@@ -141,7 +141,7 @@ def test_with_room_in_any_order_the_worst_order_in_the_worst_bins_finds_room(siz
             free[emptiest] -= size
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(sizes=st.sets(st.sampled_from([1, 2, 3, 4, 6, 8]), min_size=1), bins=st.integers(1, 20), data=st.data())
 def test_the_most_that_finds_room_in_any_order_is_where_one_more_bin_begins(sizes, bins, data):
     pieces = Counter(data.draw(st.lists(st.sampled_from(sorted(sizes)), max_size=60))) + Counter(

@@ -22,7 +22,7 @@ def plan(models, pools, **fields):
     return make_plan("test", environment(pools, **fields), catalog(family=models), where="environments/test.yaml")
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     gpu=st.sampled_from(sorted(gpus())),
     utilization=st.floats(0.5, 0.98),

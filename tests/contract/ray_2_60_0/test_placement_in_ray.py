@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ray.autoscaler.v2.scheduler import ResourceDemandScheduler, SchedulingReply
 from ray.autoscaler.v2.utils import ResourceRequestUtil
 from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import GangResourceRequest
-from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
+from ray.util.placement_group import placement_group, remove_placement_group
 
 from generator.environment import Environment
 from generator.errors import UserError
@@ -187,8 +188,9 @@ def placed(groups: list[Bundles], *, seconds: float) -> bool:
     finally:
         for group in made:
             remove_placement_group(group)
-        while any(placement_group_table(group)["state"] != "REMOVED" for group in made):
-            pass
+        # Until the scheduler knows that everything is free again: it chooses by what it believes.
+        while ray.available_resources().get("GPU") != ray.cluster_resources()["GPU"]:
+            time.sleep(0.05)
 
 
 def pieces(pool: str, sizes: list[float]) -> list[Bundles]:
