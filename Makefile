@@ -44,7 +44,7 @@ lint: ## Style, and whether every generated file is what is generated
 	"$$python" -m ruff check .; "$$python" -m ruff format --check .; \
 	"$$python" -m generator schema --check; "$$python" -m generator generate --check; "$$python" tools/command_docs.py --check; \
 	actionlint=$$(tools/setup.sh go-tool actionlint); export PATH="$$(dirname "$$python"):$$PATH"; \
-	shellcheck -x tools/*.sh; "$$actionlint" .github/workflows/*.yaml
+	shellcheck -x tools/*.sh .ci/run; "$$actionlint" .github/workflows/*.yaml
 
 unit: ## The generator's own logic
 	$(TEST_PYTHON) $(PYTEST) -n 2 tests/unit
