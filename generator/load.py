@@ -1,0 +1,214 @@
+"""Load on an OpenAI server: what is asked of it, and what it took.
+
+    with LoadClient(python, log=Path("client.log")) as client:
+        measured = client.measure(Target(url=".../v1", model="m", tokenizer="folder"), Load(concurrency=8))
+
+The load is made by `vllm bench serve` in a process of its own (`vllm_load.py`), started once for all points.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from .errors import UserError
+
+STOP_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    url: str
+    """What an OpenAI client takes as its base; it ends in /v1."""
+    model: str
+    """The model's id in requests."""
+    tokenizer: str
+    """Folder or hub id of its tokenizer: prompts are made of tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """One point: so many requests of one shape, so many of them at a time."""
+
+    concurrency: int = 1
+    requests: int = 64
+    stream: bool = True
+    shape: str = "short"
+    """The name of the lengths below."""
+    prompt_tokens: int = 64
+    answer_tokens: int = 16
+    """Exactly so many: the end of text is ignored."""
+    prefix_tokens: int = 0
+    """Of the prompt, before `prompt_tokens` of its own: the same in every request."""
+    seed: int = 0
+    """The same seed is the same prompts."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.shape}, {self.concurrency} at a time, {'streaming' if self.stream else 'plain'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What `vllm bench serve` reports of one point. Times are milliseconds."""
+
+    completed: int
+    failed: int
+    errors: tuple[str, ...]
+    """Some of the failures, in the client's words."""
+    seconds: float
+    requests_per_s: float
+    tokens_per_s: float
+    """Tokens of answers."""
+    ttft_p50_ms: float | None
+    """Time to the first token; only of streams."""
+    ttft_p99_ms: float | None
+    itl_p50_ms: float | None
+    """Between two pieces of a stream, which are tokens unless the server gathers several into one."""
+    itl_p99_ms: float | None
+    answer_p50_ms: float
+    """Time to the whole answer."""
+    answer_p99_ms: float
+    client_cpu_s: float
+    """CPU time of the load generator itself."""
+
+
+def arguments(target: Target, load: Load) -> list[str]:
+    """The command line of `vllm bench serve` for one point."""
+    base = target.url.rstrip("/").removesuffix("/v1")
+    return [
+        f"--backend={'openai' if load.stream else 'openai-plain'}",
+        f"--base-url={base}",
+        "--endpoint=/v1/completions",
+        f"--model={target.model}",
+        f"--served-model-name={target.model}",
+        f"--tokenizer={target.tokenizer}",
+        "--dataset-name=random",
+        f"--random-input-len={load.prompt_tokens}",
+        f"--random-output-len={load.answer_tokens}",
+        f"--random-prefix-len={load.prefix_tokens}",
+        f"--num-prompts={load.requests}",
+        f"--max-concurrency={load.concurrency}",
+        f"--seed={load.seed}",
+        "--temperature=0",
+        "--ignore-eos",
+        "--disable-tqdm",
+        "--save-detailed",
+        "--ready-check-timeout-sec=0",
+        "--percentile-metrics=ttft,itl,e2el",
+        "--metric-percentiles=50,99",
+    ]
+
+
+def measured(found: dict[str, Any], load: Load) -> Measured:
+    """Read vLLM's result of one point."""
+
+    def of_streams(name: str) -> float | None:
+        return round(found[name], 3) if load.stream and found["completed"] else None
+
+    return Measured(
+        completed=found["completed"],
+        failed=found["failed"],
+        errors=tuple(found["errors"]),
+        seconds=round(found["duration"], 3),
+        requests_per_s=round(found["request_throughput"], 3),
+        tokens_per_s=round(found["output_throughput"], 3),
+        ttft_p50_ms=of_streams("p50_ttft_ms"),
+        ttft_p99_ms=of_streams("p99_ttft_ms"),
+        itl_p50_ms=of_streams("p50_itl_ms"),
+        itl_p99_ms=of_streams("p99_itl_ms"),
+        answer_p50_ms=round(found["p50_e2el_ms"], 3),
+        answer_p99_ms=round(found["p99_e2el_ms"], 3),
+        client_cpu_s=round(found["client_cpu_s"], 3),
+    )
+
+
+class LoadClient:
+    """The load generator's process, as a context. `python` must have vLLM; what it prints goes to `log`."""
+
+    def __init__(self, python: str = sys.executable, *, log: Path, offline: bool = False) -> None:
+        """`offline`: tokenizers are folders, and no hub is asked."""
+        self.python = python
+        self.log = log
+        self.offline = offline
+        self._process: subprocess.Popen[str] | None = None
+        self._log: IO[str] | None = None
+
+    def __enter__(self) -> LoadClient:
+        environment = dict(os.environ)
+        if self.offline:
+            environment |= {"HF_HUB_OFFLINE": "1"}
+        self._log = self.log.open("w")
+        self._process = subprocess.Popen(
+            [self.python, str(Path(__file__).with_name("vllm_load.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env=environment,
+        )
+        try:
+            self._answer()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None and self._process.stdin is not None and self._log is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def measure(self, target: Target, load: Load) -> Measured:
+        """Make the load and return what was measured. Raises UserError when the point as such is not possible."""
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(json.dumps(arguments(target, load)) + "\n")
+        self._process.stdin.flush()
+        return measured(self._answer(), load)
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process is not None and self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise UserError(
+                f"the load generator ended: {_last_line(self.log)}",
+                where=self.python,
+                fix=f"It needs vLLM. All that it said is in {self.log}.",
+            )
+        found: dict[str, Any] = json.loads(line)
+        if "error" in found:
+            raise UserError(f"the load generator says {found['error']}", where="vllm bench serve", fix=f"See {self.log}.")
+        return found
+
+
+def table(rows: Sequence[tuple[Load, Measured]]) -> list[str]:
+    """The lines of a Markdown table, a line for each point."""
+
+    def ms(p50: float | None, p99: float | None) -> str:
+        return "" if p50 is None or p99 is None else f"{p50:.1f} / {p99:.1f}"
+
+    head = "| load | requests/s | tokens/s | first token ms p50 / p99 | between pieces ms p50 / p99 | answer ms p50 / p99 | failed |"
+    lines = [head, "|---|--:|--:|--:|--:|--:|--:|"]
+    for load, found in rows:
+        lines.append(
+            f"| {load.name} | {found.requests_per_s:.1f} | {found.tokens_per_s:.0f} "
+            f"| {ms(found.ttft_p50_ms, found.ttft_p99_ms)} | {ms(found.itl_p50_ms, found.itl_p99_ms)} "
+            f"| {ms(found.answer_p50_ms, found.answer_p99_ms)} | {found.failed} of {found.failed + found.completed} |"
+        )
+    return lines
+
+
+def _last_line(path: Path) -> str:
+    lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "without a word"
