@@ -72,6 +72,9 @@ class Measured:
     itl_p50_ms: float | None
     """Between two pieces of a stream, which are tokens unless the server gathers several into one."""
     itl_p99_ms: float | None
+    tpot_p50_ms: float | None
+    """Each request's mean time for one more token, after the first."""
+    tpot_p99_ms: float | None
     answer_p50_ms: float
     """Time to the whole answer."""
     answer_p99_ms: float
@@ -101,7 +104,7 @@ def arguments(target: Target, load: Load) -> list[str]:
         "--disable-tqdm",
         "--save-detailed",
         "--ready-check-timeout-sec=0",
-        "--percentile-metrics=ttft,itl,e2el",
+        "--percentile-metrics=ttft,tpot,itl,e2el",
         "--metric-percentiles=50,99",
     ]
 
@@ -123,6 +126,8 @@ def measured(found: dict[str, Any], load: Load) -> Measured:
         ttft_p99_ms=of_streams("p99_ttft_ms"),
         itl_p50_ms=of_streams("p50_itl_ms"),
         itl_p99_ms=of_streams("p99_itl_ms"),
+        tpot_p50_ms=of_streams("p50_tpot_ms"),
+        tpot_p99_ms=of_streams("p99_tpot_ms"),
         answer_p50_ms=round(found["p50_e2el_ms"], 3),
         answer_p99_ms=round(found["p99_e2el_ms"], 3),
         client_cpu_s=round(found["client_cpu_s"], 3),
@@ -145,14 +150,15 @@ class LoadClient:
         if self.offline:
             environment |= {"HF_HUB_OFFLINE": "1"}
         self._log = self.log.open("w")
-        self._process = subprocess.Popen(
-            [self.python, str(Path(__file__).with_name("vllm_load.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            env=environment,
-        )
+        command = [self.python, str(Path(__file__).with_name("vllm_load.py"))]
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, env=environment
+            )
+        except OSError as error:
+            self._log.close()
+            fix = "Give the path of a Python that has vLLM."
+            raise UserError(f"cannot be run: {error.strerror}", where=self.python, fix=fix) from None
         try:
             self._answer()
         except BaseException:
@@ -184,11 +190,11 @@ class LoadClient:
             raise UserError(
                 f"the load generator ended: {_last_line(self.log)}",
                 where=self.python,
-                fix=f"It needs vLLM. All that it said is in {self.log}.",
+                fix=f"It needs vLLM: see docs/performance.md. All that it said is in {self.log}.",
             )
         found: dict[str, Any] = json.loads(line)
         if "error" in found:
-            raise UserError(f"the load generator says {found['error']}", where="vllm bench serve", fix=f"See {self.log}.")
+            raise UserError(f"the load generator says {found['error']}", where=self.python, fix=f"See {self.log}.")
         return found
 
 
@@ -198,14 +204,18 @@ def table(rows: Sequence[tuple[Load, Measured]]) -> list[str]:
     def ms(p50: float | None, p99: float | None) -> str:
         return "" if p50 is None or p99 is None else f"{p50:.1f} / {p99:.1f}"
 
-    head = "| load | requests/s | tokens/s | first token ms p50 / p99 | between pieces ms p50 / p99 | answer ms p50 / p99 | failed |"
-    lines = [head, "|---|--:|--:|--:|--:|--:|--:|"]
+    columns = ["load", "requests/s", "tokens/s", "failed"]
+    columns += [f"{name} ms p50 / p99" for name in ("first token", "next token", "between pieces", "answer")]
+    lines = [f"| {' | '.join(columns)} |", f"|---|{'--:|' * (len(columns) - 1)}"]
     for load, found in rows:
-        lines.append(
-            f"| {load.name} | {found.requests_per_s:.1f} | {found.tokens_per_s:.0f} "
-            f"| {ms(found.ttft_p50_ms, found.ttft_p99_ms)} | {ms(found.itl_p50_ms, found.itl_p99_ms)} "
-            f"| {ms(found.answer_p50_ms, found.answer_p99_ms)} | {found.failed} of {found.failed + found.completed} |"
-        )
+        cells = [load.name, f"{found.requests_per_s:.1f}", f"{found.tokens_per_s:.0f}", str(found.failed)]
+        cells += [
+            ms(found.ttft_p50_ms, found.ttft_p99_ms),
+            ms(found.tpot_p50_ms, found.tpot_p99_ms),
+            ms(found.itl_p50_ms, found.itl_p99_ms),
+            ms(found.answer_p50_ms, found.answer_p99_ms),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 

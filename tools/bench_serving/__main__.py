@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from generator.documents import write_files
@@ -20,7 +21,7 @@ from generator.errors import UserError
 from generator.helm import cache_folder
 from generator.load import LoadClient
 
-from .variants import ROOT, Variant, variants
+from .variants import ROOT, variants
 
 RESULT = ROOT / "docs" / "serving-benchmark.json"
 PAGE = ROOT / "docs" / "performance.md"
@@ -34,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--only", action="append", default=[], metavar="VARIANT", help="only this one (can be repeated)")
     run.add_argument("--quick", action="store_true", help="a few requests of each variant: does it still work?")
     run.add_argument("--fresh", action="store_true", help="measure again what an unfinished run has measured")
-    run.add_argument("--output", type=Path, default=RESULT, help="the JSON document (docs/serving-benchmark.json)")
+    run.add_argument(
+        "--output", type=Path, help="the JSON document; by default docs/serving-benchmark.json, for a whole run"
+    )
     run.add_argument("--timeout", type=int, default=300, help="seconds that a variant may take to start")
     report = commands.add_parser("report", help="write the table and the plot from the JSON document")
     report.add_argument("--input", type=Path, default=RESULT)
@@ -54,6 +57,9 @@ def _report(options: argparse.Namespace) -> int:
     from .plot import plot
     from .report import with_block
 
+    if not options.input.exists():
+        print(f"{options.input} is not there yet: nothing to report")
+        return 0
     result = json.loads(options.input.read_text())
     write_files({options.page: with_block(options.page.read_text(), result)})
     plot(result, options.plot)
@@ -92,23 +98,20 @@ def _run(options: argparse.Namespace) -> int:
                 document = measure(variant, points, client, report=say, timeout_s=options.timeout)
                 keep(folder, document)
             result["variants"].append(document)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    write_files({options.output: json.dumps(result, indent=1) + "\n"})
-    say(f"{options.output} is written")
-    return _end(result["variants"], chosen, folder)
-
-
-def _end(documents: list, chosen: list[Variant], folder: Path) -> int:
-    failed = [document["name"] for document in documents if document["error"]]
+    whole = not options.only and not options.quick
+    output = options.output or (RESULT if whole else folder / "result.json")
+    write_files({output: json.dumps(result, indent=1) + "\n"})
+    say(f"{output} is written")
+    failed = [document["name"] for document in result["variants"] if document["error"]]
     if failed:
         print(f"not measured: {', '.join(failed)}; the same command measures only these again", file=sys.stderr)
-        return 1
-    # The run is complete: the next one measures everything anew.
-    shutil.rmtree(folder, ignore_errors=True)
-    return 0
+    elif whole:
+        # The run is complete: the next one measures everything anew.
+        shutil.rmtree(folder, ignore_errors=True)
+    return 1 if failed else 0
 
 
-def _sayer(started: float):
+def _sayer(started: float) -> Callable[[str], None]:
     def say(text: str) -> None:
         load = os.getloadavg()[0]
         print(f"{time.monotonic() - started:6.0f} s (load {load:4.1f})  {text}", flush=True)

@@ -88,7 +88,7 @@ def versions() -> dict[str, str]:
 
 
 def kept(folder: Path, variant: Variant, points: str) -> Document | None:
-    """What an earlier, unfinished run has measured of the same variant by the same plan; None where there is nothing."""
+    """What an unfinished run has measured of the same variant by the same plan; None where there is nothing."""
     path = folder / f"{variant.name}.json"
     if not path.is_file():
         return None
