@@ -72,6 +72,7 @@ def bench(aim: Target, points: Sequence[Load], *, python: str) -> Iterator[tuple
     """Measure the points in their order. `python` must have vLLM. Raises UserError when no request is answered."""
     log = cache_folder() / "bench.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
     with LoadClient(python, log=log, offline=Path(aim.tokenizer).is_dir()) as client:
         client.measure(aim, replace(points[0], concurrency=WARM_UP, requests=WARM_UP, seed=0))
         for load in points:

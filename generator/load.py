@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from .errors import UserError
 
+START_S = 300.0
+"""Importing vLLM takes seconds, and minutes on a busy machine."""
 STOP_S = 10.0
 
 
@@ -143,50 +147,67 @@ class LoadClient:
         self.log = log
         self.offline = offline
         self._process: subprocess.Popen[str] | None = None
-        self._log: IO[str] | None = None
 
     def __enter__(self) -> LoadClient:
-        environment = dict(os.environ)
-        if self.offline:
-            environment |= {"HF_HUB_OFFLINE": "1"}
-        self._log = self.log.open("w")
-        command = [self.python, str(Path(__file__).with_name("vllm_load.py"))]
         try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, env=environment
-            )
-        except OSError as error:
-            self._log.close()
-            fix = "Give the path of a Python that has vLLM."
-            raise UserError(f"cannot be run: {error.strerror}", where=self.python, fix=fix) from None
-        try:
-            self._answer()
+            self._start()
         except BaseException:
-            self.__exit__()
+            self._stop()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process is not None and self._process.stdin is not None and self._log is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
+        self._stop()
 
-    def measure(self, target: Target, load: Load) -> Measured:
-        """Make the load and return what was measured. Raises UserError when the point as such is not possible."""
+    def measure(self, target: Target, load: Load, *, timeout_s: float = 600) -> Measured:
+        """Make the load and return what was measured.
+
+        Raises UserError when the point is not possible or takes longer; the next one has a new process then.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self._start()
         assert self._process is not None and self._process.stdin is not None
         self._process.stdin.write(json.dumps(arguments(target, load)) + "\n")
         self._process.stdin.flush()
-        return measured(self._answer(), load)
+        return measured(self._answer(timeout_s), load)
 
-    def _answer(self) -> dict[str, Any]:
+    def _start(self) -> None:
+        environment = dict(os.environ)
+        if self.offline:
+            environment |= {"HF_HUB_OFFLINE": "1"}
+        command = [self.python, str(Path(__file__).with_name("vllm_load.py"))]
+        with self.log.open("a") as log:
+            try:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+                )
+            except OSError as error:
+                fix = "Give the path of a Python that has vLLM."
+                raise UserError(f"cannot be run: {error.strerror}", where=self.python, fix=fix) from None
+        self._answer(START_S)
+
+    def _stop(self, grace_s: float = STOP_S) -> None:
+        if self._process is None:
+            return
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._process = None
+
+    def _answer(self, timeout_s: float) -> dict[str, Any]:
         assert self._process is not None and self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], timeout_s)[0]:
+            self._stop(0)
+            raise UserError(f"gave no result within {timeout_s:.0f} s", where="load generator", fix=f"See {self.log}.")
         line = self._process.stdout.readline()
         if not line:
+            self._stop()
             raise UserError(
                 f"the load generator ended: {_last_line(self.log)}",
                 where=self.python,

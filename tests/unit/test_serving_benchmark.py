@@ -207,3 +207,16 @@ def test_the_plot_is_the_same_bytes_for_the_same_figures(tmp_path: Path) -> None
 def test_the_committed_page_is_what_the_committed_figures_give() -> None:
     figures = json.loads(RESULT.read_text()) if RESULT.exists() else None
     assert with_block(PAGE.read_text(), figures) == PAGE.read_text()
+
+
+def test_a_point_that_hangs_ends_and_the_next_one_has_a_new_load_generator(tmp_path: Path) -> None:
+    # What stands in for a Python with vLLM says that it is ready, and then nothing.
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\necho started >&2; echo '{}'; exec sleep 60\n")
+    silent.chmod(0o755)
+    log = tmp_path / "log"
+    with LoadClient(str(silent), log=log) as client:
+        for _ in range(2):
+            with pytest.raises(UserError, match="gave no result within 0 s"):
+                client.measure(Target(url="http://x/v1", model="m", tokenizer="t"), Load(), timeout_s=0.2)
+    assert log.read_text().split() == ["started", "started"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import traceback
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +18,7 @@ from generator.local_ray import Report
 
 from .processes import Processes, spent
 from .servers import serving, values_text
-from .variants import Variant, sweep
+from .variants import ROOT, Variant, sweep
 
 WARM_UP = (
     Load(shape="warm-up", concurrency=32, requests=64),
@@ -25,6 +26,9 @@ WARM_UP = (
     Load(shape="warm-up", concurrency=1, requests=2, prompt_tokens=896, answer_tokens=16),
 )
 """Not measured: the first requests make connections, start ingress replicas and fill caches."""
+
+POINT_S = 120.0
+"""No point may take longer: a server that hangs is a failed variant."""
 
 Document = dict[str, Any]
 
@@ -47,10 +51,10 @@ def measure(variant: Variant, points: str, client: LoadClient, *, report: Report
             report(f"  ready after {document['start_s']:.0f} s")
             processes = Processes()
             for load in WARM_UP:
-                client.measure(target, load)
+                client.measure(target, load, timeout_s=POINT_S)
             for load in sweep(points):
                 before = processes.cpu_s()
-                found = client.measure(target, load)
+                found = client.measure(target, load, timeout_s=POINT_S)
                 point = {
                     "load": asdict(load),
                     **asdict(found),
@@ -59,9 +63,9 @@ def measure(variant: Variant, points: str, client: LoadClient, *, report: Report
                 }
                 document["points"].append(point)
                 report(f"  {load.name:36} {found.requests_per_s:7.1f} requests/s{_lost(found.failed)}")
-    except UserError as error:
-        document["error"] = str(error)
-        report(f"  failed: {error}")
+    except Exception as error:  # Whatever one variant meets, the others are measured.
+        document["error"] = str(error) if isinstance(error, UserError) else traceback.format_exc(limit=-3)
+        report(f"  failed: {document['error']}")
     document["seconds"] = round(time.monotonic() - started, 1)
     return document
 
@@ -71,9 +75,10 @@ def _lost(failed: int) -> str:
 
 
 def plan(variant: Variant, points: str) -> str:
-    """A digest of all that a variant's figures depend on: values, arguments, points and versions."""
+    """A digest of all that a variant's figures depend on: values, chart, points and versions."""
     text = values_text(variant) + json.dumps([asdict(load) for load in sweep(points)]) + json.dumps(versions())
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    chart = b"".join(path.read_bytes() for path in sorted((ROOT / "chart" / "templates").rglob("*.*")))
+    return hashlib.sha256(text.encode() + chart).hexdigest()[:16]
 
 
 def versions() -> dict[str, str]:
