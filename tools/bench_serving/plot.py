@@ -33,7 +33,9 @@ def _lines(axes: Any, variants: list[dict[str, Any]], key: str, title: str) -> N
         if one["name"] in COMPARED:
             points = sorted(filter(_short, one["points"]), key=lambda point: point["load"]["concurrency"])
             axes.plot([p["load"]["concurrency"] for p in points], [p[key] for p in points], "o-", label=one["name"])
+    counts = sorted({point["load"]["concurrency"] for one in variants for point in filter(_short, one["points"])})
     axes.set_xscale("log", base=2)
+    axes.set_xticks(counts, [str(count) for count in counts])
     axes.set_xlabel("requests at a time (short, streaming)")
     axes.set_title(title)
     axes.set_ylim(bottom=0)
