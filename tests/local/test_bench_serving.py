@@ -1,4 +1,4 @@
-"""The serving benchmark: our default beside the engine alone, with a few requests; and whose processor time is whose."""
+"""The serving benchmark: our default beside the engine alone, a few requests; and whose processor time is whose."""
 
 from __future__ import annotations
 
