@@ -80,7 +80,7 @@ test-cluster: ## Install, serve, upgrade, scale, break and remove on a real clus
 ct-install: ## Install every chart/ci/*-values.yaml in turn on that cluster, and run its `helm test`
 	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; tools/ct.sh install
 
-.PHONY: generate releases locks bench clean-cache
+.PHONY: generate releases locks bench bench-serving clean-cache
 generate: ## Write schemas, values, the commands' page and the chart's README
 	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; "$$python" tools/command_docs.py; \
 	"$$(tools/setup.sh go-tool helm-docs)" --chart-search-root chart --log-level warning
@@ -91,6 +91,10 @@ releases: ## Extract what each Ray release accepts, from its wheels
 
 bench: ## Whole-process times and memory of the generator and of helm
 	export $(WITH_HELM); $(TEST_PYTHON) tools/bench.py
+
+bench-serving: checkpoints ## The serving path beside the engine's own server: table and plot in docs/ (ARGS="--quick", …)
+	export $(WITH_HELM); status=0; $(ENGINE_PYTHON) -m tools.bench_serving run $(ARGS) || status=$$?; \
+	$(TEST_PYTHON) -m tools.bench_serving report; exit $$status
 
 clean-cache: cluster-down ## Remove what set-up has installed (gigabytes)
 	rm -rf "$(CACHE)"

@@ -1,4 +1,4 @@
-"""The command line: `python -m generator`. Only this layer (with `cli_cluster`) prints, and only it exits.
+"""The command line: `python -m generator`. Only this layer (the modules `cli…`) prints, and only it exits.
 
 Everything heavy is imported inside the command that needs it, so that `--help` answers at once.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from . import __version__
+from .cli_bench import bench
 from .cli_cluster import preflight, status
 from .cli_options import environment_option, examples, json_option, project_of, say
 from .errors import UserError, did_you_mean
@@ -230,6 +231,7 @@ def serve(ctx: click.Context, names: tuple[str, ...], environment: str | None, *
 
 cli.add_command(preflight)
 cli.add_command(status)
+cli.add_command(bench)
 
 
 SHELLS = ("bash", "zsh", "fish")

@@ -144,7 +144,7 @@ def running(
             deadline = time.monotonic() + timeout_s
             ray.start()
             ray.wait_until_up(deadline, progress)
-            ray.deploy(config)
+            ray.deploy(config, deadline, progress)
             ray.wait_until_running(config, deadline, progress)
             yield _answering(config, deadline, progress)
         finally:
@@ -348,10 +348,16 @@ class _LocalRay:
                     return
             time.sleep(0.1)
 
-    def deploy(self, config: Mapping[str, Any]) -> None:
-        status, answer = self._ask("PUT", "/api/serve/applications/", body=config, timeout_s=120)
-        if status != 200:
-            raise RunFailed(f"Ray Serve refuses the configuration: {answer.strip()}", where="serveConfigV2")
+    def deploy(self, config: Mapping[str, Any], deadline: float, progress: _Progress) -> None:
+        """Hand over serveConfigV2. On a busy machine Ray may drop the connection; KubeRay then asks again as well."""
+        while True:
+            self._check(deadline, "Ray took no configuration", progress)
+            with suppress(OSError):
+                status, answer = self._ask("PUT", "/api/serve/applications/", body=config, timeout_s=120)
+                if status != 200:
+                    raise RunFailed(f"Ray Serve refuses the configuration: {answer.strip()}", where="serveConfigV2")
+                return
+            time.sleep(POLL_S)
 
     def wait_until_running(self, config: Mapping[str, Any], deadline: float, progress: _Progress) -> None:
         names = [application["name"] for application in config["applications"]]

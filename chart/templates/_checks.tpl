@@ -12,6 +12,7 @@ A check takes `root` and `release` (the facts of the Ray release) and prints one
   (include "ray-serve-llm.checkName" $check)
   (include "ray-serve-llm.checkServing" $check)
   (include "ray-serve-llm.checkServeOptions" $check)
+  (include "ray-serve-llm.checkServeSwitches" $check)
   (include "ray-serve-llm.checkModels" $check)
   (include "ray-serve-llm.checkApps" $check)
   (include "ray-serve-llm.checkWorkerGroups" $check)

