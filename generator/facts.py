@@ -28,7 +28,13 @@ class Gpu:
     label_gb: float
     """The size as sold, by which types are compared."""
     compute_capability: float
+    bandwidth_gbs: float
+    """Of its memory, GB/s."""
+    tflops: dict[str, float]
+    """Dense tera-operations per second by type: fp16, bf16, fp8, int8, fp4, as far as the GPU has them."""
     source: str
+    mig: str | None = None
+    """The MIG profile, such as 3g.40gb, where the type is a slice of a GPU."""
 
 
 @cache
@@ -40,6 +46,9 @@ def gpus() -> dict[str, Gpu]:
             memory_gib=row["memoryGiB"],
             label_gb=row["labelGB"],
             compute_capability=row["computeCapability"],
+            bandwidth_gbs=row["bandwidthGBs"],
+            tflops=row["tflops"],
+            mig=row.get("mig"),
             source=row["source"],
         )
         for name, row in _read("gpus.yaml").items()
