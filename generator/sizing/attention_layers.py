@@ -181,7 +181,8 @@ def encoder_decoder(config: ModelConfig) -> Layers:
     """Whisper: its own keys and values, and those of the encoder's output."""
     heads = config.integer("decoder_attention_heads") or config.needed("num_attention_heads")
     dim = config.needed("hidden_size") // heads
-    own, cross = KeyValues(heads=heads, key_dim=dim, value_dim=dim), CrossKeyValues(heads=heads, key_dim=dim)
+    own = KeyValues(heads=heads, key_dim=dim, value_dim=dim)
+    cross = CrossKeyValues(heads=heads, key_dim=dim, tokens=config.needed("max_source_positions"))
     return ((own, cross),) * (config.integer("decoder_layers") or config.needed("num_hidden_layers"))
 
 

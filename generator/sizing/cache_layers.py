@@ -67,7 +67,7 @@ def _unknown(config: ModelConfig, why: str) -> CacheLayers:
 
 
 def _least(config: ModelConfig, most: tuple[Cache, ...]) -> tuple[tuple[Cache, ...], ...] | None:
-    """The least that the configuration's words allow: a latent, windows, fewer layers that attend; None: nothing less."""
+    """The least that the configuration's words allow: a latent, windows, fewer layers that attend; None: not less."""
     count = config.needed("num_hidden_layers")
     if config.integer("kv_lora_rank"):
         return ((attention_layers.latent_of(config),),) * count

@@ -42,6 +42,8 @@ class CrossKeyValues:
 
     heads: int
     key_dim: int
+    tokens: int
+    """The most that an encoder gives out."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The caches of models with recurrent layers: Mamba, gated delta nets, linear attention, short convolutions.
 
-Shapes: each model's `get_mamba_state_shape_from_config` in `vllm/model_executor/models/`, 0.29.0, unless said otherwise.
+Shapes: each model's `get_mamba_state_shape_from_config` in `vllm/model_executor/models/`, 0.29.0, or as said there.
 """
 
 from __future__ import annotations
