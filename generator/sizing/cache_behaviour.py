@@ -25,6 +25,7 @@ class CacheBehaviour:
     prefix_state_blocks: int
     latent_alignment: int
     window_block: Literal["same", "smallest"]
+    chunked_local: Literal["all", "chunk"]
     cross_tokens: Literal["encoder", "step"]
 
     def concurrent_steps(self, stages: int, *, async_scheduling: bool = True) -> int:
@@ -58,6 +59,7 @@ def cache_behaviour(vllm: str) -> CacheBehaviour:
         prefix_state_blocks=row["prefixStateBlocks"],
         latent_alignment=row["latentAlignment"],
         window_block=row["windowBlock"],
+        chunked_local=row["chunkedLocal"],
         cross_tokens=row["crossTokens"],
     )
 

@@ -67,6 +67,8 @@ def _one_type(pages: Sequence[Page]) -> bool:
 def _type(cache: Cache) -> tuple[str, int | None]:
     if isinstance(cache, State):
         return "state", None
+    if isinstance(cache, KeyValues) and cache.chunk:
+        return "chunk", cache.chunk
     if isinstance(cache, KeyValues | Latent):
         return "window" if cache.window else "all", cache.window
     return "cross", None

@@ -44,6 +44,11 @@ class CacheLayout:
     least: CacheLayout | None
     """Where it is not exact: the layout that takes least, as far as the configuration tells."""
 
+    @property
+    def keeps_nothing(self) -> bool:
+        """An encoder's requests are answered in one step: there is no cache, and no limit by it."""
+        return not self.groups
+
     @cached_property
     def block_bytes(self) -> int:
         """Bytes of a block, which holds a share of one group's layers."""
@@ -72,6 +77,8 @@ class CacheLayout:
         if isinstance(cache, CrossKeyValues):
             seen = cache.tokens if self.behaviour.cross_tokens == "encoder" else self.batched_tokens
             return ceil(seen / group.block_tokens)
+        if isinstance(cache, KeyValues) and cache.chunk:
+            return ceil(min(cache.chunk + step, tokens) / group.block_tokens)
         if isinstance(cache, KeyValues | Latent) and cache.window:
             # One more, since a window need not begin where a block does.
             return ceil(min(cache.window - 1 + step, tokens) / group.block_tokens) + 1

@@ -88,13 +88,12 @@ def pages(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour)
         block = max(block, step * ceil(page_of_state / (step * each)))
         page_of_state = block * each
 
-    local_is_full = any(isinstance(cache, KeyValues) and cache.chunk for cache in layers.caches)
+    chunked = any(isinstance(cache, KeyValues) and cache.chunk for cache in layers.caches)
 
     def page(cache: Cache) -> Page:
         if isinstance(cache, State):
             return Page(cache, None, page_of_state or state_bytes(cache, options))
-        if local_is_full and isinstance(cache, KeyValues):
-            # vLLM turns its hybrid cache manager off for chunked local attention: these layers keep all tokens.
+        if chunked and behaviour.chunked_local == "all" and isinstance(cache, KeyValues):
             cache = replace(cache, window=None, chunk=None)
         tokens = window_block if getattr(cache, "window", None) else block
         return Page(cache, tokens, tokens * token_bytes(cache, options))
