@@ -1,4 +1,4 @@
-"""Every matrix of a model by name, layer for layer, from its config.json. Takes the layers' caches, gives their modules.
+"""Every matrix of a model by name, layer for layer. Takes its config.json and the layers' caches, gives their modules.
 
 What a layer caches tells what it is made of: keys and values mean attention, a state means a recurrent mixer. Forms:
 transformers' modeling files and `vllm/model_executor/models/` 0.29.0. Names are those of the checkpoints, since
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from .attention_layers import head_dim, kv_heads
+from .attention_layers import head_dim
 from .config import ModelConfig
 from .layers import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, State
 
@@ -44,8 +44,29 @@ class Module:
 
 # Feed-forward layers of two matrices; all others have a gate as third.
 _UNGATED = frozenset(
-    "bloom codegen falcon gpt2 gpt_bigcode gpt_neox gptj mpt nemotron nemotron_h opt persimmon phi starcoder2 whisper "
-    "xglm bert roberta xlm-roberta apertus arcee".split()
+    [
+        "bloom",
+        "codegen",
+        "falcon",
+        "gpt2",
+        "gpt_bigcode",
+        "gpt_neox",
+        "gptj",
+        "mpt",
+        "nemotron",
+        "nemotron_h",
+        "opt",
+        "persimmon",
+        "phi",
+        "starcoder2",
+        "whisper",
+        "xglm",
+        "bert",
+        "roberta",
+        "xlm-roberta",
+        "apertus",
+        "arcee",
+    ]
 )
 # The word for the feed-forward part, and for the mixer, in the names of a checkpoint's tensors.
 _MLP_WORDS = {"mixtral": "block_sparse_moe", "phimoe": "block_sparse_moe", "minimax_m2": "block_sparse_moe"}
@@ -58,19 +79,26 @@ _MLP_WORDS |= {
 
 
 def decoder(config: ModelConfig, caches: CacheLayers) -> list[tuple[Module, ...]]:
-    """The modules of every decoder layer, in order. Raises UserError where a size is missing."""
-    shared_attention = config.whole("num_kv_shared_layers", 0)
+    """The modules of every decoder layer, in order; layers of one kind share a tuple.
+
+    Raises UserError where a size is missing.
+    """
+    shared = config.whole("num_kv_shared_layers", 0)
     blocks = config.integer("num_mem_blocks") if config.model_type == "zamba2" else None
-    layers = []
+    attending = 0
+    layers: list[tuple[Module, ...]] = []
+    kinds: dict[object, tuple[Module, ...]] = {}
     for index, cached in enumerate(caches.layers):
         kept = cached
-        if not cached and shared_attention:  # they read another layer's cache with queries of their own
+        if not cached and shared:  # they read another layer's cache with queries of their own
             kept = next(one for one in caches.layers if one)
-        if blocks is not None and len(cached) > 1 and sum(len(one) > 1 for one in caches.layers[:index]) >= blocks:
-            # Zamba 2 attends with the same few blocks' weights at all its places.
-            layers.append((*_mixer(config, cached[:1]), *_norms(config)))
-            continue
-        layers.append((*_mixer(config, kept), *_feed_forward(config, index, caches), *_norms(config)))
+        attending += len(cached) > 1
+        if blocks is not None and len(cached) > 1 and attending > blocks:
+            kept = cached[:1]  # Zamba 2 attends with the same few blocks' weights at all its places
+        kind = (kept, _feed_forward_kind(config, index, kept, len(caches.layers) - shared))
+        if kind not in kinds:
+            kinds[kind] = (*_mixer(config, kept), *_feed_forward(config, kind[1]), *_norms(config))
+        layers.append(kinds[kind])
     return layers
 
 
@@ -230,46 +258,47 @@ def has_experts(config: ModelConfig, layer: int) -> bool:
     frequency = config.get("moe_layer_freq", 1)
     if isinstance(frequency, list):
         return bool(frequency[layer])
-    if layer < config.whole(
-        "first_k_dense_replace", config.whole("moe_layer_start_index", config.whole("num_dense_layers", 0))
-    ):
-        return False
-    if layer in (config.get("mlp_only_layers") or ()):
+    dense_first = ("first_k_dense_replace", "moe_layer_start_index", "num_dense_layers")
+    if layer < max(config.whole(word, 0) for word in dense_first) or layer in (config.get("mlp_only_layers") or ()):
         return False
     if config.get("expert_layer_period"):
         return layer % config.get("expert_layer_period") == config.get("expert_layer_offset", 0)
-    step = (
-        config.get("interleave_moe_layer_step") or config.get("decoder_sparse_step") or config.get("moe_layer_interval")
-    )
-    return (
-        (layer + 1) % (step or frequency or 1) == 0
-        if not isinstance(frequency, int) or frequency < 2 or step
-        else (layer % frequency == 0)
-    )
+    steps = ("interleave_moe_layer_step", "decoder_sparse_step", "moe_layer_interval")
+    step = next((found for word in steps if (found := config.get(word))), None)
+    return (layer + 1) % step == 0 if step else layer % max(1, frequency) == 0
 
 
-def _feed_forward(config: ModelConfig, layer: int, caches: CacheLayers) -> Iterator[Module]:
-    hidden, kind = config.needed("hidden_size"), config.model_type
-    name = _MLP_WORDS.get(kind, "mlp")
-    pattern = config.get("hybrid_override_pattern")
+def _feed_forward_kind(config: ModelConfig, layer: int, kept: tuple[Cache, ...], own_caches: int) -> str:
+    """Which feed-forward part the layer has: none, experts, mlp or a double-wide one."""
+    pattern, kind = config.get("hybrid_override_pattern"), config.model_type
     if isinstance(pattern, str) and pattern[layer] in "M*":
-        return
-    if kind in ("mamba", "falcon_mamba", "mamba2") or (kind == "zamba2" and len(caches.layers[layer]) < 2):
-        return
+        return "none"
+    if kind in ("mamba", "falcon_mamba", "mamba2") or (kind == "zamba2" and len(kept) < 2):
+        return "none"
     if has_experts(config, layer):
+        return "experts"
+    return "wide" if config.get("use_double_wide_mlp") and layer >= own_caches else "mlp"
+
+
+def _feed_forward(config: ModelConfig, kind: str) -> Iterator[Module]:
+    name = _MLP_WORDS.get(config.model_type, "mlp")
+    if kind == "experts":
         yield from _mixture(config, name)
-        return
+    elif kind != "none":
+        width = _dense_width(config) * (2 if kind == "wide" else 1)
+        yield from _mlp(config, name, width, config.needed("hidden_size"))
+
+
+def _dense_width(config: ModelConfig) -> int:
+    kind = config.model_type
     width = config.integer("intermediate_size_mlp") or config.integer("intermediate_size")
     if kind.startswith("granitemoehybrid") or kind == "granitemoeshared":
         width = config.integer("shared_intermediate_size") or width
     if kind == "phi3small":
         width = config.integer("ff_intermediate_size") or width
-    width = width or 4 * hidden
     if config.get("block_ff_dim") and kind.startswith("lfm2"):
         width = _lfm2_width(config)
-    if config.get("use_double_wide_mlp") and layer >= len(caches.layers) - config.whole("num_kv_shared_layers", 0):
-        width *= 2
-    yield from _mlp(config, name, width, hidden)
+    return width or 4 * config.needed("hidden_size")
 
 
 def _lfm2_width(config: ModelConfig) -> int:
@@ -335,7 +364,3 @@ def _norms(config: ModelConfig) -> Iterator[Module]:
         hidden = config.needed("hidden_size")
         yield Module(name="per_layer_input_gate", rows=small, columns=hidden, share="whole")
         yield Module(name="per_layer_projection", rows=hidden, columns=small, share="whole")
-
-
-def key_value_heads(config: ModelConfig) -> int:
-    return kv_heads(config)

@@ -7,15 +7,18 @@ compressed-tensors' `config_groups`.
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
 from .config import ModelConfig
 
 _EMBEDDINGS = ("embed_tokens", "lm_head", "embed_in", "embed_out")
+_ALL = ("Linear",)
+"""Targets that mean every linear layer."""
 _BITS_BY_NAME = {"fp8": 8, "int8": 8, "w8a8": 8, "awq": 4, "gptq": 4, "int4": 4, "fp4": 4, "mxfp4": 4, "nvfp4": 4}
 
 
@@ -58,6 +61,19 @@ class Quantization:
     """False where the method's bits are a guess."""
     _seen: dict[str, Format | None] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def by_layer(self) -> bool:
+        """Whether layers of one kind are told apart by their number."""
+        return self._skips.by_layer or any(names.by_layer for names, _ in self._targets)
+
+    @cached_property
+    def _skips(self) -> Names:
+        return Names(self.skipped)
+
+    @cached_property
+    def _targets(self) -> list[tuple[Names, Format]]:
+        return [(Names(tuple("re:.*" if t == "Linear" else t for t in targets)), one) for targets, one in self.formats]
+
     def format_of(self, name: str) -> Format | None:
         """The format of the layer `name` (such as model.layers.0.self_attn.q_proj); None where it stays as it is."""
         if name not in self._seen:
@@ -67,32 +83,40 @@ class Quantization:
     def _format_of(self, name: str) -> Format | None:
         if any(word in name for word in _EMBEDDINGS) and not (self.embeddings and "lm_head" in name):
             return None
-        if self.only and self.only not in name:
+        if (self.only and self.only not in name) or self._skips.mean(name):
             return None
-        if any(_names(pattern, name) for pattern in self.skipped):
-            return None
-        for targets, stored in self.formats:
-            if not targets or any(target == "Linear" or _names(target, name) for target in targets):
-                return stored
-        return None
+        return next((one for targets, one in self._targets if targets.mean(name)), None)
 
 
-def _names(pattern: str, name: str) -> bool:
-    """Whether a pattern of an ignore list means the layer: a regular expression, a glob, a prefix or a part."""
-    if pattern.startswith("re:"):
-        return _compiled(pattern[3:]).match(name) is not None
-    short = name.removeprefix("model.")
-    if "*" in pattern:
-        return any(fnmatchcase(one, pattern) or fnmatchcase(one, pattern + ".*") for one in (name, short))
-    if pattern in (name, short) or name.startswith(pattern + ".") or short.startswith(pattern + "."):
-        return True
-    if pattern.startswith(("model.", "language_model.", "vision")):
-        return False
-    return f".{pattern}." in f".{name}."
+class Names:
+    """A list of layers' names, as quantization schemes write them: names, their parts, globs, regular expressions."""
+
+    def __init__(self, patterns: tuple[str, ...]) -> None:
+        self._whole = {p for p in patterns if not p.startswith("re:") and "*" not in p}
+        self._parts = [f".{p}." for p in self._whole if not p.startswith(("model.", "language_model.", "vision"))]
+        globs = (
+            fnmatch.translate(p).removesuffix(r"\Z") + r"(\..*)?\Z" for p in patterns if "*" in p and p[:3] != "re:"
+        )
+        self._expressions = [
+            re.compile(p[3:] if p[:3] == "re:" else p) for p in (*filter(_is_expression, patterns), *globs)
+        ]
+        self.by_layer = any(re.search(r"layers\\?\.\(?[0-9]", p) for p in patterns)
+        """Whether layers of one kind are told apart by their number."""
+
+    def mean(self, name: str) -> bool:
+        """Whether the list means the layer `name`, or a module that holds it."""
+        parts = name.split(".")
+        for begin in (0, 1) if parts[0] == "model" else (0,):
+            if any(".".join(parts[begin:end]) in self._whole for end in range(begin + 1, len(parts) + 1)):
+                return True
+        short = name.removeprefix("model.")
+        if any(one.match(name) or one.match(short) for one in self._expressions):
+            return True
+        return any(part in f".{name}." for part in self._parts)
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)  # the module keeps compiled patterns
+def _is_expression(pattern: str) -> bool:
+    return pattern.startswith("re:")
 
 
 def quantization_of(config: ModelConfig, asked: str | None = None) -> Quantization | None:
@@ -111,9 +135,9 @@ def quantization_of(config: ModelConfig, asked: str | None = None) -> Quantizati
 def _online(asked: str) -> Quantization:
     """What vLLM makes while it loads weights that are not quantized."""
     if asked == "bitsandbytes":
-        return Quantization(method=asked, formats=(((), Format(bits=4, group=64)),))
+        return Quantization(method=asked, formats=((_ALL, Format(bits=4, group=64)),))
     bits = next((bits for word, bits in _BITS_BY_NAME.items() if word in asked), None)
-    return Quantization(method=asked, formats=(((), Format(bits=bits or 8)),), known=bits is not None)
+    return Quantization(method=asked, formats=((_ALL, Format(bits=bits or 8)),), known=bits is not None)
 
 
 def _of_checkpoint(stated: Mapping[str, Any], config: ModelConfig) -> Quantization:
@@ -142,24 +166,24 @@ def _of_checkpoint(stated: Mapping[str, Any], config: ModelConfig) -> Quantizati
         # Marlin kernels take symmetric weights without zero points and sort by g_idx only where desc_act is.
         zero = bits if "awq" in method and stated.get("zero_point", True) else 0 if stated.get("sym", True) else bits
         stored = Format(bits=bits, group=group if group > 0 else 0, scale_bytes=2, zero_bits=zero)
-        return Quantization(formats=(((), stored),), embeddings=bool(stated.get("lm_head")), **rest)
+        return Quantization(formats=((_ALL, stored),), embeddings=bool(stated.get("lm_head")), **rest)
     if method == "bitsandbytes":
         four = stated.get("load_in_4bit") or stated.get("_load_in_4bit")
         nested = stated.get("bnb_4bit_use_double_quant")
         stored = Format(bits=4, group=64, scale_bytes=1.1 if nested else 4) if four else Format(bits=8)
-        return Quantization(formats=(((), stored),), **rest)
+        return Quantization(formats=((_ALL, stored),), **rest)
     if method == "mxfp4":
-        return Quantization(formats=(((), Format(bits=4, group=32, scale_bytes=1)),), only="experts", **rest)
+        return Quantization(formats=((_ALL, Format(bits=4, group=32, scale_bytes=1)),), only="experts", **rest)
     if method in ("fp8", "fbgemm_fp8", "ptpc_fp8", "deepseek_v4_fp8"):
         block = stated.get("weight_block_size")
         stored = Format(bits=8, group=block[1], block=block[0]) if isinstance(block, list) else Format(bits=8, group=-1)
         experts = (("re:.*\\.experts\\..*",), Format(bits=4, group=32, scale_bytes=1))
-        first = (experts,) if method == "deepseek_v4_fp8" else ()
-        return Quantization(formats=(*first, ((), stored)), **rest)
+        first = (experts,) if method == "deepseek_v4_fp8" or config.get("expert_dtype") == "fp4" else ()
+        return Quantization(formats=(*first, (_ALL, stored)), **rest)
     bits = stated.get("bits") or stated.get("nbits") or next((b for w, b in _BITS_BY_NAME.items() if w in method), None)
     known = isinstance(bits, int)
     stored = Format(bits=bits if known else 8, group=stated.get("group_size") or 128, scale_bytes=2)
-    return Quantization(formats=(((), stored),), known=known, **rest)
+    return Quantization(formats=((_ALL, stored),), known=known, **rest)
 
 
 def _groups(stated: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], Format], ...]:
@@ -202,4 +226,4 @@ def _modelopt(stated: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], Format]
             if isinstance(one, Mapping)
         ]
         return tuple(each)
-    return (((), nvfp4 if "FP4" in algo or "W4" in algo else Format(bits=8, group=-1)),)
+    return ((_ALL, nvfp4 if "FP4" in algo or "W4" in algo else Format(bits=8, group=-1)),)

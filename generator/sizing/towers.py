@@ -1,7 +1,7 @@
 """The parameters of what stands beside a language model: vision and audio towers, and their projectors.
 
 Counted from the sub-configurations' own sizes. Towers differ in small things (biases, position tables), so the count is
-an estimate: `ABOUT` is its share of doubt. Forms: transformers' modeling files (CLIP, SigLIP, Pixtral, Qwen-VL, Whisper).
+an estimate: `ABOUT` is its share of doubt. Forms: transformers' modeling files (CLIP, SigLIP, Pixtral, Qwen-VL).
 """
 
 from __future__ import annotations

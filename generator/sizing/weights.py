@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from . import towers
 from .config import ModelConfig
 from .data import read_data
 from .layers import CacheLayers
 from .modules import Module, absorbed, decoder
-from .quantization import Quantization, quantization_of
+from .quantization import Quantization
 from .stages import stages
 
 DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "half": 2, "float": 4}
@@ -76,8 +77,12 @@ class ModelModules:
 
     @property
     def parameters(self) -> int:
-        each = [*(m for layer in self.layers for m in layer), *self.first, *(() if self.tied else self.last)]
-        return sum(module.parameters for module in each)
+        sizes: dict[int, int] = {}
+        for layer in self.layers:
+            if id(layer) not in sizes:
+                sizes[id(layer)] = sum(module.parameters for module in layer)
+        ends = (*self.first, *(() if self.tied else self.last))
+        return sum(sizes[id(layer)] for layer in self.layers) + sum(module.parameters for module in ends)
 
 
 def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool = False) -> ModelModules:
@@ -124,18 +129,22 @@ def _encoder(config: ModelConfig) -> int:
 
 
 def rank_weights(
-    config: ModelConfig, caches: CacheLayers, options: WeightOptions, *, checkpoint_bytes: float | None = None
+    config: ModelConfig,
+    caches: CacheLayers,
+    model: ModelModules,
+    scheme: Quantization | None,
+    options: WeightOptions,
+    *,
+    checkpoint_bytes: float | None = None,
 ) -> Weights:
     """Predict the fullest GPU's weights (bytes).
 
     `checkpoint_bytes` is what the checkpoint's files hold of what vLLM loads, where that is known: it corrects the
     count from the configuration, which then only says how the bytes are divided.
     """
-    scheme = quantization_of(config, options.quantization)
-    model = model_modules(config, caches, text_only=options.text_only)
     sizes = _Sizes(config, scheme, options)
     whole = _Sizes(config, scheme, _undivided(options))
-    drafts = _drafts(config, model, options)
+    drafts = _drafts(config, model, options.draft_layers)
     counted = max(sizes.stage(model, held) for held in stages(len(model.layers), options.pipeline_parallel))
     extra = sizes.runtime(model, options) + sum(sizes.of(m, prefix="mtp") for m in drafts)
     notes = []
@@ -150,7 +159,10 @@ def rank_weights(
     if checkpoint_bytes is not None:
         # A cast changes what files hold; the ratio of the undivided count to the files corrects every part alike.
         all_bytes = whole.stage(model, range(len(model.layers)))
-        value, doubt = counted * checkpoint_bytes / all_bytes, 0.003
+        # Files may also hold the layers of multi-token prediction, which are not loaded unless they are asked for.
+        beside = sum(whole.of(module, prefix="mtp") for module in _drafts(config, model, _draft_layers(config)))
+        ratio = min((checkpoint_bytes / all_bytes, checkpoint_bytes / (all_bytes + beside)), key=lambda r: abs(r - 1))
+        value, doubt = counted * ratio, 0.003
     elif model.first[-1].name in ("tower", "encoder"):
         doubt += towers.ABOUT * sizes.of(model.first[-1]) / max(counted, 1)
     if options.lora is not None:
@@ -162,13 +174,6 @@ def rank_weights(
         high=value * (1 + doubt) + extra,
         notes=tuple(notes),
     )
-
-
-def whole_bytes(config: ModelConfig, caches: CacheLayers, options: WeightOptions) -> float:
-    """Bytes of the whole model as the configuration makes them, undivided and without what vLLM adds."""
-    model = model_modules(config, caches, text_only=options.text_only)
-    sizes = _Sizes(config, quantization_of(config, options.quantization), _undivided(options))
-    return sizes.stage(model, range(len(model.layers)))
 
 
 def _undivided(options: WeightOptions) -> WeightOptions:
@@ -187,9 +192,16 @@ class _Sizes:
         self._config, self._scheme, self._options = config, scheme, options
         self._width = DTYPE_BYTES.get(options.dtype, 2)
         padding = read_data("memory.yaml")["expertPadding"]
+        self._by_layer = scheme is not None and scheme.by_layer
         self._padding = None
         if scheme is not None and scheme.method == "mxfp4" and options.compute_capability:
-            backend = "marlin" if options.compute_capability < 9 else "triton" if options.compute_capability < 10 else "trtllm"
+            backend = (
+                "marlin"
+                if options.compute_capability < 9
+                else "triton"
+                if options.compute_capability < 10
+                else "trtllm"
+            )
             self._padding = padding[backend]
 
     def stage(self, model: ModelModules, held: range) -> float:
@@ -199,15 +211,12 @@ class _Sizes:
         total = sum(self.of(module) for module in ends)
         if last and not (model.tied and held.start == 0):
             total += sum(self.of(module) for module in model.last)
-        alike: dict[tuple[Module, ...], float] = {}
-        plain = self._scheme is None or not self._scheme.skipped
+        alike: dict[int, float] = {}
         for index in held:
             modules = model.layers[index]
-            if plain and modules in alike:
-                total += alike[modules]
-                continue
-            alike[modules] = sum(self.of(module, prefix=f"model.layers.{index}") for module in modules)
-            total += alike[modules]
+            if id(modules) not in alike or self._by_layer:
+                alike[id(modules)] = sum(self.of(module, prefix=f"model.layers.{index}") for module in modules)
+            total += alike[id(modules)]
         return total
 
     def of(self, module: Module, prefix: str = "model") -> float:
@@ -243,8 +252,25 @@ class _Sizes:
         """What loading adds to the checkpoint's tensors: absorbed latent projections, and the rotary table."""
         made = absorbed(self._config)
         share = ceil(len(model.layers) / options.pipeline_parallel)
-        buffers = deepstack_bytes(self._config, options.batched_tokens, self._width) + rotary_bytes(self._config, self._width)
+        buffers = deepstack_bytes(self._config, options.batched_tokens, self._width) + rotary_bytes(
+            self._config, self._width
+        )
         return buffers + (share * self.of(made) if made else 0.0)
+
+
+def _rope(config: ModelConfig) -> Mapping[str, Any]:
+    rope = config.get("rope_scaling") or config.get("rope_parameters")
+    return rope if isinstance(rope, Mapping) else {}
+
+
+def positions_of(config: ModelConfig) -> int:
+    """Positions the model can take: as configured, or further by YaRN, as vLLM derives them; 0 where nothing is said."""
+    rope, positions = _rope(config), config.integer("max_position_embeddings") or 0
+    if (rope.get("rope_type") or rope.get("type")) == "yarn":
+        original, factor = rope.get("original_max_position_embeddings"), rope.get("factor")
+        if isinstance(original, int) and isinstance(factor, (int, float)):
+            positions = max(positions, int(original * factor))
+    return positions
 
 
 def rotary_bytes(config: ModelConfig, width: int) -> float:
@@ -254,12 +280,8 @@ def rotary_bytes(config: ModelConfig, width: int) -> float:
     differently (Gemma 3). Source: `vllm/model_executor/layers/rotary_embedding/base.py::_compute_cos_sin_cache`; its
     0.03 GiB is the whole difference between Llama 3.1 8B's checkpoint and what vLLM prints.
     """
-    rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
-    positions = config.integer("max_position_embeddings") or 0
-    if isinstance(rope, Mapping) and (rope.get("rope_type") or rope.get("type")) == "yarn":
-        original, factor = rope.get("original_max_position_embeddings"), rope.get("factor")
-        if isinstance(original, int) and isinstance(factor, (int, float)):
-            positions = int(original * factor)
+    rope = _rope(config)
+    positions = positions_of(config)
     dim = config.integer("qk_rope_head_dim") or config.integer("head_dim")
     heads = config.integer("num_attention_heads")
     if dim is None and heads:
@@ -283,19 +305,25 @@ def deepstack_bytes(config: ModelConfig, batched_tokens: int, width: int) -> flo
     return count * batched_tokens * config.needed("hidden_size") * width
 
 
-def _drafts(config: ModelConfig, model: ModelModules, options: WeightOptions) -> tuple[Module, ...]:
+def _draft_layers(config: ModelConfig) -> int:
+    """Layers of multi-token prediction in the checkpoint."""
+    words = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
+    return next((found for word in words if isinstance(found := config.get(word), int)), 0)
+
+
+def _drafts(config: ModelConfig, model: ModelModules, count: int) -> tuple[Module, ...]:
     """Layers of multi-token prediction: each a decoder layer like the last, and a projection of two hidden states."""
-    if not options.draft_layers:
+    if not count or not model.layers:
         return ()
     hidden = config.needed("hidden_size")
     joined = Module(name="eh_proj", rows=hidden, columns=2 * hidden, share="whole")
-    return (*model.layers[-1], joined) * options.draft_layers
+    return (*model.layers[-1], joined) * count
 
 
 def _lora(model: ModelModules, options: WeightOptions) -> float:
     """Bytes of the slots for adapters: two thin matrices beside every linear layer, for each adapter.
 
-    The first is repeated on every GPU, the second divided. Source: `vllm/lora/layers/base_linear.py::create_lora_weights`.
+    The first is repeated on every GPU, the second divided (`vllm/lora/layers/base_linear.py::create_lora_weights`).
     """
     assert options.lora is not None
     entries = 0.0
