@@ -14,11 +14,11 @@ from typing import Any
 
 from .catalog import Architecture, Provenance, Weights
 from .checkpoint_architecture import architecture_of, context_of
-from .checkpoint_config import ModelConfig
 from .checkpoint_place import CONFIG, Place, open_place, read_json
 from .checkpoint_tensors import read_tensors, refuse_other_formats
 from .checkpoint_weights import quantization_of, weights_of
 from .parameter_count import COUNTED_ARCHITECTURES
+from .sizing.config import ModelConfig
 
 Report = Callable[[str], None]
 

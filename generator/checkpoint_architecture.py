@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, cast
 
 from .catalog import Architecture
-from .checkpoint_config import ModelConfig
 from .safetensors_headers import SAFETENSORS_DTYPES, Tensor, bytes_by_dtype
+from .sizing.config import ModelConfig
 
 Dtype = Literal["bfloat16", "float16", "float32"]
 

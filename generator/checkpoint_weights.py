@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from .catalog import Architecture, Weights
-from .checkpoint_config import ModelConfig
 from .checkpoint_place import Place
 from .errors import UserError
 from .kv_cache import DTYPE_BYTES
 from .parameter_count import ParameterCount, count_parameters
 from .safetensors_headers import SAFETENSORS_DTYPES, Tensor, bytes_by_dtype
+from .sizing.config import ModelConfig
 
 Quantization = Mapping[str, Any]
 """`quantization_config`, in the words of its method; empty where weights have the model's own type."""

@@ -18,6 +18,7 @@ import click
 from . import __version__
 from .cli_bench import bench
 from .cli_cluster import preflight, status
+from .cli_fit import fit
 from .cli_options import environment_option, examples, json_option, project_of, say
 from .errors import UserError, did_you_mean
 
@@ -229,6 +230,7 @@ def serve(ctx: click.Context, names: tuple[str, ...], environment: str | None, *
     serve_here(project_of(ctx), names, environment or "local", say=say, show=click.echo, **options)
 
 
+cli.add_command(fit)
 cli.add_command(preflight)
 cli.add_command(status)
 cli.add_command(bench)

@@ -233,7 +233,8 @@ def _number_fix(kind: str, context: Mapping[str, Any]) -> str:
 
 def _known(key: str) -> Iterable[str]:
     """The words of a closed list that the key's value is one of."""
-    from .facts import gpus, releases
+    from .facts import releases
+    from .gpus import gpus
 
     return {"ray": releases, "gpu": gpus}.get(key, dict)()
 

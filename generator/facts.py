@@ -1,4 +1,4 @@
-"""Facts as data: GPU types, vLLM's memory constants, and what each Ray release accepts. Read once, when asked for."""
+"""Facts as data: what each Ray release accepts, and the oldest KubeRay. Read once, when asked for."""
 
 from __future__ import annotations
 
@@ -20,84 +20,10 @@ def _read(name: str) -> Any:
     return yaml.load((_DATA / name).read_text(encoding="utf-8"), Loader=SAFE_LOADER)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gpu:
-    name: str
-    memory_gib: float
-    """What CUDA reports to the process."""
-    label_gb: float
-    """The size as sold, by which types are compared."""
-    compute_capability: float
-    bandwidth_gbs: float
-    """Of its memory, GB/s."""
-    tflops: dict[str, float]
-    """Dense tera-operations per second by type: fp16, bf16, fp8, int8, fp4, as far as the GPU has them."""
-    source: str
-    mig: str | None = None
-    """The MIG profile, such as 3g.40gb, where the type is a slice of a GPU."""
-
-    @property
-    def resource_name(self) -> str:
-        """What Kubernetes calls it: NVIDIA's device plugin names slices after their profile (strategy `mixed`)."""
-        return f"nvidia.com/mig-{self.mig}" if self.mig else "nvidia.com/gpu"
-
-
 @cache
-def gpus() -> dict[str, Gpu]:
-    """Every known GPU type by name, smallest first."""
-    return {
-        name: Gpu(
-            name=name,
-            memory_gib=row["memoryGiB"],
-            label_gb=row["labelGB"],
-            compute_capability=row["computeCapability"],
-            bandwidth_gbs=row["bandwidthGBs"],
-            tflops=row["tflops"],
-            mig=row.get("mig"),
-            source=row["source"],
-        )
-        for name, row in _read("gpus.yaml").items()
-    }
-
-
-def gpu(name: str, *, where: str) -> Gpu:
-    if name not in gpus():
-        raise UserError.unknown("GPU type", name, gpus(), where=where)
-    return gpus()[name]
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemoryConstants:
-    """vLLM's memory besides weights and cache, for one vLLM version. Evidence: data/memory.yaml."""
-
-    sampler_bytes: float
-    cuda_graph_gib: float
-    mamba_blocks: int
-    non_torch_gib: dict[int, float]
-    forward_mlp: float
-    forward_hidden: float
-    margin_gib: float
-    weights_factor: float
-    cpu_engine_gib: float
-
-
-@cache
-def memory_constants(vllm: str) -> MemoryConstants:
-    """The constants of the newest entry that is not newer than `vllm`."""
-    data = _read("memory.yaml")
-    entries = {_version(version): row for version, row in data["versions"].items()}
-    row = entries[max((v for v in entries if v <= _version(vllm)), default=min(entries))]
-    return MemoryConstants(
-        sampler_bytes=row["samplerBytes"],
-        cuda_graph_gib=row["cudaGraphGiB"],
-        mamba_blocks=row["mambaBlocks"],
-        non_torch_gib=data["nonTorchGiB"],
-        forward_mlp=data["forward"]["mlp"],
-        forward_hidden=data["forward"]["hidden"],
-        margin_gib=data["marginGiB"],
-        weights_factor=data["weightsFactor"],
-        cpu_engine_gib=data["cpuEngineGiB"],
-    )
+def cpu_engine_gib() -> float:
+    """Memory of a CPU engine beside weights and cache (GiB). Evidence: data/memory.yaml."""
+    return _read("memory.yaml")["cpuEngineGiB"]
 
 
 @cache

@@ -9,7 +9,7 @@ from functools import cached_property
 from .contract import quantity_gib
 from .environment import Pool
 from .errors import UserError, UserErrors
-from .facts import Gpu, gpu
+from .gpus import Gpu, gpu
 
 SHARES = (1.0, 0.5, 0.25, 0.125)
 """What a model may take of a GPU that several share. Powers of two fill a GPU without a rest."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .facts import gpus, releases
+from .facts import releases
+from .gpus import gpus
 from .project import Project
 
 

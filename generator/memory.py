@@ -1,168 +1,84 @@
-"""The memory of one GPU under one model: what vLLM takes, what is left for the cache, and whether that is enough.
-
-Budget and order of terms: vLLM `v1/worker/gpu_worker.py::determine_available_memory`. All sizes are GiB of one rank.
-"""
+"""The memory of one GPU under a model of the catalog: `sizing.fit`, asked with the catalog's words."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import ceil
+import json
+from functools import lru_cache
 
-from .catalog import CatalogModel
-from .contract import GIB
-from .facts import MemoryConstants
-from .kv_cache import DTYPE_BYTES, CacheLayout, cache_layout
+from .catalog import Architecture, CatalogModel
+from .gpus import Gpu
+from .sizing import fit as sizing
+from .sizing.config import ModelConfig
+from .sizing.fit import Device, Engine, EngineShape, MemoryFit
+from .sizing.kv_cache import CacheLayout
+from .sizing.model import Model
+from .sizing.overhead import GIB
+from .sizing.pages import CacheOptions
+from .sizing.split import Split
+from .sizing.split import tensor_splits as splits_of
+from .sizing.weights import DTYPE_BYTES, WeightOptions
 
-
-@dataclass(frozen=True, kw_only=True)
-class Split:
-    """How a replica is divided: layers' width over `tensor` GPUs of a node, layers over `pipeline` nodes."""
-
-    tensor: int = 1
-    pipeline: int = 1
-
-    @property
-    def gpus(self) -> int:
-        return self.tensor * self.pipeline
+__all__ = ["EngineShape", "MemoryFit", "Split", "cpu_layout", "fit", "rank_weights_gib", "tensor_splits"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class EngineShape:
-    """The engine arguments that memory depends on."""
-
-    dtype: str
-    context: int
-    sequences: int
-    batched_tokens: int
-    utilization: float
-    eager: bool
-    state_dtype: str | None = None
-    """Type of Mamba state where it is not `dtype`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemoryFit:
-    """One rank's memory. `kv_gib` is what is left for the cache; below zero nothing is left."""
-
-    total_gib: float
-    usable_gib: float
-    weights_gib: float
-    activation_gib: float
-    non_torch_gib: float
-    cuda_graph_gib: float
-    margin_gib: float
-    kv_gib: float
-    layout: CacheLayout
-    context: int
-
-    @property
-    def other_gib(self) -> float:
-        return self.activation_gib + self.non_torch_gib + self.cuda_graph_gib + self.margin_gib
-
-    @property
-    def concurrency(self) -> float:
-        """Requests of full context at once."""
-        return self.layout.concurrency(self.kv_gib * GIB, self.context)
-
-    @property
-    def kv_tokens(self) -> int:
-        """Tokens that the cache holds, as vLLM prints them: concurrency x context."""
-        return int(self.concurrency * self.context)
-
-    @property
-    def longest_context(self) -> int:
-        return self.layout.longest_context(self.kv_gib * GIB)
-
-    @property
-    def fits(self) -> bool:
-        """vLLM's own condition at start: one request of full context."""
-        return self.layout.holds(self.kv_gib * GIB, self.context)
-
-    @property
-    def missing_gib(self) -> float:
-        """How much more memory this GPU would need; 0 when the model fits."""
-        blocks = self.layout.blocks_of_request(self.context) + 1  # and vLLM's null block
-        need = blocks * self.layout.block_bytes / GIB
-        return max(0.0, need - self.kv_gib)
-
-    @property
-    def most_sequences(self) -> int:
-        """Sequences that can run at once at their shortest: a block of tokens and the state each."""
-        return max(0, self.layout.blocks(self.kv_gib * GIB) - 1) // self.layout.blocks_of_request(1)
-
-
-def fit(
-    model: CatalogModel, *, gpu_gib: float, split: Split, shape: EngineShape, constants: MemoryConstants
-) -> MemoryFit:
-    """Predict one rank's memory. `gpu_gib` is the GPU's total as CUDA reports it."""
-    architecture = model.architecture
-    usable = gpu_gib * shape.utilization
-    weights = rank_weights_gib(model, dtype=shape.dtype, split=split) * constants.weights_factor
-    width = DTYPE_BYTES[shape.dtype]
-    forward = (
-        shape.batched_tokens
-        * width
-        * (
-            constants.forward_mlp * architecture.intermediate_size / split.tensor
-            + constants.forward_hidden * architecture.hidden_size
-        )
+def fit(model: CatalogModel, *, gpu: Gpu, split: Split, shape: EngineShape, vllm: str) -> MemoryFit:
+    """Predict one GPU's memory under the model, with the engine's arguments of `shape` in vLLM `vllm`."""
+    device = Device(
+        name=gpu.name,
+        memory_gib=gpu.memory_gib,
+        compute_capability=gpu.compute_capability,
+        nvlink=gpu.nvlink,
     )
-    sampler = constants.sampler_bytes * shape.sequences * architecture.vocab_size
-    activation = max(forward, sampler) / GIB
-    non_torch = constants.non_torch_gib[max(n for n in constants.non_torch_gib if n <= split.gpus)]
-    graphs = 0.0 if shape.eager else constants.cuda_graph_gib
-    return MemoryFit(
-        total_gib=gpu_gib,
-        usable_gib=usable,
-        weights_gib=weights,
-        activation_gib=activation,
-        non_torch_gib=non_torch,
-        cuda_graph_gib=graphs,
-        margin_gib=constants.margin_gib,
-        kv_gib=usable - weights - activation - non_torch - graphs - constants.margin_gib,
-        layout=cache_layout(
-            architecture,
-            dtype=shape.dtype,
-            tensor_parallel=split.tensor,
-            pipeline_parallel=split.pipeline,
-            state_blocks=constants.mamba_blocks,
-            state_dtype=shape.state_dtype,
-        ),
+    engine = Engine(
+        vllm=vllm,
+        dtype=shape.dtype,
         context=shape.context,
+        sequences=shape.sequences,
+        batched_tokens=shape.batched_tokens,
+        utilization=shape.utilization,
+        kv_cache_dtype=shape.kv_cache_dtype,
+        eager=shape.eager,
+        state_dtype=shape.state_dtype,
     )
+    return sizing.fit(_model(model, shape.dtype), device=device, split=split, engine=engine)
 
 
 def rank_weights_gib(model: CatalogModel, *, dtype: str, split: Split) -> float:
-    """GiB of weights on the fullest rank.
-
-    Unquantized weights are cast to `dtype`; quantized ones stay as they are. Over pipeline stages the layers are
-    divided and the embedding or the output head stays whole on the first or last.
-    """
-    architecture = model.architecture
-    total: float = model.weights.total_bytes
-    if architecture.quant_method is None:
-        total = model.weights.parameters * DTYPE_BYTES[dtype]
-    if split.pipeline == 1:
-        return total / split.tensor / GIB
-    head = architecture.vocab_size * architecture.hidden_size * DTYPE_BYTES[dtype]
-    heads = head if architecture.tie_word_embeddings else 2 * head
-    share = ceil(architecture.num_hidden_layers / split.pipeline) / architecture.num_hidden_layers
-    return ((total - heads) * share + head) / split.tensor / GIB
+    """GiB of weights on the fullest GPU."""
+    options = WeightOptions(dtype=dtype, tensor_parallel=split.tensor, pipeline_parallel=split.pipeline)
+    return _model(model, dtype).weights(options).bytes / GIB
 
 
 def tensor_splits(model: CatalogModel, most: int) -> list[int]:
-    """Tensor parallel sizes up to `most` by which vLLM can divide the model: every kind of head must divide.
+    """Tensor parallel sizes up to `most` by which vLLM can divide the model."""
+    sized = _model(model, model.architecture.torch_dtype)
+    return splits_of(sized.config, sized.caches, most)
 
-    Key-value heads may also be repeated, when the size is a multiple of their number, and one group of Mamba heads
-    may be (`mamba_mixer2.py`). The vocabulary is padded to 64 and divided (`vocab_parallel_embedding.py`, 0.29.0).
-    """
-    a = model.architecture
-    vocabulary = ceil(a.vocab_size / 64) * 64
 
-    def divides(n: int) -> bool:
-        key_value = a.num_key_value_heads % n == 0 or n % a.num_key_value_heads == 0
-        plain = (a.num_attention_heads, a.intermediate_size, vocabulary, a.mamba_n_heads or n, a.mamba_d_ssm or n)
-        mamba_groups = a.mamba_n_groups in (None, 1) or a.mamba_n_groups % n == 0
-        return key_value and mamba_groups and all(size % n == 0 for size in plain)
+def cpu_layout(model: CatalogModel, *, dtype: str, state_dtype: str | None, vllm: str) -> CacheLayout:
+    """The cache of a CPU engine."""
+    options = CacheOptions(dtype=dtype, vllm=vllm, state_dtype=state_dtype, platform="cpu")
+    return _model(model, dtype).layout(options)
 
-    return [n for n in range(1, min(most, a.num_attention_heads) + 1) if divides(n)]
+
+def config_of(architecture: Architecture) -> ModelConfig:
+    """The catalog's architecture as the config.json it was read from."""
+    data = architecture.model_dump(exclude_none=True, exclude={"name", "quant_method"})
+    data["architectures"] = [architecture.name]
+    if architecture.quant_method is not None:
+        data["quantization_config"] = {"quant_method": architecture.quant_method}
+    return ModelConfig(data, "catalog")
+
+
+def _model(model: CatalogModel, dtype: str) -> Model:
+    # Unquantized weights are cast to `dtype`; quantized ones stay as the checkpoint has them.
+    held = float(model.weights.total_bytes)
+    if model.architecture.quant_method is None:
+        held = float(model.weights.parameters * DTYPE_BYTES[dtype])
+    return _derived(json.dumps(config_of(model.architecture).data, sort_keys=True), held)
+
+
+@lru_cache(maxsize=4096)
+def _derived(config: str, checkpoint_bytes: float) -> Model:
+    """One model for all that are alike, since what follows from a configuration is derived once."""
+    return Model(ModelConfig(json.loads(config), "catalog"), checkpoint_bytes=checkpoint_bytes)

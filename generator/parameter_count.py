@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .catalog import Architecture
-from .checkpoint_config import ModelConfig
+from .sizing.config import ModelConfig
 
 COUNTED_ARCHITECTURES = frozenset(
     {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM", "FalconH1ForCausalLM"}

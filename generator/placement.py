@@ -10,11 +10,11 @@ from .catalog import CatalogModel
 from .contract import GIB
 from .environment import Expectation
 from .errors import UserError
-from .facts import Gpu, RayRelease, memory_constants
+from .facts import RayRelease, cpu_engine_gib
 from .gpu_share import share_utilization
+from .gpus import Gpu
 from .hardware import SHARES, Hardware
-from .kv_cache import CPU_BLOCK_TOKENS, cache_layout
-from .memory import EngineShape, MemoryFit, Split, fit, rank_weights_gib, tensor_splits
+from .memory import EngineShape, MemoryFit, Split, cpu_layout, fit, rank_weights_gib, tensor_splits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +137,7 @@ def _fit_on_gpu(
         eager=wish.eager,
         state_dtype=wish.state_dtype,
     )
-    constants = memory_constants(release.vllm)
-    memory = fit(wish.model, gpu_gib=gpu.memory_gib, split=split, shape=shape, constants=constants)
+    memory = fit(wish.model, gpu=gpu, split=split, shape=shape, vllm=release.vllm)
     # Fewer sequences than users need are taken of a whole GPU only, or where people say the share.
     of_choice = share < 1 and wish.share is None
     return shape, memory, memory.fits and not (of_choice and memory.most_sequences < wish.sequences)
@@ -228,16 +227,7 @@ def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:
 
 def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
     """A CPU engine: of the slot's memory less weights and process, whole GiB for the cache, as many as are of use."""
-    constants = memory_constants(release.vllm)
-    layout = cache_layout(
-        wish.model.architecture,
-        dtype=wish.dtype,
-        tensor_parallel=1,
-        pipeline_parallel=1,
-        state_blocks=constants.mamba_blocks,
-        state_dtype=wish.state_dtype,
-        block_tokens=CPU_BLOCK_TOKENS,
-    )
+    layout = cpu_layout(wish.model, dtype=wish.dtype, state_dtype=wish.state_dtype, vllm=release.vllm)
     shape = EngineShape(
         dtype=wish.dtype,
         context=wish.context,
@@ -250,7 +240,7 @@ def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
     split = Split()
     total = hardware.memory_gib_per_node / hardware.slots_per_node
     weights = rank_weights_gib(wish.model, dtype=wish.dtype, split=split)
-    left = total - weights - constants.cpu_engine_gib
+    left = total - weights - cpu_engine_gib()
     useful = ceil((wish.sequences * layout.blocks_of_request(wish.context) + 1) * layout.block_bytes / GIB)
     cache = max(0, min(useful, floor(left)))
     memory = MemoryFit(
@@ -258,12 +248,13 @@ def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
         usable_gib=total,
         weights_gib=weights,
         activation_gib=0.0,
-        non_torch_gib=constants.cpu_engine_gib,
+        non_torch_gib=cpu_engine_gib(),
         cuda_graph_gib=0.0,
         margin_gib=left - cache,
         kv_gib=float(cache),
         layout=layout,
         context=wish.context,
+        ranges={},
     )
     return Candidate(hardware=hardware, split=split, shape=shape, memory=memory, enough=memory.fits)
 

@@ -11,7 +11,7 @@ from .check import check_document
 from .documents import Location, load_text, parse_text, place, read_text
 from .environment import Environment, FamilyService, read_environment
 from .errors import UserError, UserErrors
-from .facts import gpus
+from .gpus import gpus
 from .project import Project
 
 _SCHEMA_LINE = re.compile(r"^#.*\$schema=\S*\b(catalog|environment|values)\.schema\.json", re.MULTILINE)

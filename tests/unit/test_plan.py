@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.errors import UserError
-from generator.facts import gpus
+from generator.gpus import gpus
 from generator.packing import bins_needed
 from generator.plan import make_plan
 from generator.values import replica_cpus

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.errors import UserError
-from generator.facts import gpus, process_context_gib
+from generator.facts import process_context_gib
 from generator.gpu_share import share_utilization
+from generator.gpus import gpus
 from generator.hardware import SHARES
 from generator.plan import make_plan
 from generator.values import family_values, llm_config

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from .errors import UserError
+from ..errors import UserError
 
-_TEXT_PARTS = ("text_config", "llm_config", "language_config")
+# transformers 5 `PreTrainedConfig.get_text_config`, and the words of models whose own classes answer it.
+_TEXT_PARTS = ("text_config", "llm_config", "language_config", "decoder", "generator", "thinker_config")
+# The attribute maps of transformers' configurations: one value, many words.
 _OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
-    "hidden_size": ("n_embd", "d_model"),
+    "hidden_size": ("n_embd", "d_model", "model_dim"),
     "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
     "num_attention_heads": ("n_head", "n_heads"),
-    "num_key_value_heads": ("num_kv_heads", "n_kv_heads", "n_head_kv"),
+    "num_key_value_heads": ("n_head_kv", "num_kv_heads", "n_kv_heads", "multi_query_group_num", "num_attention_groups"),
     "intermediate_size": ("ffn_hidden_size", "n_inner", "ffn_dim"),
     "max_position_embeddings": ("n_positions", "max_sequence_length", "max_seq_len", "seq_length"),
+    "head_dim": ("attention_head_dim", "hidden_size_per_head", "kv_channels"),
+    "num_experts": ("n_routed_experts", "num_local_experts", "moe_num_experts"),
+    "layer_types": ("layers_block_type",),
 }
 
 
@@ -27,13 +33,22 @@ class ModelConfig:
     notes: list[str] = field(default_factory=list)
     """What people should know before they serve the model; whoever reads the configuration adds to it."""
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """The value by any of its words; null counts as missing.
+    @cached_property
+    def text(self) -> Mapping[str, Any]:
+        """The part about the language model, which is what is served of a multimodal one; else the whole."""
+        part: Mapping[str, Any] = self.data
+        while (inner := next((part[key] for key in _TEXT_PARTS if isinstance(part.get(key), dict)), None)) is not None:
+            part = inner
+        return part
 
-        Of a multimodal model the text part is what is served, so that comes first.
-        """
-        text = next((self.data[part] for part in _TEXT_PARTS if isinstance(self.data.get(part), dict)), {})
-        for config in (text, self.data):
+    @property
+    def model_type(self) -> str:
+        """The language model's `model_type`, such as llama; empty where nothing says it."""
+        return str(self.text.get("model_type") or self.data.get("model_type") or "")
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value by any of its words; null counts as missing. The language model's part comes first."""
+        for config in (self.text, self.data):
             for word in (key, *_OTHER_WORDS.get(key, ())):
                 if config.get(word) is not None:
                     return config[word]
@@ -62,6 +77,14 @@ class ModelConfig:
                 where=self.where,
                 fix=f"A language model's config.json says its {key}: is this the right file, and whole?",
             )
+        return value
+
+    def whole(self, key: str, default: int) -> int:
+        """A whole number, 0 included; `default` where it is missing. Raises UserError where it is something else."""
+        value = self.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            what = f"`{key}` is {value!r}, not a whole number"
+            raise UserError(what, where=self.where, fix="Copy or download the file again.")
         return value
 
     @property

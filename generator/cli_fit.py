@@ -1,0 +1,154 @@
+"""The command `fit`: does a model fit on a GPU, and what would make it fit."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .cli_options import examples, json_option
+from .errors import UserError
+
+if TYPE_CHECKING:
+    from .fit_report import Case
+    from .sizing.fit import Device, Engine
+    from .sizing.model import Model
+
+_OLDEST = (0, 10)
+_SPLITS = (1, 2, 4, 8)
+_positive = click.IntRange(min=1)
+
+
+@click.command(
+    epilog=examples(
+        "fit Qwen/Qwen3-8B",
+        "fit config.json --gpu H100-80GB --tp 2 --max-model-len 32768",
+        "fit ./checkpoints/my-model --gpu-memory-gib 23.5 --kv-cache-dtype fp8 --json",
+    )
+)
+@click.argument("reference", metavar="HUB-ID|FOLDER|CONFIG.JSON")
+@click.option("--gpu", metavar="TYPE", help="A GPU type of `list gpus`; by default all of them, as a table.")
+@click.option(
+    "--gpu-memory-gib", type=click.FloatRange(min=0, min_open=True), help="Instead: a GPU's memory, as CUDA says."
+)
+@click.option("--tp", type=_positive, help="Tensor parallel size; by default 1, in the table 1, 2, 4 and 8.")
+@click.option("--pp", type=_positive, default=1, help="Pipeline parallel size.")
+@click.option(
+    "--max-model-len", "context", type=_positive, help="Tokens of a request; by default the model's positions."
+)
+@click.option(
+    "--max-num-seqs", "sequences", type=_positive, help="By default vLLM's, which depends on GPU and version."
+)
+@click.option("--max-num-batched-tokens", "batched_tokens", type=_positive, help="By default vLLM's, as above.")
+@click.option(
+    "--gpu-memory-utilization",
+    "utilization",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    help="By default vLLM's: 0.92, before 0.20.0 0.9.",
+)
+@click.option("--dtype", type=click.Choice(("auto", "bfloat16", "float16", "float32", "half", "float")), default="auto")
+@click.option("--kv-cache-dtype", metavar="D", default="auto", help="Type of the cache, such as fp8.")
+@click.option(
+    "--quantization", metavar="Q", help="What vLLM makes of unquantized weights while it loads: fp8, bitsandbytes."
+)
+@click.option("--vllm", metavar="V", help="vLLM's version, from 0.10 on; by default the newest Ray release's.")
+@click.option("--eager", is_flag=True, help="No CUDA graphs (enforce_eager).")
+@click.option("--weights-bytes", type=_positive, help="Bytes of the whole model's files, where you know them (GGUF).")
+@json_option
+def fit(reference: str, as_json: bool, **given: Any) -> None:
+    """Does a model fit on a GPU? Memory of each GPU, from the model's config.json alone, as vLLM divides it.
+
+    With --gpu the arithmetic line by line, and what would make it fit; without, a table over GPU types and splits.
+    Exit 0: it fits (in the table: somewhere), 1: it does not, 2: bad input.
+    """
+    from .fit_report import case_json, case_lines, table_lines
+    from .fit_source import read_model
+    from .sizing.fit import Engine, changes
+
+    names = (
+        "dtype",
+        "context",
+        "sequences",
+        "batched_tokens",
+        "utilization",
+        "kv_cache_dtype",
+        "quantization",
+        "eager",
+    )
+    engine = Engine(vllm=_version(given["vllm"]), **{name: given[name] for name in names})
+    devices = _devices(given["gpu"], given["gpu_memory_gib"])
+    model, source = read_model(
+        reference,
+        dtype=engine.dtype,
+        weights_bytes=given["weights_bytes"],
+        quantization=engine.quantization,
+    )
+    if len(devices) == 1:
+        case = _case(model, devices[0], engine, given["tp"] or 1, given["pp"])
+        found = [] if case.memory.fits else changes(model, device=devices[0], split=case.split, engine=engine)
+        if as_json:
+            click.echo(json.dumps(case_json(case, found), indent=2))
+        else:
+            click.echo("\n".join(case_lines(case, found, source=source)))
+        sys.exit(0 if case.memory.fits else 1)
+    cases = list(_cases(model, devices, engine, given["tp"], given["pp"]))
+    if as_json:
+        click.echo(json.dumps([case_json(case) for case in cases], indent=2))
+    else:
+        click.echo("\n".join(table_lines(cases)))
+        for note in dict.fromkeys(note for case in cases for note in case.memory.notes):
+            click.echo(f"note: {note}")
+    sys.exit(0 if any(case.memory.fits for case in cases) else 1)
+
+
+def _version(asked: str | None) -> str:
+    from .sizing.data import DATA, read_data, version
+
+    if asked is None:
+        releases = [read_data(f"releases/{path.name}") for path in (DATA / "releases").glob("*.yaml")]
+        return max((row["vllm"] for row in releases), key=version)
+    if not re.match(r"v?\d+\.\d+", asked) or version(asked) < _OLDEST:
+        raise UserError(
+            f"'{asked}' is no vLLM version that is known here", where="--vllm", fix="Give 0.10.0 or a later one."
+        )
+    return asked
+
+
+def _devices(name: str | None, memory_gib: float | None) -> list[Device]:
+    from .gpus import gpu, gpus
+    from .sizing.fit import Device
+
+    if name is not None and memory_gib is not None:
+        raise UserError("both --gpu and --gpu-memory-gib", where="fit", fix="Give one of them.")
+    if memory_gib is not None:
+        # As the GPU types of that size are: those of 70 GiB and more have NVLink.
+        return [Device(name=f"{memory_gib:g} GiB", memory_gib=memory_gib, nvlink=memory_gib >= 70)]
+    chosen = [gpu(name, where="--gpu")] if name is not None else list(gpus().values())
+    return [
+        Device(name=g.name, memory_gib=g.memory_gib, compute_capability=g.compute_capability, nvlink=g.nvlink)
+        for g in chosen
+    ]
+
+
+def _case(model: Model, device: Device, engine: Engine, tensor: int, pipeline: int) -> Case:
+    from .fit_report import Case
+    from .sizing.fit import fit, shape_of
+    from .sizing.split import Split
+
+    split = Split(tensor=tensor, pipeline=pipeline)
+    memory = fit(model, device=device, split=split, engine=engine)
+    return Case.of(model.config, device, split, shape_of(model.config, device, engine), memory)
+
+
+def _cases(model: Model, devices: list[Device], engine: Engine, tensor: int | None, pipeline: int) -> Any:
+    from .gpus import gpus
+    from .sizing.split import obstacle
+
+    splits = [tensor] if tensor else [n for n in _SPLITS if not obstacle(model.config, model.caches, n)]
+    for device in devices:
+        for n in splits or [1]:
+            if n == 1 or gpus()[device.name].mig is None:  # slices do not reach one another
+                yield _case(model, device, engine, n, pipeline)

@@ -1,0 +1,74 @@
+"""A model to be sized, from what people type: a hub id, a folder, or a config.json.
+
+A configuration alone is read without the modules that catalogs and hubs need, so that `fit` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .errors import UserError
+from .safetensors_headers import Tensor
+from .sizing.config import ModelConfig
+from .sizing.model import Model
+from .sizing.quantization import quantization_of
+from .sizing.weights import DTYPE_BYTES
+
+_CONFIG = "config.json"
+
+
+def read_model(reference: str, *, dtype: str, weights_bytes: int | None, quantization: str | None) -> tuple[Model, str]:
+    """Return the model, and where its weights' size was read, in words.
+
+    `dtype` is the type of weights that are not quantized (`auto`: the checkpoint's own), `weights_bytes` what the whole
+    model's files hold where the caller knows it. Raises UserError: nothing there, half-written, no model.
+    """
+    path = Path(reference).expanduser()
+    tensors: dict[str, Tensor] = {}
+    if reference and path.is_file():
+        config = ModelConfig(_read(path), str(path))
+    elif path.is_dir() and (path / _CONFIG).is_file() and not any(path.glob("*.safetensors*")):
+        config = ModelConfig(_read(path / _CONFIG), str(path / _CONFIG))
+    else:
+        config, tensors = _read_checkpoint(reference)
+    if weights_bytes is not None:
+        return Model(config, checkpoint_bytes=float(weights_bytes)), "--weights-bytes"
+    if tensors and not (quantization and quantization_of(config) is None):
+        return Model(config, checkpoint_bytes=_loaded_bytes(config, tensors, dtype)), "safetensors headers"
+    return Model(config), "computed from config.json"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    except (ValueError, RecursionError) as error:
+        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        fix = "Is it half-written? Copy or download the file again."
+        raise UserError("not valid JSON", where=f"{path}{line}", fix=fix) from None
+    if not isinstance(data, dict):
+        raise UserError("no JSON object", where=str(path), fix='A config.json holds one object: {"architectures": …}.')
+    return data
+
+
+def _read_checkpoint(reference: str) -> tuple[ModelConfig, dict[str, Tensor]]:
+    from .checkpoint_place import open_place, read_json
+    from .checkpoint_tensors import read_tensors, refuse_other_formats
+
+    with open_place(reference.strip(), None, lambda line: None) as place:
+        refuse_other_formats(place)
+        return ModelConfig(read_json(place, _CONFIG), place.where(_CONFIG)), read_tensors(place, lambda line: None)
+
+
+def _loaded_bytes(config: ModelConfig, tensors: dict[str, Tensor], dtype: str) -> float:
+    """Bytes of the files' tensors on GPUs: unquantized ones are cast to the type of the activations."""
+    if quantization_of(config) is not None:
+        return float(sum(tensor.bytes for tensor in tensors.values()))
+    stated = str(config.get("torch_dtype") or config.get("dtype") or "bfloat16").removeprefix("torch.")
+    width = DTYPE_BYTES.get(stated if dtype == "auto" else dtype, 2)
+    # float32 checkpoints are served in 16 bits where nothing else is asked for.
+    width = 2 if dtype == "auto" and width == 4 else width
+    return float(sum(tensor.elements for tensor in tensors.values()) * width)

@@ -1,0 +1,101 @@
+"""Groups: layers that share a block table. Each block holds one group's layers, so groups are made equally large.
+
+Source: vLLM `v1/core/kv_cache_utils.py::get_kv_cache_groups` and what it calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+from .cache_behaviour import CacheBehaviour
+from .layers import Cache, KeyValues, Latent, State
+from .pages import Page
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheGroup:
+    """Layers with one block table."""
+
+    cache: Cache
+    """What its layers keep, or one of them where they differ in width only."""
+    block_tokens: int | None
+    pages: tuple[tuple[int, int], ...]
+    """Index of the decoder layer and bytes of the page, for each of its layers."""
+
+    def block_bytes(self, layers: range) -> int:
+        """Bytes that a block of this group takes of a pipeline stage with these decoder layers."""
+        return sum(size for layer, size in self.pages if layer in layers)
+
+
+def cache_groups(pages: Sequence[Sequence[Page]], behaviour: CacheBehaviour) -> list[CacheGroup]:
+    """Return the groups of a whole model, from every decoder layer's pages."""
+    entries = [(layer, page) for layer, found in enumerate(pages) for page in found]
+    if not entries:
+        return []
+    if _one_type([page for _, page in entries]):
+        return [_group(entries)]
+    entries = _equal_pages(entries, behaviour)
+    buckets: dict[Page, list[tuple[int, Page]]] = {}
+    for layer, page in entries:
+        buckets.setdefault(page, []).append((layer, page))
+    smallest, largest = min(map(len, buckets.values())), max(map(len, buckets.values()))
+    size = largest if largest < smallest * behaviour.group_by_largest_below else smallest
+    groups = []
+    for bucket in buckets.values():
+        count = ceil(len(bucket) / size)
+        # Every count-th layer, so that each pipeline stage has its share of every group.
+        groups += [_group(bucket[i::count]) for i in range(count)]
+    return groups
+
+
+def _group(entries: Sequence[tuple[int, Page]]) -> CacheGroup:
+    first = entries[0][1]
+    return CacheGroup(
+        cache=first.cache,
+        block_tokens=first.block_tokens,
+        pages=tuple((layer, page.bytes) for layer, page in entries),
+    )
+
+
+def _one_type(pages: Sequence[Page]) -> bool:
+    """Whether all layers need as many blocks as one another: then they are one group, whatever their widths."""
+    return len({(page.block_tokens, _type(page.cache)) for page in pages}) == 1
+
+
+def _type(cache: Cache) -> tuple[str, int | None]:
+    if isinstance(cache, State):
+        return "state", None
+    if isinstance(cache, KeyValues) and cache.chunk:
+        return "chunk", cache.chunk
+    if isinstance(cache, KeyValues | Latent):
+        return "window" if cache.window else "all", cache.window
+    return "cross", None
+
+
+def _equal_pages(entries: list[tuple[int, Page]], behaviour: CacheBehaviour) -> list[tuple[int, Page]]:
+    """Make all pages as large as the largest: by larger blocks where that divides, else by padding."""
+    most = max(page.bytes for _, page in entries)
+
+    def equal(page: Page) -> Page:
+        if page.bytes == most:
+            return page
+        if page.block_tokens is not None and most % page.bytes == 0 and behaviour.unequal_pages != "refused":
+            return replace(page, block_tokens=page.block_tokens * (most // page.bytes), bytes=most)
+        return replace(page, bytes=most)
+
+    return [(layer, equal(page)) for layer, page in entries]
+
+
+def refused(pages: Sequence[Sequence[Page]], behaviour: CacheBehaviour) -> bool:
+    """Whether this vLLM version cannot bring the layers' pages to one size, and does not start."""
+    found = [page for layer in pages for page in layer]
+    if not found or _one_type(found):
+        return False
+    most = max(page.bytes for page in found)
+    if behaviour.unequal_pages == "refused":
+        return any(page.bytes != most for page in found)
+    # A latent is read in whole rows, so its page cannot be padded.
+    padded = behaviour.unequal_pages == "padded"
+    return any(most % page.bytes and not (padded and not isinstance(page.cache, Latent)) for page in found)

@@ -1,0 +1,78 @@
+"""What a model's layers keep of a request, from its configuration: the rule of its architecture, applied."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from ..errors import UserError
+from . import attention_layers, state_layers
+from .config import ModelConfig
+from .data import read_data
+from .layers import Cache, CacheLayers, KeyValues
+
+
+def cache_layers(config: ModelConfig) -> CacheLayers:
+    """Return every decoder layer's caches.
+
+    An architecture that is not known, or whose configuration lacks what its rule reads, is counted as full attention in
+    every layer, which is the most it can keep, and says so. Raises UserError where not even that can be counted.
+    """
+    rule = _rule(config)
+    if rule is None:
+        return _unknown(config, f"{_name(config)} is not known here")
+    if config.get("is_causal") is False:  # bidirectional embedding models are encoders, whatever they were made from
+        return CacheLayers(layers=attention_layers.nothing(config), exact=True)
+    try:
+        layers = getattr(state_layers, rule, None) or getattr(attention_layers, rule)
+        return CacheLayers(layers=layers(config), exact=True)
+    except UserError as error:
+        return _unknown(config, f"{_name(config)}: {error.what}")
+
+
+def is_known(config: ModelConfig) -> bool:
+    """Whether vLLM's layers of this architecture are described here."""
+    return _rule(config) is not None
+
+
+def _rule(config: ModelConfig) -> str | None:
+    """The language model's own architecture first: what holds it (a vision tower) adds nothing to the cache."""
+    architectures, model_types = _rules()
+    inner = config.text.get("architectures")
+    names = [*(inner if isinstance(inner, list) else ()), _name(config)]
+    found = next((architectures[name] for name in names if name in architectures), None)
+    return found or model_types.get(config.model_type)
+
+
+def _name(config: ModelConfig) -> str:
+    try:
+        return config.architecture
+    except UserError:
+        return config.model_type or "an architecture without a name"
+
+
+@cache
+def _rules() -> tuple[dict[str, str], dict[str, str]]:
+    data = read_data("cache_layers.yaml")
+    return (
+        {name: rule for rule, row in data.items() for name in row["architectures"]},
+        {name: rule for rule, row in data.items() for name in row["modelTypes"]},
+    )
+
+
+def _unknown(config: ModelConfig, why: str) -> CacheLayers:
+    count = config.needed("num_hidden_layers")
+    dim = attention_layers.head_dim(config)
+    most: tuple[Cache, ...] = (KeyValues(heads=attention_layers.kv_heads(config), key_dim=dim, value_dim=dim),)
+    return CacheLayers(layers=(most,) * count, exact=False, why=why, least=_least(config, most))
+
+
+def _least(config: ModelConfig, most: tuple[Cache, ...]) -> tuple[tuple[Cache, ...], ...] | None:
+    """The least that the configuration's words allow: a latent, windows, fewer layers that attend; None: not less."""
+    count = config.needed("num_hidden_layers")
+    if config.integer("kv_lora_rank"):
+        return ((attention_layers.latent_of(config),),) * count
+    kinds = attention_layers.layer_kinds(config)
+    if kinds is not None and any("attention" not in kind or "linear" in kind for kind in kinds):
+        return tuple(most if kind in (attention_layers.FULL, "attention") else () for kind in kinds)
+    windowed = attention_layers.attention(config)
+    return windowed if windowed != (most,) * count else None

@@ -1,0 +1,32 @@
+"""Files of `generator/data/`, parsed once. Apart from `facts`, so that sizing imports little."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+@cache
+def read_data(name: str) -> Any:
+    """Return what a data file holds; `name` ends in .yaml or .json."""
+    text = (DATA / name).read_text(encoding="utf-8")
+    if name.endswith(".json"):
+        return json.loads(text)
+    import yaml
+
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def version(text: str) -> tuple[int, ...]:
+    """A vLLM version as numbers that compare; what follows them (rc1, post1, dev) is left out."""
+    numbers = []
+    for part in text.lstrip("v").split(".")[:3]:
+        digits = part[: next((i for i, char in enumerate(part) if not char.isdigit()), len(part))]
+        if not digits:
+            break
+        numbers.append(int(digits))
+    return tuple(numbers)

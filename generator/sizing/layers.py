@@ -1,0 +1,100 @@
+"""What every decoder layer keeps of a request, as vLLM's layers declare it in `get_kv_cache_spec`.
+
+A layer may keep several things (attention beside a Mamba mixer, a latent beside its indexer's keys) or nothing. Sizes
+are of the whole model; `kv_cache.py` divides them. The rules by architecture are in `attention_layers.py` and
+`state_layers.py`; which architecture follows which rule is in `data/cache_layers.yaml`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyValues:
+    """Keys and values of attention (multi-head, grouped-query, multi-query)."""
+
+    heads: int
+    """Key-value heads; tensor parallelism divides them, and repeats them where there are too few."""
+    key_dim: int
+    value_dim: int
+    window: int | None = None
+    """Tokens that a sliding window sees; None: all."""
+    chunk: int | None = None
+    """Tokens of a chunk of local attention (Llama 4); None: none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latent:
+    """One compressed vector for all heads (multi-head latent attention), which every GPU of a stage holds whole."""
+
+    width: int
+    """Entries of a token."""
+    bytes_each: int | None = None
+    """Bytes of an entry where it is not the cache's type (the indexer of sparse attention keeps bytes)."""
+    window: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossKeyValues:
+    """Keys and values of the encoder's output, for every layer of a decoder that looks at it."""
+
+    heads: int
+    key_dim: int
+    tokens: int
+    """The most that an encoder gives out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What recurrent layers keep of a request, whatever its length: a convolution's window and a matrix for each head.
+
+    Source: vLLM `model_executor/layers/mamba/mamba_utils.py::MambaStateShapeCalculator`.
+    """
+
+    kind: Literal["mamba1", "mamba2", "gated_delta_net", "linear_attention", "short_conv", "kimi_delta"]
+    channels: int = 0
+    """Of the convolution, without those of groups."""
+    groups: int = 0
+    """Of B and C (Mamba 2). Where tensor parallelism does not divide them, every GPU holds one."""
+    group_channels: int = 0
+    """Of each group."""
+    rows: int = 0
+    """Tokens that the convolution looks back: its kernel less one."""
+    speculative_rows: bool = False
+    """The window also holds every token that is speculated."""
+    heads: int = 0
+    matrix: int = 0
+    """Entries of each head's matrix."""
+    matrix_dtype: str | None = None
+    """Type of the matrix where the model fixes it."""
+
+
+Cache: TypeAlias = KeyValues | Latent | CrossKeyValues | State
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheLayers:
+    """Every decoder layer's caches, in order; an empty tuple is a layer that keeps nothing (a plain MLP)."""
+
+    layers: tuple[tuple[Cache, ...], ...]
+    exact: bool
+    """False where the architecture is not known: then the layers are the most it can keep."""
+    why: str = ""
+    """What is not known, in words."""
+    least: tuple[tuple[Cache, ...], ...] | None = None
+    """Where it is not exact, the least that the layers can keep as far as the configuration tells."""
+
+    @property
+    def caches(self) -> tuple[Cache, ...]:
+        return tuple(cache for layer in self.layers for cache in layer)
+
+    @property
+    def has_attention(self) -> bool:
+        return any(not isinstance(cache, State) for cache in self.caches)
+
+    @property
+    def state(self) -> State | None:
+        """The recurrent layers' state, which all of a model share."""
+        return next((cache for cache in self.caches if isinstance(cache, State)), None)

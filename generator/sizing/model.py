@@ -1,0 +1,59 @@
+"""A model as sizing sees it: its configuration, and what follows from that alone, derived once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from .cache_layers import cache_layers
+from .config import ModelConfig
+from .kv_cache import CacheLayout, cache_layout
+from .layers import CacheLayers
+from .pages import CacheOptions
+from .quantization import Quantization, quantization_of
+from .weights import ModelModules, WeightOptions, Weights, model_modules, rank_weights
+
+
+class Model:
+    """`checkpoint_bytes`: what vLLM loads of the whole model's files, where that is known."""
+
+    def __init__(self, config: ModelConfig, *, checkpoint_bytes: float | None = None) -> None:
+        self.config = config
+        self.checkpoint_bytes = checkpoint_bytes
+        self._layouts: dict[CacheOptions, CacheLayout] = {}
+        self._weights: dict[WeightOptions, Weights] = {}
+        self._modules: dict[bool, ModelModules] = {}
+        self._schemes: dict[str | None, Quantization | None] = {}
+
+    @cached_property
+    def caches(self) -> CacheLayers:
+        return cache_layers(self.config)
+
+    def layout(self, options: CacheOptions) -> CacheLayout:
+        """The cache of one GPU, split as `options` says."""
+        if options not in self._layouts:
+            self._layouts[options] = cache_layout(self.caches, options)
+        return self._layouts[options]
+
+    def scheme(self, asked: str | None) -> Quantization | None:
+        """The quantization of the checkpoint, or the one that the engine is asked to make."""
+        if asked not in self._schemes:
+            self._schemes[asked] = quantization_of(self.config, asked)
+        return self._schemes[asked]
+
+    def modules(self, *, text_only: bool = False) -> ModelModules:
+        if text_only not in self._modules:
+            self._modules[text_only] = model_modules(self.config, self.caches, text_only=text_only)
+        return self._modules[text_only]
+
+    def weights(self, options: WeightOptions) -> Weights:
+        """Bytes of weights on the fullest GPU."""
+        if options not in self._weights:
+            self._weights[options] = rank_weights(
+                self.config,
+                self.caches,
+                self.modules(text_only=options.text_only),
+                self.scheme(options.quantization),
+                options,
+                checkpoint_bytes=self.checkpoint_bytes,
+            )
+        return self._weights[options]

@@ -1,0 +1,154 @@
+"""What vLLM takes of a GPU besides weights and cache: activations, memory outside PyTorch, CUDA graphs.
+
+vLLM measures the first in a profile run: a step of `max_num_batched_tokens` through the model, then the sampler over
+`max_num_seqs` rows of logits, which with today's vocabularies is the larger. Constants and their evidence:
+`data/memory.yaml`; the run itself: `vllm/v1/worker/gpu_worker.py::determine_available_memory` and
+`gpu_model_runner.py::profile_run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from . import towers
+from .config import ModelConfig
+from .data import read_data
+from .layers import CacheLayers, State
+from .memory_behaviour import MemoryBehaviour, Range
+from .modules import expert_width, experts_of, is_ungated, shared_width
+from .quantization import Quantization
+
+GIB = 2**30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One engine step, at its largest, and on what it runs."""
+
+    tokens: int
+    sequences: int
+    width: int
+    """Bytes of the type of activations."""
+    tensor_parallel: int = 1
+    expert_parallel: bool = False
+    compute_capability: float = 9.0
+    text_only: bool = False
+
+
+def activation_gib(
+    config: ModelConfig,
+    caches: CacheLayers,
+    scheme: Quantization | None,
+    step: Step,
+    behaviour: MemoryBehaviour,
+) -> Range:
+    """The peak of PyTorch's memory over weights in the profile run (GiB of the fullest GPU)."""
+    data, hidden = read_data("memory.yaml"), config.needed("hidden_size")
+    images = 0.0 if step.text_only else image_bytes(config, step)
+    buffers = expert_buffer_bytes(config, step)
+    stay, may_stay = _stay(scheme, step, behaviour)
+    kept = images + data["hiddenFactor"] * step.tokens * hidden * step.width
+    forward = images + _forward_bytes(config, caches, step, data["forward"])
+    entries = min(step.sequences, step.tokens) * config.needed("vocab_size") if caches.layers and caches.caches else 0
+    tower = 0.0 if step.text_only else _tower_bytes(config, step)
+
+    def peak(sampler_bytes: float, beside: float, share: float) -> float:
+        return max(sampler_bytes * entries + kept + beside, (forward + buffers) * share, tower * share) / GIB
+
+    sampler = behaviour.sampler_bytes
+    return Range(
+        estimate=peak(sampler.estimate, buffers if stay else 0.0, 1.0),
+        low=peak(sampler.low, 0.0, 0.6),
+        high=peak(sampler.high, buffers if may_stay else 0.0, 1.3),
+    )
+
+
+def _stay(scheme: Quantization | None, step: Step, behaviour: MemoryBehaviour) -> tuple[bool, bool]:
+    """Whether a mixture's buffers stay, and whether they may: kernels for packed weights and Blackwell's have none."""
+    if scheme is None:
+        return behaviour.expert_buffers_stay, behaviour.expert_buffers_stay
+    eight_bits = scheme.method in ("fp8", "compressed-tensors") and 8.9 <= step.compute_capability < 10
+    packed = any(stored.bits < 8 for _, stored in scheme.formats)
+    stay = behaviour.expert_buffers_stay and eight_bits and not packed
+    return stay, stay or (eight_bits and not packed)
+
+
+def expert_buffer_bytes(config: ModelConfig, step: Step) -> float:
+    """Two buffers of a mixture's kernels: a row for each token and each of its experts. 0 for a dense model.
+
+    Source: `vllm/model_executor/layers/fused_moe/experts/triton_moe.py::TritonExperts.workspace_shapes`.
+    """
+    if not experts_of(config):
+        return 0.0
+    inner = config.integer("moe_latent_size") or config.needed("hidden_size")
+    made = expert_width(config) * (1 if is_ungated(config) else 2)
+    made = made if step.expert_parallel else made / step.tensor_parallel
+    chosen = next((found for word in _CHOSEN if (found := config.get(word)) and isinstance(found, int)), 1)
+    return 2 * step.tokens * chosen * max(inner, made) * step.width
+
+
+_CHOSEN = ("num_experts_per_tok", "num_experts_per_token", "experts_per_token", "moe_k", "moe_topk", "top_k_experts")
+
+
+def _forward_bytes(config: ModelConfig, caches: CacheLayers, step: Step, factors: Mapping[str, float]) -> float:
+    """The widest moment of a decoder layer, without a mixture's own buffers."""
+    hidden = config.needed("hidden_size")
+    dense = config.integer("intermediate_size_mlp") or config.integer("intermediate_size") or 4 * hidden
+    inner = shared_width(config) if experts_of(config) else dense
+    states = [cache for cache in caches.caches if isinstance(cache, State)]
+    if states:  # a mixer's projections: inputs, gate and their convolution
+        inner = max(inner, states[0].channels + states[0].groups * states[0].group_channels)
+    return step.tokens * step.width * (factors["mlp"] * inner / step.tensor_parallel + factors["hidden"] * hidden)
+
+
+def image_bytes(config: ModelConfig, step: Step) -> float:
+    """Encoder outputs and pixels that the profile run keeps of as many images as a step may hold; 0 for text models."""
+    vision = towers.vision_of(config)
+    if vision is None:
+        return 0.0
+    data = read_data("memory.yaml")["encoder"]
+    tokens, pixels = _image_tokens(config, step, data["imageTokens"])
+    depths = vision.get("deepstack_visual_indexes")
+    outputs = (
+        tokens * config.needed("hidden_size") * step.width * (1 + (len(depths) if isinstance(depths, list) else 0))
+    )
+    return outputs + pixels * data["pixelBytes"]
+
+
+def _image_tokens(config: ModelConfig, step: Step, most: int) -> tuple[int, float]:
+    """Tokens of images in a step, and entries of their pixels."""
+    vision = towers.vision_of(config) or {}
+    patch = vision.get("patch_size") or 14
+    patch = patch if isinstance(patch, int) else 14
+    merge = vision.get("spatial_merge_size") or config.data.get("spatial_merge_size") or 1
+    merge = merge if isinstance(merge, int) else 1
+    size = vision.get("image_size")
+    if not isinstance(size, int):  # images of any size: one of the most tokens that the processor makes
+        tokens = max(step.tokens, most)
+        frames = vision.get("temporal_patch_size") or 1
+        return tokens, tokens * merge * merge * 3 * patch * patch * frames
+    each = config.data.get("mm_tokens_per_image") or max(1, (size // patch // merge) ** 2)
+    return max(step.tokens, each), max(1, step.tokens // each) * 3 * size * size
+
+
+def _tower_bytes(config: ModelConfig, step: Step) -> float:
+    """The widest moment of a vision tower that takes one large image whole."""
+    vision = towers.vision_of(config)
+    if vision is None or isinstance(vision.get("image_size"), int):
+        return 0.0
+    tokens, _ = _image_tokens(config, step, read_data("memory.yaml")["encoder"]["imageTokens"])
+    merge = vision.get("spatial_merge_size")
+    patches = tokens * (merge * merge if isinstance(merge, int) else 4)
+    width = vision.get("embed_dim") or vision.get("hidden_size") or vision.get("vt_hidden_size") or 1024
+    inner = vision.get("intermediate_size") or vision.get("vt_intermediate_size") or 4 * width
+    return patches * step.width * (2 * inner / step.tensor_parallel + 3 * width)
+
+
+def graph_gib(layers: int, *, gpus: int, sequences: int) -> Range:
+    """CUDA graphs of all captured sizes (GiB); fewer sizes are captured for fewer sequences."""
+    data = read_data("memory.yaml")["graphs"]
+    each = data["perLayer"][max(n for n in data["perLayer"] if n <= gpus)]
+    captured = min(1.0, sequences / data["captured"])
+    value = layers * each * (data["fewShare"] + (1 - data["fewShare"]) * captured)
+    return Range(estimate=value, low=value * data["lowShare"], high=value * data["highShare"])

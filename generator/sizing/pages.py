@@ -1,0 +1,113 @@
+"""Pages: the bytes that one layer keeps in one block, on one GPU of a tensor parallel group.
+
+Source: `page_size_bytes` of vLLM's `v1/kv_cache_interface.py`, and `platforms/interface.py::_align_hybrid_block_size`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+from .cache_behaviour import CacheBehaviour, Platform, dtype_bytes, fp8_ds_mla_bytes, usual_blocks
+from .layers import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, State
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheOptions:
+    """The engine arguments that the cache depends on."""
+
+    dtype: str
+    """The model's: bfloat16, float16 or float32."""
+    vllm: str
+    """vLLM's version."""
+    tensor_parallel: int = 1
+    pipeline_parallel: int = 1
+    batched_tokens: int = 2048
+    """Tokens of one step (max_num_batched_tokens): what a sliding window holds beside itself."""
+    kv_cache_dtype: str = "auto"
+    state_dtype: str | None = None
+    """Type of the recurrent layers' matrices (mamba_ssm_cache_dtype) where it is not the model's."""
+    block_tokens: int | None = None
+    """What --block-size asks for; None: vLLM's own choice."""
+    prefix_caching: bool | None = None
+    """None: vLLM's own choice."""
+    speculative_tokens: int = 0
+    async_scheduling: bool = True
+    platform: Platform = "gpu"
+
+    @property
+    def cache_dtype(self) -> str:
+        return self.dtype if self.kv_cache_dtype == "auto" else self.kv_cache_dtype
+
+
+@dataclass(frozen=True)
+class Page:
+    """One layer's share of a block."""
+
+    cache: Cache
+    block_tokens: int | None
+    """Tokens of a block; None: a block holds a request's state, whatever its length."""
+    bytes: int
+
+
+def token_bytes(cache: KeyValues | Latent | CrossKeyValues, options: CacheOptions) -> int:
+    """Bytes that one token takes in one layer, on one GPU."""
+    if isinstance(cache, Latent):
+        if options.kv_cache_dtype == "fp8_ds_mla" and cache.bytes_each is None:
+            return fp8_ds_mla_bytes()
+        return cache.width * (cache.bytes_each or dtype_bytes(options.cache_dtype))
+    heads = max(1, cache.heads // options.tensor_parallel)
+    width = cache.key_dim + (cache.value_dim if isinstance(cache, KeyValues) else cache.key_dim)
+    return heads * width * dtype_bytes(options.cache_dtype)
+
+
+def state_bytes(state: State, options: CacheOptions) -> int:
+    """Bytes of one recurrent layer's state of one request, on one GPU: the convolution's window and the matrices."""
+    tensor = options.tensor_parallel
+    groups = state.groups if state.groups % tensor == 0 else tensor
+    rows = state.rows + (options.speculative_tokens if state.speculative_rows else 0)
+    window = (state.channels + groups * state.group_channels) // tensor * rows * dtype_bytes(options.dtype)
+    asked = None if state.kind in ("linear_attention", "kimi_delta") else options.state_dtype
+    matrix_dtype = asked or state.matrix_dtype or options.dtype
+    return window + state.heads // tensor * state.matrix * dtype_bytes(matrix_dtype)
+
+
+def pages(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour) -> list[list[Page]]:
+    """Return every decoder layer's pages.
+
+    Where layers attend and others keep a state, the blocks of attention grow until its page holds a state, and the
+    state's page is padded to that.
+    """
+    block, window_block = _block_tokens(layers, options, behaviour)
+    state = layers.state
+    page_of_state = max((state_bytes(c, options) for c in layers.caches if isinstance(c, State)), default=0)
+    attending = next((cache for cache in layers.caches if not isinstance(cache, State)), None)
+    if state is not None and attending is not None and page_of_state:
+        each = token_bytes(attending, options)
+        step = max(block, behaviour.latent_alignment) if isinstance(attending, Latent) else block
+        block = max(block, step * ceil(page_of_state / (step * each)))
+        page_of_state = block * each
+
+    chunked = any(isinstance(cache, KeyValues) and cache.chunk for cache in layers.caches)
+
+    def page(cache: Cache) -> Page:
+        if isinstance(cache, State):
+            return Page(cache, None, page_of_state or state_bytes(cache, options))
+        if chunked and behaviour.chunked_local == "all" and isinstance(cache, KeyValues):
+            cache = replace(cache, window=None, chunk=None)
+        tokens = window_block if getattr(cache, "window", None) else block
+        return Page(cache, tokens, tokens * token_bytes(cache, options))
+
+    return [[page(cache) for cache in layer] for layer in layers.layers]
+
+
+def _block_tokens(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour) -> tuple[int, int]:
+    """Tokens of a block, and of a sliding window's."""
+    usual = usual_blocks(options.platform)
+    latents = [cache for cache in layers.caches if isinstance(cache, Latent)]
+    sparse = any(cache.bytes_each for cache in latents)
+    kind = "sparseLatent" if sparse else "latent" if latents else "attention"
+    if latents and layers.state is not None:
+        kind = "attention"  # a hybrid's block is aligned below, whatever the kernel's is
+    block = options.block_tokens or usual[kind]
+    return block, usual["window"] if behaviour.window_block == "smallest" else block

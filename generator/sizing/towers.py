@@ -1,0 +1,82 @@
+"""The parameters of what stands beside a language model: vision and audio towers, and their projectors.
+
+Counted from the sub-configurations' own sizes. Towers differ in small things (biases, position tables), so the count is
+an estimate: `ABOUT` is its share of doubt. Forms: transformers' modeling files (CLIP, SigLIP, Pixtral, Qwen-VL).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .config import ModelConfig
+
+ABOUT = 0.08
+"""Share of a tower's parameters by which the count may err."""
+
+_VISION = ("vision_config", "vision_model", "img_processor", "visual", "vit_config")
+_GATED = ("pixtral", "qwen2_5_vl", "llama4_vision_model", "gemma4_vision", "glm4v", "qwen2_5_omni")
+# SigLIP and CLIP sizes that a configuration names instead of giving them.
+_NAMED = {
+    "clip_vision_model": {"hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096, "patch_size": 14}
+}
+
+
+def _first(config: Mapping[str, Any], *words: str) -> int:
+    return next((int(v) for word in words if isinstance(v := config.get(word), int) and not isinstance(v, bool)), 0)
+
+
+def tower_parameters(config: ModelConfig) -> int:
+    """Parameters of all towers and projectors; 0 for a text model."""
+    text = config.needed("hidden_size")
+    vision = next((config.data[key] for key in _VISION if isinstance(config.data.get(key), Mapping)), None)
+    found = _vision(vision, text) if vision is not None else 0
+    audio = config.data.get("audio_config")
+    if isinstance(audio, Mapping):
+        found += _layers(audio) + _first(audio, "hidden_size", "d_model") * text
+    return found
+
+
+def is_repeated(config: ModelConfig) -> bool:
+    """Whether every GPU of a tensor parallel group holds the whole tower, as vLLM does with Pixtral's and Kimi's."""
+    vision = vision_of(config)
+    return vision is not None and (vision.get("model_type") == "pixtral" or "vt_hidden_size" in vision)
+
+
+def vision_of(config: ModelConfig) -> Mapping[str, Any] | None:
+    return next((config.data[key] for key in _VISION if isinstance(config.data.get(key), Mapping)), None)
+
+
+def _layers(tower: Mapping[str, Any]) -> int:
+    kind = str(tower.get("model_type") or tower.get("name") or "")
+    tower = {**_NAMED.get(kind, {}), **tower}
+    width = _first(tower, "embed_dim", "vt_hidden_size") or _first(tower, "hidden_size", "d_model", "width")
+    if kind == "qwen2_5_vl":
+        width = _first(tower, "hidden_size")
+    depth = _first(tower, "depth", "num_hidden_layers", "vt_num_hidden_layers", "encoder_layers", "layers")
+    depth += _first(tower, "num_global_layers")
+    inner = _first(tower, "intermediate_size", "vt_intermediate_size", "encoder_ffn_dim", "mlp_dim")
+    inner = inner or int(width * float(tower.get("mlp_ratio") or 4))
+    matrices = 3 if any(word in kind for word in _GATED) else 2
+    return depth * (4 * width * width + matrices * width * inner + 8 * width)
+
+
+def _vision(tower: Mapping[str, Any], text: int) -> int:
+    kind = str(tower.get("model_type") or tower.get("name") or "")
+    sizes = {**_NAMED.get(kind, {}), **tower}
+    width = _first(sizes, "embed_dim", "vt_hidden_size") or _first(sizes, "hidden_size", "width")
+    if kind == "qwen2_5_vl":
+        width = _first(sizes, "hidden_size")
+    patch = _first(sizes, "patch_size") or 14
+    found = _layers(tower) + 3 * patch * patch * width * (_first(sizes, "temporal_patch_size") or 1)
+    image = _first(sizes, "image_size")
+    if image and "pixtral" not in kind:
+        found += (image // patch) ** 2 * width
+    found += _first(sizes, "num_position_embeddings", "position_embedding_size") * width
+    # A merger takes 2 x 2 patches to the text's width in two steps; plain projectors take one patch.
+    merge = sizes.get("merge_kernel_size")
+    merge = merge[0] if isinstance(merge, list) and merge else _first(sizes, "spatial_merge_size") or 1
+    joined = width * merge * merge
+    # Qwen3-VL has one more merger for each layer whose features go deeper into the text model.
+    mergers = 1 + len(sizes.get("deepstack_visual_indexes") or ())
+    return found + mergers * (joined * joined + joined * text if merge > 1 else width * text + text * text)

@@ -1,0 +1,335 @@
+"""The weights on one GPU: parameters and bytes, from the configuration alone or from the checkpoint's headers.
+
+vLLM prints them as "Model loading took … GiB". What is divided over a tensor parallel group and what every GPU repeats
+is said by each module (`modules.py`); what quantization makes of a module by `quantization.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from . import towers
+from .config import ModelConfig
+from .data import read_data
+from .layers import CacheLayers
+from .modules import Module, absorbed, decoder
+from .quantization import Quantization
+from .stages import stages
+
+DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "half": 2, "float": 4}
+_PADDING = 64
+"""The vocabulary is padded to a multiple of it (`vocab_parallel_embedding.py::DEFAULT_VOCAB_PADDING_SIZE`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraSlots:
+    """Adapters that an engine keeps on the GPU at once."""
+
+    adapters: int
+    rank: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightOptions:
+    """What of the engine the weights depend on."""
+
+    dtype: str = "bfloat16"
+    tensor_parallel: int = 1
+    pipeline_parallel: int = 1
+    expert_parallel: bool = False
+    quantization: str | None = None
+    """What the engine is asked to make of weights that are not quantized."""
+    compute_capability: float = 9.0
+    text_only: bool = False
+    """Towers of other modalities are not loaded (`language_model_only`)."""
+    batched_tokens: int = 2048
+    """Tokens of a step: some models keep buffers for them beside the weights."""
+    draft_layers: int = 0
+    """Layers of the model's own multi-token prediction that speculative decoding loads."""
+    lora: LoraSlots | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Bytes of the fullest GPU, with the range in which they lie."""
+
+    parameters: int
+    """Of the whole model."""
+    bytes: float
+    low: float
+    high: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelModules:
+    """A model's matrices: by decoder layer, and those at its ends."""
+
+    layers: list[tuple[Module, ...]]
+    first: tuple[Module, ...]
+    """Embeddings, which the first pipeline stage holds, and towers."""
+    last: tuple[Module, ...]
+    """The output head, on the last stage."""
+    tied: bool
+
+    @property
+    def parameters(self) -> int:
+        sizes: dict[int, int] = {}
+        for layer in self.layers:
+            if id(layer) not in sizes:
+                sizes[id(layer)] = sum(module.parameters for module in layer)
+        ends = (*self.first, *(() if self.tied else self.last))
+        return sum(sizes[id(layer)] for layer in self.layers) + sum(module.parameters for module in ends)
+
+
+def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool = False) -> ModelModules:
+    """Return the modules of the whole model. Raises UserError where the configuration lacks a size."""
+    hidden, vocabulary = config.needed("hidden_size"), config.needed("vocab_size")
+    layers = decoder(config, caches)
+    wide = config.integer("embedding_size") or config.integer("word_embed_proj_dim") or hidden
+    first = [Module(name="embed_tokens", rows=vocabulary, columns=wide, share="vocabulary", linear=False)]
+    if config.model_type in ("gpt2", "opt", "gpt_bigcode", "whisper", "bert", "roberta"):
+        positions = config.integer("max_position_embeddings") or config.integer("max_target_positions") or 0
+        first.append(Module(name="positions", rows=positions, columns=hidden, share="whole", linear=False))
+    small = config.whole("hidden_size_per_layer_input", 0)
+    if small:  # Gemma 3n and 4: a second embedding with a vector for every layer
+        rows = config.integer("vocab_size_per_layer_input") or vocabulary
+        inputs = small * len(layers)
+        first.append(Module(name="embed_tokens_per_layer", rows=rows, columns=inputs, share="vocabulary", linear=False))
+        first.append(Module(name="per_layer_model_projection", rows=inputs, columns=hidden, share="whole"))
+    if config.integer("encoder_layers") and not text_only:
+        first.append(Module(name="encoder", rows=1, columns=_encoder(config), linear=False))
+    elif not text_only:
+        beside = towers.tower_parameters(config)
+        if beside:
+            share = "whole" if towers.is_repeated(config) else "tensor"
+            first.append(Module(name="tower", rows=1, columns=beside, share=share, linear=False))
+    head = Module(name="lm_head", rows=vocabulary, columns=wide, share="vocabulary")
+    return ModelModules(layers, tuple(first), (head,), tied=is_tied(config))
+
+
+def is_tied(config: ModelConfig) -> bool:
+    """Whether the output head is the embedding. What configurations leave out is the default of their class."""
+    stated = config.get("tie_word_embeddings")
+    if isinstance(stated, bool):
+        return stated
+    return config.model_type.removesuffix("_text") in read_data("memory.yaml")["tiedByDefault"]
+
+
+def _encoder(config: ModelConfig) -> int:
+    """Parameters of an encoder of text or speech (Whisper, BART)."""
+    hidden = config.needed("hidden_size")
+    inner = config.integer("encoder_ffn_dim") or 4 * hidden
+    layers = (config.integer("encoder_layers") or 0) * (4 * hidden * hidden + 2 * hidden * inner + 9 * hidden)
+    mels = config.integer("num_mel_bins") or 0
+    return layers + 3 * hidden * (mels + hidden) * bool(mels) + (config.integer("max_source_positions") or 0) * hidden
+
+
+def rank_weights(
+    config: ModelConfig,
+    caches: CacheLayers,
+    model: ModelModules,
+    scheme: Quantization | None,
+    options: WeightOptions,
+    *,
+    checkpoint_bytes: float | None = None,
+) -> Weights:
+    """Predict the fullest GPU's weights (bytes).
+
+    `checkpoint_bytes` is what the checkpoint's files hold of what vLLM loads, where that is known: it corrects the
+    count from the configuration, which then only says how the bytes are divided.
+    """
+    sizes = _Sizes(config, scheme, options)
+    whole = _Sizes(config, scheme, _undivided(options))
+    drafts = _drafts(config, model, options.draft_layers)
+    counted = max(sizes.stage(model, held) for held in stages(len(model.layers), options.pipeline_parallel))
+    extra = sizes.runtime(model, options) + sum(sizes.of(m, prefix="mtp") for m in drafts)
+    notes = []
+    # What the count may miss: biases and small norms; towers and schemes more.
+    doubt = 0.004
+    if not caches.exact:
+        doubt, notes = 0.05, [f"weights: {caches.why}"]
+    if scheme is not None and not scheme.known:
+        doubt = 0.3
+        notes.append(f"quantization {scheme.method} is not known here; 8 bits are taken where it does not say")
+    value = counted
+    if checkpoint_bytes is not None:
+        # A cast changes what files hold; the ratio of the undivided count to the files corrects every part alike.
+        all_bytes = whole.stage(model, range(len(model.layers)))
+        # Files may also hold the layers of multi-token prediction, which are not loaded unless they are asked for.
+        beside = sum(whole.of(module, prefix="mtp") for module in _drafts(config, model, _draft_layers(config)))
+        ratio = min((checkpoint_bytes / all_bytes, checkpoint_bytes / (all_bytes + beside)), key=lambda r: abs(r - 1))
+        value, doubt = counted * ratio, 0.003
+    elif model.first[-1].name in ("tower", "encoder"):
+        doubt += towers.ABOUT * sizes.of(model.first[-1]) / max(counted, 1)
+    if options.lora is not None:
+        extra += _lora(model, options)
+    return Weights(
+        parameters=model.parameters,
+        bytes=value + extra,
+        low=value * (1 - doubt) + extra,
+        high=value * (1 + doubt) + extra,
+        notes=tuple(notes),
+    )
+
+
+def _undivided(options: WeightOptions) -> WeightOptions:
+    return WeightOptions(
+        dtype=options.dtype,
+        quantization=options.quantization,
+        compute_capability=0.0,
+        text_only=options.text_only,
+    )
+
+
+class _Sizes:
+    """Bytes of modules on one GPU."""
+
+    def __init__(self, config: ModelConfig, scheme: Quantization | None, options: WeightOptions) -> None:
+        self._config, self._scheme, self._options = config, scheme, options
+        self._width = DTYPE_BYTES.get(options.dtype, 2)
+        padding = read_data("memory.yaml")["expertPadding"]
+        self._by_layer = scheme is not None and scheme.by_layer
+        self._padding = None
+        if scheme is not None and scheme.method == "mxfp4" and options.compute_capability:
+            backend = (
+                "marlin"
+                if options.compute_capability < 9
+                else "triton"
+                if options.compute_capability < 10
+                else "trtllm"
+            )
+            self._padding = padding[backend]
+
+    def stage(self, model: ModelModules, held: range) -> float:
+        """Bytes of a pipeline stage with these decoder layers."""
+        last = held.stop == len(model.layers)
+        ends: Iterable[Module] = model.first if held.start == 0 else ()
+        total = sum(self.of(module) for module in ends)
+        if last and not (model.tied and held.start == 0):
+            total += sum(self.of(module) for module in model.last)
+        alike: dict[int, float] = {}
+        for index in held:
+            modules = model.layers[index]
+            if id(modules) not in alike or self._by_layer:
+                alike[id(modules)] = sum(self.of(module, prefix=f"model.layers.{index}") for module in modules)
+            total += alike[id(modules)]
+        return total
+
+    def of(self, module: Module, prefix: str = "model") -> float:
+        rows, columns, share = module.rows, module.columns, self._options.tensor_parallel
+        stored = None
+        if self._scheme is not None and module.linear:
+            stored = self._scheme.format_of(f"{prefix}.{module.name}" if module.name != "lm_head" else "lm_head")
+        if module.share == "vocabulary":
+            rows = ceil(rows / _PADDING) * _PADDING
+        divided = 1 / share
+        if module.share == "whole":
+            divided = 1.0
+        elif module.share == "key_value":
+            divided = max(1.0, module.heads / share) / module.heads
+        elif module.share == "expert":
+            if self._options.expert_parallel:
+                divided = ceil(module.count / share) / module.count
+            if stored is not None and self._padding:
+                rows, columns = self._padded(module, share if not self._options.expert_parallel else 1)
+        size = stored.bytes(rows, columns) if stored else rows * columns * (module.width or self._width)
+        return size * module.count * divided
+
+    def _padded(self, module: Module, share: int) -> tuple[float, float]:
+        """Rows and columns of an expert's matrix as the mxfp4 kernels lay it out."""
+        assert self._padding is not None
+        hidden = ceil(self._config.needed("hidden_size") / self._padding["hidden"]) * self._padding["hidden"]
+        down = module.name.endswith("down_proj")
+        inner = (module.columns if down else module.rows) / share
+        inner = ceil(inner / self._padding["intermediate"]) * self._padding["intermediate"] * share
+        return (hidden, inner) if down else (inner, hidden)
+
+    def runtime(self, model: ModelModules, options: WeightOptions) -> float:
+        """What loading adds to the checkpoint's tensors: absorbed latent projections, and the rotary table."""
+        made = absorbed(self._config)
+        share = ceil(len(model.layers) / options.pipeline_parallel)
+        buffers = deepstack_bytes(self._config, options.batched_tokens, self._width) + rotary_bytes(
+            self._config, self._width
+        )
+        return buffers + (share * self.of(made) if made else 0.0)
+
+
+def _rope(config: ModelConfig) -> Mapping[str, Any]:
+    rope = config.get("rope_scaling") or config.get("rope_parameters")
+    return rope if isinstance(rope, Mapping) else {}
+
+
+def positions_of(config: ModelConfig) -> int:
+    """Positions the model can take: as configured, or further by YaRN, as vLLM derives them; 0 where none are said."""
+    rope, positions = _rope(config), config.integer("max_position_embeddings") or 0
+    if (rope.get("rope_type") or rope.get("type")) == "yarn":
+        original, factor = rope.get("original_max_position_embeddings"), rope.get("factor")
+        if isinstance(original, int) and isinstance(factor, (int, float)):
+            positions = max(positions, int(original * factor))
+    return positions
+
+
+def rotary_bytes(config: ModelConfig, width: int) -> float:
+    """The table of sines and cosines, one for all layers: positions x rotated entries of a head.
+
+    Four times as many positions where they have several dimensions (`mrope.py`), two tables where windows turn
+    differently (Gemma 3). Source: `vllm/model_executor/layers/rotary_embedding/base.py::_compute_cos_sin_cache`; its
+    0.03 GiB is the whole difference between Llama 3.1 8B's checkpoint and what vLLM prints.
+    """
+    rope = _rope(config)
+    positions = positions_of(config)
+    dim = config.integer("qk_rope_head_dim") or config.integer("head_dim")
+    heads = config.integer("num_attention_heads")
+    if dim is None and heads:
+        dim = (config.integer("hidden_size") or 0) // heads
+    usual = 0.25 if config.model_type.startswith(("qwen3_next", "qwen3_5")) else 1.0
+    partial = config.get("partial_rotary_factor", rope.get("partial_rotary_factor", usual))
+    several = rope.get("mrope_section") or config.model_type.startswith(("qwen2_vl", "qwen2_5_vl", "qwen3_vl"))
+    tables = 4 if several else 2 if config.get("rope_local_base_freq") or "full_attention" in rope else 1
+    tables = 2 if config.model_type.startswith("gemma3") else tables
+    return tables * positions * (dim or 0) * (partial if isinstance(partial, (int, float)) else 1.0) * width
+
+
+def deepstack_bytes(config: ModelConfig, batched_tokens: int, width: int) -> float:
+    """Buffers of a step's tokens for each depth at which image features enter the text model (Qwen3-VL).
+
+    Source: `vllm/model_executor/models/qwen3_vl.py::Qwen3VLForConditionalGeneration.deepstack_input_embeds`.
+    """
+    vision = towers.vision_of(config) or {}
+    depths = vision.get("deepstack_visual_indexes")
+    count = len(depths) if isinstance(depths, list) else 0
+    return count * batched_tokens * config.needed("hidden_size") * width
+
+
+def _draft_layers(config: ModelConfig) -> int:
+    """Layers of multi-token prediction in the checkpoint."""
+    words = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
+    return next((found for word in words if isinstance(found := config.get(word), int)), 0)
+
+
+def _drafts(config: ModelConfig, model: ModelModules, count: int) -> tuple[Module, ...]:
+    """Layers of multi-token prediction: each a decoder layer like the last, and a projection of two hidden states."""
+    if not count or not model.layers:
+        return ()
+    hidden = config.needed("hidden_size")
+    joined = Module(name="eh_proj", rows=hidden, columns=2 * hidden, share="whole")
+    return (*model.layers[-1], joined) * count
+
+
+def _lora(model: ModelModules, options: WeightOptions) -> float:
+    """Bytes of the slots for adapters: two thin matrices beside every linear layer, for each adapter.
+
+    The first is repeated on every GPU, the second divided (`vllm/lora/layers/base_linear.py::create_lora_weights`).
+    """
+    assert options.lora is not None
+    entries = 0.0
+    for layer in model.layers:
+        for module in layer:
+            if module.linear and module.share in ("tensor", "key_value"):
+                entries += module.columns + module.rows / options.tensor_parallel
+    layers = ceil(len(model.layers) / options.pipeline_parallel) / len(model.layers)
+    return entries * layers * options.lora.rank * options.lora.adapters * DTYPE_BYTES.get(options.dtype, 2)
