@@ -80,7 +80,7 @@ test-cluster: ## Install, serve, upgrade, scale, break and remove on a real clus
 ct-install: ## Install every chart/ci/*-values.yaml in turn on that cluster, and run its `helm test`
 	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; tools/ct.sh install
 
-.PHONY: generate releases locks bench clean-cache
+.PHONY: generate releases locks bench bench-sizing clean-cache
 generate: ## Write schemas, values, the commands' page and the chart's README
 	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; "$$python" tools/command_docs.py; \
 	"$$(tools/setup.sh go-tool helm-docs)" --chart-search-root chart --log-level warning
@@ -91,6 +91,9 @@ releases: ## Extract what each Ray release accepts, from its wheels
 
 bench: ## Whole-process times and memory of the generator and of helm
 	export $(WITH_HELM); $(TEST_PYTHON) tools/bench.py
+
+bench-sizing: ## What `fit` predicts against what vLLM logged, row for row
+	$(TEST_PYTHON) tools/bench_sizing.py
 
 clean-cache: cluster-down ## Remove what set-up has installed (gigabytes)
 	rm -rf "$(CACHE)"

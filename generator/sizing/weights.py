@@ -7,7 +7,7 @@ is said by each module (`modules.py`); what quantization makes of a module by `q
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -167,11 +167,15 @@ def rank_weights(
         doubt += towers.ABOUT * sizes.of(model.first[-1]) / max(counted, 1)
     if options.lora is not None:
         extra += _lora(model, options)
+    high = value * (1 + doubt)
+    if scheme is not None and scheme.method == "mxfp4":  # Marlin's layout is taken where Triton's kernels are missing
+        other = _Sizes(config, scheme, replace(options, compute_capability=8.0))
+        high = max(high, max(other.stage(model, held) for held in stages(len(model.layers), options.pipeline_parallel)))
     return Weights(
         parameters=model.parameters,
         bytes=value + extra,
         low=value * (1 - doubt) + extra,
-        high=value * (1 + doubt) + extra,
+        high=high + extra,
         notes=tuple(notes),
     )
 
@@ -276,22 +280,30 @@ def positions_of(config: ModelConfig) -> int:
 def rotary_bytes(config: ModelConfig, width: int) -> float:
     """The table of sines and cosines, one for all layers: positions x rotated entries of a head.
 
-    Four times as many positions where they have several dimensions (`mrope.py`), two tables where windows turn
-    differently (Gemma 3). Source: `vllm/model_executor/layers/rotary_embedding/base.py::_compute_cos_sin_cache`; its
-    0.03 GiB is the whole difference between Llama 3.1 8B's checkpoint and what vLLM prints.
+    Linear scaling makes it longer by its factor, positions of several dimensions four times as long (`mrope.py`), and
+    windows that turn differently have one of their own (Gemma 3). Source:
+    `vllm/model_executor/layers/rotary_embedding/base.py::_compute_cos_sin_cache`; its 0.03 GiB is the whole difference
+    between Llama 3.1 8B's checkpoint and what vLLM prints.
     """
-    rope = _rope(config)
-    positions = positions_of(config)
-    dim = config.integer("qk_rope_head_dim") or config.integer("head_dim")
-    heads = config.integer("num_attention_heads")
+    rope, positions = _rope(config), positions_of(config)
+    longer = 1.0
+    if rope.get("mrope_section") or config.model_type.startswith(("qwen2_vl", "qwen2_5_vl", "qwen3_vl")):
+        longer = 4.0
+    elif (rope.get("rope_type") or rope.get("type")) in ("linear", "dynamic"):
+        longer = rope["factor"] if isinstance(rope.get("factor"), (int, float)) else 1.0
+    if config.model_type.startswith("gemma3") or "full_attention" in rope:
+        longer += 1.0
+    return longer * positions * _rotated(config, rope) * width
+
+
+def _rotated(config: ModelConfig, rope: Mapping[str, Any]) -> float:
+    """Entries of a head that are rotated."""
+    dim, heads = config.integer("qk_rope_head_dim") or config.integer("head_dim"), config.integer("num_attention_heads")
     if dim is None and heads:
         dim = (config.integer("hidden_size") or 0) // heads
     usual = 0.25 if config.model_type.startswith(("qwen3_next", "qwen3_5")) else 1.0
     partial = config.get("partial_rotary_factor", rope.get("partial_rotary_factor", usual))
-    several = rope.get("mrope_section") or config.model_type.startswith(("qwen2_vl", "qwen2_5_vl", "qwen3_vl"))
-    tables = 4 if several else 2 if config.get("rope_local_base_freq") or "full_attention" in rope else 1
-    tables = 2 if config.model_type.startswith("gemma3") else tables
-    return tables * positions * (dim or 0) * (partial if isinstance(partial, (int, float)) else 1.0) * width
+    return (dim or 0) * (partial if isinstance(partial, (int, float)) else 1.0)
 
 
 def deepstack_bytes(config: ModelConfig, batched_tokens: int, width: int) -> float:
