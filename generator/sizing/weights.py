@@ -268,7 +268,7 @@ def _rope(config: ModelConfig) -> Mapping[str, Any]:
 
 
 def positions_of(config: ModelConfig) -> int:
-    """Positions the model can take: as configured, or further by YaRN, as vLLM derives them; 0 where nothing is said."""
+    """Positions the model can take: as configured, or further by YaRN, as vLLM does it; 0 where nothing is said."""
     rope, positions = _rope(config), config.integer("max_position_embeddings") or 0
     if (rope.get("rope_type") or rope.get("type")) == "yarn":
         original, factor = rope.get("original_max_position_embeddings"), rope.get("factor")
@@ -298,7 +298,8 @@ def rotary_bytes(config: ModelConfig, width: int) -> float:
 
 def _rotated(config: ModelConfig, rope: Mapping[str, Any]) -> float:
     """Entries of a head that are rotated."""
-    dim, heads = config.integer("qk_rope_head_dim") or config.integer("head_dim"), config.integer("num_attention_heads")
+    dim = config.integer("qk_rope_head_dim") or config.integer("head_dim")
+    heads = config.integer("num_attention_heads")
     if dim is None and heads:
         dim = (config.integer("hidden_size") or 0) // heads
     usual = 0.25 if config.model_type.startswith(("qwen3_next", "qwen3_5")) else 1.0
