@@ -16,7 +16,7 @@ from .config import ModelConfig
 from .data import read_data
 from .layers import CacheLayers
 from .modules import Module, absorbed, decoder
-from .quantization import Quantization
+from .quantization import Format, Quantization
 from .stages import stages
 
 DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "half": 2, "float": 4}
@@ -91,6 +91,7 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
     layers = decoder(config, caches)
     wide = config.integer("embedding_size") or config.integer("word_embed_proj_dim") or hidden
     first = [Module(name="embed_tokens", rows=vocabulary, columns=wide, share="vocabulary", linear=False)]
+    first.append(Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False))
     if config.model_type in ("gpt2", "opt", "gpt_bigcode", "whisper", "bert", "roberta"):
         positions = config.integer("max_position_embeddings") or config.integer("max_target_positions") or 0
         first.append(Module(name="positions", rows=positions, columns=hidden, share="whole", linear=False))
@@ -180,6 +181,22 @@ def rank_weights(
     )
 
 
+def bytes_by_kind(
+    config: ModelConfig, model: ModelModules, scheme: Quantization | None, dtype: str
+) -> tuple[float, float]:
+    """Bytes of the whole checkpoint's quantized matrices, with their scales, and of all others."""
+    sizes = _Sizes(config, scheme, _undivided(WeightOptions(dtype=dtype)), loaded=False)
+    quantized = plain = 0.0
+    named = [(m, f"model.layers.{i}") for i, layer in enumerate(model.layers) for m in layer]
+    named += [(m, "model") for m in (*model.first, *(() if model.tied else model.last))]
+    for module, prefix in named:
+        if sizes.is_quantized(module, prefix):
+            quantized += sizes.of(module, prefix)
+        else:
+            plain += sizes.of(module, prefix)
+    return quantized, plain
+
+
 def _undivided(options: WeightOptions) -> WeightOptions:
     return WeightOptions(
         dtype=options.dtype,
@@ -190,10 +207,12 @@ def _undivided(options: WeightOptions) -> WeightOptions:
 
 
 class _Sizes:
-    """Bytes of modules on one GPU."""
+    """Bytes of modules on one GPU; or in a checkpoint, which pads nothing and has one type (`loaded` false)."""
 
-    def __init__(self, config: ModelConfig, scheme: Quantization | None, options: WeightOptions) -> None:
-        self._config, self._scheme, self._options = config, scheme, options
+    def __init__(
+        self, config: ModelConfig, scheme: Quantization | None, options: WeightOptions, *, loaded: bool = True
+    ) -> None:
+        self._config, self._scheme, self._options, self._loaded = config, scheme, options, loaded
         self._width = DTYPE_BYTES.get(options.dtype, 2)
         padding = read_data("memory.yaml")["expertPadding"]
         self._by_layer = scheme is not None and scheme.by_layer
@@ -225,10 +244,8 @@ class _Sizes:
 
     def of(self, module: Module, prefix: str = "model") -> float:
         rows, columns, share = module.rows, module.columns, self._options.tensor_parallel
-        stored = None
-        if self._scheme is not None and module.linear:
-            stored = self._scheme.format_of(f"{prefix}.{module.name}" if module.name != "lm_head" else "lm_head")
-        if module.share == "vocabulary":
+        stored = self._format(module, prefix)
+        if module.share == "vocabulary" and self._loaded:
             rows = ceil(rows / _PADDING) * _PADDING
         divided = 1 / share
         if module.share == "whole":
@@ -240,8 +257,20 @@ class _Sizes:
                 divided = ceil(module.count / share) / module.count
             if stored is not None and self._padding:
                 rows, columns = self._padded(module, share if not self._options.expert_parallel else 1)
-        size = stored.bytes(rows, columns) if stored else rows * columns * (module.width or self._width)
+        size = (
+            stored.bytes(rows, columns)
+            if stored
+            else rows * columns * ((module.width if self._loaded else None) or self._width)
+        )
         return size * module.count * divided
+
+    def is_quantized(self, module: Module, prefix: str) -> bool:
+        return self._format(module, prefix) is not None
+
+    def _format(self, module: Module, prefix: str) -> Format | None:
+        if self._scheme is None or not module.linear:
+            return None
+        return self._scheme.format_of(f"{prefix}.{module.name}" if module.name != "lm_head" else "lm_head")
 
     def _padded(self, module: Module, share: int) -> tuple[float, float]:
         """Rows and columns of an expert's matrix as the mxfp4 kernels lay it out."""
