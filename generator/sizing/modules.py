@@ -126,12 +126,36 @@ def _attention(config: ModelConfig, cache: KeyValues, name: str) -> Iterator[Mod
     yield Module(name=f"{name}.k_proj", rows=cache.heads * cache.key_dim, columns=hidden, **kv)
     yield Module(name=f"{name}.v_proj", rows=cache.heads * cache.value_dim, columns=hidden, **kv)
     yield Module(name=f"{name}.o_proj", rows=config.needed("hidden_size"), columns=queries * cache.value_dim)
+    small = _small_of_attention(config, queries * cache.key_dim, cache.heads * cache.key_dim)
+    if small:
+        yield Module(name=f"{name}.small", rows=1, columns=small, linear=False)
+
+
+def _small_of_attention(config: ModelConfig, queries: int, keys: int) -> int:
+    """Entries of biases and of norms of queries and keys."""
+    kind = config.model_type
+    biases = queries + 2 * keys
+    stated = config.get("attention_bias", config.get("qkv_bias"))
+    found = 0
+    if stated is True:
+        found = biases + (0 if config.get("qkv_bias") else config.needed("hidden_size"))
+    elif stated is None and (kind in ("qwen2", "qwen2_moe", "qwen2_vl", "qwen2_5_vl") or _is(config, "Qwen2")):
+        found = biases
+    if kind.startswith(("qwen3", "gemma3", "gemma4")) or _is(config, "Qwen3"):
+        found += 2 * (config.integer("head_dim") or 0)
+    return found
+
+
+def _is(config: ModelConfig, family: str) -> bool:
+    """Whether the architecture is of a family, where the configuration has no `model_type`."""
+    named = config.data.get("architectures")
+    return not config.model_type and isinstance(named, list) and bool(named) and str(named[0]).startswith(family)
 
 
 def _latent_attention(config: ModelConfig) -> Iterator[Module]:
     hidden, heads = config.needed("hidden_size"), config.needed("num_attention_heads")
     latent, rope = config.needed("kv_lora_rank"), config.whole("qk_rope_head_dim", 64)
-    plain, values = config.needed("qk_nope_head_dim"), config.needed("v_head_dim")
+    plain, values = _latent_dims(config)
     compressed = config.integer("q_lora_rank")
     if compressed:
         yield Module(name="self_attn.q_a_proj", rows=compressed, columns=hidden, share="whole")
@@ -143,6 +167,11 @@ def _latent_attention(config: ModelConfig) -> Iterator[Module]:
     yield Module(name="self_attn.o_proj", rows=hidden, columns=heads * values)
 
 
+def _latent_dims(config: ModelConfig) -> tuple[int, int]:
+    """Entries of a head's key without positions, and of its value (128 each in DeepSeek's own defaults)."""
+    return config.integer("qk_nope_head_dim") or 128, config.integer("v_head_dim") or 128
+
+
 def absorbed(config: ModelConfig) -> Module | None:
     """What vLLM makes of latent attention's kv_b_proj beside it, unquantized, in each layer.
 
@@ -150,7 +179,7 @@ def absorbed(config: ModelConfig) -> Module | None:
     """
     if config.integer("kv_lora_rank") is None:
         return None
-    rows = config.needed("num_attention_heads") * (config.needed("qk_nope_head_dim") + config.needed("v_head_dim"))
+    rows = config.needed("num_attention_heads") * sum(_latent_dims(config))
     return Module(name="absorbed", rows=rows, columns=config.needed("kv_lora_rank"), linear=False)
 
 
@@ -168,8 +197,14 @@ def _mamba2(config: ModelConfig, state: State) -> Iterator[Module]:
     hidden, convolved = config.needed("hidden_size"), state.channels + state.groups * state.group_channels
     name = "mixer" if config.model_type in ("nemotron_h", "mamba2") else "mamba"
     yield Module(name=f"{name}.in_proj", rows=state.channels + convolved + state.heads, columns=hidden)
-    yield Module(name=f"{name}.conv1d", rows=convolved, columns=state.rows + 2, linear=False)
+    bias = 1 if config.get("mamba_conv_bias", config.get("use_conv_bias", True)) else 0
+    yield Module(name=f"{name}.conv1d", rows=convolved, columns=state.rows + 1 + bias, linear=False)
     yield Module(name=f"{name}.heads", rows=3, columns=state.heads, linear=False, width=4)
+    small = state.channels if config.get("mamba_rms_norm") else 0
+    small += hidden if config.get("projectors_bias") else 0
+    small += state.channels + convolved + state.heads if config.get("mamba_proj_bias") else 0
+    if small:
+        yield Module(name=f"{name}.small", rows=1, columns=small, linear=False)
     yield Module(name=f"{name}.out_proj", rows=hidden, columns=state.channels)
 
 
@@ -315,6 +350,9 @@ def _mlp(config: ModelConfig, name: str, width: int, columns: int) -> Iterator[M
         yield Module(name=f"{name}.gate_proj", rows=width, columns=columns)
     yield Module(name=f"{name}.up_proj", rows=width, columns=columns)
     yield Module(name=f"{name}.down_proj", rows=columns, columns=width)
+    if config.get("mlp_bias") is True:
+        ups = 1 if is_ungated(config) else 2
+        yield Module(name=f"{name}.bias", rows=1, columns=ups * width + columns, linear=False)
 
 
 def is_ungated(config: ModelConfig) -> bool:

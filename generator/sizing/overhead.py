@@ -65,7 +65,7 @@ def activation_gib(
 
 
 def _stay(scheme: Quantization | None, step: Step, behaviour: MemoryBehaviour) -> tuple[bool, bool]:
-    """Whether a mixture's buffers stay, and whether they may: kernels for packed weights and Blackwell's have none."""
+    """Whether the mixture's buffers stay, and whether they may: kernels for packed weights, or Blackwell, have none."""
     if scheme is None:
         return behaviour.expert_buffers_stay, behaviour.expert_buffers_stay
     eight_bits = scheme.method in ("fp8", "compressed-tensors") and 8.9 <= step.compute_capability < 10

@@ -7,7 +7,7 @@ is said by each module (`modules.py`); what quantization makes of a module by `q
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -16,7 +16,7 @@ from .config import ModelConfig
 from .data import read_data
 from .layers import CacheLayers
 from .modules import Module, absorbed, decoder
-from .quantization import Quantization
+from .quantization import Format, Quantization
 from .stages import stages
 
 DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "half": 2, "float": 4}
@@ -91,6 +91,7 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
     layers = decoder(config, caches)
     wide = config.integer("embedding_size") or config.integer("word_embed_proj_dim") or hidden
     first = [Module(name="embed_tokens", rows=vocabulary, columns=wide, share="vocabulary", linear=False)]
+    first.append(Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False))
     if config.model_type in ("gpt2", "opt", "gpt_bigcode", "whisper", "bert", "roberta"):
         positions = config.integer("max_position_embeddings") or config.integer("max_target_positions") or 0
         first.append(Module(name="positions", rows=positions, columns=hidden, share="whole", linear=False))
@@ -167,13 +168,33 @@ def rank_weights(
         doubt += towers.ABOUT * sizes.of(model.first[-1]) / max(counted, 1)
     if options.lora is not None:
         extra += _lora(model, options)
+    high = value * (1 + doubt)
+    if scheme is not None and scheme.method == "mxfp4":  # Marlin's layout is taken where Triton's kernels are missing
+        other = _Sizes(config, scheme, replace(options, compute_capability=8.0))
+        high = max(high, max(other.stage(model, held) for held in stages(len(model.layers), options.pipeline_parallel)))
     return Weights(
         parameters=model.parameters,
         bytes=value + extra,
         low=value * (1 - doubt) + extra,
-        high=value * (1 + doubt) + extra,
+        high=high + extra,
         notes=tuple(notes),
     )
+
+
+def bytes_by_kind(
+    config: ModelConfig, model: ModelModules, scheme: Quantization | None, dtype: str
+) -> tuple[float, float]:
+    """Bytes of the whole checkpoint's quantized matrices, with their scales, and of all others."""
+    sizes = _Sizes(config, scheme, _undivided(WeightOptions(dtype=dtype)), loaded=False)
+    quantized = plain = 0.0
+    named = [(m, f"model.layers.{i}") for i, layer in enumerate(model.layers) for m in layer]
+    named += [(m, "model") for m in (*model.first, *(() if model.tied else model.last))]
+    for module, prefix in named:
+        if sizes.is_quantized(module, prefix):
+            quantized += sizes.of(module, prefix)
+        else:
+            plain += sizes.of(module, prefix)
+    return quantized, plain
 
 
 def _undivided(options: WeightOptions) -> WeightOptions:
@@ -186,10 +207,12 @@ def _undivided(options: WeightOptions) -> WeightOptions:
 
 
 class _Sizes:
-    """Bytes of modules on one GPU."""
+    """Bytes of modules on one GPU; or in a checkpoint, which pads nothing and has one type (`loaded` false)."""
 
-    def __init__(self, config: ModelConfig, scheme: Quantization | None, options: WeightOptions) -> None:
-        self._config, self._scheme, self._options = config, scheme, options
+    def __init__(
+        self, config: ModelConfig, scheme: Quantization | None, options: WeightOptions, *, loaded: bool = True
+    ) -> None:
+        self._config, self._scheme, self._options, self._loaded = config, scheme, options, loaded
         self._width = DTYPE_BYTES.get(options.dtype, 2)
         padding = read_data("memory.yaml")["expertPadding"]
         self._by_layer = scheme is not None and scheme.by_layer
@@ -221,10 +244,8 @@ class _Sizes:
 
     def of(self, module: Module, prefix: str = "model") -> float:
         rows, columns, share = module.rows, module.columns, self._options.tensor_parallel
-        stored = None
-        if self._scheme is not None and module.linear:
-            stored = self._scheme.format_of(f"{prefix}.{module.name}" if module.name != "lm_head" else "lm_head")
-        if module.share == "vocabulary":
+        stored = self._format(module, prefix)
+        if module.share == "vocabulary" and self._loaded:
             rows = ceil(rows / _PADDING) * _PADDING
         divided = 1 / share
         if module.share == "whole":
@@ -236,8 +257,20 @@ class _Sizes:
                 divided = ceil(module.count / share) / module.count
             if stored is not None and self._padding:
                 rows, columns = self._padded(module, share if not self._options.expert_parallel else 1)
-        size = stored.bytes(rows, columns) if stored else rows * columns * (module.width or self._width)
+        size = (
+            stored.bytes(rows, columns)
+            if stored
+            else rows * columns * ((module.width if self._loaded else None) or self._width)
+        )
         return size * module.count * divided
+
+    def is_quantized(self, module: Module, prefix: str) -> bool:
+        return self._format(module, prefix) is not None
+
+    def _format(self, module: Module, prefix: str) -> Format | None:
+        if self._scheme is None or not module.linear:
+            return None
+        return self._scheme.format_of(f"{prefix}.{module.name}" if module.name != "lm_head" else "lm_head")
 
     def _padded(self, module: Module, share: int) -> tuple[float, float]:
         """Rows and columns of an expert's matrix as the mxfp4 kernels lay it out."""
@@ -264,7 +297,7 @@ def _rope(config: ModelConfig) -> Mapping[str, Any]:
 
 
 def positions_of(config: ModelConfig) -> int:
-    """Positions the model can take: as configured, or further by YaRN, as vLLM derives them; 0 where none are said."""
+    """Positions the model can take: as configured, or further by YaRN, as vLLM does it; 0 where nothing is said."""
     rope, positions = _rope(config), config.integer("max_position_embeddings") or 0
     if (rope.get("rope_type") or rope.get("type")) == "yarn":
         original, factor = rope.get("original_max_position_embeddings"), rope.get("factor")
@@ -276,22 +309,31 @@ def positions_of(config: ModelConfig) -> int:
 def rotary_bytes(config: ModelConfig, width: int) -> float:
     """The table of sines and cosines, one for all layers: positions x rotated entries of a head.
 
-    Four times as many positions where they have several dimensions (`mrope.py`), two tables where windows turn
-    differently (Gemma 3). Source: `vllm/model_executor/layers/rotary_embedding/base.py::_compute_cos_sin_cache`; its
-    0.03 GiB is the whole difference between Llama 3.1 8B's checkpoint and what vLLM prints.
+    Linear scaling makes it longer by its factor, positions of several dimensions four times as long (`mrope.py`), and
+    windows that turn differently have one of their own (Gemma 3). Source:
+    `vllm/model_executor/layers/rotary_embedding/base.py::_compute_cos_sin_cache`; its 0.03 GiB is the whole difference
+    between Llama 3.1 8B's checkpoint and what vLLM prints.
     """
-    rope = _rope(config)
-    positions = positions_of(config)
+    rope, positions = _rope(config), positions_of(config)
+    longer = 1.0
+    if rope.get("mrope_section") or config.model_type.startswith(("qwen2_vl", "qwen2_5_vl", "qwen3_vl")):
+        longer = 4.0
+    elif (rope.get("rope_type") or rope.get("type")) in ("linear", "dynamic"):
+        longer = rope["factor"] if isinstance(rope.get("factor"), (int, float)) else 1.0
+    if config.model_type.startswith("gemma3") or "full_attention" in rope:
+        longer += 1.0
+    return longer * positions * _rotated(config, rope) * width
+
+
+def _rotated(config: ModelConfig, rope: Mapping[str, Any]) -> float:
+    """Entries of a head that are rotated."""
     dim = config.integer("qk_rope_head_dim") or config.integer("head_dim")
     heads = config.integer("num_attention_heads")
     if dim is None and heads:
         dim = (config.integer("hidden_size") or 0) // heads
     usual = 0.25 if config.model_type.startswith(("qwen3_next", "qwen3_5")) else 1.0
     partial = config.get("partial_rotary_factor", rope.get("partial_rotary_factor", usual))
-    several = rope.get("mrope_section") or config.model_type.startswith(("qwen2_vl", "qwen2_5_vl", "qwen3_vl"))
-    tables = 4 if several else 2 if config.get("rope_local_base_freq") or "full_attention" in rope else 1
-    tables = 2 if config.model_type.startswith("gemma3") else tables
-    return tables * positions * (dim or 0) * (partial if isinstance(partial, (int, float)) else 1.0) * width
+    return (dim or 0) * (partial if isinstance(partial, (int, float)) else 1.0)
 
 
 def deepstack_bytes(config: ModelConfig, batched_tokens: int, width: int) -> float:

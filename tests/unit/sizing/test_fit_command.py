@@ -1,0 +1,123 @@
+"""`python -m generator fit`, as people and programs meet it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+CONFIGS = ROOT / "tests" / "sizing" / "configs"
+QWEN = CONFIGS / "Qwen--Qwen3-32B.json"
+KEYS = (
+    "weights_gib",
+    "activation_gib",
+    "non_torch_gib",
+    "cuda_graph_gib",
+    "kv_cache_gib",
+    "kv_bytes_per_token",
+    "kv_cache_tokens",
+    "max_concurrency",
+    "max_model_len_that_fits",
+    "fits",
+    "why",
+)
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "generator", "fit", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def answer(*arguments: object) -> dict:
+    return json.loads(run(*arguments, "--json").stdout)
+
+
+def test_a_program_reads_every_figure_with_its_range():
+    found = answer(QWEN, "--gpu", "H100-80GB", "--tp", 2)
+    assert set(KEYS) <= found.keys()
+    for key in (*KEYS[:5], "kv_cache_tokens", "max_concurrency", "max_model_len_that_fits"):
+        low, high = found[f"{key}_range"]["low"], found[f"{key}_range"]["high"]
+        assert low <= found[key] <= high, key
+    assert found["kv_bytes_per_token"] == 64 * 2 * 4 * 128 * 2
+    parts = sum(found[key] for key in KEYS[:5])
+    assert parts == pytest.approx(found["usable_gib"], abs=0.001)
+
+
+@pytest.mark.parametrize(("context", "code", "fits"), [(16000, 0, True), (32000, 1, False)])
+def test_the_exit_code_says_whether_vllm_would_start(context, code, fits):
+    # Qwen3-32B on one H100 with vLLM 0.11.0: 16,000 tokens started, 32,000 were refused (kv_points.csv, measured.csv).
+    arguments = (QWEN, "--gpu-memory-gib", 79.18, "--max-model-len", context, "--vllm", "0.11.0")
+    assert run(*arguments).returncode == code
+    assert answer(*arguments)["fits"] is fits
+
+
+def test_what_does_not_fit_is_told_what_would_make_it_fit_and_that_does():
+    refused = (QWEN, "--gpu", "H100-80GB", "--max-model-len", 40960)
+    changes = answer(*refused)["changes"]
+    assert {change.split()[0] for change in changes} >= {"--max-model-len", "--kv-cache-dtype", "--tp"}
+    for change in changes:
+        assert run(*refused, *change.split()).returncode == 0, change
+
+
+def test_without_a_gpu_all_types_are_compared():
+    lines = run(QWEN).stdout.splitlines()
+    assert lines[0].split()[:4] == ["gpu", "tp", "pp", "fits"]
+    types = {line.split()[0] for line in lines[1:]}
+    assert {"T4-16GB", "L40S-48GB", "H100-80GB", "B200-180GB", "A100-80GB-3g.40gb"} <= types
+
+
+def test_a_model_that_is_not_known_has_a_range_and_says_so(tmp_path):
+    config = json.loads(QWEN.read_text()) | {
+        "architectures": ["SomethingNewForCausalLM"],
+        "model_type": "something_new",
+        "layer_types": ["linear_attention"] * 48 + ["full_attention"] * 16,
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    found = answer(tmp_path, "--gpu", "H200-141GB")
+    assert any("SomethingNewForCausalLM is not known" in note for note in found["notes"])
+    assert found["kv_bytes_per_token_range"]["low"] < found["kv_bytes_per_token"]
+    assert found["kv_cache_tokens_range"]["high"] > 3 * found["kv_cache_tokens"]
+
+
+def test_a_gpu_without_bfloat16_halves_in_float16_unless_bfloat16_is_asked_for():
+    small = CONFIGS / "Qwen--Qwen3-0.6B.json"
+    assert answer(small, "--gpu", "T4-16GB")["engine"]["dtype"] == "float16"
+    refused = answer(small, "--gpu", "T4-16GB", "--dtype", "bfloat16")
+    assert (refused["fits"], "no bfloat16" in refused["why"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((QWEN, "--gpu", "H100-80"), "did you mean 'H100-80GB'?"),
+        ((QWEN, "--gpu", "H100-80GB", "--gpu-memory-gib", 80), "both --gpu and --gpu-memory-gib"),
+        ((QWEN, "--vllm", "0.9.2"), "no vLLM version that is known here"),
+        ((QWEN, "--kv-cache-dtype", "fp7"), "unknown type of cache 'fp7'"),
+        (("./nowhere/config.json",), "no such folder or file"),
+    ],
+)
+def test_bad_input_is_told_in_one_message(arguments, words):
+    done = run(*arguments)
+    assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+
+
+def test_half_a_configuration_is_told_where_it_breaks(tmp_path):
+    broken = tmp_path / "config.json"
+    broken.write_text('{"architectures": [')
+    done = run(broken)
+    assert (done.returncode, f"{broken}:1" in done.stderr) == (2, True)
+
+
+def test_a_configuration_is_answered_without_what_catalogs_and_hubs_need():
+    code = (
+        "import sys; from generator.cli import cli\n"
+        f"try: cli.main(['fit', {str(QWEN)!r}, '--gpu', 'H100-80GB'], standalone_mode=False)\n"
+        "except SystemExit: pass\n"
+        "print({'pydantic', 'huggingface_hub', 'requests', 'kubernetes'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"

@@ -1,0 +1,53 @@
+"""Predictions against logged start-ups of vLLM: what `make bench-sizing` prints stays what docs/sizing.md says."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))
+
+from bench_sizing import Prediction, left_out, predictions
+
+
+@pytest.fixture(scope="module")
+def found() -> list[Prediction]:
+    return [p for p in predictions() if p.row.scope == "NVIDIA, 0.10 on"]
+
+
+def errors(found: list[Prediction], figure: str) -> list[float]:
+    return [abs(e) for p in found if (e := p.error(figure)) is not None]
+
+
+def test_weights_are_within_one_percent_on_average(found):
+    assert len(errors(found, "weights")) > 90
+    assert statistics.mean(errors(found, "weights")) < 0.01
+
+
+def test_the_bytes_of_a_token_are_exact(found):
+    assert statistics.mean(errors(found, "tokens by measured cache")) < 0.001
+
+
+def test_the_cache_is_within_three_percent_on_average_also_for_models_that_no_constant_has_seen(found):
+    assert statistics.mean(errors(found, "kv cache")) < 0.03
+    refitted = [
+        abs(e) for place, kv in left_out(found).items() if (e := found[place].error("kv cache", kv)) is not None
+    ]
+    assert statistics.mean(refitted) < 0.03
+
+
+def test_nothing_is_said_to_fit_that_vllm_refused(found):
+    refused = [p for p in found if p.row.started is False and p.budget_known]
+    assert len(refused) >= 4
+    assert not [p.row.name for p in refused if p.memory.fits]
+
+
+def test_it_is_nearer_than_two_rules_of_thumb(found):
+    def mean(kv_gib) -> float:
+        rows = (p for p in found if p.budget_known)
+        return statistics.mean(abs(e) for p in rows if (e := p.error("kv cache", kv_gib(p))) is not None)
+
+    assert mean(lambda p: p.memory.expected_kv_gib) < 0.5 * min(mean(Prediction.kaito), mean(Prediction.llm_d))
