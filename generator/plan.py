@@ -400,7 +400,7 @@ def _model_warnings(model: ModelPlan) -> list[str]:
     warnings = _surge_warning(model.model_id, model.replicas, model.hardware, surge=model.surge)
     if not model.place.memory.layout.exact:
         warnings.append(
-            f"{model.model_id}: cache estimated as full attention in every layer ({model.model.architecture.name})"
+            f"{model.model_id}: cache estimated as full attention in every layer ({model.place.memory.layout.why})"
         )
     if model.sequences < model.place.shape.sequences:
         warnings.append(
