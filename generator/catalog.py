@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
+from .architecture import Architecture
 from .contract import Closed, FamilyName, ModelId, PositiveInt
 from .documents import faults, parse_text, place
 from .errors import UserError, UserErrors
@@ -23,41 +24,6 @@ class Needs(Closed):
     """Requests that one replica works on at the same time."""
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     """Type of activations and of unquantized weights; `auto`: the checkpoint's own."""
-
-
-class Architecture(Closed):
-    """The fields of the model's own config.json that memory depends on, in its own words."""
-
-    name: str
-    """`architectures[0]`, such as LlamaForCausalLM."""
-    torch_dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
-    hidden_size: PositiveInt
-    intermediate_size: PositiveInt
-    num_hidden_layers: PositiveInt
-    num_attention_heads: PositiveInt
-    num_key_value_heads: PositiveInt
-    head_dim: PositiveInt
-    vocab_size: PositiveInt
-    max_position_embeddings: PositiveInt
-    tie_word_embeddings: bool = False
-    kv_lora_rank: PositiveInt | None = None
-    """Width of the compressed cache of multi-head latent attention."""
-    qk_rope_head_dim: PositiveInt | None = None
-    mamba_d_ssm: PositiveInt | None = None
-    mamba_d_state: PositiveInt | None = None
-    mamba_d_conv: PositiveInt | None = None
-    mamba_n_heads: PositiveInt | None = None
-    mamba_d_head: PositiveInt | None = None
-    mamba_n_groups: PositiveInt | None = None
-    quant_method: str | None = None
-    """`quantization_config.quant_method`, such as fp8, awq or gptq."""
-
-    @model_validator(mode="after")
-    def _mamba_is_whole(self) -> Architecture:
-        missing = [f for f in type(self).model_fields if f.startswith("mamba_") and getattr(self, f) is None]
-        if 0 < len(missing) < sum(f.startswith("mamba_") for f in type(self).model_fields):
-            raise ValueError(f"has some mamba_* fields and lacks {', '.join(missing)}")
-        return self
 
 
 class Weights(Closed):

@@ -17,7 +17,7 @@ from .checkpoint_architecture import architecture_of, context_of
 from .checkpoint_place import CONFIG, Place, open_place, read_json
 from .checkpoint_tensors import read_tensors, refuse_other_formats
 from .checkpoint_weights import quantization_of, weights_of
-from .parameter_count import COUNTED_ARCHITECTURES
+from .sizing.cache_layers import is_known
 from .sizing.config import ModelConfig
 
 Report = Callable[[str], None]
@@ -84,7 +84,7 @@ def _read(place: Place, tell: Report) -> Checkpoint:
     tensors = read_tensors(place, tell)
     tokenizer = read_json(place, _TOKENIZER) if _TOKENIZER in place.names else {}
     quantization = quantization_of(place, config)
-    architecture = architecture_of(config, tokenizer, tensors, quantization.get("quant_method"))
+    architecture = architecture_of(config, tokenizer, tensors, quantization)
     weights, confidence = weights_of(tensors, config, architecture, quantization)
     config.notes.extend(_worth_knowing(place, config, architecture, weights_are_there=bool(tensors)))
     read = "config.json and safetensors headers" if tensors else "config.json"
@@ -122,9 +122,8 @@ def _worth_knowing(
         yield "`source` is a path on this machine: give the workers the same path, or put a hub id or bucket there."
     elif place.revision is None:
         yield "no weights are there: set `source` to where they are served from."
-    if architecture.name not in COUNTED_ARCHITECTURES:
-        if not architecture.kv_lora_rank:
-            yield f"{architecture.name}: cache estimated as full attention in every layer, which may be too much."
+    if not is_known(config):
+        yield f"{architecture.name}: cache estimated as full attention in every layer, which may be too much."
         if config.get("auto_map"):
             yield (
                 f"its repository brings code (`auto_map`): if vLLM has no {architecture.name} of its own, the model "

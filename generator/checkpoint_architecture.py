@@ -8,41 +8,62 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
-from .catalog import Architecture
+from pydantic import ValidationError
+
+from .architecture import Architecture
 from .safetensors_headers import SAFETENSORS_DTYPES, Tensor, bytes_by_dtype
+from .sizing.attention_layers import head_dim, kv_heads
+from .sizing.cache_layers import known_layers
 from .sizing.config import ModelConfig
+from .sizing.layers import KeyValues
 
 Dtype = Literal["bfloat16", "float16", "float32"]
 
 
 def architecture_of(
-    config: ModelConfig, tokenizer: Mapping[str, Any], tensors: Mapping[str, Tensor], quant_method: str | None
+    config: ModelConfig, tokenizer: Mapping[str, Any], tensors: Mapping[str, Tensor], quantization: Mapping[str, Any]
 ) -> Architecture:
     """Return the architecture. Raises UserError where the configuration lacks what cannot be derived."""
-    positions = _positions(config, tokenizer)
-    hidden, heads = config.needed("hidden_size"), config.needed("num_attention_heads")
-    latent, rope_dim = config.integer("kv_lora_rank"), config.integer("qk_rope_head_dim")
-    if latent:  # multi-head latent attention: a head has a part with and a part without positions
-        head_dim = (config.integer("qk_nope_head_dim") or 0) + (rope_dim or 0)
-    else:
-        head_dim = config.integer("head_dim") or 0
-    return Architecture(
-        name=config.architecture,
-        torch_dtype=_torch_dtype(config, tensors),
-        hidden_size=hidden,
-        intermediate_size=config.integer("intermediate_size") or config.integer("moe_intermediate_size") or 4 * hidden,
-        num_hidden_layers=config.needed("num_hidden_layers"),
-        num_attention_heads=heads,
-        num_key_value_heads=_kv_heads(config) or heads,
-        head_dim=head_dim or max(1, hidden // heads),
-        vocab_size=config.needed("vocab_size"),
-        max_position_embeddings=positions,
-        tie_word_embeddings=config.get("tie_word_embeddings") is True,
-        kv_lora_rank=latent,
-        qk_rope_head_dim=rope_dim,
-        **_mamba(config, hidden),
-        quant_method=quant_method,
-    )
+    known = known_layers(config)  # whose faults come before any other
+    fields = {key: config.get(key) for key in Architecture.model_fields if config.get(key) is not None}
+    fields |= {key: config.needed(key) for key in ("hidden_size", "num_hidden_layers", "vocab_size")}
+    fields |= _heads(config) if known is None or any(isinstance(c, KeyValues) for layer in known for c in layer) else {}
+    fields |= {
+        "name": config.architecture,
+        "model_type": config.model_type or None,
+        "torch_dtype": _torch_dtype(config, tensors),
+        "max_position_embeddings": _positions(config, tokenizer),
+        "tie_word_embeddings": config.get("tie_word_embeddings") is True,
+        "quantization_config": _short(quantization),
+        **_mamba(config, config.needed("hidden_size")),
+    }
+    if not config.integer("intermediate_size") and config.integer("moe_intermediate_size"):
+        fields["intermediate_size"] = config.integer("moe_intermediate_size")
+    return _architecture(fields)
+
+
+def _architecture(fields: dict[str, Any]) -> Architecture:
+    """The architecture without keys that have another type in this configuration, where they mean something else."""
+    try:
+        return Architecture(**fields)
+    except ValidationError as error:
+        other = {str(fault["loc"][0]) for fault in error.errors()}
+        return Architecture(**{key: value for key, value in fields.items() if key not in other})
+
+
+def _heads(config: ModelConfig) -> dict[str, int]:
+    """Heads as vLLM derives them where the configuration leaves it to its reader."""
+    return {
+        "num_attention_heads": config.needed("num_attention_heads"),
+        "num_key_value_heads": kv_heads(config),
+        "head_dim": head_dim(config),
+    }
+
+
+def _short(quantization: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The method and its settings, without lists that name layer after layer: the weights' bytes are known."""
+    short = {key: value for key, value in quantization.items() if not (isinstance(value, list) and len(value) > 16)}
+    return short or None
 
 
 def context_of(architecture: Architecture, tokenizer: Mapping[str, Any], notes: list[str]) -> int:
@@ -78,22 +99,14 @@ def _positions(config: ModelConfig, tokenizer: Mapping[str, Any]) -> int:
 
 
 def _mamba(config: ModelConfig, hidden: int) -> dict[str, int]:
-    """The state of a hybrid's Mamba 2 layers; nothing for other models."""
-    if config.architecture != "FalconH1ForCausalLM" and config.get("mamba_d_state") is None:
+    """The width of Falcon-H1's and its like's Mamba 2 mixer, where the configuration leaves it to a factor."""
+    heads = config.integer("mamba_n_heads")
+    if heads is None:
         return {}
-    keys = ("mamba_d_state", "mamba_d_conv", "mamba_n_heads", "mamba_n_groups")
-    state = {key: config.needed(key) for key in keys}
     # Null is transformers' way to leave the width to the factor, and "auto" the head's to the width.
     d_ssm = config.integer("mamba_d_ssm") or int(config.get("mamba_expand", 2) * hidden)
     d_head = None if config.get("mamba_d_head") == "auto" else config.integer("mamba_d_head")
-    return {"mamba_d_ssm": d_ssm, **state, "mamba_d_head": d_head or max(1, d_ssm // state["mamba_n_heads"])}
-
-
-def _kv_heads(config: ModelConfig) -> int | None:
-    # The first Falcons (7B): one head of keys and values, whatever num_kv_heads says.
-    if config.get("multi_query") is True and not config.get("new_decoder_architecture"):
-        return 1
-    return config.integer("num_key_value_heads")
+    return {"mamba_d_ssm": d_ssm, "mamba_d_head": d_head or max(1, d_ssm // heads)}
 
 
 def _torch_dtype(config: ModelConfig, tensors: Mapping[str, Tensor]) -> Dtype:

@@ -9,10 +9,10 @@ from typing import Any
 from .catalog import Architecture, Weights
 from .checkpoint_place import Place
 from .errors import UserError
-from .kv_cache import DTYPE_BYTES
-from .parameter_count import ParameterCount, count_parameters
 from .safetensors_headers import SAFETENSORS_DTYPES, Tensor, bytes_by_dtype
 from .sizing.config import ModelConfig
+from .sizing.model import Model
+from .sizing.weights import bytes_by_kind
 
 Quantization = Mapping[str, Any]
 """`quantization_config`, in the words of its method; empty where weights have the model's own type."""
@@ -42,25 +42,31 @@ def weights_of(
 
     Raises UserError where there are no tensors, and the configuration does not suffice.
     """
-    counted = count_parameters(architecture, config)
+    counted = _counted(config)
     if not tensors:
         if counted is None:
             what = f"the parameters of {architecture.name} cannot be computed from its configuration alone"
             raise UserError(what, where=config.where, fix=_NEEDS_WEIGHTS)
-        size = _computed_bytes(counted, config, architecture, quantization)
-        return Weights(parameters=counted.total, bytes=size), "parameters and bytes computed from config.json"
+        size = _computed_bytes(config, architecture, quantization)
+        return Weights(parameters=counted, bytes=size), "parameters and bytes computed from config.json"
     parameters, exact = _parameters(tensors, quantization)
     confidence = ""
     if not exact:
-        parameters = counted.total if counted else parameters
+        parameters = counted or parameters
         confidence = "parameters computed from config.json" if counted else "parameters estimated from packed tensors"
         config.notes.append(f"weights are packed: their bytes are exact, {confidence}.")
-    elif counted and not quantization and abs(parameters - counted.total) > 0.02 * counted.total:
+    elif counted and not quantization and abs(parameters - counted) > 0.02 * counted:
         config.notes.append(
-            f"the weights hold {parameters / 1e9:.3f} billion parameters, config.json makes {counted.total / 1e9:.3f}: "
+            f"the weights hold {parameters / 1e9:.3f} billion parameters, config.json makes {counted / 1e9:.3f}: "
             "do they belong together?"
         )
     return Weights(parameters=parameters, bytes=bytes_by_dtype(tensors)), confidence
+
+
+def _counted(config: ModelConfig) -> int | None:
+    """Parameters by the configuration; None where the architecture is not known."""
+    model = Model(config)
+    return model.modules().parameters if model.caches.exact else None
 
 
 def _parameters(tensors: Mapping[str, Tensor], quantization: Quantization) -> tuple[int, bool]:
@@ -93,21 +99,18 @@ def _bits(quantization: Quantization) -> int | None:
     return 8 if "fp8" in str(quantization.get("quant_method")) else None
 
 
-def _computed_bytes(
-    counted: ParameterCount, config: ModelConfig, architecture: Architecture, quantization: Quantization
-) -> dict[str, int]:
-    """Bytes by dtype of weights that are not there: linear layers quantized, the rest in the model's type."""
-    linear, other = counted
-    short, width = SAFETENSORS_DTYPES[architecture.torch_dtype], DTYPE_BYTES[architecture.torch_dtype]
-    if not quantization:
-        return {short: counted.total * width}
-    bits = _bits(quantization)
-    if bits is None:
+def _computed_bytes(config: ModelConfig, architecture: Architecture, quantization: Quantization) -> dict[str, int]:
+    """Bytes by dtype of weights that are not there: quantized layers with their scales, and the rest."""
+    model, short = Model(config), SAFETENSORS_DTYPES[architecture.torch_dtype]
+    scheme = model.scheme(None)
+    quantized, plain = (
+        round(size) for size in bytes_by_kind(config, model.modules(), scheme, architecture.torch_dtype)
+    )
+    if scheme is None:
+        return {short: plain}
+    if not scheme.known:
         what = f"the bytes of {architecture.quant_method or 'quantized'} weights cannot be computed from config.json"
         raise UserError(what, where=config.where, fix=_NEEDS_WEIGHTS)
-    if bits == 8:
-        return {"F8_E4M3" if "fp8" in str(architecture.quant_method) else "I8": linear, short: other * width}
-    group = quantization.get("group_size") or quantization.get("q_group_size")
-    group = group if isinstance(group, int) and group > 0 else 128
-    # A group of weights has a scale of 16 bits and a zero point of as many bits as a weight.
-    return {"I32": linear * bits // 8 + linear // group * bits // 8, short: other * width + linear // group * 2}
+    bits = _bits(quantization) or 4
+    packed = "I32" if bits < 8 else "F8_E4M3" if "fp8" in str(architecture.quant_method) else "I8"
+    return {packed: quantized, short: plain}

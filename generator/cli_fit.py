@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from .sizing.fit import Device, Engine
     from .sizing.model import Model
 
-_OLDEST = (0, 10)
+_OLDEST = (0, 8)
+"""Of V1, the engine that is predicted here; from 0.10 on versions are told apart."""
 _SPLITS = (1, 2, 4, 8)
 _positive = click.IntRange(min=1)
 
@@ -54,7 +55,7 @@ _positive = click.IntRange(min=1)
 @click.option(
     "--quantization", metavar="Q", help="What vLLM makes of unquantized weights while it loads: fp8, bitsandbytes."
 )
-@click.option("--vllm", metavar="V", help="vLLM's version, from 0.10 on; by default the newest Ray release's.")
+@click.option("--vllm", metavar="V", help="vLLM's version, from 0.8 on; by default the newest Ray release's.")
 @click.option("--eager", is_flag=True, help="No CUDA graphs (enforce_eager).")
 @click.option("--weights-bytes", type=_positive, help="Bytes of the whole model's files, where you know them (GGUF).")
 @json_option
@@ -112,7 +113,7 @@ def _version(asked: str | None) -> str:
         return max((row["vllm"] for row in releases), key=version)
     if not re.match(r"v?\d+\.\d+", asked) or version(asked) < _OLDEST:
         raise UserError(
-            f"'{asked}' is no vLLM version that is known here", where="--vllm", fix="Give 0.10.0 or a later one."
+            f"'{asked}' is no vLLM version that is known here", where="--vllm", fix="Give 0.8.0 or a later one."
         )
     return asked
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 
-from .catalog import Architecture, CatalogModel
+from .catalog import CatalogModel
 from .gpus import Gpu
 from .sizing import fit as sizing
 from .sizing.config import ModelConfig
@@ -61,21 +61,12 @@ def cpu_layout(model: CatalogModel, *, dtype: str, state_dtype: str | None, vllm
     return _model(model, dtype).layout(options)
 
 
-def config_of(architecture: Architecture) -> ModelConfig:
-    """The catalog's architecture as the config.json it was read from."""
-    data = architecture.model_dump(exclude_none=True, exclude={"name", "quant_method"})
-    data["architectures"] = [architecture.name]
-    if architecture.quant_method is not None:
-        data["quantization_config"] = {"quant_method": architecture.quant_method}
-    return ModelConfig(data, "catalog")
-
-
 def _model(model: CatalogModel, dtype: str) -> Model:
     # Unquantized weights are cast to `dtype`; quantized ones stay as the checkpoint has them.
     held = float(model.weights.total_bytes)
     if model.architecture.quant_method is None:
         held = float(model.weights.parameters * DTYPE_BYTES[dtype])
-    return _derived(json.dumps(config_of(model.architecture).data, sort_keys=True), held)
+    return _derived(json.dumps(model.architecture.config_json(), sort_keys=True), held)
 
 
 @lru_cache(maxsize=4096)

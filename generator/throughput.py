@@ -61,7 +61,9 @@ def speed(place: Candidate, model: CatalogModel) -> Speed | None:
     operations = flops * assumed.compute_share * place.share
     architecture, parameters = model.architecture, model.weights.parameters
     layers = architecture.num_hidden_layers / split.pipeline
-    attention = 4 * architecture.num_attention_heads * architecture.head_dim * layers / split.tensor
+    heads = architecture.num_attention_heads or 0  # none in a model of recurrent layers alone
+    head_dim = architecture.head_dim or architecture.hidden_size // max(1, heads)
+    attention = 4 * heads * head_dim * layers / split.tensor
     return Speed(
         stages=split.pipeline,
         weights_seconds=memory.weights_gib * GIB / bandwidth,

@@ -17,16 +17,24 @@ def cache_layers(config: ModelConfig) -> CacheLayers:
     An architecture that is not known, or whose configuration lacks what its rule reads, is counted as full attention in
     every layer, which is the most it can keep, and says so. Raises UserError where not even that can be counted.
     """
-    rule = _rule(config)
-    if rule is None:
-        return _unknown(config, f"{_name(config)} is not known here")
-    if config.get("is_causal") is False:  # bidirectional embedding models are encoders, whatever they were made from
-        return CacheLayers(layers=attention_layers.nothing(config), exact=True)
     try:
-        layers = getattr(state_layers, rule, None) or getattr(attention_layers, rule)
-        return CacheLayers(layers=layers(config), exact=True)
+        layers = known_layers(config)
     except UserError as error:
         return _unknown(config, f"{_name(config)}: {error.what}")
+    if layers is None:
+        return _unknown(config, f"{_name(config)} is not known here")
+    return CacheLayers(layers=layers, exact=True)
+
+
+def known_layers(config: ModelConfig) -> attention_layers.Layers | None:
+    """The caches of a known architecture, None of another. Raises UserError where a key that it needs is missing."""
+    rule = _rule(config)
+    if rule is None:
+        return None
+    if config.get("is_causal") is False:  # bidirectional embedding models are encoders, whatever they were made from
+        return attention_layers.nothing(config)
+    layers = getattr(state_layers, rule, None) or getattr(attention_layers, rule)
+    return layers(config)
 
 
 def is_known(config: ModelConfig) -> bool:

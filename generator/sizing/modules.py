@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from .attention_layers import head_dim
+from .attention_layers import head_dim, kv_heads
 from .config import ModelConfig
 from .layers import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, State
 
@@ -85,11 +85,11 @@ def decoder(config: ModelConfig, caches: CacheLayers) -> list[tuple[Module, ...]
     """
     shared = config.whole("num_kv_shared_layers", 0)
     blocks = config.integer("num_mem_blocks") if config.model_type == "zamba2" else None
-    attending = 0
+    attending, encodes = 0, is_encoder(config, caches)
     layers: list[tuple[Module, ...]] = []
     kinds: dict[object, tuple[Module, ...]] = {}
     for index, cached in enumerate(caches.layers):
-        kept = cached
+        kept = (_encoding(config),) if encodes else cached
         if not cached and shared:  # they read another layer's cache with queries of their own
             kept = next(one for one in caches.layers if one)
         attending += len(cached) > 1
@@ -100,6 +100,15 @@ def decoder(config: ModelConfig, caches: CacheLayers) -> list[tuple[Module, ...]
             kinds[kind] = (*_mixer(config, kept), *_feed_forward(config, kind[1]), *_norms(config))
         layers.append(kinds[kind])
     return layers
+
+
+def is_encoder(config: ModelConfig, caches: CacheLayers) -> bool:
+    """Whether the model attends and keeps nothing: it makes vectors, and has no output head."""
+    return not caches.caches and config.integer("num_attention_heads") is not None
+
+
+def _encoding(config: ModelConfig) -> KeyValues:
+    return KeyValues(heads=kv_heads(config), key_dim=head_dim(config), value_dim=head_dim(config))
 
 
 def _mixer(config: ModelConfig, cached: tuple[Cache, ...]) -> Iterator[Module]:

@@ -37,6 +37,12 @@ def tower_parameters(config: ModelConfig) -> int:
     return found
 
 
+def is_unsized(config: ModelConfig) -> bool:
+    """Whether a tower's layers are not told, so that it is not counted (Gemma 3n's)."""
+    parts = (vision_of(config), config.data.get("audio_config"))
+    return any(isinstance(part, Mapping) and not _layers(part) for part in parts)
+
+
 def is_repeated(config: ModelConfig) -> bool:
     """Whether every GPU of a tensor parallel group holds the whole tower, as vLLM does with Pixtral's and Kimi's."""
     vision = vision_of(config)

@@ -15,7 +15,7 @@ from . import towers
 from .config import ModelConfig
 from .data import read_data
 from .layers import CacheLayers
-from .modules import Module, absorbed, decoder
+from .modules import Module, absorbed, decoder, is_encoder
 from .quantization import Format, Quantization
 from .stages import stages
 
@@ -109,7 +109,7 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
             share = "whole" if towers.is_repeated(config) else "tensor"
             first.append(Module(name="tower", rows=1, columns=beside, share=share, linear=False))
     head = Module(name="lm_head", rows=vocabulary, columns=wide, share="vocabulary")
-    return ModelModules(layers, tuple(first), (head,), tied=is_tied(config))
+    return ModelModules(layers, tuple(first), () if is_encoder(config, caches) else (head,), tied=is_tied(config))
 
 
 def is_tied(config: ModelConfig) -> bool:
@@ -166,6 +166,11 @@ def rank_weights(
         value, doubt = counted * ratio, 0.003
     elif model.first[-1].name in ("tower", "encoder"):
         doubt += towers.ABOUT * sizes.of(model.first[-1]) / max(counted, 1)
+    if checkpoint_bytes is None and not options.text_only and towers.is_unsized(config):
+        doubt += 0.15
+        notes.append(
+            "weights: a vision or audio tower has no sizes in config.json; give --weights-bytes, or the folder"
+        )
     if options.lora is not None:
         extra += _lora(model, options)
     high = value * (1 + doubt)

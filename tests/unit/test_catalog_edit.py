@@ -308,7 +308,7 @@ def catalog_files(draw: st.DrawFn) -> str:
             "source": "org/Falcon3-7B",
             "needs": {"context": draw(st.integers(1, 9))},
             "architecture": {key: 1 if type(value) is int else value for key, value in ARCHITECTURE.items()}
-            | draw(st.sampled_from([{}, {"quant_method": "awq"}, {"kv_lora_rank": 4, "qk_rope_head_dim": 4}])),
+            | draw(st.sampled_from([{}, {"sliding_window": 4}, {"kv_lora_rank": 4, "qk_rope_head_dim": 4}])),
             "weights": {"parameters": 1, "bytes": draw(st.sampled_from([{"F32": 1}, {"F16": 1, "BF16": 3}]))},
         } | draw(st.sampled_from([{}, {"license": "mit"}, {"revision": "f" * 40}]))
     for key in draw(st.permutations(["family", "models"])):

@@ -180,7 +180,7 @@ class TestWhatAConfigurationSays:
         config |= {"qk_rope_head_dim": 64, "qk_nope_head_dim": 128}
         path = folder(tmp_path, config, model__safetensors=safetensors({"a": ("BF16", [10])}))
         found = read_checkpoint(str(path))
-        assert (found.architecture.kv_lora_rank, found.architecture.head_dim) == (512, 192)
+        assert (found.architecture.kv_lora_rank, found.architecture.qk_rope_head_dim) == (512, 64)
         assert not any("full attention" in note for note in found.notes)
 
     def test_a_tokenizer_with_no_limit_leaves_the_context_alone(self, tmp_path: Path) -> None:

@@ -1,65 +1,141 @@
-"""The cache that the plan predicts is the cache that a real vLLM engine makes.
+"""The cache that the plan predicts is the cache that a real vLLM engine makes, for an architecture of every class.
 
 vLLM's CPU engine divides a given memory (VLLM_CPU_KVCACHE_SPACE) into blocks by the same code as on GPUs, and prints
-the same line, so it tells without a GPU whether pages, groups and blocks are counted right.
+the same line, so it tells without a GPU whether pages, groups and blocks are counted right. Engines are started one at
+a time, with random weights (`--load-format dummy`) and no CUDA graphs. The CPU backend cannot start the sparse latent
+attention of DeepSeek V3.2, Kimi Linear and NVFP4: they need kernels that only GPUs have.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "tools"))
+from generator.contract import GIB
+from generator.sizing.cache_layers import cache_layers
+from generator.sizing.config import ModelConfig
+from generator.sizing.kv_cache import cache_layout
+from generator.sizing.pages import CacheOptions
 
-import tiny_checkpoints  # noqa: E402
-
-from generator.checkpoint import read_checkpoint  # noqa: E402
-from generator.contract import GIB  # noqa: E402
-from generator.facts import memory_constants  # noqa: E402
-from generator.helm import cache_folder  # noqa: E402
-from generator.kv_cache import CPU_BLOCK_TOKENS, cache_layout  # noqa: E402
-
-MODELS = ["falcon3-1b-instruct", "falcon-h1-0.5b-instruct"]
 ENGINE = """
 import sys
 from vllm import LLM
-engine = LLM(model=sys.argv[1], enforce_eager=True, max_model_len=int(sys.argv[2]), max_num_seqs=8, dtype="bfloat16",
-             max_num_batched_tokens=2048)
-cache = engine.llm_engine.vllm_config.cache_config
-print("blocks", cache.num_gpu_blocks, "of", cache.block_size)
+contexts = [int(text) for text in sys.argv[2:]]
+for context in contexts:
+    engine = LLM(model=sys.argv[1], enforce_eager=True, max_model_len=context, max_num_seqs=8, dtype="bfloat16",
+                 max_num_batched_tokens=2048, load_format="dummy", skip_tokenizer_init=True)
+    config = engine.llm_engine.vllm_config
+    cache = config.cache_config
+    print("blocks", cache.num_gpu_blocks, "of", cache.block_size, "states", cache.mamba_ssm_cache_dtype,
+          "prefix", cache.enable_prefix_caching, "step", config.scheduler_config.max_num_batched_tokens, flush=True)
 """
 
+PLAIN = {
+    "hidden_size": 256,
+    "intermediate_size": 512,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "head_dim": 64,
+    "vocab_size": 512,
+    "max_position_embeddings": 4096,
+    "bos_token_id": 1,
+    "eos_token_id": 0,
+    "pad_token_id": 2,
+}
+MIXER = {
+    "mamba_n_heads": 8,
+    "mamba_d_head": 64,
+    "mamba_d_state": 64,
+    "mamba_d_conv": 4,
+    "mamba_n_groups": 1,
+    "mamba_expand": 2,
+    "mamba_chunk_size": 64,
+}
+DELTA = {
+    "linear_num_key_heads": 4,
+    "linear_num_value_heads": 8,
+    "linear_key_head_dim": 64,
+    "linear_value_head_dim": 64,
+    "linear_conv_kernel_dim": 4,
+}
+EXPERTS = {"num_experts_per_tok": 2, "moe_intermediate_size": 128}
+LATENT = {"kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128, "q_lora_rank": None}
 
-@pytest.mark.parametrize("context", [200, 512])
-@pytest.mark.parametrize("model", MODELS)
-def test_blocks_tokens_and_concurrency_are_the_engines_own(model: str, context: int) -> None:
-    folder = cache_folder() / "local" / "checkpoints"
-    for line in tiny_checkpoints.make(folder, [model]):
-        print(line)
-    printed = run_engine(folder / model, context)
+MODELS: dict[str, dict[str, Any]] = {
+    "llama": {"architectures": ["LlamaForCausalLM"], "model_type": "llama"},
+    "falcon_h1": {"architectures": ["FalconH1ForCausalLM"], "model_type": "falcon_h1", "mamba_d_ssm": 512, **MIXER},
+    "gemma3": {"architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_text", "sliding_window": 512,
+               "sliding_window_pattern": 3},
+    "qwen3_moe": {"architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "num_experts": 4, **EXPERTS},
+    "deepseek_v2": {"architectures": ["DeepseekV2ForCausalLM"], "model_type": "deepseek_v2", "n_routed_experts": 4,
+                    "n_shared_experts": 1, "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1,
+                    "num_key_value_heads": 8, "head_dim": None, **EXPERTS, **LATENT},
+    "mistral": {"architectures": ["MistralForCausalLM"], "model_type": "mistral", "sliding_window": 512},
+    "granite_hybrid": {"architectures": ["GraniteMoeHybridForCausalLM"], "model_type": "granitemoehybrid",
+                       "layer_types": ["mamba", "mamba", "attention"] * 2, "num_local_experts": 0,
+                       "num_experts_per_tok": 0, "shared_intermediate_size": 512, "head_dim": None,
+                       "num_attention_heads": 4, **MIXER},
+    "qwen3_next": {"architectures": ["Qwen3NextForCausalLM"], "model_type": "qwen3_next", "num_experts": 4,
+                   "shared_expert_intermediate_size": 128, "full_attention_interval": 3, **EXPERTS, **DELTA},
+    "jamba": {"architectures": ["JambaForCausalLM"], "model_type": "jamba", "attn_layer_period": 3,
+              "attn_layer_offset": 1, "mamba_expand": 2, "mamba_d_state": 16, "mamba_d_conv": 4, "mamba_dt_rank": 16,
+              "num_experts": 1, "num_experts_per_tok": 1, "expert_layer_period": 2, "expert_layer_offset": 1,
+              "head_dim": None, "num_attention_heads": 4},
+    "lfm2": {"architectures": ["Lfm2ForCausalLM"], "model_type": "lfm2", "conv_L_cache": 3, "conv_dim": 256,
+             "block_dim": 256, "layer_types": ["conv", "conv", "full_attention"] * 2, "head_dim": None,
+             "num_attention_heads": 4},
+    "mamba2": {"architectures": ["Mamba2ForCausalLM"], "model_type": "mamba2", "state_size": 64, "conv_kernel": 4,
+               "expand": 2, "chunk_size": 64, "n_groups": 1, "num_heads": 8, "head_dim": 64},
+}  # fmt: skip
+CONTEXTS = (200, 3000)
+PRINTED = re.compile(
+    r"KV cache size: ([\d,]+) tokens, Maximum concurrency for ([\d,]+) tokens per request: ([\d.]+)x.*?"
+    r"blocks (\d+) of (\d+) states (\w+) prefix (\w+) step (\d+)"
+)
 
-    layout = cache_layout(
-        read_checkpoint(str(folder / model)).architecture,
-        dtype="bfloat16",
-        tensor_parallel=1,
-        pipeline_parallel=1,
-        state_blocks=memory_constants("0.29.0").mamba_blocks,
-        block_tokens=CPU_BLOCK_TOKENS,
-    )
-    concurrency = layout.concurrency(GIB, context)
 
-    assert f"blocks {layout.blocks(GIB)} of {layout.block_tokens}" in printed
-    assert f"KV cache size: {int(concurrency * context):,} tokens" in printed
-    assert f"{context} tokens per request: {concurrency:.2f}x" in printed
+@pytest.mark.parametrize("name", MODELS)
+def test_blocks_tokens_and_concurrency_are_the_engines_own(name: str, tmp_path: Path) -> None:
+    config = PLAIN | MODELS[name]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    printed = PRINTED.findall(run_engine(tmp_path))
+    assert [int(context.replace(",", "")) for _, context, *_ in printed] == list(CONTEXTS)
+
+    layers = cache_layers(ModelConfig(config, "config.json"))
+    assert layers.exact
+    for (tokens, _, concurrency, blocks, block_tokens, states, prefix, step), context in zip(
+        printed, CONTEXTS, strict=True
+    ):
+        layout = cache_layout(
+            layers,
+            CacheOptions(
+                dtype="bfloat16",
+                vllm="0.29.0",
+                batched_tokens=int(step),
+                # The CPU backend sets the type of states by what the processor can do, and turns prefix caching off
+                # for latent attention.
+                state_dtype=None if states == "auto" else states,
+                prefix_caching=prefix == "True",
+                async_scheduling=False,
+                platform="cpu",
+            ),
+        )
+        assert layout.blocks(GIB) == int(blocks)
+        if layers.has_attention and name != "mistral":  # whose blocks are a window's, smaller than the engine's setting
+            assert layout.block_tokens == int(block_tokens)
+        assert layout.tokens(GIB, context) == int(tokens.replace(",", ""))
+        assert f"{layout.concurrency(GIB, context):.2f}" == concurrency
 
 
-def run_engine(checkpoint: Path, context: int) -> str:
+def run_engine(checkpoint: Path) -> str:
     settings = {
         "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
@@ -67,7 +143,7 @@ def run_engine(checkpoint: Path, context: int) -> str:
         "HF_HUB_OFFLINE": "1",
     }
     done = subprocess.run(
-        [sys.executable, "-c", ENGINE, str(checkpoint), str(context)],
+        [sys.executable, "-c", ENGINE, str(checkpoint), *map(str, CONTEXTS)],
         capture_output=True,
         text=True,
         check=False,
@@ -75,4 +151,7 @@ def run_engine(checkpoint: Path, context: int) -> str:
         env={**os.environ, **settings},
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return re.sub(r"\s+", " ", done.stdout + done.stderr)
+    # What is logged and what is printed, in one line and in order of time: each engine logs before it is printed of.
+    logged = re.findall(r"KV cache size: .*?request: [\d.]+x", re.sub(r"\s+", " ", done.stderr + done.stdout))
+    printed = re.findall(r"blocks \d+ of .*", done.stdout)
+    return " ".join(f"{one} {other}" for one, other in zip(logged, printed, strict=True))

@@ -95,7 +95,7 @@ def test_a_gpu_without_bfloat16_halves_in_float16_unless_bfloat16_is_asked_for()
     [
         ((QWEN, "--gpu", "H100-80"), "did you mean 'H100-80GB'?"),
         ((QWEN, "--gpu", "H100-80GB", "--gpu-memory-gib", 80), "both --gpu and --gpu-memory-gib"),
-        ((QWEN, "--vllm", "0.9.2"), "no vLLM version that is known here"),
+        ((QWEN, "--vllm", "0.7.3"), "no vLLM version that is known here"),
         ((QWEN, "--kv-cache-dtype", "fp7"), "unknown type of cache 'fp7'"),
         (("./nowhere/config.json",), "no such folder or file"),
     ],

@@ -1,0 +1,312 @@
+"""Random config.json files of every class of architectures that sizing knows, small enough to build in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+Config = dict[str, Any]
+
+
+def _plain(draw: st.DrawFn, architecture: str, model_type: str, **more: Any) -> Config:
+    """What all have. Heads divide by 4 GPUs or are repeated; sizes are those that the CPU's kernels take."""
+    kv_heads = draw(st.sampled_from([1, 2, 4, 8]))
+    return {
+        "architectures": [architecture],
+        "model_type": model_type,
+        "hidden_size": 256,
+        "intermediate_size": 512,
+        "num_hidden_layers": draw(st.integers(4, 13)),
+        "num_attention_heads": 8 * draw(st.sampled_from([1, 2])),
+        "num_key_value_heads": kv_heads,
+        "head_dim": draw(st.sampled_from([32, 64, 128, 256])),
+        "vocab_size": 512,
+        "max_position_embeddings": 8192,
+        **more,
+    }
+
+
+def _strategy(build: Callable[[st.DrawFn], Config]) -> st.SearchStrategy[Config]:
+    return st.composite(lambda draw: build(draw))()
+
+
+def _kinds(draw: st.DrawFn, count: int, *words: str) -> list[str]:
+    """A word for each layer; every word at least once, at random places."""
+    chosen = [*words, *(draw(st.sampled_from(words)) for _ in range(count - len(words)))]
+    return draw(st.permutations(chosen))
+
+
+@_strategy
+def llama(draw: st.DrawFn) -> Config:
+    return _plain(draw, "LlamaForCausalLM", "llama")
+
+
+@_strategy
+def multi_head(draw: st.DrawFn) -> Config:
+    config = _plain(draw, "OlmoeForCausalLM", "olmoe", num_experts=4, num_experts_per_tok=2)
+    return config | {"num_key_value_heads": config["num_attention_heads"], "head_dim": None}
+
+
+@_strategy
+def multi_query(draw: st.DrawFn) -> Config:
+    config = _plain(draw, "FalconForCausalLM", "falcon", multi_query=True, new_decoder_architecture=False, alibi=False)
+    del config["head_dim"]
+    return config | {"num_attention_heads": 8}
+
+
+@_strategy
+def mixture_of_experts(draw: st.DrawFn) -> Config:
+    return _plain(draw, "MixtralForCausalLM", "mixtral", num_local_experts=4, num_experts_per_tok=2)
+
+
+@_strategy
+def qwen3(draw: st.DrawFn) -> Config:
+    return _plain(draw, "Qwen3ForCausalLM", "qwen3", use_sliding_window=False, sliding_window=64, max_window_layers=2)
+
+
+@_strategy
+def all_windows(draw: st.DrawFn) -> Config:
+    return _plain(draw, "MistralForCausalLM", "mistral", sliding_window=draw(st.integers(1, 4096)))
+
+
+@_strategy
+def gemma2(draw: st.DrawFn) -> Config:
+    extra = {"sliding_window": draw(st.integers(1, 4096)), "query_pre_attn_scalar": 64}
+    return _plain(draw, "Gemma2ForCausalLM", "gemma2", **extra)
+
+
+@_strategy
+def gemma3(draw: st.DrawFn) -> Config:
+    config = _plain(draw, "Gemma3ForCausalLM", "gemma3_text", sliding_window=draw(st.integers(1, 4096)))
+    if draw(st.booleans()):
+        kinds = _kinds(draw, config["num_hidden_layers"], "sliding_attention", "full_attention")
+        return config | {"layer_types": kinds}
+    return config | {"sliding_window_pattern": draw(st.integers(2, 6))}
+
+
+@_strategy
+def gpt_oss(draw: st.DrawFn) -> Config:
+    extra = {"num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": draw(st.integers(1, 4096))}
+    # Its code in vLLM divides key-value heads and does not repeat them.
+    return _plain(draw, "GptOssForCausalLM", "gpt_oss", **extra) | {
+        "num_key_value_heads": draw(st.sampled_from([4, 8]))
+    }
+
+
+@_strategy
+def command_r(draw: st.DrawFn) -> Config:
+    config = _plain(draw, "Cohere2ForCausalLM", "cohere2", sliding_window=draw(st.integers(1, 4096)))
+    return config | {"layer_types": _kinds(draw, config["num_hidden_layers"], "sliding_attention", "full_attention")}
+
+
+@_strategy
+def llama4(draw: st.DrawFn) -> Config:
+    return _plain(
+        draw,
+        "Llama4ForCausalLM",
+        "llama4_text",
+        attention_chunk_size=draw(st.integers(16, 4096)),
+        num_local_experts=4,
+        num_experts_per_tok=1,
+        intermediate_size_mlp=512,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+    )
+
+
+@_strategy
+def deepseek(draw: st.DrawFn) -> Config:
+    return _plain(
+        draw,
+        "DeepseekV2ForCausalLM",
+        "deepseek_v2",
+        kv_lora_rank=512,
+        q_lora_rank=None,
+        qk_nope_head_dim=64,
+        qk_rope_head_dim=64,
+        v_head_dim=64,
+        n_routed_experts=4,
+        num_experts_per_tok=2,
+        n_shared_experts=1,
+        moe_intermediate_size=64,
+        first_k_dense_replace=1,
+        n_group=1,
+        topk_group=1,
+    ) | {"head_dim": None}
+
+
+@_strategy
+def mamba(draw: st.DrawFn) -> Config:
+    state = {"state_size": draw(st.sampled_from([8, 16])), "conv_kernel": 4, "expand": 2, "time_step_rank": 16}
+    config = _plain(draw, "MambaForCausalLM", "mamba", **state, intermediate_size=512, hidden_act="silu")
+    return config
+
+
+@_strategy
+def mamba2(draw: st.DrawFn) -> Config:
+    dim = draw(st.sampled_from([32, 64]))
+    state = {"state_size": draw(st.sampled_from([16, 64])), "conv_kernel": 4, "expand": 2, "chunk_size": 64}
+    config = _plain(draw, "Mamba2ForCausalLM", "mamba2", **state, n_groups=draw(st.sampled_from([1, 4])))
+    return config | {"head_dim": dim, "num_heads": 512 // dim}
+
+
+def _mixer(draw: st.DrawFn) -> Config:
+    """The Mamba 2 words of Falcon-H1 and Granite."""
+    dim = draw(st.sampled_from([32, 64]))
+    return {
+        "mamba_expand": 2,
+        "mamba_n_heads": 512 // dim,
+        "mamba_d_head": dim,
+        "mamba_d_state": draw(st.sampled_from([16, 64, 128])),
+        "mamba_d_conv": 4,
+        "mamba_n_groups": draw(st.sampled_from([1, 4])),
+        "mamba_chunk_size": 64,
+    }
+
+
+@_strategy
+def falcon_h1(draw: st.DrawFn) -> Config:
+    return _plain(draw, "FalconH1ForCausalLM", "falcon_h1", **_mixer(draw), mamba_d_ssm=512)
+
+
+@_strategy
+def granite_hybrid(draw: st.DrawFn) -> Config:
+    experts = {"num_local_experts": 0, "num_experts_per_tok": 0, "shared_intermediate_size": 512}
+    config = _plain(draw, "GraniteMoeHybridForCausalLM", "granitemoehybrid", **_mixer(draw), **experts)
+    config |= {"hidden_size": 256, "head_dim": None, "num_attention_heads": 8}
+    return config | {"layer_types": _kinds(draw, config["num_hidden_layers"], "mamba", "attention")}
+
+
+@_strategy
+def nemotron_h(draw: st.DrawFn) -> Config:
+    config = _plain(
+        draw,
+        "NemotronHForCausalLM",
+        "nemotron_h",
+        mamba_num_heads=8,
+        mamba_head_dim=draw(st.sampled_from([32, 64])),
+        n_groups=4,
+        ssm_state_size=draw(st.sampled_from([16, 64, 128])),
+        conv_kernel=4,
+        chunk_size=64,
+    )
+    if draw(st.booleans()):
+        config["mamba_ssm_cache_dtype"] = "float32"
+    return config | {"hybrid_override_pattern": "".join(_kinds(draw, config["num_hidden_layers"], "M", "*", "-"))}
+
+
+@_strategy
+def jamba(draw: st.DrawFn) -> Config:
+    period = draw(st.integers(2, 4))
+    return _plain(
+        draw,
+        "JambaForCausalLM",
+        "jamba",
+        attn_layer_period=period,
+        attn_layer_offset=draw(st.integers(0, period - 1)),
+        mamba_expand=2,
+        mamba_d_state=16,
+        mamba_d_conv=4,
+        mamba_dt_rank=16,
+        num_experts=1,
+        num_experts_per_tok=1,
+        expert_layer_period=2,
+        expert_layer_offset=1,
+    ) | {"head_dim": None}
+
+
+@_strategy
+def qwen3_next(draw: st.DrawFn) -> Config:
+    keys = draw(st.sampled_from([4, 8]))
+    config = _plain(
+        draw,
+        "Qwen3NextForCausalLM",
+        "qwen3_next",
+        linear_num_key_heads=keys,
+        linear_num_value_heads=keys * draw(st.sampled_from([1, 2])),
+        linear_key_head_dim=draw(st.sampled_from([32, 64])),
+        linear_value_head_dim=64,
+        linear_conv_kernel_dim=4,
+        num_experts=4,
+        num_experts_per_tok=2,
+        moe_intermediate_size=64,
+        shared_expert_intermediate_size=64,
+        decoder_sparse_step=1,
+        mlp_only_layers=[],
+        norm_topk_prob=True,
+    )
+    if draw(st.booleans()):
+        return config | {"full_attention_interval": 4}
+    return config | {"layer_types": _kinds(draw, config["num_hidden_layers"], "linear_attention", "full_attention")}
+
+
+@_strategy
+def zamba2(draw: st.DrawFn) -> Config:
+    config = _plain(
+        draw,
+        "Zamba2ForCausalLM",
+        "zamba2",
+        mamba_expand=2,
+        mamba_d_state=16,
+        mamba_d_conv=4,
+        mamba_ngroups=1,
+        n_mamba_heads=8,
+        mamba_headdim=64,
+        num_mem_blocks=1,
+        use_shared_attention_adapter=False,
+        use_mem_rope=False,
+        chunk_size=64,
+    )
+    count = config["num_hidden_layers"]
+    where = sorted(draw(st.sets(st.integers(0, count - 1), min_size=1)))
+    kinds = ["hybrid" if i in where else "mamba" for i in range(count)]
+    heads = config["num_attention_heads"]
+    return config | {
+        "hybrid_layer_ids": where,
+        "layers_block_type": kinds,
+        "num_key_value_heads": heads,
+        "attention_head_dim": 512 // heads,
+        "head_dim": None,
+    }
+
+
+@_strategy
+def lfm2(draw: st.DrawFn) -> Config:
+    config = _plain(draw, "Lfm2ForCausalLM", "lfm2", conv_L_cache=3, conv_bias=False, block_dim=256, conv_dim=256)
+    config |= {"num_attention_heads": 8, "head_dim": None}
+    return config | {"layer_types": _kinds(draw, config["num_hidden_layers"], "conv", "full_attention")}
+
+
+@_strategy
+def bert(draw: st.DrawFn) -> Config:
+    return _plain(draw, "BertModel", "bert") | {"head_dim": None, "max_position_embeddings": 512}
+
+
+@_strategy
+def whisper(draw: st.DrawFn) -> Config:
+    layers = draw(st.integers(2, 5))
+    return {
+        "architectures": ["WhisperForConditionalGeneration"],
+        "model_type": "whisper",
+        "is_encoder_decoder": True,
+        "d_model": 256,
+        "encoder_layers": 2,
+        "encoder_attention_heads": 4,
+        "decoder_layers": layers,
+        "decoder_attention_heads": draw(st.sampled_from([4, 8])),
+        "num_hidden_layers": layers,
+        "vocab_size": 512,
+        "max_source_positions": 1500,
+        "max_target_positions": 448,
+        "num_mel_bins": 80,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "decoder_start_token_id": 1,
+    }
+
+
+CONFIGS: dict[str, st.SearchStrategy[Config]] = {
+    name: found for name, found in vars().copy().items() if isinstance(found, st.SearchStrategy)
+}

@@ -1,0 +1,260 @@
+"""The cache of every architecture class against figures worked out by hand from vLLM's formulas (docs/sizing.md)."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generator.checkpoint_architecture import architecture_of
+from generator.errors import UserError
+from generator.sizing.cache_layers import cache_layers
+from generator.sizing.config import ModelConfig
+from generator.sizing.kv_cache import CacheLayout, cache_layout
+from generator.sizing.layers import CacheLayers, KeyValues, State
+from generator.sizing.pages import CacheOptions, state_bytes
+from generator.sizing.stages import stages
+
+GIB = 2**30
+CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"
+NEW = "0.29.0"
+
+
+def config(name: str) -> ModelConfig:
+    return ModelConfig(json.loads((CONFIGS / f"{name}.json").read_text()), name)
+
+
+def layers(name: str, **changed: Any) -> CacheLayers:
+    found = config(name)
+    return cache_layers(ModelConfig({**found.data, **changed}, name))
+
+
+def layout(name: str | CacheLayers, **options: Any) -> CacheLayout:
+    found = name if isinstance(name, CacheLayers) else layers(name)
+    return cache_layout(found, CacheOptions(**{"dtype": "bfloat16", "vllm": NEW, "batched_tokens": 8192, **options}))
+
+
+LLAMA = "meta-llama--Llama-3.1-8B-Instruct"
+GEMMA = "google--gemma-3-27b-it"
+FALCON = "tiiuae--Falcon-H1-3B-Base"
+NEXT = "Qwen--Qwen3-Next-80B-A3B-Instruct"
+
+
+class TestFullAttention:
+    def test_grouped_query_attention_takes_key_and_value_of_every_head_and_layer(self) -> None:
+        found = layout(LLAMA)
+        assert found.token_bytes == 32 * 8 * 2 * 128 * 2 == 131_072
+        assert (found.block_tokens, found.block_bytes) == (16, 16 * 131_072)
+        assert found.exact
+
+    def test_tensor_parallelism_divides_heads_and_repeats_the_last_one(self) -> None:
+        assert [layout(LLAMA, tensor_parallel=n).token_bytes for n in (1, 2, 8, 16)] == [131072, 65536, 16384, 16384]
+
+    def test_the_fullest_stage_counts(self) -> None:
+        assert [list(map(len, stages(32, n))) for n in (1, 3, 5)] == [[32], [11, 11, 10], [6, 6, 7, 7, 6]]
+        assert layout(LLAMA, pipeline_parallel=3).token_bytes == 11 * 4096
+
+    def test_an_fp8_cache_takes_half(self) -> None:
+        assert layout(LLAMA, kv_cache_dtype="fp8").token_bytes == 65_536
+
+    def test_a_type_of_cache_that_is_not_known_is_refused_with_the_nearest(self) -> None:
+        with pytest.raises(UserError, match="fp8_e4m4") as error:
+            layout(LLAMA, kv_cache_dtype="fp8_e4m4")
+        assert "fp8_e4m3" in error.value.fix
+
+    def test_one_request_must_fit_beside_the_null_block(self) -> None:
+        found = layout(LLAMA)
+        blocks = math.ceil(10_000 / 16)
+        assert not found.holds(blocks * found.block_bytes, 10_000)
+        assert found.holds((blocks + 1) * found.block_bytes, 10_000)
+        assert layout(LLAMA, vllm="0.28.0").holds(blocks * found.block_bytes, 10_000)
+
+    def test_a_published_start_is_met_to_the_token(self) -> None:
+        """vllm#10517: 1,952 blocks of 16 in 3.81 GiB are 31,232 tokens, 1.56 requests of 20,000."""
+        found = layout(LLAMA, vllm="0.10.0")
+        assert found.blocks(3.8125 * GIB) == 1952
+        assert found.tokens(1952 * found.block_bytes, 20_000) == 31_232
+        assert f"{found.concurrency(1952 * found.block_bytes, 20_000):.2f}" == "1.56"
+
+
+class TestLatentAttention:
+    @pytest.mark.parametrize("name", ["deepseek-ai--DeepSeek-R1", "moonshotai--Kimi-K2.5"])
+    def test_it_is_not_divided_by_tensor_parallelism(self, name: str) -> None:
+        assert [layout(name, tensor_parallel=n).token_bytes for n in (1, 8)] == [61 * 576 * 2] * 2
+        assert layout(name).block_tokens == 64
+
+    def test_sparse_attention_keeps_its_indexers_keys_too(self) -> None:
+        found = layout("deepseek-ai--DeepSeek-V3.2")
+        assert found.token_bytes == 61 * (576 * 2 + 132)
+        assert len(found.groups) == 1
+        assert layout("deepseek-ai--DeepSeek-V3.2", kv_cache_dtype="fp8_ds_mla").token_bytes == 61 * (656 + 132)
+
+
+class TestWindows:
+    def test_local_layers_stop_growing_at_their_window(self) -> None:
+        """Gemma 3 27B: 52 local layers and 10 global ones, in 7 groups of 10 of which one keeps everything."""
+        found = layout(GEMMA)
+        assert len(found.groups) == 7
+        assert found.block_bytes == 10 * 16 * 16 * 2 * 128 * 2
+        window = math.ceil((1023 + 2 * 8192) / 16) + 1
+        assert found.blocks_of_request(131_072) == 131_072 // 16 + 6 * window
+
+    def test_steps_in_flight_are_counted_since_0_26(self) -> None:
+        window = math.ceil((1023 + 8192) / 16) + 1
+        assert layout(GEMMA, vllm="0.25.1").blocks_of_request(131_072) == 131_072 // 16 + 6 * window
+
+    def test_kinds_of_nearly_equal_number_share_groups(self) -> None:
+        """gpt-oss: 12 and 12 layers, two groups of 12. 5 and 6 are two groups of 6 since 0.12, three of 5 before."""
+        assert [len(g.pages) for g in layout("openai--gpt-oss-20b").groups] == [12, 12]
+        kinds = ["full_attention"] * 5 + ["sliding_attention"] * 6
+        mixed = layers(LLAMA, num_hidden_layers=11, layer_types=kinds, sliding_window=128)
+        assert [len(g.pages) for g in layout(mixed).groups] == [5, 6]
+        assert [len(g.pages) for g in layout(mixed, vllm="0.11.0").groups] == [5, 3, 3]
+
+    def test_chunks_are_kept_whole_until_0_14(self) -> None:
+        llama4 = "meta-llama--Llama-4-Maverick-17B-128E-Instruct"
+        assert len(layout(llama4, vllm="0.12.0").groups) == 1
+        new = layout(llama4)
+        assert [len(group.pages) for group in new.groups] == [12] * 4
+        chunk = math.ceil((8192 + 2 * 8192) / 16)
+        assert new.blocks_of_request(1_000_000) == 62_500 + 3 * chunk
+
+    def test_a_window_that_is_switched_off_does_not_count(self) -> None:
+        found = cache_layers(config("Qwen--Qwen2.5-7B-Instruct"))
+        assert all(isinstance(cache, KeyValues) and cache.window is None for cache in found.caches)
+
+    def test_layers_that_share_an_earlier_ones_keys_keep_nothing(self) -> None:
+        found = layers("google--gemma-4-E2B-it")
+        assert [len(layer) for layer in found.layers] == [1] * 15 + [0] * 20
+
+
+# TP, bytes of one Mamba layer's state, tokens of a block, GiB of a block over all layers (16-token blocks)
+FALCON_H1 = {
+    "0.5B": (
+        {"num_hidden_layers": 36, "num_attention_heads": 8, "head_dim": 64, "mamba_d_ssm": 1536, "mamba_d_state": 128,
+         "mamba_n_heads": 24, "mamba_d_head": 64},
+        1, 403_968, 800, 0.0137,
+    ),
+    "3B": ({}, 1, 2_124_800, 2080, 0.0635),
+    "7B on two GPUs": (
+        {"num_hidden_layers": 44, "num_attention_heads": 12, "mamba_d_ssm": 3072, "mamba_n_heads": 24},
+        2, 798_720, 1568, 0.0329,
+    ),
+    "34B on two GPUs": (
+        {"num_hidden_layers": 72, "num_attention_heads": 20, "num_key_value_heads": 4, "mamba_d_ssm": 4096,
+         "mamba_n_heads": 32, "mamba_n_groups": 2},
+        2, 1_063_936, 1040, 0.0714,
+    ),
+}  # fmt: skip
+
+
+class TestStates:
+    @pytest.mark.parametrize(("fields", "tensor", "page", "tokens", "gib"), FALCON_H1.values(), ids=FALCON_H1)
+    def test_a_falcon_h1_block_is_as_large_as_vllm_makes_it(
+        self, fields: dict[str, int], tensor: int, page: int, tokens: int, gib: float
+    ) -> None:
+        found = layers(FALCON, **fields)
+        assert found.state is not None
+        options = CacheOptions(dtype="bfloat16", vllm=NEW, tensor_parallel=tensor)
+        assert state_bytes(found.state, options) == page
+        made = cache_layout(found, options)
+        assert (made.block_tokens, made.state_blocks) == (tokens, 2)
+        assert made.block_bytes / GIB == pytest.approx(gib, abs=0.00006)
+
+    def test_a_gated_delta_net_and_every_fourth_layer_attending_are_four_groups(self) -> None:
+        """Qwen 3 Next: state 48 KiB of window and 1 MiB of matrices, so a block of attention grows to 544 tokens."""
+        found = layout(NEXT)
+        assert (
+            state_bytes(layers(NEXT).state, CacheOptions(dtype="bfloat16", vllm=NEW)) == 8192 * 3 * 2 + 32 * 16384 * 2
+        )
+        assert found.block_tokens == 16 * math.ceil(1_097_728 / (16 * 2048)) == 544
+        assert [len(group.pages) for group in found.groups] == [12] * 4
+        assert found.blocks_of_request(262_144) == math.ceil(262_144 / 544) + 3 * 2
+
+    def test_states_take_one_block_without_prefix_caching(self) -> None:
+        assert layout(NEXT, vllm="0.27.0").state_blocks == 1
+        assert layout(NEXT, prefix_caching=False).state_blocks == 1
+        assert layout(NEXT, vllm="0.27.0", prefix_caching=True).state_blocks == 2
+
+    def test_a_wider_state_makes_larger_blocks(self) -> None:
+        assert layout(FALCON, state_dtype="float32").block_tokens > 1.9 * layout(FALCON).block_tokens
+
+    def test_a_model_of_states_only_holds_any_context(self) -> None:
+        mamba = CacheLayers(
+            layers=((State(kind="mamba1", channels=512, rows=3, heads=512, matrix=16),),) * 4, exact=True
+        )
+        found = layout(mamba)
+        assert found.blocks_of_request(10) == found.blocks_of_request(10**9) == 1
+        assert found.longest_context(2 * found.block_bytes) > 10**9
+        assert found.longest_context(found.block_bytes) == 0
+
+    def test_layers_without_a_cache_take_nothing(self) -> None:
+        found = layers("nvidia--NVIDIA-Nemotron-3-Nano-30B-A3B-FP8")
+        assert sum(not layer for layer in found.layers) == 23
+        assert sum(len(group.pages) for group in layout(found).groups) == 29
+
+
+class TestWhatIsNotKnown:
+    def test_it_says_so_and_gives_the_most_and_the_least(self) -> None:
+        found = layers(LLAMA, architectures=["OddForCausalLM"], model_type="odd", sliding_window=128)
+        made = layout(found)
+        assert not made.exact
+        assert "OddForCausalLM" in made.why
+        assert made.token_bytes == 131_072
+        assert made.least is not None
+        assert made.least.blocks_of_request(100_000) < made.blocks_of_request(100_000)
+
+    def test_a_known_one_that_lacks_what_its_rule_reads_is_not_exact(self) -> None:
+        data = {key: value for key, value in config(NEXT).data.items() if key != "linear_num_key_heads"}
+        found = cache_layers(ModelConfig(data, "config.json"))
+        assert not found.exact
+        assert "linear_num_key_heads" in found.why
+
+    def test_an_encoder_keeps_nothing(self) -> None:
+        bert = {"architectures": ["BertModel"], "model_type": "bert", "num_hidden_layers": 12}
+        found = layout(cache_layers(ModelConfig(bert, "config.json")))
+        assert found.keeps_nothing
+        assert found.holds(0, 512)
+        assert (found.tokens(GIB, 512), found.concurrency(GIB, 512)) == (0, math.inf)
+
+
+class TestVersions:
+    @pytest.mark.parametrize(
+        ("vllm", "tokens"), [("0.11.0", 37_440), ("0.20.0", 37_440), ("0.20.1", 59_838), ("0.29.0", 37_417)]
+    )
+    def test_the_printed_tokens_are_counted_as_the_version_does(self, vllm: str, tokens: int) -> None:
+        assert layout(GEMMA, vllm=vllm).tokens(20 * GIB, 16_384) == tokens
+
+    def test_an_older_version_than_all_is_the_oldest(self) -> None:
+        assert layout(GEMMA, vllm="0.8.5").behaviour == layout(GEMMA, vllm="0.10.0").behaviour
+
+    def test_a_release_candidate_counts_as_its_release(self) -> None:
+        assert layout(GEMMA, vllm="0.29.0rc2.dev348+g1").behaviour == layout(GEMMA, vllm="0.29.0").behaviour
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.json")), ids=lambda path: path.stem)
+def test_the_catalog_keeps_all_that_the_cache_is_counted_from(path: Path) -> None:
+    read = config(path.stem)
+    if "vocab_size" not in read.text or "max_position_embeddings" not in read.text:
+        pytest.skip("the published configuration leaves out what a catalog needs")
+    architecture = architecture_of(read, {}, {}, read.get("quantization_config", {}))
+    again = cache_layers(ModelConfig(json.loads(json.dumps(architecture.config_json())), "catalog"))
+    assert again.layers == cache_layers(read).layers
+
+
+@given(
+    available=st.integers(0, 40 * GIB),
+    context=st.integers(1, 300_000),
+    name=st.sampled_from([LLAMA, GEMMA, FALCON, NEXT]),
+    vllm=st.sampled_from(["0.10.0", "0.12.0", "0.19.1", "0.26.0", NEW]),
+)
+def test_the_longest_context_is_the_last_that_is_held(available: int, context: int, name: str, vllm: str) -> None:
+    found = layout(name, vllm=vllm)
+    longest = found.longest_context(available)
+    assert found.holds(available, context) == (context <= longest)
+    assert found.longest_context(available, most=context) == min(longest, context)
