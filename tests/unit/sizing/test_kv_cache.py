@@ -15,6 +15,7 @@ from generator.checkpoint_architecture import architecture_of
 from generator.errors import UserError
 from generator.sizing.cache_layers import cache_layers
 from generator.sizing.config import ModelConfig
+from generator.sizing.fit import Engine, kv_cache_dtype_of
 from generator.sizing.kv_cache import CacheLayout, cache_layout
 from generator.sizing.layers import CacheLayers, KeyValues, State
 from generator.sizing.pages import CacheOptions, state_bytes
@@ -258,3 +259,22 @@ def test_the_longest_context_is_the_last_that_is_held(available: int, context: i
     longest = found.longest_context(available)
     assert found.holds(available, context) == (context <= longest)
     assert found.longest_context(available, most=context) == min(longest, context)
+
+
+@pytest.mark.parametrize(
+    ("stated", "vllm", "dtype"),
+    [
+        ({"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}, NEW, "fp8"),
+        ({"quant_method": "modelopt", "quantization": {"kv_cache_quant_algo": "FP8"}}, NEW, "fp8"),
+        ({"quant_method": "modelopt", "kv_cache_quant_algo": "FP8"}, "0.11.0", "auto"),
+        ({"quant_method": "compressed-tensors", "kv_cache_scheme": {"num_bits": 8, "type": "float"}}, NEW, "fp8"),
+        ({"quant_method": "compressed-tensors", "kv_cache_scheme": {"num_bits": 8, "type": "float"}}, "0.14.0", "auto"),
+        ({"quant_method": "compressed-tensors", "kv_cache_scheme": None}, NEW, "auto"),
+        ({"quant_method": "fp8"}, NEW, "auto"),
+    ],
+)
+def test_a_checkpoint_with_an_fp8_cache_has_one_where_its_vllm_takes_it(
+    stated: dict[str, Any], vllm: str, dtype: str
+) -> None:
+    assert kv_cache_dtype_of(ModelConfig({"quantization_config": stated}, "config.json"), Engine(vllm=vllm)) == dtype
+    assert kv_cache_dtype_of(ModelConfig({}, "config.json"), Engine(vllm=vllm, kv_cache_dtype="fp8")) == "fp8"
