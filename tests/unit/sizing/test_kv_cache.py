@@ -110,7 +110,7 @@ class TestWindows:
         assert layout(GEMMA, vllm="0.25.1").blocks_of_request(131_072) == 131_072 // 16 + 6 * window
 
     def test_kinds_of_nearly_equal_number_share_groups(self) -> None:
-        """gpt-oss: 12 and 12 layers, two groups of 12. 5 and 6 are two groups of 6 since 0.12, and three of 5 before."""
+        """gpt-oss: 12 and 12 layers, two groups. 5 and 6 are two groups too since 0.12, and three before."""
         assert [len(g.pages) for g in layout("openai--gpt-oss-20b").groups] == [12, 12]
         kinds = ["full_attention"] * 5 + ["sliding_attention"] * 6
         mixed = layers(LLAMA, num_hidden_layers=11, layer_types=kinds, sliding_window=128)
