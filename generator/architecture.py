@@ -116,7 +116,54 @@ class Architecture(Closed):
     conv_L_cache: PositiveInt | None = None
     conv_dim: PositiveInt | None = None
 
+    # Feed-forward parts, mixtures of experts, biases.
+    num_experts: PositiveInt | None = None
+    num_experts_per_tok: PositiveInt | None = None
+    moe_intermediate_size: PositiveInt | None = None
+    n_shared_experts: int | None = None
+    shared_expert_intermediate_size: int | None = None
+    moe_shared_expert_intermediate_size: int | None = None
+    shared_intermediate_size: int | None = None
+    moe_latent_size: PositiveInt | None = None
+    first_k_dense_replace: int | None = None
+    moe_layer_freq: int | list[int] | None = None
+    moe_layers: list[int] | str | None = None
+    mlp_only_layers: list[int] | None = None
+    expert_layer_period: PositiveInt | None = None
+    expert_layer_offset: int | None = None
+    interleave_moe_layer_step: int | None = None
+    decoder_sparse_step: int | None = None
+    moe_layer_interval: int | None = None
+    expert_dtype: str | None = None
+    intermediate_size_mlp: PositiveInt | None = None
+    ff_intermediate_size: PositiveInt | None = None
+    block_ff_dim: PositiveInt | None = None
+    block_auto_adjust_ff_dim: bool | None = None
+    block_ffn_dim_multiplier: float | None = None
+    block_multiple_of: PositiveInt | None = None
+    use_double_wide_mlp: bool | None = None
+    hidden_size_per_layer_input: int | None = None
+    vocab_size_per_layer_input: PositiveInt | None = None
+    attention_bias: bool | None = None
+    qkv_bias: bool | None = None
+    mlp_bias: bool | None = None
+    projectors_bias: bool | None = None
+    mamba_proj_bias: bool | None = None
+    mamba_conv_bias: bool | None = None
+    use_conv_bias: bool | None = None
+    mamba_rms_norm: bool | None = None
+
+    # Towers of other modalities.
+    vision_config: Part | None = None
+    audio_config: Part | None = None
+    spatial_merge_size: PositiveInt | None = None
+    mm_tokens_per_image: PositiveInt | None = None
+
     # Encoders and decoders.
+    encoder_layers: PositiveInt | None = None
+    encoder_ffn_dim: PositiveInt | None = None
+    num_mel_bins: PositiveInt | None = None
+    max_target_positions: PositiveInt | None = None
     decoder_layers: PositiveInt | None = None
     decoder_attention_heads: PositiveInt | None = None
     max_source_positions: PositiveInt | None = None

@@ -16,6 +16,8 @@ from .sizing.attention_layers import head_dim, kv_heads
 from .sizing.cache_layers import known_layers
 from .sizing.config import ModelConfig
 from .sizing.layers import KeyValues
+from .sizing.towers import sizes_of
+from .sizing.weights import is_tied
 
 Dtype = Literal["bfloat16", "float16", "float32"]
 
@@ -33,10 +35,15 @@ def architecture_of(
         "model_type": config.model_type or None,
         "torch_dtype": _torch_dtype(config, tensors),
         "max_position_embeddings": _positions(config, tokenizer),
-        "tie_word_embeddings": config.get("tie_word_embeddings") is True,
+        "tie_word_embeddings": is_tied(config),
         "quantization_config": _short(quantization),
         **_mamba(config, config.needed("hidden_size")),
     }
+    for key in ("vision_config", "audio_config"):
+        if isinstance(tower := config.get(key), dict):
+            fields[key] = sizes_of(tower)
+    if isinstance(fields.get("intermediate_size"), list):
+        fields["intermediate_size"] = config.integer("intermediate_size")
     if not config.integer("intermediate_size") and config.integer("moe_intermediate_size"):
         fields["intermediate_size"] = config.integer("moe_intermediate_size")
     return _architecture(fields)

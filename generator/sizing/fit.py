@@ -184,13 +184,20 @@ def dtype_of(config: ModelConfig, device: Device, engine: Engine) -> str:
 def kv_cache_dtype_of(config: ModelConfig, engine: Engine) -> str:
     """The cache's type: a checkpoint that was quantized with an fp8 cache has one, where nothing else is asked for.
 
-    Source: `vllm/utils/torch_utils.py::resolve_kv_cache_dtype_string` (0.12.0 on).
+    Sources: `vllm/utils/torch_utils.py::get_kv_cache_quant_algo_string` (ModelOpt, 0.12.0 on), `Attention.__init__`
+    (the `kv_cache_scheme` of compressed-tensors, 0.16.0 on).
     """
-    if engine.kv_cache_dtype != "auto" or version(engine.vllm) < (0, 12):
+    stated = config.get("quantization_config") or config.get("compression_config")
+    if engine.kv_cache_dtype != "auto" or not isinstance(stated, Mapping):
         return engine.kv_cache_dtype
-    stated = config.get("quantization_config") or config.get("compression_config") or {}
-    algorithm = str(stated.get("kv_cache_quant_algo") or "").upper() if isinstance(stated, Mapping) else ""
-    return "fp8" if algorithm.startswith("FP8") else "auto"
+    inner = stated.get("quantization")
+    for part in (inner if isinstance(inner, Mapping) else {}, stated):
+        scheme, algorithm = part.get("kv_cache_scheme"), str(part.get("kv_cache_quant_algo") or "")
+        if isinstance(scheme, Mapping) and (scheme.get("num_bits"), scheme.get("type")) == (8, "float"):
+            return "fp8" if version(engine.vllm) >= (0, 16) else "auto"
+        if algorithm.upper() == "FP8":
+            return "fp8" if version(engine.vllm) >= (0, 12) else "auto"
+    return "auto"
 
 
 def _stated_state_dtype(config: ModelConfig) -> str | None:

@@ -283,8 +283,7 @@ def experts_of(config: ModelConfig) -> int:
 
 def expert_width(config: ModelConfig) -> int:
     """Intermediate size of one routed expert."""
-    words = ("moe_intermediate_size", "expert_intermediate_size", "moe_ffn_hidden_size", "intermediate_size")
-    return next((found for word in words if (found := config.integer(word))), 0) or config.needed("intermediate_size")
+    return config.integer("moe_intermediate_size") or config.needed("intermediate_size")
 
 
 def has_experts(config: ModelConfig, layer: int) -> bool:
@@ -294,7 +293,7 @@ def has_experts(config: ModelConfig, layer: int) -> bool:
     pattern = config.get("hybrid_override_pattern")
     if isinstance(pattern, str):
         return pattern[layer] == "E"
-    listed = config.get("moe_layers", config.get("moe_layers_enum"))
+    listed = config.get("moe_layers")
     if isinstance(listed, str):
         listed = [int(one) for one in listed.split(",") if one.strip()]
     if isinstance(listed, list):
@@ -302,8 +301,7 @@ def has_experts(config: ModelConfig, layer: int) -> bool:
     frequency = config.get("moe_layer_freq", 1)
     if isinstance(frequency, list):
         return bool(frequency[layer])
-    dense_first = ("first_k_dense_replace", "moe_layer_start_index", "num_dense_layers")
-    if layer < max(config.whole(word, 0) for word in dense_first) or layer in (config.get("mlp_only_layers") or ()):
+    if layer < config.whole("first_k_dense_replace", 0) or layer in (config.get("mlp_only_layers") or ()):
         return False
     if config.get("expert_layer_period"):
         return layer % config.get("expert_layer_period") == config.get("expert_layer_offset", 0)
@@ -398,9 +396,7 @@ def shared_width(config: ModelConfig) -> int:
         return stated
     if config.model_type in ("llama4", "llama4_text"):
         return config.needed("intermediate_size")
-    shared = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts", "num_shared_expert")
-    count = next((found for word in shared if isinstance(found := config.get(word), int)), 0)
-    return count * expert_width(config)
+    return config.whole("n_shared_experts", 0) * expert_width(config)
 
 
 def _norms(config: ModelConfig) -> Iterator[Module]:

@@ -84,11 +84,7 @@ def expert_buffer_bytes(config: ModelConfig, step: Step) -> float:
     inner = config.integer("moe_latent_size") or config.needed("hidden_size")
     made = expert_width(config) * (1 if is_ungated(config) else 2)
     made = made if step.expert_parallel else made / step.tensor_parallel
-    chosen = next((found for word in _CHOSEN if (found := config.get(word)) and isinstance(found, int)), 1)
-    return 2 * step.tokens * chosen * max(inner, made) * step.width
-
-
-_CHOSEN = ("num_experts_per_tok", "num_experts_per_token", "experts_per_token", "moe_k", "moe_topk", "top_k_experts")
+    return 2 * step.tokens * (config.integer("num_experts_per_tok") or 1) * max(inner, made) * step.width
 
 
 def _forward_bytes(config: ModelConfig, caches: CacheLayers, step: Step, factors: Mapping[str, float]) -> float:

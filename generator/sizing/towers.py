@@ -14,7 +14,6 @@ from .config import ModelConfig
 ABOUT = 0.08
 """Share of a tower's parameters by which the count may err."""
 
-_VISION = ("vision_config", "vision_model", "img_processor", "visual", "vit_config")
 _GATED = ("pixtral", "qwen2_5_vl", "llama4_vision_model", "gemma4_vision", "glm4v", "qwen2_5_omni")
 # SigLIP and CLIP sizes that a configuration names instead of giving them.
 _NAMED = {
@@ -29,7 +28,7 @@ def _first(config: Mapping[str, Any], *words: str) -> int:
 def tower_parameters(config: ModelConfig) -> int:
     """Parameters of all towers and projectors; 0 for a text model."""
     text = config.needed("hidden_size")
-    vision = next((config.data[key] for key in _VISION if isinstance(config.data.get(key), Mapping)), None)
+    vision = vision_of(config)
     found = _vision(vision, text) if vision is not None else 0
     audio = config.data.get("audio_config")
     if isinstance(audio, Mapping):
@@ -50,7 +49,16 @@ def is_repeated(config: ModelConfig) -> bool:
 
 
 def vision_of(config: ModelConfig) -> Mapping[str, Any] | None:
-    return next((config.data[key] for key in _VISION if isinstance(config.data.get(key), Mapping)), None)
+    vision = config.get("vision_config")
+    return vision if isinstance(vision, Mapping) else None
+
+
+def sizes_of(tower: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a tower's configuration is read here, and in `overhead`: its name, numbers, and two lists."""
+    lists = ("deepstack_visual_indexes", "merge_kernel_size")
+    plain = {k: v for k, v in tower.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    named = {k: tower[k] for k in ("model_type", "name") if isinstance(tower.get(k), str)}
+    return named | plain | {k: tower[k] for k in lists if isinstance(tower.get(k), list)}
 
 
 def _layers(tower: Mapping[str, Any]) -> int:

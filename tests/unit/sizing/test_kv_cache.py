@@ -15,6 +15,7 @@ from generator.checkpoint_architecture import architecture_of
 from generator.errors import UserError
 from generator.sizing.cache_layers import cache_layers
 from generator.sizing.config import ModelConfig
+from generator.sizing.fit import Engine, kv_cache_dtype_of
 from generator.sizing.kv_cache import CacheLayout, cache_layout
 from generator.sizing.layers import CacheLayers, KeyValues, State
 from generator.sizing.pages import CacheOptions, state_bytes
@@ -109,7 +110,7 @@ class TestWindows:
         assert layout(GEMMA, vllm="0.25.1").blocks_of_request(131_072) == 131_072 // 16 + 6 * window
 
     def test_kinds_of_nearly_equal_number_share_groups(self) -> None:
-        """gpt-oss: 12 and 12 layers, two groups of 12. 5 and 6 are two groups of 6 since 0.12, three of 5 before."""
+        """gpt-oss: 12 and 12 layers, two groups. 5 and 6 are two groups too since 0.12, and three before."""
         assert [len(g.pages) for g in layout("openai--gpt-oss-20b").groups] == [12, 12]
         kinds = ["full_attention"] * 5 + ["sliding_attention"] * 6
         mixed = layers(LLAMA, num_hidden_layers=11, layer_types=kinds, sliding_window=128)
@@ -258,3 +259,22 @@ def test_the_longest_context_is_the_last_that_is_held(available: int, context: i
     longest = found.longest_context(available)
     assert found.holds(available, context) == (context <= longest)
     assert found.longest_context(available, most=context) == min(longest, context)
+
+
+@pytest.mark.parametrize(
+    ("stated", "vllm", "dtype"),
+    [
+        ({"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}, NEW, "fp8"),
+        ({"quant_method": "modelopt", "quantization": {"kv_cache_quant_algo": "FP8"}}, NEW, "fp8"),
+        ({"quant_method": "modelopt", "kv_cache_quant_algo": "FP8"}, "0.11.0", "auto"),
+        ({"quant_method": "compressed-tensors", "kv_cache_scheme": {"num_bits": 8, "type": "float"}}, NEW, "fp8"),
+        ({"quant_method": "compressed-tensors", "kv_cache_scheme": {"num_bits": 8, "type": "float"}}, "0.14.0", "auto"),
+        ({"quant_method": "compressed-tensors", "kv_cache_scheme": None}, NEW, "auto"),
+        ({"quant_method": "fp8"}, NEW, "auto"),
+    ],
+)
+def test_a_checkpoint_with_an_fp8_cache_has_one_where_its_vllm_takes_it(
+    stated: dict[str, Any], vllm: str, dtype: str
+) -> None:
+    assert kv_cache_dtype_of(ModelConfig({"quantization_config": stated}, "config.json"), Engine(vllm=vllm)) == dtype
+    assert kv_cache_dtype_of(ModelConfig({}, "config.json"), Engine(vllm=vllm, kv_cache_dtype="fp8")) == "fp8"

@@ -1,0 +1,35 @@
+"""A model of the catalog is sized as its config.json is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from generator.checkpoint_architecture import architecture_of
+from generator.sizing.config import ModelConfig
+from generator.sizing.fit import Device, Engine, MemoryFit, fit
+from generator.sizing.model import Model
+from generator.sizing.split import Split
+
+CONFIGS = sorted((Path(__file__).parents[2] / "sizing" / "configs").glob("*.json"))
+
+
+def sized(config: ModelConfig) -> MemoryFit:
+    device, engine = Device(name="H100-80GB", memory_gib=79.11), Engine(vllm="0.29.0", context=4096)
+    return fit(Model(config), device=device, split=Split(tensor=2), engine=engine)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_catalog_keeps_every_key_that_sizing_reads(path):
+    config = ModelConfig(json.loads(path.read_text()), path.name)
+    quantization = config.get("quantization_config") or {}
+    kept = ModelConfig(architecture_of(config, {}, {}, quantization).config_json(), "catalog")
+    ours, theirs = sized(kept), sized(config)
+    assert ours.activation_gib == pytest.approx(theirs.activation_gib)
+    assert ours.layout.blocks_of_request(4096) == theirs.layout.blocks_of_request(4096)
+    assert ours.layout.block_bytes == theirs.layout.block_bytes
+    if not any(isinstance(value, list) and len(value) > 16 for value in quantization.values()):
+        # Long lists of layers are left out: a catalog knows its weights' bytes from the files.
+        assert ours.weights_gib == pytest.approx(theirs.weights_gib)
