@@ -55,7 +55,7 @@ loads = st.builds(
 PLACE = plan().models["m"].place
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(load=loads, sequences=st.integers(1, 512))
 def test_replicas_serve_the_load_within_cache_sequences_and_latency(load, sequences):
     one = expected_load(PLACE, SERVED, load, sequences)
@@ -71,7 +71,7 @@ def test_replicas_serve_the_load_within_cache_sequences_and_latency(load, sequen
     assert there == pytest.approx(one.requests_at_once)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(load=loads)
 def test_twice_the_load_never_takes_fewer_replicas(load):
     twice = load.model_copy(update={"requestsPerSecond": 2 * load.requestsPerSecond})

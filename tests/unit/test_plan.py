@@ -162,7 +162,7 @@ pools = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(fleet=fleets, first=pools, second=pools)
 def test_every_plan_holds_what_it_promises_or_is_refused(fleet, first, second):
     models = {f"m{i}": m for i, m in enumerate(fleet)}
@@ -197,7 +197,7 @@ def test_every_plan_holds_what_it_promises_or_is_refused(fleet, first, second):
             assert replica_cpus(m.place) <= pool.hardware.cpus_per_node * share, "the first bundle fits no pod"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(fleet=fleets, pool=pools)
 def test_the_same_fleet_is_planned_the_same_way_in_any_order_of_the_catalog(fleet, pool):
     models = {f"m{i}": m for i, m in enumerate(fleet)}

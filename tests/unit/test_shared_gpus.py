@@ -23,7 +23,7 @@ def plan(models, pools, **fields):
     return make_plan("test", environment(pools, **fields), catalog(family=models), where="environments/test.yaml")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     gpu=st.sampled_from(sorted(gpus())),
     utilization=st.floats(0.5, 0.98),
