@@ -91,6 +91,20 @@ on the head for the Service, on a worker for its readiness.
 {{- end -}}
 
 {{- /*
+Takes port. Gives the readiness of a pod that may answer requests: its Serve proxy does. KubeRay's own check is the same
+but for its patience: it takes a pod out of the Service where one check takes over two seconds, and where that is the only
+pod, clients are refused on a busy node that serves.
+*/ -}}
+{{- define "ray-serve-llm.readiness" -}}
+exec:
+  command: [bash, -c, "wget --tries 1 -T 6 -q -O- http://localhost:{{ .port }}/-/healthz | grep success"]
+initialDelaySeconds: 10
+periodSeconds: 5
+timeoutSeconds: 7
+failureThreshold: 2
+{{- end -}}
+
+{{- /*
 Takes settings (merged), role (head, ingress or worker) and context: root, release (facts), tokenAuth, lora, families,
 apps (ConfigMaps by app), checksums (of the files, by annotation) and port, all worked out once for the release. Gives a
 pod template.
@@ -149,6 +163,10 @@ spec:
       {{- end }}
       ports:
         {{- include "ray-serve-llm.ports" (dict "role" .role "port" .context.port) | trim | nindent 8 }}
+      {{- if ne .role "head" }}
+      readinessProbe:
+        {{- include "ray-serve-llm.readiness" (dict "port" .context.port) | nindent 8 }}
+      {{- end }}
       resources:
         {{- toYaml $settings.resources | nindent 8 }}
       {{- with $volumes }}

@@ -44,6 +44,15 @@ def test_the_head_takes_no_work_and_has_rays_ports(render_with: Render) -> None:
     }
 
 
+def test_one_slow_check_takes_no_worker_out_of_the_service(render_with: Render) -> None:
+    rendered = render_with({"serving": {"config": {"http_options": {"port": 9000}}}})
+    for group in ("ingress-workers", "small-model-workers"):
+        probe = rendered.container(group)["readinessProbe"]
+        assert "http://localhost:9000/-/healthz" in probe["exec"]["command"][-1]
+        assert probe["failureThreshold"] > 1
+    assert "readinessProbe" not in rendered.container("head")  # KubeRay's own asks the controller's parts
+
+
 def test_worker_groups_follow_the_ingress_workers_sorted_by_name(render_with: Render) -> None:
     rendered = render_with({"workerGroups": {"a": {}, "z": {}}})
     assert list(rendered.groups) == [INGRESS, "a", GROUP, "z"]
