@@ -158,7 +158,10 @@ def zamba2(config: ModelConfig) -> Layers:
 
 
 def gated_delta_net(config: ModelConfig) -> Layers:
-    """Qwen 3 Next, Qwen 3.5, OLMo Hybrid: every fourth layer attends, where `layer_types` does not say otherwise."""
+    """Qwen 3 Next, Qwen 3.5, OLMo Hybrid: every fourth layer attends, where `layer_types` does not say otherwise.
+
+    Qwen 3.5 alone reads `full_attention_interval` (`transformers_utils/configs/qwen3_5.py` and `qwen3_next.py`).
+    """
     keys, values = config.needed("linear_num_key_heads"), config.needed("linear_num_value_heads")
     key_dim, value_dim = config.needed("linear_key_head_dim"), config.needed("linear_value_head_dim")
     state = State(
@@ -170,8 +173,8 @@ def gated_delta_net(config: ModelConfig) -> Layers:
         matrix=key_dim * value_dim,
         matrix_dtype=config.get("mamba_ssm_dtype"),
     )
-    every = config.integer("full_attention_interval") or 4
-    count = config.needed("num_hidden_layers")
+    stated = config.model_type.startswith("qwen3_5") and config.integer("full_attention_interval")
+    every, count = stated or 4, config.needed("num_hidden_layers")
     kinds = _kinds(config) or [FULL if (i + 1) % every == 0 else "linear_attention" for i in range(count)]
     return _one_of(kinds, {"linear_attention": (state,), FULL: (_attention(config),)})
 

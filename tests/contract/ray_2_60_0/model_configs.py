@@ -237,7 +237,7 @@ def qwen3_next(draw: st.DrawFn) -> Config:
         norm_topk_prob=True,
     )
     if draw(st.booleans()):
-        return config | {"full_attention_interval": 4}
+        return config | {"full_attention_interval": draw(st.integers(2, 5))}
     return config | {"layer_types": _kinds(draw, config["num_hidden_layers"], "linear_attention", "full_attention")}
 
 

@@ -89,7 +89,7 @@ MODELS: dict[str, dict[str, Any]] = {
               "attn_layer_offset": 1, "mamba_expand": 2, "mamba_d_state": 16, "mamba_d_conv": 4, "mamba_dt_rank": 16,
               "num_experts": 1, "num_experts_per_tok": 1, "expert_layer_period": 2, "expert_layer_offset": 1,
               "head_dim": None, "num_attention_heads": 4},
-    "lfm2": {"architectures": ["Lfm2ForCausalLM"], "model_type": "lfm2", "conv_L_cache": 3, "conv_dim": 256,
+    "lfm2": {"architectures": ["Lfm2ForCausalLM"], "model_type": "lfm2", "conv_L_cache": 4, "conv_dim": 256,
              "block_dim": 256, "layer_types": ["conv", "conv", "full_attention"] * 2, "head_dim": None,
              "num_attention_heads": 4},
     "mamba2": {"architectures": ["Mamba2ForCausalLM"], "model_type": "mamba2", "state_size": 64, "conv_kernel": 4,

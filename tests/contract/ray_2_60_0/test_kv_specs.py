@@ -36,6 +36,7 @@ ONE_STAGE = {"mamba2", "zamba2", "whisper", "bert"}
 
 
 @pytest.mark.parametrize("name", CONFIGS)
+# Without shrinking: it would build hundreds of models, and a model of a few layers is small enough to be read.
 @settings(
     max_examples=20, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
