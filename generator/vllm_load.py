@@ -25,7 +25,7 @@ async def ask_plainly(request_func_input: Any, session: Any, pbar: Any = None) -
     """One completion without streaming, as one of vLLM's `RequestFunc`s."""
     from vllm.benchmarks.lib import endpoint_request_func as requests
 
-    request = request_func_input
+    request = request_func_input  # vLLM calls it by that name.
     body = {
         "model": request.model_name or request.model,
         "prompt": request.prompt,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
 from machine import processes_with
 
 from tools.bench_serving.__main__ import main
+from tools.bench_serving.measure import KEPT_S, keep, kept, plan
 from tools.bench_serving.processes import role, spent
 from tools.bench_serving.report import BEGIN, END, server_cpu_ms, with_block
+from tools.bench_serving.variants import variants
 
 
 def test_the_serving_benchmark_measures_our_default_beside_the_engine_alone(workdir: Path, tmp_path: Path) -> None:
@@ -56,3 +60,17 @@ def test_processor_time_is_counted_from_the_first_look_and_of_new_processes_whol
     before = {(1, 0.0): ("proxy", 2.0)}
     after = {(1, 0.0): ("proxy", 2.5), (2, 0.0): ("proxy", 1.0), (3, 0.0): ("replica", 0.0)}
     assert spent(before, after) == {"proxy": 1.5}
+
+
+def test_a_run_that_was_stopped_keeps_what_is_whole_new_and_of_the_same_plan(tmp_path: Path) -> None:
+    (variant,) = variants(["default"])
+    document = {"name": "default", "plan": plan(variant, "full"), "points": [], "error": ""}
+    assert kept(tmp_path, variant, "full") is None
+    keep(tmp_path, document)
+    assert kept(tmp_path, variant, "full") == document
+    assert kept(tmp_path, variant, "key") is None
+    then = time.time() - KEPT_S - 1
+    os.utime(tmp_path / "default.json", (then, then))
+    assert kept(tmp_path, variant, "full") is None
+    keep(tmp_path, document | {"error": "did not start"})
+    assert kept(tmp_path, variant, "full") is None

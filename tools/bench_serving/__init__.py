@@ -1,0 +1,1 @@
+"""The serving path measured beside the engine alone: `make bench-serving`, described in docs/performance.md."""

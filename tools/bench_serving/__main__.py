@@ -72,7 +72,8 @@ def _run(options: argparse.Namespace) -> int:
     from .processes import machine
 
     chosen = variants(options.only)
-    folder = cache_folder() / "bench-serving" / ("quick" if options.quick else "full")
+    whole = not options.only and not options.quick
+    folder = cache_folder() / "bench-serving" / ("whole" if whole else "part")
     if options.fresh:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,26 +86,27 @@ def _run(options: argparse.Namespace) -> int:
         "variants": [],
     }
     say = _sayer(started)
-    say(f"{len(chosen)} variants; what they take is kept in {folder}")
+    say(f"{len(chosen)} variants; the client's log is in {folder}")
     with LoadClient(log=folder / "client.log", offline=True) as client:
         result["versions"] = versions()
         for number, variant in enumerate(chosen, 1):
             points = "quick" if options.quick else variant.points
             say(f"{number}/{len(chosen)} {variant.name}: {variant.title}")
-            document = kept(folder, variant, points)
+            document = kept(folder, variant, points) if whole else None
             if document:
                 say("  is measured already (--fresh measures it again)")
             else:
                 document = measure(variant, points, client, report=say, timeout_s=options.timeout)
-                keep(folder, document)
+                if whole:
+                    keep(folder, document)
             result["variants"].append(document)
-    whole = not options.only and not options.quick
     output = options.output or (RESULT if whole else folder / "result.json")
     write_files({output: json.dumps(result, indent=1) + "\n"})
     say(f"{output} is written")
     failed = [document["name"] for document in result["variants"] if document["error"]]
     if failed:
-        print(f"not measured: {', '.join(failed)}; the same command measures only these again", file=sys.stderr)
+        again = "; the same command measures only these again" if whole else ""
+        print(f"not measured: {', '.join(failed)}{again}", file=sys.stderr)
     elif whole:
         # The run is complete: the next one measures everything anew.
         shutil.rmtree(folder, ignore_errors=True)

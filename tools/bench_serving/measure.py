@@ -30,6 +30,9 @@ WARM_UP = (
 POINT_S = 120.0
 """No point may take longer: a server that hangs is a failed variant."""
 
+KEPT_S = 6 * 3600.0
+"""An older figure is not side by side with a new one."""
+
 Document = dict[str, Any]
 
 
@@ -93,9 +96,9 @@ def versions() -> dict[str, str]:
 
 
 def kept(folder: Path, variant: Variant, points: str) -> Document | None:
-    """What an unfinished run has measured of the same variant by the same plan; None where there is nothing."""
+    """What an unfinished run has measured of the same variant by the same plan, lately; None where there is nothing."""
     path = folder / f"{variant.name}.json"
-    if not path.is_file():
+    if not path.is_file() or time.time() - path.stat().st_mtime > KEPT_S:
         return None
     document: Document = json.loads(path.read_text())
     return document if document["plan"] == plan(variant, points) and not document["error"] else None
