@@ -72,4 +72,4 @@ def _model(model: CatalogModel, dtype: str) -> Model:
 @lru_cache(maxsize=4096)
 def _derived(config: str, checkpoint_bytes: float) -> Model:
     """One model for all that are alike, since what follows from a configuration is derived once."""
-    return Model(ModelConfig(json.loads(config), "catalog"), checkpoint_bytes=checkpoint_bytes)
+    return Model(ModelConfig(json.loads(config), "catalog", complete=True), checkpoint_bytes=checkpoint_bytes)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import UserError
+from .data import read_data
 
 # transformers 5 `PreTrainedConfig.get_text_config`, and the words of models whose own classes answer it.
 _TEXT_PARTS = ("text_config", "llm_config", "language_config", "decoder", "generator", "thinker_config")
@@ -29,6 +30,7 @@ _OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
     "vision_config": ("vision_model", "img_processor", "visual", "vit_config"),
     "layer_types": ("layers_block_type",),
 }
+_STATED = {"num_attention_heads", "intermediate_size", "vocab_size", "max_position_embeddings"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class ModelConfig:
     """The file, for faults."""
     notes: list[str] = field(default_factory=list)
     """What people should know before they serve the model; whoever reads the configuration adds to it."""
+    complete: bool = False
+    """Nothing is left out, as in the catalog: a key that is missing is null."""
 
     @cached_property
     def text(self) -> Mapping[str, Any]:
@@ -53,12 +57,20 @@ class ModelConfig:
         return str(self.text.get("model_type") or self.data.get("model_type") or "")
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The value by any of its words; null counts as missing. The language model's part comes first."""
-        for config in (self.text, self.data):
+        """The value by any of its words, `default` where it is null. The language model's part comes first.
+
+        A key that is left out has what the model type's class fills in (`data/config_defaults.json`). Of the sizes that
+        every model states that holds in a part of a larger configuration only: a whole file without them is not whole.
+        """
+        parts = (self.text, self.data)
+        for config in parts:
             for word in (key, *_OTHER_WORDS.get(key, ())):
                 if config.get(word) is not None:
                     return config[word]
-        return default
+        stated = self.complete or any(key in config for config in parts)
+        if stated or (key in _STATED and self.text is self.data):
+            return default
+        return read_data("config_defaults.json")["defaults"].get(self.model_type, {}).get(key, default)
 
     def integer(self, key: str) -> int | None:
         """A whole number above 0; of a list by layer, the largest. Raises UserError where it is something else."""

@@ -140,6 +140,7 @@ def run_engine(checkpoint: Path) -> str:
         "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_LOGGING_LEVEL": "INFO",  # what is read below; another file of this tier sets another level
         "HF_HUB_OFFLINE": "1",
     }
     done = subprocess.run(

@@ -25,7 +25,7 @@ def sized(config: ModelConfig) -> MemoryFit:
 def test_the_catalog_keeps_every_key_that_sizing_reads(path):
     config = ModelConfig(json.loads(path.read_text()), path.name)
     quantization = config.get("quantization_config") or {}
-    kept = ModelConfig(architecture_of(config, {}, {}, quantization).config_json(), "catalog")
+    kept = ModelConfig(architecture_of(config, {}, {}, quantization).config_json(), "catalog", complete=True)
     ours, theirs = sized(kept), sized(config)
     assert ours.activation_gib == pytest.approx(theirs.activation_gib)
     assert ours.layout.blocks_of_request(4096) == theirs.layout.blocks_of_request(4096)

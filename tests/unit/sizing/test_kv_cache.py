@@ -210,8 +210,37 @@ class TestWhatIsNotKnown:
         assert made.least is not None
         assert made.least.blocks_of_request(100_000) < made.blocks_of_request(100_000)
 
+    def test_what_a_published_configuration_leaves_out_is_what_its_class_fills_in(self) -> None:
+        """google/gemma-3-4b-it says neither its heads nor its pattern of layers."""
+        text = {
+            "model_type": "gemma3_text",
+            "hidden_size": 2560,
+            "intermediate_size": 10240,
+            "num_hidden_layers": 34,
+            "sliding_window": 1024,
+        }
+        short = {"architectures": ["Gemma3ForConditionalGeneration"], "model_type": "gemma3", "text_config": text}
+        found = cache_layers(ModelConfig(short, "config.json"))
+        assert found.layers == layers("google--gemma-3-4b-it").layers
+        assert [cache.window for cache in found.caches[:6]] == [1024] * 5 + [None]
+
+    def test_what_a_class_derives_is_derived_and_not_its_default(self) -> None:
+        """Llama 2 13B has as many key-value heads as query heads, and says neither them nor their width."""
+        llama2 = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 5120}
+        llama2 |= {"num_attention_heads": 40, "num_hidden_layers": 40}
+        first = cache_layers(ModelConfig(llama2, "config.json")).caches[0]
+        assert first == KeyValues(heads=40, key_dim=128, value_dim=128)
+
+    def test_null_is_none_and_not_the_class_s_own(self) -> None:
+        found = layers("mistralai--Mistral-7B-Instruct-v0.3", sliding_window=None)
+        assert all(cache.window is None for cache in found.caches)
+        left_out = dict(config("mistralai--Mistral-7B-Instruct-v0.3").data)
+        del left_out["sliding_window"]
+        assert cache_layers(ModelConfig(left_out, "config.json")).caches[0].window == 4096
+
     def test_a_known_one_that_lacks_what_its_rule_reads_is_not_exact(self) -> None:
-        data = {key: value for key, value in config(NEXT).data.items() if key != "linear_num_key_heads"}
+        left_out = {"linear_num_key_heads", "model_type"}  # whose class would fill it in
+        data = {key: value for key, value in config(NEXT).data.items() if key not in left_out}
         found = cache_layers(ModelConfig(data, "config.json"))
         assert not found.exact
         assert "linear_num_key_heads" in found.why
@@ -244,7 +273,7 @@ def test_the_catalog_keeps_all_that_the_cache_is_counted_from(path: Path) -> Non
     if "vocab_size" not in read.text or "max_position_embeddings" not in read.text:
         pytest.skip("the published configuration leaves out what a catalog needs")
     architecture = architecture_of(read, {}, {}, read.get("quantization_config", {}))
-    again = cache_layers(ModelConfig(json.loads(json.dumps(architecture.config_json())), "catalog"))
+    again = cache_layers(ModelConfig(json.loads(json.dumps(architecture.config_json())), "catalog", complete=True))
     assert again.layers == cache_layers(read).layers
 
 
