@@ -80,11 +80,11 @@ class CacheLayers:
 
     layers: tuple[tuple[Cache, ...], ...]
     exact: bool
-    """False where the architecture is not known: then the layers are the most it can keep."""
+    """False where the architecture is not known: then all layers are counted as full attention."""
     why: str = ""
     """What is not known, in words."""
     least: tuple[tuple[Cache, ...], ...] | None = None
-    """Where it is not exact, the least that the layers can keep as far as the configuration tells."""
+    """Where it is not exact, what the layers keep at least as far as the configuration tells."""
 
     @property
     def caches(self) -> tuple[Cache, ...]:
