@@ -17,7 +17,7 @@ from .sizing.cache_layers import known_layers
 from .sizing.config import ModelConfig
 from .sizing.layers import KeyValues
 from .sizing.towers import sizes_of
-from .sizing.weights import is_tied
+from .sizing.weights import is_tied, positions_of, rope_of
 
 Dtype = Literal["bfloat16", "float16", "float32"]
 
@@ -94,14 +94,11 @@ def _positions(config: ModelConfig, tokenizer: Mapping[str, Any]) -> int:
     if positions is None:
         positions = _tokenizer_limit(tokenizer) or config.needed("max_position_embeddings")
         config.notes.append(f"config.json says no max_position_embeddings; the tokenizer's {positions:,} are taken.")
-    rope = config.get("rope_scaling") or config.get("rope_parameters")
-    if isinstance(rope, dict) and (rope.get("rope_type") or rope.get("type")) == "yarn":
-        original, factor = rope.get("original_max_position_embeddings"), rope.get("factor")
-        if isinstance(original, int) and isinstance(factor, (int, float)) and original * factor > positions:
-            positions = int(original * factor)
-            config.notes.append(
-                f"YaRN stretches {original:,} positions to {positions:,}, at some cost to short prompts."
-            )
+    stretched = positions_of(config)
+    if stretched > positions:
+        original = rope_of(config)["original_max_position_embeddings"]
+        config.notes.append(f"YaRN stretches {original:,} positions to {stretched:,}, at some cost to short prompts.")
+        return stretched
     return positions
 
 

@@ -106,11 +106,11 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
 
 
 def _version(asked: str | None) -> str:
-    from .sizing.data import DATA, read_data, version
+    from .facts import releases
+    from .sizing.data import version
 
     if asked is None:
-        releases = [read_data(f"releases/{path.name}") for path in (DATA / "releases").glob("*.yaml")]
-        return max((row["vllm"] for row in releases), key=version)
+        return max((release.vllm for release in releases().values()), key=version)
     if not re.match(r"v?\d+\.\d+", asked) or version(asked) < _OLDEST:
         raise UserError(
             f"'{asked}' is no vLLM version that is known here", where="--vllm", fix="Give 0.8.0 or a later one."
@@ -128,27 +128,23 @@ def _devices(name: str | None, memory_gib: float | None) -> list[Device]:
         # As the GPU types of that size are: those of 70 GiB and more have NVLink.
         return [Device(name=f"{memory_gib:g} GiB", memory_gib=memory_gib, nvlink=memory_gib >= 70)]
     chosen = [gpu(name, where="--gpu")] if name is not None else list(gpus().values())
-    return [
-        Device(name=g.name, memory_gib=g.memory_gib, compute_capability=g.compute_capability, nvlink=g.nvlink)
-        for g in chosen
-    ]
+    return [Device.of(one) for one in chosen]
 
 
 def _case(model: Model, device: Device, engine: Engine, tensor: int, pipeline: int) -> Case:
     from .fit_report import Case
-    from .sizing.fit import fit, shape_of
+    from .sizing.fit import fit
     from .sizing.split import Split
 
     split = Split(tensor=tensor, pipeline=pipeline)
     memory = fit(model, device=device, split=split, engine=engine)
-    return Case.of(model.config, device, split, shape_of(model.config, device, engine), memory)
+    return Case.of(model.config, device, split, memory)
 
 
 def _cases(model: Model, devices: list[Device], engine: Engine, tensor: int | None, pipeline: int) -> Any:
     from .gpus import gpus
-    from .sizing.split import obstacle
 
-    splits = [tensor] if tensor else [n for n in _SPLITS if not obstacle(model.config, model.caches, n)]
+    splits = [tensor] if tensor else [n for n in _SPLITS if not model.obstacle(n)]
     for device in devices:
         for n in splits or [1]:
             if n == 1 or gpus()[device.name].mig is None:  # slices do not reach one another

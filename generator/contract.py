@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-GIB = 2**30
-"""Bytes of a GiB."""
+from .sizing import GIB
 
 
 class Closed(BaseModel):

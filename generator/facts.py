@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
-from .documents import SAFE_LOADER
 from .errors import UserError
-
-_DATA = files("generator") / "data"
-
-
-def _read(name: str) -> Any:
-    return yaml.load((_DATA / name).read_text(encoding="utf-8"), Loader=SAFE_LOADER)
+from .sizing.data import DATA, read_data, version
 
 
-@cache
 def cpu_engine_gib() -> float:
     """Memory of a CPU engine beside weights and cache (GiB). Evidence: data/memory.yaml."""
-    return _read("memory.yaml")["cpuEngineGiB"]
+    return read_data("memory.yaml")["cpuEngineGiB"]
 
 
-@cache
 def process_context_gib() -> float:
     """GiB that a process takes of a GPU before vLLM's budget begins: its CUDA context. Evidence: data/sharing.yaml."""
-    return _read("sharing.yaml")["processContextGiB"]
+    return read_data("sharing.yaml")["processContextGiB"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,30 +42,21 @@ class RayRelease:
 
     def arguments(self) -> dict[str, Any]:
         """The JSON Schema definitions of what this release accepts, extracted from its wheels."""
-        return _arguments(self.ray)
-
-
-@cache
-def _arguments(ray: str) -> dict[str, Any]:
-    return json.loads((_DATA / "releases" / f"{ray}.arguments.json").read_text(encoding="utf-8"))["definitions"]
+        return read_data(f"releases/{self.ray}.arguments.json")["definitions"]
 
 
 @cache
 def releases() -> dict[str, RayRelease]:
     """Every known Ray release by version, oldest first."""
-    rows = [_read(f"releases/{entry.name}") for entry in (_DATA / "releases").iterdir() if entry.name.endswith(".yaml")]
-    rows.sort(key=lambda row: _version(row["ray"]))
+    rows = [read_data(f"releases/{path.name}") for path in (DATA / "releases").glob("*.yaml")]
+    rows.sort(key=lambda row: version(row["ray"]))
     return {row["ray"]: RayRelease(ray=row["ray"], vllm=row["vllm"], facts=row) for row in rows}
 
 
-def release(version: str, *, where: str) -> RayRelease:
-    if version not in releases():
-        raise UserError.unknown("Ray release", version, releases(), where=where)
-    return releases()[version]
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))
+def release(ray: str, *, where: str) -> RayRelease:
+    if ray not in releases():
+        raise UserError.unknown("Ray release", ray, releases(), where=where)
+    return releases()[ray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +79,7 @@ class KubeRay:
 
 @cache
 def kuberay() -> KubeRay:
-    row = _read("kuberay.yaml")
+    row = read_data("kuberay.yaml")
     fields = {path: KubeRayField(**field) for path, field in row["fields"].items()}
     return KubeRay(least=row["least"], fields=fields, autoscaler=row["autoscaler"])
 
@@ -118,7 +97,7 @@ class Throughput:
 
 @cache
 def throughput() -> Throughput:
-    row = _read("throughput.yaml")
+    row = read_data("throughput.yaml")
     return Throughput(
         bandwidth_share=row["bandwidthShare"],
         compute_share=row["computeShare"],
@@ -139,5 +118,5 @@ class Prices:
 
 @cache
 def prices() -> Prices:
-    row = _read("prices.yaml")
+    row = read_data("prices.yaml")
     return Prices(currency=row["currency"], list=f"{row['list']}, {row['date']}", per_gpu_hour=row["perGpuHour"])

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .sizing import GIB
 from .sizing.config import ModelConfig
-from .sizing.fit import Change, Device, EngineShape, MemoryFit
+from .sizing.fit import Change, Device, MemoryFit
+from .sizing.kv_cache import CacheLayout
 from .sizing.memory_behaviour import Range
-from .sizing.overhead import GIB
 from .sizing.split import Split
 from .sizing.weights import positions_of
 
@@ -21,33 +22,31 @@ class Case:
 
     device: Device
     split: Split
-    shape: EngineShape
     memory: MemoryFit
     positions: int
     """Tokens that the model can take; 0 where it does not say."""
 
     @classmethod
-    def of(cls, config: ModelConfig, device: Device, split: Split, shape: EngineShape, memory: MemoryFit) -> Case:
-        return cls(device=device, split=split, shape=shape, memory=memory, positions=positions_of(config))
+    def of(cls, config: ModelConfig, device: Device, split: Split, memory: MemoryFit) -> Case:
+        return cls(device=device, split=split, memory=memory, positions=positions_of(config))
 
     def longest(self, kv_gib: float, *, least: bool = False) -> int:
         """The longest context that a cache of `kv_gib` holds, and the model can take."""
-        layout = self.memory.layout
-        layout = (layout.least or layout) if least else layout
         most = self.positions or self.memory.context
-        return layout.longest_context(max(0.0, kv_gib) * GIB, most)
+        return self._layout(least=least).longest_context(max(0.0, kv_gib) * GIB, most)
 
     def tokens(self, kv_gib: float, *, least: bool = False) -> int:
-        layout = self.memory.layout
-        layout = (layout.least or layout) if least else layout
-        return layout.tokens(max(0.0, kv_gib) * GIB, self.memory.context)
+        return self._layout(least=least).tokens(max(0.0, kv_gib) * GIB, self.memory.context)
 
     def concurrency(self, kv_gib: float, *, least: bool = False) -> float | None:
         """Requests of full context at once; None where a request keeps nothing."""
-        layout = self.memory.layout
-        layout = (layout.least or layout) if least else layout
-        found = layout.concurrency(max(0.0, kv_gib) * GIB, self.memory.context)
+        found = self._layout(least=least).concurrency(max(0.0, kv_gib) * GIB, self.memory.context)
         return None if math.isinf(found) else found
+
+    def _layout(self, *, least: bool) -> CacheLayout:
+        """The model's cache; the least that it can take, where it is not exactly known."""
+        layout = self.memory.layout
+        return (layout.least or layout) if least else layout
 
     @property
     def token_bytes(self) -> int:
@@ -81,7 +80,7 @@ class Case:
 
 def case_json(case: Case, changes: Iterable[Change] = ()) -> dict[str, Any]:
     """One case as JSON: GiB as floats, tokens as integers. `<key>_range` is beside what is not exact."""
-    memory, ranges = case.memory, case.memory.ranges
+    memory, ranges, shape = case.memory, case.memory.ranges, case.memory.shape
     cache = ranges["kv_cache"]
     estimate = memory.expected_kv_gib
     inexact = memory.layout.least is not None
@@ -115,13 +114,13 @@ def case_json(case: Case, changes: Iterable[Change] = ()) -> dict[str, Any]:
     found["notes"] = list(memory.notes)
     found["parameters"] = memory.parameters
     found["engine"] = {
-        "max_model_len": case.shape.context,
-        "max_num_seqs": case.shape.sequences,
-        "max_num_batched_tokens": case.shape.batched_tokens,
-        "gpu_memory_utilization": case.shape.utilization,
-        "dtype": case.shape.dtype,
-        "kv_cache_dtype": case.shape.kv_cache_dtype,
-        "enforce_eager": case.shape.eager,
+        "max_model_len": shape.context,
+        "max_num_seqs": shape.sequences,
+        "max_num_batched_tokens": shape.batched_tokens,
+        "gpu_memory_utilization": shape.utilization,
+        "dtype": shape.dtype,
+        "kv_cache_dtype": shape.kv_cache_dtype,
+        "enforce_eager": shape.eager,
     }
     return found
 
@@ -136,7 +135,7 @@ def _rounded(value: float | int | None) -> float | int | None:
 
 def case_lines(case: Case, changes: list[Change], *, source: str) -> Iterator[str]:
     """The arithmetic of one GPU, line by line."""
-    memory, ranges, shape = case.memory, case.memory.ranges, case.shape
+    memory, ranges, shape = case.memory, case.memory.ranges, case.memory.shape
     gpus = f"{case.split.gpus} x {case.device.name}" if case.split.gpus > 1 else case.device.name
     split = f", tensor {case.split.tensor} x pipeline {case.split.pipeline}" if case.split.gpus > 1 else ""
     yield f"{gpus}{split}: {'fits' if memory.fits else 'does not fit'}. {case.why[:1].upper()}{case.why[1:]}."

@@ -67,8 +67,7 @@ def _loaded_bytes(config: ModelConfig, tensors: dict[str, Tensor], dtype: str) -
     """Bytes of the files' tensors on GPUs: unquantized ones are cast to the type of the activations."""
     if quantization_of(config) is not None:
         return float(sum(tensor.bytes for tensor in tensors.values()))
-    stated = str(config.get("torch_dtype") or config.get("dtype") or "bfloat16").removeprefix("torch.")
-    width = DTYPE_BYTES.get(stated if dtype == "auto" else dtype, 2)
+    width = DTYPE_BYTES.get(config.dtype if dtype == "auto" else dtype, 2)
     # float32 checkpoints are served in 16 bits where nothing else is asked for.
     width = 2 if dtype == "auto" and width == 4 else width
     return float(sum(tensor.elements for tensor in tensors.values()) * width)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil, floor
 
 from .catalog import CatalogModel
-from .contract import GIB
 from .environment import Expectation
 from .errors import UserError
 from .facts import RayRelease, cpu_engine_gib
 from .gpu_share import share_utilization
 from .gpus import Gpu
 from .hardware import SHARES, Hardware
-from .memory import EngineShape, MemoryFit, Split, cpu_layout, fit, rank_weights_gib, tensor_splits
+from .sizing import GIB
+from .sizing.fit import Device, Engine, EngineShape, MemoryFit, fit
+from .sizing.model import Model
+from .sizing.pages import CacheOptions
+from .sizing.split import Split
+from .sizing.weights import WeightOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,8 @@ class Wish:
 
     model_id: str
     model: CatalogModel
+    sized: Model
+    """The same, with its weights in `dtype`."""
     context: int
     sequences: int
     dtype: str
@@ -39,9 +45,6 @@ class Wish:
     whole_prompts: bool = False
     """Prompts are not cut into chunks (enable_chunked_prefill: false)."""
 
-    tensors: dict[int, list[int]] = field(default_factory=dict, compare=False)
-    """Tensor parallel sizes by the most GPUs, found once for all pools."""
-
     @property
     def is_urgent(self) -> bool:
         return bool(self.expect and (self.expect.firstTokenSeconds or self.expect.secondsPerToken))
@@ -53,7 +56,6 @@ class Candidate:
 
     hardware: Hardware
     split: Split
-    shape: EngineShape
     memory: MemoryFit
     share: float = 1.0
     """Of its GPU, where several models share it; with less than 1 it is the only GPU."""
@@ -61,6 +63,10 @@ class Candidate:
     """Whether the cache holds a request of full context, and of a shared GPU the sequences that users need."""
     narrower_lacks_gib: float = 0.0
     """What the next smaller split or share lacks on this pool; 0 where there is none."""
+
+    @property
+    def shape(self) -> EngineShape:
+        return self.memory.shape
 
     @property
     def cost(self) -> tuple[bool, float, int]:
@@ -86,8 +92,8 @@ def candidates(wish: Wish, pools: Mapping[str, Hardware], release: RayRelease, *
     return sorted(fitting, key=lambda c: c.cost)  # stable: pools of equal cost stay in the file's order
 
 
-# What is the same on every pool of a GPU type, by type, split and share: arguments, memory, and whether that does.
-Fits = dict[tuple[str, Split, float], tuple[EngineShape, MemoryFit, bool]]
+# What is the same on every pool of a GPU type, by type, split and share: memory, and whether that does.
+Fits = dict[tuple[str, Split, float], tuple[MemoryFit, bool]]
 
 
 def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, known: Fits) -> Iterator[Candidate]:
@@ -107,12 +113,11 @@ def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, known: Fits) -
         first = key not in known
         if first:
             known[key] = _fit_on_gpu(wish, hardware.gpu, split, share, release)
-        shape, memory, does = known[key]
+        memory, does = known[key]
         if does or first:  # what does not is told of one pool, and looks the same on the others
             yield Candidate(
                 hardware=hardware,
                 split=split,
-                shape=shape,
                 memory=memory,
                 share=share,
                 enough=does,
@@ -124,11 +129,10 @@ def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, known: Fits) -
             return
 
 
-def _fit_on_gpu(
-    wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRelease
-) -> tuple[EngineShape, MemoryFit, bool]:
+def _fit_on_gpu(wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRelease) -> tuple[MemoryFit, bool]:
     utilization = wish.utilization or release.gpu_memory_utilization
-    shape = EngineShape(
+    engine = Engine(
+        vllm=release.vllm,
         dtype=wish.dtype,
         context=wish.context,
         sequences=wish.sequences,
@@ -137,10 +141,10 @@ def _fit_on_gpu(
         eager=wish.eager,
         state_dtype=wish.state_dtype,
     )
-    memory = fit(wish.model, gpu=gpu, split=split, shape=shape, vllm=release.vllm)
+    memory = fit(wish.sized, device=Device.of(gpu), split=split, engine=engine)
     # Fewer sequences than users need are taken of a whole GPU only, or where people say the share.
     of_choice = share < 1 and wish.share is None
-    return shape, memory, memory.fits and not (of_choice and memory.most_sequences < wish.sequences)
+    return memory, memory.fits and not (of_choice and memory.most_sequences < wish.sequences)
 
 
 def _parts(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[tuple[Split, float]]:
@@ -174,8 +178,8 @@ def _obstacle(wish: Wish, hardware: Hardware, release: RayRelease) -> str:
         return f"{hardware.gpu.name} has no bfloat16 (needs.dtype: float16 would run)"
     if wish.tensor_parallel and wish.tensor_parallel > hardware.pool.gpusPerNode:
         return f"a node has {hardware.pool.gpusPerNode} GPUs"
-    if wish.tensor_parallel and wish.tensor_parallel not in tensor_splits(wish.model, wish.tensor_parallel):
-        known = ", ".join(map(str, tensor_splits(wish.model, hardware.pool.gpusPerNode)))
+    if wish.tensor_parallel and wish.tensor_parallel not in wish.sized.tensor_splits(wish.tensor_parallel):
+        known = ", ".join(map(str, wish.sized.tensor_splits(hardware.pool.gpusPerNode)))
         return f"the model's heads do not divide by {wish.tensor_parallel}; on a node they do by {known}"
     if wish.pipeline_parallel and wish.pipeline_parallel > _most_stages(wish, hardware, release):
         return f"it can have {_most_stages(wish, hardware, release)} pipeline stages (nodes, layers, Ray {release.ray})"
@@ -209,9 +213,7 @@ def _splits(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[Spl
 def _tensors(wish: Wish, hardware: Hardware) -> list[int]:
     """Tensor parallel sizes on one node, smallest first."""
     most = 1 if hardware.alone else hardware.pool.gpusPerNode
-    if most not in wish.tensors:
-        wish.tensors[most] = [n for n in tensor_splits(wish.model, most) if wish.tensor_parallel in (None, n)]
-    return wish.tensors[most]
+    return [n for n in wish.sized.tensor_splits(most) if wish.tensor_parallel in (None, n)]
 
 
 def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:
@@ -227,7 +229,9 @@ def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:
 
 def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
     """A CPU engine: of the slot's memory less weights and process, whole GiB for the cache, as many as are of use."""
-    layout = cpu_layout(wish.model, dtype=wish.dtype, state_dtype=wish.state_dtype, vllm=release.vllm)
+    layout = wish.sized.layout(
+        CacheOptions(dtype=wish.dtype, vllm=release.vllm, state_dtype=wish.state_dtype, platform="cpu")
+    )
     shape = EngineShape(
         dtype=wish.dtype,
         context=wish.context,
@@ -237,9 +241,8 @@ def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
         eager=True,
         state_dtype=wish.state_dtype,
     )
-    split = Split()
     total = hardware.memory_gib_per_node / hardware.slots_per_node
-    weights = rank_weights_gib(wish.model, dtype=wish.dtype, split=split)
+    weights = wish.sized.weights(WeightOptions(dtype=wish.dtype)).bytes / GIB
     left = total - weights - cpu_engine_gib()
     useful = ceil((wish.sequences * layout.blocks_of_request(wish.context) + 1) * layout.block_bytes / GIB)
     cache = max(0, min(useful, floor(left)))
@@ -253,10 +256,10 @@ def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
         margin_gib=left - cache,
         kv_gib=float(cache),
         layout=layout,
-        context=wish.context,
+        shape=shape,
         ranges={},
     )
-    return Candidate(hardware=hardware, split=split, shape=shape, memory=memory, enough=memory.fits)
+    return Candidate(hardware=hardware, split=Split(), memory=memory, enough=memory.fits)
 
 
 def _fits_nowhere(

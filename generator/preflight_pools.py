@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .contract import GIB
 from .errors import did_you_mean
 from .finding import Finding, Level, fails, ok, warning
 from .node_fit import Node, Used, lacking, matches, room, untolerated
 from .pod_groups import PodGroup
+from .sizing import GIB
 
 LABELS_SHOWN = 8
 MIB_PER_GIB = 1024

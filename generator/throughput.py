@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .catalog import CatalogModel
-from .contract import GIB
 from .facts import throughput
 from .placement import Candidate
+from .sizing import GIB
 
 
 @dataclass(frozen=True, kw_only=True)

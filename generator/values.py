@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .app_plan import AppPlan
-from .contract import GIB, JsonObject, merged
+from .contract import JsonObject, merged
 from .environment import Pool, Replicas
 from .hardware import Hardware
 from .model_plan import ModelPlan
 from .placement import Candidate
 from .plan import Plan
 from .pool_plan import PoolPlan
+from .sizing import GIB
 
 SCHEMA_LINE = "yaml-language-server: $schema=../../schemas/values.schema.json"
 

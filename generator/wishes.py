@@ -10,10 +10,11 @@ from .contract import JsonObject, merged
 from .environment import Environment, FamilyService, Overrides
 from .errors import UserError
 from .placement import Wish
+from .sized_model import sized_model
+from .sizing.weights import DTYPE_ALIASES
 
 # vLLM starts only when this share of the GPU is free; CUDA's context and the display take some before it asks.
 MOST_UTILIZATION = 0.98
-DTYPE_ALIASES = {"half": "float16", "float": "float32"}
 # What an environment cannot say in `llmConfig`, because the plan's arithmetic depends on it, and how it is said.
 PLANNED = {
     "placement_group_config": "pool",
@@ -100,12 +101,14 @@ def make_wish(model_id: str, model: CatalogModel, overrides: Overrides, *, where
             fix=f"Set it to {MOST_UTILIZATION} or less.",
         )
     dtype = DTYPE_ALIASES.get(engine.get("dtype"), engine.get("dtype")) or model.needs.dtype
+    dtype = model.architecture.torch_dtype if dtype == "auto" else dtype
     return Wish(
         model_id=model_id,
         model=model,
+        sized=sized_model(model, dtype=dtype),
         context=context,
         sequences=sequences,
-        dtype=model.architecture.torch_dtype if dtype == "auto" else dtype,
+        dtype=dtype,
         pool=overrides.pool,
         share=overrides.gpuShare,
         expect=overrides.expect,

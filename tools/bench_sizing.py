@@ -25,13 +25,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from generator.gpus import gpus  # noqa: E402
+from generator.sizing import GIB  # noqa: E402
 from generator.sizing.config import ModelConfig  # noqa: E402
 from generator.sizing.data import read_data, version  # noqa: E402
-from generator.sizing.fit import Device, Engine, MemoryFit, fit, shape_of  # noqa: E402
+from generator.sizing.fit import Device, Engine, MemoryFit, fit  # noqa: E402
 from generator.sizing.memory_behaviour import memory_behaviour  # noqa: E402
 from generator.sizing.model import Model  # noqa: E402
 from generator.sizing.modules import experts_of  # noqa: E402
-from generator.sizing.overhead import GIB  # noqa: E402
 from generator.sizing.split import Split  # noqa: E402
 
 DATA = ROOT / "tests" / "sizing"
@@ -260,9 +260,7 @@ def _group(one: Prediction) -> tuple[object, ...]:
 
 
 def _entries(one: Prediction) -> float:
-    device = one.row.device
-    assert device is not None
-    return shape_of(one.row.model.config, device, one.row.engine).sequences * one.row.model.config.needed("vocab_size")
+    return one.memory.shape.sequences * one.row.model.config.needed("vocab_size")
 
 
 def _sampler_shift(one: Prediction) -> float | None:

@@ -11,7 +11,7 @@ from .layers import Cache, CrossKeyValues, KeyValues, Latent
 
 Layers = tuple[tuple[Cache, ...], ...]
 
-SLIDING, FULL, CHUNKED = "sliding_attention", "full_attention", "chunked_attention"
+SLIDING, FULL = "sliding_attention", "full_attention"
 
 
 def kv_heads(config: ModelConfig) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 from ..errors import UserError
-from .data import read_data, version
+from .data import as_of, read_data
 
 Platform = Literal["gpu", "cpu"]
 
@@ -41,14 +41,8 @@ class CacheBehaviour:
 
 @cache
 def cache_behaviour(vllm: str) -> CacheBehaviour:
-    """What holds for vLLM `vllm`: of every fact the newest entry that is not newer; the oldest for older versions."""
-    entries: dict[tuple[int, ...], dict[str, Any]] = {
-        version(number): row for number, row in read_data("kv_cache.yaml")["versions"].items()
-    }
-    row: dict[str, Any] = {}
-    for number in sorted(entries):
-        if not row or number <= version(vllm):
-            row |= entries[number]
+    """How vLLM `vllm` caches."""
+    row = as_of(vllm, read_data("kv_cache.yaml")["versions"])
     return CacheBehaviour(
         group_by_largest_below=row["groupByLargestBelow"],
         unequal_pages=row["unequalPages"],

@@ -56,6 +56,11 @@ class ModelConfig:
         """The language model's `model_type`, such as llama; empty where nothing says it."""
         return str(self.text.get("model_type") or self.data.get("model_type") or "")
 
+    @property
+    def dtype(self) -> str:
+        """The checkpoint's type, such as bfloat16, which is also taken where nothing is said."""
+        return str(self.get("torch_dtype") or self.get("dtype") or "bfloat16").removeprefix("torch.")
+
     def get(self, key: str, default: Any = None) -> Any:
         """The value by any of its words, `default` where it is null. The language model's part comes first.
 

@@ -1,8 +1,9 @@
-"""Files of `generator/data/`, parsed once. Apart from `facts`, so that sizing imports little."""
+"""Files of `generator/data/`, parsed once; what people make of them is in `facts`, `gpus` and the behaviours."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def read_data(name: str) -> Any:
 
 
 def version(text: str) -> tuple[int, ...]:
-    """A vLLM version as numbers that compare; what follows them (rc1, post1, dev) is left out."""
+    """A version of vLLM or Ray as numbers that compare; what follows them (rc1, post1, dev) is left out."""
     numbers = []
     for part in text.lstrip("v").split(".")[:3]:
         digits = part[: next((i for i, char in enumerate(part) if not char.isdigit()), len(part))]
@@ -30,3 +31,12 @@ def version(text: str) -> tuple[int, ...]:
             break
         numbers.append(int(digits))
     return tuple(numbers)
+
+
+def as_of(vllm: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What holds for vLLM `vllm`: of every fact the newest entry that is not newer; the oldest for older versions."""
+    row: dict[str, Any] = {}
+    for number in sorted(entries, key=version):
+        if not row or version(number) <= version(vllm):
+            row |= entries[number]
+    return row

@@ -10,18 +10,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
+from typing import TYPE_CHECKING
 
+from . import GIB
 from .config import ModelConfig
 from .data import read_data, version
 from .kv_cache import CacheLayout
 from .layers import CacheLayers
 from .memory_behaviour import MemoryBehaviour, Range, memory_behaviour
 from .model import Model
-from .overhead import GIB, Step, activation_gib, graph_gib
+from .overhead import Step, graph_gib
 from .pages import CacheOptions
 from .quantization import Quantization
-from .split import Split, obstacle
-from .weights import DTYPE_BYTES, LoraSlots, WeightOptions, positions_of
+from .split import Split
+from .weights import DTYPE_ALIASES, DTYPE_BYTES, LoraSlots, WeightOptions, positions_of
+
+if TYPE_CHECKING:
+    from ..gpus import Gpu
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,15 @@ class Device:
     """The total as CUDA reports it."""
     compute_capability: float = 9.0
     nvlink: bool = True
+
+    @classmethod
+    def of(cls, gpu: Gpu) -> Device:
+        return cls(
+            name=gpu.name,
+            memory_gib=gpu.memory_gib,
+            compute_capability=gpu.compute_capability,
+            nvlink=gpu.nvlink,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +105,18 @@ class MemoryFit:
     """Kept free before a model is said to fit."""
     kv_gib: float
     layout: CacheLayout
-    context: int
+    shape: EngineShape
     ranges: Mapping[str, Range]
     """By term: weights, activation, non_torch, cuda_graph, kv_cache (GiB)."""
     parameters: int = 0
     refusal: str = ""
     """Why vLLM does not start whatever the memory; empty where it does."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def context(self) -> int:
+        """Tokens of a request, at the most."""
+        return self.shape.context
 
     @property
     def other_gib(self) -> float:
@@ -172,10 +191,10 @@ def dtype_of(config: ModelConfig, device: Device, engine: Engine) -> str:
 
     Source: `vllm/config/model.py::_resolve_auto_dtype`.
     """
-    asked = {"half": "float16", "float": "float32"}.get(engine.dtype, engine.dtype)
+    asked = DTYPE_ALIASES.get(engine.dtype, engine.dtype)
     if asked != "auto":
         return asked
-    stated = str(config.get("torch_dtype") or config.get("dtype") or "bfloat16").removeprefix("torch.")
+    stated = config.dtype
     if stated == "float32":
         stated = "bfloat16" if device.compute_capability >= 8 else "float16"
     return "float16" if stated == "bfloat16" and device.compute_capability < 8 else stated
@@ -210,10 +229,8 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
 
     Raises UserError where the configuration lacks a size that every model has, or an argument is not known.
     """
-    config, caches = model.config, model.caches
-    shape, behaviour = shape_of(config, device, engine), memory_behaviour(engine.vllm)
-    scheme = model.scheme(engine.quantization)
-    weights = model.weights(_weight_options(scheme, device, split, engine, shape))
+    shape, behaviour = shape_of(model.config, device, engine), memory_behaviour(engine.vllm)
+    weights = model.weights(_weight_options(model.scheme(engine.quantization), device, split, engine, shape))
     step = Step(
         tokens=shape.batched_tokens,
         sequences=shape.sequences,
@@ -226,9 +243,9 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
     usable = device.memory_gib * shape.utilization
     ranges = {
         "weights": Range(estimate=weights.bytes / GIB, low=weights.low / GIB, high=weights.high / GIB),
-        "activation": activation_gib(config, caches, scheme, step, behaviour),
+        "activation": model.activation(step, quantization=engine.quantization, vllm=engine.vllm),
         "non_torch": behaviour.non_torch_gib(split.gpus, nvlink=device.nvlink),
-        "cuda_graph": _graphs(caches, split, shape, behaviour),
+        "cuda_graph": _graphs(model.caches, split, shape, behaviour),
     }
     taken = ranges["weights"] + ranges["activation"] + ranges["non_torch"] + ranges["cuda_graph"]
     ranges["kv_cache"] = Range(estimate=usable - taken.estimate, low=usable - taken.high, high=usable - taken.low)
@@ -244,10 +261,10 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
         margin_gib=margin,
         kv_gib=ranges["kv_cache"].estimate - margin,
         layout=layout,
-        context=shape.context,
+        shape=shape,
         ranges=ranges,
         parameters=weights.parameters,
-        refusal=_refusal(config, caches, layout, device, split, shape),
+        refusal=_refusal(model, layout, device, split, shape),
         notes=(*weights.notes, *(() if layout.exact else (f"cache: {layout.why}",))),
     )
 
@@ -293,16 +310,14 @@ def _cache_options(split: Split, engine: Engine, shape: EngineShape) -> CacheOpt
     )
 
 
-def _refusal(
-    config: ModelConfig, caches: CacheLayers, layout: CacheLayout, device: Device, split: Split, shape: EngineShape
-) -> str:
+def _refusal(model: Model, layout: CacheLayout, device: Device, split: Split, shape: EngineShape) -> str:
     if shape.dtype == "bfloat16" and device.compute_capability < 8:
         return f"{device.name} has no bfloat16 (dtype float16 would run)"
-    if split.pipeline > len(caches.layers) > 0:
-        return f"{len(caches.layers)} layers cannot be divided over {split.pipeline} stages"
+    if split.pipeline > len(model.caches.layers) > 0:
+        return f"{len(model.caches.layers)} layers cannot be divided over {split.pipeline} stages"
     if layout.refused:
         return "this vLLM version cannot bring the layers' cache pages to one size"
-    return obstacle(config, caches, split.tensor)
+    return model.obstacle(split.tensor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,7 +335,7 @@ def changes(model: Model, *, device: Device, split: Split, engine: Engine) -> li
     if not now.refusal:
         attempts += [(words, changed, split) for words, changed in _engines(model, now, device, engine)]
     for tensor in (2, 4, 8, 16):
-        if tensor > split.tensor and not obstacle(model.config, model.caches, tensor):
+        if tensor > split.tensor and not model.obstacle(tensor):
             attempts.append((f"--tp {tensor}", engine, replace(split, tensor=tensor)))
     found: dict[str, Change] = {}
     for words, changed, divided in attempts:

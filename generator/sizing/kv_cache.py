@@ -107,10 +107,6 @@ class CacheLayout:
         smallest = min(group.block_tokens or context for group in self.groups)
         return self.blocks(available_bytes) // len(self.groups) * smallest
 
-    def bytes_per_token(self, context: int) -> float:
-        """Bytes of a GPU for each token of a request of full `context`, with its windows, states and padding."""
-        return self.block_bytes * self.blocks_of_request(context) / context
-
     def longest_context(self, available_bytes: float, most: int = LONGEST) -> int:
         """The most tokens, up to `most`, with which vLLM would start; 0: not even with one."""
         low, high = 0, most

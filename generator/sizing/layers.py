@@ -8,6 +8,7 @@ are of the whole model; `kv_cache.py` divides them. The rules by architecture ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 
@@ -86,7 +87,7 @@ class CacheLayers:
     least: tuple[tuple[Cache, ...], ...] | None = None
     """Where it is not exact, what the layers keep at least as far as the configuration tells."""
 
-    @property
+    @cached_property
     def caches(self) -> tuple[Cache, ...]:
         return tuple(cache for layer in self.layers for cache in layer)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .data import read_data, version
+from .data import as_of, read_data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +70,8 @@ class MemoryBehaviour:
 
 @cache
 def memory_behaviour(vllm: str) -> MemoryBehaviour:
-    """What holds for vLLM `vllm`; for older ones than the first entry, that."""
-    entries = {version(number): row for number, row in read_data("memory.yaml")["versions"].items()}
-    row: dict[str, Any] = {}
-    for number in sorted(entries):
-        if not row or number <= version(vllm):
-            row |= entries[number]
+    """What vLLM `vllm` takes."""
+    row = as_of(vllm, read_data("memory.yaml")["versions"])
     return MemoryBehaviour(
         utilization=row["utilization"],
         sampler_bytes=Range(**row["samplerBytes"]),

@@ -8,8 +8,11 @@ from .cache_layers import cache_layers
 from .config import ModelConfig
 from .kv_cache import CacheLayout, cache_layout
 from .layers import CacheLayers
+from .memory_behaviour import Range, memory_behaviour
+from .overhead import Step, activation_gib
 from .pages import CacheOptions
 from .quantization import Quantization, quantization_of
+from .split import obstacle
 from .weights import ModelModules, WeightOptions, Weights, model_modules, rank_weights
 
 
@@ -23,6 +26,9 @@ class Model:
         self._weights: dict[WeightOptions, Weights] = {}
         self._modules: dict[bool, ModelModules] = {}
         self._schemes: dict[str | None, Quantization | None] = {}
+        self._obstacles: dict[int, str] = {}
+        self._splits: dict[int, list[int]] = {}
+        self._activations: dict[tuple[Step, str | None, str], Range] = {}
 
     @cached_property
     def caches(self) -> CacheLayers:
@@ -39,6 +45,27 @@ class Model:
         if asked not in self._schemes:
             self._schemes[asked] = quantization_of(self.config, asked)
         return self._schemes[asked]
+
+    def obstacle(self, tensor: int) -> str:
+        """Why vLLM cannot divide the model by `tensor`, in words; empty where it can."""
+        if tensor not in self._obstacles:
+            self._obstacles[tensor] = obstacle(self.config, self.caches, tensor)
+        return self._obstacles[tensor]
+
+    def tensor_splits(self, most: int) -> list[int]:
+        """Tensor parallel sizes up to `most` by which vLLM can divide the model."""
+        if most not in self._splits:
+            heads = self.config.integer("num_attention_heads") or most
+            self._splits[most] = [n for n in range(1, min(most, heads) + 1) if not self.obstacle(n)]
+        return self._splits[most]
+
+    def activation(self, step: Step, *, quantization: str | None, vllm: str) -> Range:
+        """The peak of a profile run in vLLM `vllm` (GiB of the fullest GPU); `quantization` as `scheme` takes it."""
+        key = (step, quantization, vllm)
+        if key not in self._activations:
+            scheme, behaviour = self.scheme(quantization), memory_behaviour(vllm)
+            self._activations[key] = activation_gib(self.config, self.caches, scheme, step, behaviour)
+        return self._activations[key]
 
     def modules(self, *, text_only: bool = False) -> ModelModules:
         if text_only not in self._modules:

@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import towers
+from . import GIB, towers
 from .config import ModelConfig
 from .data import read_data
 from .layers import CacheLayers, State
 from .memory_behaviour import MemoryBehaviour, Range
 from .modules import expert_width, experts_of, is_ungated, shared_width
 from .quantization import Quantization
-
-GIB = 2**30
 
 
 @dataclass(frozen=True, kw_only=True)

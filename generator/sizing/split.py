@@ -22,12 +22,6 @@ class Split:
         return self.tensor * self.pipeline
 
 
-def tensor_splits(config: ModelConfig, caches: CacheLayers, most: int) -> list[int]:
-    """Tensor parallel sizes up to `most` by which vLLM can divide the model."""
-    heads = config.integer("num_attention_heads") or most
-    return [n for n in range(1, min(most, heads) + 1) if obstacle(config, caches, n) == ""]
-
-
 def obstacle(config: ModelConfig, caches: CacheLayers, tensor: int) -> str:
     """Why vLLM cannot divide the model by `tensor`, in words; empty where it can.
 

@@ -19,6 +19,7 @@ from .modules import Module, absorbed, decoder, is_encoder
 from .quantization import Format, Quantization
 from .stages import stages
 
+DTYPE_ALIASES = {"half": "float16", "float": "float32"}
 DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "half": 2, "float": 4}
 _PADDING = 64
 """The vocabulary is padded to a multiple of it (`vocab_parallel_embedding.py::DEFAULT_VOCAB_PADDING_SIZE`)."""
@@ -296,14 +297,15 @@ class _Sizes:
         return buffers + (share * self.of(made) if made else 0.0)
 
 
-def _rope(config: ModelConfig) -> Mapping[str, Any]:
+def rope_of(config: ModelConfig) -> Mapping[str, Any]:
+    """How rotary positions are scaled, in the configuration's words; empty where it says nothing."""
     rope = config.get("rope_scaling") or config.get("rope_parameters")
     return rope if isinstance(rope, Mapping) else {}
 
 
 def positions_of(config: ModelConfig) -> int:
     """Positions the model can take: as configured, or further by YaRN, as vLLM does it; 0 where nothing is said."""
-    rope, positions = _rope(config), config.integer("max_position_embeddings") or 0
+    rope, positions = rope_of(config), config.integer("max_position_embeddings") or 0
     if (rope.get("rope_type") or rope.get("type")) == "yarn":
         original, factor = rope.get("original_max_position_embeddings"), rope.get("factor")
         if isinstance(original, int) and isinstance(factor, (int, float)):
@@ -319,7 +321,7 @@ def rotary_bytes(config: ModelConfig, width: int) -> float:
     `vllm/model_executor/layers/rotary_embedding/base.py::_compute_cos_sin_cache`; its 0.03 GiB is the whole difference
     between Llama 3.1 8B's checkpoint and what vLLM prints.
     """
-    rope, positions = _rope(config), positions_of(config)
+    rope, positions = rope_of(config), positions_of(config)
     longer = 1.0
     if rope.get("mrope_section") or config.model_type.startswith(("qwen2_vl", "qwen2_5_vl", "qwen3_vl")):
         longer = 4.0

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from generator.contract import GIB
+from generator.sizing import GIB
 from generator.sizing.cache_layers import cache_layers
 from generator.sizing.config import ModelConfig
 from generator.sizing.kv_cache import cache_layout

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from generator.sizing.config import ModelConfig
 from generator.sizing.model import Model
 from generator.sizing.quantization import quantization_of
-from generator.sizing.split import tensor_splits
 from generator.sizing.weights import LoraSlots, WeightOptions, positions_of
 
 CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"
@@ -156,6 +155,6 @@ def test_gpus_together_hold_at_least_the_model(tensor, pipeline, name):
 
 def test_splits_are_those_by_which_every_kind_of_head_divides():
     model = Model(config_of("Qwen/Qwen3-32B"))
-    assert tensor_splits(model.config, model.caches, 16) == [1, 2, 4, 8, 16]
+    assert model.tensor_splits(16) == [1, 2, 4, 8, 16]
     falcon = Model(config_of("tiiuae/Falcon-H1-3B-Base"))
-    assert 4 not in tensor_splits(falcon.config, falcon.caches, 8)  # ten attention heads
+    assert 4 not in falcon.tensor_splits(8)  # ten attention heads
