@@ -14,11 +14,11 @@ import select
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import supervised
 from .errors import UserError
 
 START_S = 300.0
@@ -189,14 +189,8 @@ class LoadClient:
     def _stop(self, grace_s: float = STOP_S) -> None:
         if self._process is None:
             return
-        assert self._process.stdin is not None and self._process.stdout is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(grace_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        assert self._process.stdout is not None
+        supervised.end(self._process, grace_s=grace_s)
         self._process.stdout.close()
         self._process = None
 

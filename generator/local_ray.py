@@ -39,13 +39,12 @@ from typing import Any
 
 import yaml
 
+from . import supervised
 from .errors import UserError
-from .helm import Manifest, cache_folder
+from .helm import Manifest
 
 Report = Callable[[str], None]
 
-STOP_S = 20.0
-"""How long the processes may take to end, the supervisor's own grace included."""
 POLL_S = 0.5
 QUIET_S = 15.0
 """After so long without news, a line says what is waited for."""
@@ -278,16 +277,8 @@ class _LocalRay:
             f"--num-cpus={resources.cpus}", f"--num-gpus={resources.gpus}",
             f"--resources={json.dumps(resources.custom)}", f"--object-store-memory={OBJECT_STORE_BYTES}",
         ]  # fmt: skip
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("supervisor.py")), *command],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd=self.workdir,
-                env=self._environment(ports[4:]),
-                start_new_session=True,
-            )
+        environment = self._environment(ports[4:])
+        self.process = supervised.start(command, log=self._log, folder=self.workdir, environment=environment)
 
     @property
     def _log(self) -> Path:
@@ -295,10 +286,8 @@ class _LocalRay:
 
     def _environment(self, ports: Sequence[int]) -> dict[str, str]:
         # Ray settings of the person's own shell are not rendered, so they have no say.
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY")}
-        # A dozen processes import vLLM: without compiled modules each spends 10 s of CPU on compiling them again.
-        inherited.pop("PYTHONDONTWRITEBYTECODE", None)
-        inherited.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "torchinductor"))
+        ours = supervised.engine_environment().items()
+        inherited = {name: value for name, value in ours if not name.startswith("RAY")}
         temporary = self.folder / "tmp"
         temporary.mkdir(exist_ok=True)
         return {
@@ -327,16 +316,9 @@ class _LocalRay:
         }
 
     def stop(self) -> None:
-        """End every process of this Ray. The closed pipe is the supervisor's sign."""
-        if self.process is None:
-            return
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        try:
-            self.process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        """End every process of this Ray."""
+        if self.process is not None:
+            supervised.end(self.process)
 
     def wait_until_up(self, deadline: float, progress: _Progress) -> None:
         progress.say("starting Ray")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import time
 import urllib.request
@@ -13,10 +11,11 @@ from pathlib import Path
 
 import yaml
 
+from generator import supervised
 from generator.contract import JsonObject, merged
 from generator.helm import cache_folder, render
 from generator.load import Target
-from generator.local_ray import STOP_S, Report, RunFailed, free_port, machine_values, run_folder, running
+from generator.local_ray import Report, RunFailed, free_port, machine_values, run_folder, running
 
 from .variants import ROOT, Variant
 
@@ -58,22 +57,10 @@ def engine_command(variant: Variant, port: int) -> list[str]:
 def _engine(variant: Variant, folder: Path, report: Report, timeout_s: float) -> Iterator[str]:
     port = free_port()
     variables: JsonObject = variant.values["models"][variant.model]["llmConfig"]["runtime_env"]["env_vars"]
-    # As local_ray: modules stay compiled, and torch's own cache is kept.
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    inherited.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "torchinductor"))
+    environment = supervised.engine_environment() | variables
     log = folder / "engine.log"
     started = time.monotonic()
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / "generator" / "supervisor.py"), *engine_command(variant, port)],
-            stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=out,
-            cwd=WORKDIR,
-            env=inherited | variables,
-            start_new_session=True,
-        )
-    assert process.stdin is not None
+    process = supervised.start(engine_command(variant, port), log=log, folder=WORKDIR, environment=environment)
     try:
         while not _answers(f"http://127.0.0.1:{port}/health"):
             if process.poll() is not None or time.monotonic() > started + timeout_s:
@@ -83,12 +70,7 @@ def _engine(variant: Variant, folder: Path, report: Report, timeout_s: float) ->
         report(f"{time.monotonic() - started:6.1f} s  ready: vLLM's own API server")
         yield f"http://127.0.0.1:{port}/v1"
     finally:
-        process.stdin.close()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        supervised.end(process)
 
 
 def _answers(url: str) -> bool:
