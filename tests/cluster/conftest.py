@@ -30,6 +30,11 @@ sys.path.insert(0, str(ROOT / "tools"))
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    paths = ["standard", "throughput"]
+    parser.addoption("--serving-path", choices=paths, default=paths[0], help="serving.path of every release")
+
+
 @pytest.fixture(scope="module")
 def kubeconfig(kube_cluster: ExistingCluster) -> Path:
     """The kubeconfig that pytest-helm-charts takes from --kubeconfig or KUBECONFIG; so do helm and the generator."""
@@ -70,9 +75,9 @@ def client(make_namespace: Callable[[str], str]) -> Client:
 
 
 @pytest.fixture(scope="module")
-def release(make_namespace: Callable[[str], str], client: Client) -> Release:
+def release(make_namespace: Callable[[str], str], client: Client, pytestconfig: pytest.Config) -> Release:
     """The file's release, not installed yet."""
-    return Release("llm", make_namespace("llm"), client)
+    return Release("llm", make_namespace("llm"), client, pytestconfig.getoption("--serving-path"))
 
 
 @pytest.fixture
@@ -84,7 +89,8 @@ def our_cluster(kubeconfig: Path) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if MEASURED:
-        terminalreporter.section("figures of this run")
+        path = terminalreporter.config.getoption("--serving-path")
+        terminalreporter.section(f"figures of this run (serving.path: {path})")
         width = max(len(what) for what, _ in MEASURED)
         for what, figure in MEASURED:
             terminalreporter.line(f"{what:<{width}}  {figure}")

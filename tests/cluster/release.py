@@ -26,6 +26,8 @@ class Release:
     name: str
     namespace: str
     client: Client
+    path: str
+    """The chart's `serving.path`."""
     objects: kubernetes.CustomObjectsApi = field(default_factory=kubernetes.CustomObjectsApi)
     core: kubernetes.CoreV1Api = field(default_factory=kubernetes.CoreV1Api)
 
@@ -43,7 +45,8 @@ class Release:
     def upgrade(self, *values: str | Path, fails: bool = False) -> str:
         """`helm upgrade --install` with these values files, each a path from the project's folder."""
         files = [part for file in values for part in ("--values", file)]
-        return self.helm("upgrade", "--install", self.name, "chart", *files, fails=fails)
+        path = f"serving.path={self.path}"
+        return self.helm("upgrade", "--install", self.name, "chart", *files, "--set", path, fails=fails)
 
     def generator(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m generator` against this cluster."""
