@@ -135,6 +135,10 @@ class Architecture(Closed):
     decoder_sparse_step: int | None = None
     moe_layer_interval: int | None = None
     expert_dtype: str | None = None
+    num_nextn_predict_layers: int | None = None
+    """Layers of multi-token prediction (DeepSeek, GLM); the next two are other models' words."""
+    mtp_num_hidden_layers: int | None = None
+    num_mtp_modules: int | None = None
     intermediate_size_mlp: PositiveInt | None = None
     ff_intermediate_size: PositiveInt | None = None
     block_ff_dim: PositiveInt | None = None

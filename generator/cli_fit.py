@@ -37,16 +37,11 @@ _positive = click.IntRange(min=1)
 )
 @click.option("--tp", type=_positive, help="Tensor parallel size; by default 1, in the table 1, 2, 4 and 8.")
 @click.option("--pp", type=_positive, default=1, help="Pipeline parallel size.")
-@click.option(
-    "--max-model-len", "context", type=_positive, help="Tokens of a request; by default the model's positions."
-)
-@click.option(
-    "--max-num-seqs", "sequences", type=_positive, help="By default vLLM's, which depends on GPU and version."
-)
-@click.option("--max-num-batched-tokens", "batched_tokens", type=_positive, help="By default vLLM's, as above.")
+@click.option("--max-model-len", type=_positive, help="Tokens of a request; by default the model's positions.")
+@click.option("--max-num-seqs", type=_positive, help="By default vLLM's, which depends on GPU and version.")
+@click.option("--max-num-batched-tokens", type=_positive, help="By default vLLM's, as above.")
 @click.option(
     "--gpu-memory-utilization",
-    "utilization",
     type=click.FloatRange(min=0, max=1, min_open=True),
     help="By default vLLM's: 0.92, before 0.20.0 0.9.",
 )
@@ -55,8 +50,21 @@ _positive = click.IntRange(min=1)
 @click.option(
     "--quantization", metavar="Q", help="What vLLM makes of unquantized weights while it loads: fp8, bitsandbytes."
 )
+@click.option("--enable-expert-parallel", is_flag=True, help="Whole experts on each GPU, instead of a part of each.")
+@click.option("--language-model-only", is_flag=True, help="Without the towers for images and sounds.")
+@click.option("--block-size", type=_positive, help="Tokens of a cache block; by default vLLM's.")
+@click.option("--enable-prefix-caching/--no-enable-prefix-caching", default=None, help="By default vLLM's choice.")
+@click.option("--mamba-ssm-cache-dtype", metavar="D", help="Type of Mamba state where it is not the model's.")
+@click.option("--enable-lora", is_flag=True, help="Room for adapters: --max-loras of them at once.")
+@click.option("--max-loras", type=_positive, help="By default 1.")
+@click.option("--max-lora-rank", type=_positive, help="By default 16.")
+@click.option(
+    "--speculative-config",
+    metavar="JSON",
+    help="""A draft: '{"model": "<as above>", "num_speculative_tokens": 3}', or "method": "mtp".""",
+)
 @click.option("--vllm", metavar="V", help="vLLM's version, from 0.8 on; by default the newest Ray release's.")
-@click.option("--eager", is_flag=True, help="No CUDA graphs (enforce_eager).")
+@click.option("--eager", "--enforce-eager", "enforce_eager", is_flag=True, help="No CUDA graphs.")
 @click.option("--weights-bytes", type=_positive, help="Bytes of the whole model's files, where you know them (GGUF).")
 @json_option
 def fit(reference: str, as_json: bool, **given: Any) -> None:
@@ -67,25 +75,24 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
     """
     from .fit_report import case_json, case_lines, table_lines
     from .fit_source import read_model
-    from .sizing.fit import Engine, changes
+    from .sizing.engine_arguments import engine_of
+    from .sizing.fit import changes
 
-    names = (
-        "dtype",
-        "context",
-        "sequences",
-        "batched_tokens",
-        "utilization",
-        "kv_cache_dtype",
-        "quantization",
-        "eager",
-    )
-    engine = Engine(vllm=_version(given["vllm"]), **{name: given[name] for name in names})
+    vllm, dtype = _version(given["vllm"]), given["dtype"]
     devices = _devices(given["gpu"], given["gpu_memory_gib"])
     model, source = read_model(
         reference,
-        dtype=engine.dtype,
+        dtype=dtype,
         weights_bytes=given["weights_bytes"],
-        quantization=engine.quantization,
+        quantization=given["quantization"],
+    )
+    # What is not an engine argument is not looked at there.
+    engine = engine_of(
+        given,
+        model.config,
+        vllm=vllm,
+        where="fit",
+        draft=lambda name: read_model(name, dtype=dtype, weights_bytes=None, quantization=None)[0],
     )
     if len(devices) == 1:
         case = _case(model, devices[0], engine, given["tp"] or 1, given["pp"])

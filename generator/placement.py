@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor
 
 from .catalog import CatalogModel
@@ -14,11 +14,19 @@ from .gpu_share import share_utilization
 from .gpus import Gpu
 from .hardware import SHARES, Hardware
 from .sizing import GIB
-from .sizing.fit import Device, Engine, EngineShape, MemoryFit, fit
+from .sizing.fit import (
+    Device,
+    Engine,
+    EngineShape,
+    MemoryFit,
+    cache_options,
+    draft_caches,
+    fit,
+    loaded_weights,
+    shape_of,
+)
 from .sizing.model import Model
-from .sizing.pages import CacheOptions
 from .sizing.split import Split
-from .sizing.weights import WeightOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,19 +37,16 @@ class Wish:
     model: CatalogModel
     sized: Model
     """The same, with its weights in `dtype`."""
+    engine: Engine
+    """The arguments that the environment gives, `dtype` resolved; the plan adds what it decides."""
     context: int
     sequences: int
-    dtype: str
     pool: str | None = None
     share: float | None = None
     """Of one GPU, where models share it."""
     expect: Expectation | None = None
     tensor_parallel: int | None = None
     pipeline_parallel: int | None = None
-    batched_tokens: int | None = None
-    utilization: float | None = None
-    eager: bool = False
-    state_dtype: str | None = None
     whole_prompts: bool = False
     """Prompts are not cut into chunks (enable_chunked_prefill: false)."""
 
@@ -130,16 +135,13 @@ def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, known: Fits) -
 
 
 def _fit_on_gpu(wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRelease) -> tuple[MemoryFit, bool]:
-    utilization = wish.utilization or release.gpu_memory_utilization
-    engine = Engine(
-        vllm=release.vllm,
-        dtype=wish.dtype,
+    utilization = release.gpu_memory_utilization if wish.engine.utilization is None else wish.engine.utilization
+    engine = replace(
+        wish.engine,
         context=wish.context,
         sequences=wish.sequences,
-        batched_tokens=wish.batched_tokens or _batched_tokens(wish, gpu),
+        batched_tokens=wish.engine.batched_tokens or _batched_tokens(wish, gpu),
         utilization=share_utilization(share, of=utilization, gpu_gib=gpu.memory_gib),
-        eager=wish.eager,
-        state_dtype=wish.state_dtype,
     )
     memory = fit(wish.sized, device=Device.of(gpu), split=split, engine=engine)
     # Fewer sequences than users need are taken of a whole GPU only, or where people say the share.
@@ -168,13 +170,13 @@ def _obstacle(wish: Wish, hardware: Hardware, release: RayRelease) -> str:
     if hardware.pool.share:
         if (wish.tensor_parallel or 1) * (wish.pipeline_parallel or 1) > 1:
             return "its GPUs are shared, and a model of several GPUs shares none"
-        if wish.utilization:
+        if wish.engine.utilization:
             return "its GPUs are shared, so that gpu_memory_utilization is the plan's to decide"
         if release.placement_field != "placement_group_config":
             return f"Ray {release.ray} shares no GPU between models"
     if hardware.gpu.mig and (wish.tensor_parallel or 1) * (wish.pipeline_parallel or 1) > 1:
         return "slices of a GPU do not work together"
-    if wish.dtype == "bfloat16" and hardware.gpu.compute_capability < 8:
+    if wish.engine.dtype == "bfloat16" and hardware.gpu.compute_capability < 8:
         return f"{hardware.gpu.name} has no bfloat16 (needs.dtype: float16 would run)"
     if wish.tensor_parallel and wish.tensor_parallel > hardware.pool.gpusPerNode:
         return f"a node has {hardware.pool.gpusPerNode} GPUs"
@@ -229,20 +231,17 @@ def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:
 
 def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
     """A CPU engine: of the slot's memory less weights and process, whole GiB for the cache, as many as are of use."""
+    split, device = Split(), Device(name=hardware.label, memory_gib=0.0)
+    engine = replace(wish.engine, context=wish.context, sequences=wish.sequences, utilization=1.0, eager=True)
+    engine = replace(engine, batched_tokens=engine.batched_tokens or _batched_tokens(wish, None))
+    shape = shape_of(wish.sized.config, device, engine)
     layout = wish.sized.layout(
-        CacheOptions(dtype=wish.dtype, vllm=release.vllm, state_dtype=wish.state_dtype, platform="cpu")
+        cache_options(split, engine, shape, platform="cpu"), drafts=draft_caches(wish.sized, engine)
     )
-    shape = EngineShape(
-        dtype=wish.dtype,
-        context=wish.context,
-        sequences=wish.sequences,
-        batched_tokens=wish.batched_tokens or max(_batched_tokens(wish, None), layout.block_tokens),
-        utilization=1.0,
-        eager=True,
-        state_dtype=wish.state_dtype,
-    )
+    if wish.engine.batched_tokens is None:  # a block must fit in a step
+        shape = replace(shape, batched_tokens=max(shape.batched_tokens, layout.block_tokens))
     total = hardware.memory_gib_per_node / hardware.slots_per_node
-    weights = wish.sized.weights(WeightOptions(dtype=wish.dtype)).bytes / GIB
+    weights = loaded_weights(wish.sized, device, split, engine, shape).bytes / GIB
     left = total - weights - cpu_engine_gib()
     useful = ceil((wish.sequences * layout.blocks_of_request(wish.context) + 1) * layout.block_bytes / GIB)
     cache = max(0, min(useful, floor(left)))

@@ -65,8 +65,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     choices: dict[str, Choice] = {}
     for family, model_id, overrides in served(environment, catalog, where=where, errors=errors):
         try:
-            model = catalog.families[family].models[model_id]
-            wish = make_wish(model_id, model, overrides, where=where)
+            wish = make_wish(model_id, catalog, family, overrides, vllm=ray.vllm, where=where)
             found = candidates(wish, pools, ray, where=f"{where}: serve.{family}.{model_id}")
             choices[model_id] = (family, overrides, wish, _places(found, wish, overrides))
         except UserError as error:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .catalog import Catalog, CatalogModel
+from .catalog import Catalog
 from .contract import JsonObject, merged
 from .environment import Environment, FamilyService, Overrides
 from .errors import UserError
 from .placement import Wish
 from .sized_model import sized_model
+from .sizing.engine_arguments import engine_of
+from .sizing.model import Model
 from .sizing.weights import DTYPE_ALIASES
 
 # vLLM starts only when this share of the GPU is free; CUDA's context and the display take some before it asks.
@@ -61,7 +63,7 @@ def _layered(*layers: Overrides) -> Overrides:
     return Overrides.model_construct(**fields)
 
 
-def make_wish(model_id: str, model: CatalogModel, overrides: Overrides, *, where: str) -> Wish:
+def make_wish(model_id: str, catalog: Catalog, family: str, overrides: Overrides, *, vllm: str, where: str) -> Wish:
     """What the model asks, the environment's own engine arguments included, so that the arithmetic is of what runs."""
     for path, instead in PLANNED.items():
         if at(overrides.llmConfig, path) is not None:
@@ -70,6 +72,7 @@ def make_wish(model_id: str, model: CatalogModel, overrides: Overrides, *, where
                 where=where,
                 fix=f"Say it as `{instead}` in the environment." if instead else "Take it out.",
             )
+    model = catalog.families[family].models[model_id]
     engine = overrides.llmConfig.get("engine_kwargs", {})
     context = _number(engine, "max_model_len", overrides.context or model.needs.context, model_id, where=where)
     sequences = _number(engine, "max_num_seqs", overrides.sequences or model.needs.sequences, model_id, where=where)
@@ -102,22 +105,25 @@ def make_wish(model_id: str, model: CatalogModel, overrides: Overrides, *, where
         )
     dtype = DTYPE_ALIASES.get(engine.get("dtype"), engine.get("dtype")) or model.needs.dtype
     dtype = model.architecture.torch_dtype if dtype == "auto" else dtype
+    sized = sized_model(model, dtype=dtype, quantization=engine.get("quantization"))
     return Wish(
         model_id=model_id,
         model=model,
-        sized=sized_model(model, dtype=dtype),
+        sized=sized,
+        engine=engine_of(
+            {**engine, "dtype": dtype},
+            sized.config,
+            vllm=vllm,
+            where=f"{where}: model '{model_id}'",
+            draft=lambda name: _draft(name, catalog, dtype=dtype, where=f"{where}: model '{model_id}'"),
+        ),
         context=context,
         sequences=sequences,
-        dtype=dtype,
         pool=overrides.pool,
         share=overrides.gpuShare,
         expect=overrides.expect,
         tensor_parallel=engine.get("tensor_parallel_size"),
         pipeline_parallel=engine.get("pipeline_parallel_size"),
-        batched_tokens=batched_tokens,
-        utilization=utilization,
-        eager=bool(engine.get("enforce_eager")),
-        state_dtype=_state_dtype(engine),
         whole_prompts=engine.get("enable_chunked_prefill") is False,
     )
 
@@ -142,7 +148,14 @@ def _number(engine: JsonObject, key: str, otherwise: int, model_id: str, *, wher
     return value
 
 
-def _state_dtype(engine: JsonObject) -> str | None:
-    chosen = engine.get("mamba_ssm_cache_dtype") or "auto"
-    chosen = engine.get("mamba_cache_dtype") or "auto" if chosen == "auto" else chosen
-    return None if chosen == "auto" else DTYPE_ALIASES.get(chosen, chosen)
+def _draft(name: str, catalog: Catalog, *, dtype: str, where: str) -> Model:
+    """The draft model of speculative decoding, which the catalog knows by its id or its source."""
+    for family in catalog.families.values():
+        for model_id, model in family.models.items():
+            if name in (model_id, model.source):
+                return sized_model(model, dtype=dtype)
+    raise UserError(
+        f"the draft model '{name}' of speculative_config is not in the catalog, so its memory is not known",
+        where=where,
+        fix=f"Add it: python -m generator add {name}",
+    )

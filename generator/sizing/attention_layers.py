@@ -7,9 +7,7 @@ Each rule takes a configuration and gives every decoder layer's caches. Sources:
 from __future__ import annotations
 
 from .config import ModelConfig
-from .layers import Cache, CrossKeyValues, KeyValues, Latent
-
-Layers = tuple[tuple[Cache, ...], ...]
+from .layers import CrossKeyValues, KeyValues, Latent, Layers
 
 SLIDING, FULL = "sliding_attention", "full_attention"
 

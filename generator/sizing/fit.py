@@ -13,17 +13,18 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from . import GIB
+from .cache_behaviour import Platform
 from .config import ModelConfig
 from .data import read_data, version
 from .kv_cache import CacheLayout
-from .layers import CacheLayers
+from .layers import CacheLayers, Layers
 from .memory_behaviour import MemoryBehaviour, Range, memory_behaviour
 from .model import Model
 from .overhead import Step, graph_gib
 from .pages import CacheOptions
 from .quantization import Quantization
 from .split import Split
-from .weights import DTYPE_ALIASES, DTYPE_BYTES, LoraSlots, WeightOptions, positions_of
+from .weights import DTYPE_ALIASES, DTYPE_BYTES, LoraSlots, WeightOptions, Weights, positions_of
 
 if TYPE_CHECKING:
     from ..gpus import Gpu
@@ -69,7 +70,10 @@ class Engine:
     """Type of Mamba state where it is not `dtype`."""
     text_only: bool = False
     """No images or sounds (`language_model_only`)."""
+    draft: Model | None = None
+    """The model that speculative decoding asks first."""
     draft_layers: int = 0
+    """Instead: the model's own layers of multi-token prediction."""
     speculative_tokens: int = 0
     lora: LoraSlots | None = None
 
@@ -230,7 +234,7 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
     Raises UserError where the configuration lacks a size that every model has, or an argument is not known.
     """
     shape, behaviour = shape_of(model.config, device, engine), memory_behaviour(engine.vllm)
-    weights = model.weights(_weight_options(model.scheme(engine.quantization), device, split, engine, shape))
+    weights = loaded_weights(model, device, split, engine, shape)
     step = Step(
         tokens=shape.batched_tokens,
         sequences=shape.sequences,
@@ -250,7 +254,7 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
     taken = ranges["weights"] + ranges["activation"] + ranges["non_torch"] + ranges["cuda_graph"]
     ranges["kv_cache"] = Range(estimate=usable - taken.estimate, low=usable - taken.high, high=usable - taken.low)
     margin = read_data("memory.yaml")["marginGiB"]
-    layout = model.layout(_cache_options(split, engine, shape))
+    layout = model.layout(cache_options(split, engine, shape), drafts=draft_caches(model, engine))
     return MemoryFit(
         total_gib=device.memory_gib,
         usable_gib=usable,
@@ -267,6 +271,29 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
         refusal=_refusal(model, layout, device, split, shape),
         notes=(*weights.notes, *(() if layout.exact else (f"cache: {layout.why}",))),
     )
+
+
+def loaded_weights(model: Model, device: Device, split: Split, engine: Engine, shape: EngineShape) -> Weights:
+    """The weights on the fullest GPU. A draft model is divided as the model is, with an embedding of its own."""
+    options = _weight_options(model.scheme(engine.quantization), device, split, engine, shape)
+    found = model.weights(options)
+    if engine.draft is None:
+        return found
+    draft = engine.draft.weights(replace(options, quantization=None, lora=None, text_only=True))
+    return replace(
+        found,
+        bytes=found.bytes + draft.bytes,
+        low=found.low + draft.low,
+        high=found.high + draft.high,
+        notes=(*found.notes, *(f"draft: {note}" for note in draft.notes)),
+    )
+
+
+def draft_caches(model: Model, engine: Engine) -> Layers:
+    """What the layers of a draft keep beside the model's."""
+    if engine.draft is not None:
+        return engine.draft.caches.layers
+    return (model.caches.last_attending,) * engine.draft_layers
 
 
 def _weight_options(
@@ -295,8 +322,9 @@ def _graphs(caches: CacheLayers, split: Split, shape: EngineShape, behaviour: Me
     return graph_gib(layers, gpus=split.gpus, sequences=shape.sequences)
 
 
-def _cache_options(split: Split, engine: Engine, shape: EngineShape) -> CacheOptions:
+def cache_options(split: Split, engine: Engine, shape: EngineShape, *, platform: Platform = "gpu") -> CacheOptions:
     return CacheOptions(
+        platform=platform,
         dtype=shape.dtype,
         vllm=engine.vllm,
         tensor_parallel=split.tensor,

@@ -73,18 +73,19 @@ class State:
 
 
 Cache: TypeAlias = KeyValues | Latent | CrossKeyValues | State
+Layers: TypeAlias = tuple[tuple[Cache, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CacheLayers:
     """Every decoder layer's caches, in order; an empty tuple is a layer that keeps nothing (a plain MLP)."""
 
-    layers: tuple[tuple[Cache, ...], ...]
+    layers: Layers
     exact: bool
     """False where the architecture is not known: then all layers are counted as full attention."""
     why: str = ""
     """What is not known, in words."""
-    least: tuple[tuple[Cache, ...], ...] | None = None
+    least: Layers | None = None
     """Where it is not exact, what the layers keep at least as far as the configuration tells."""
 
     @cached_property
@@ -94,6 +95,11 @@ class CacheLayers:
     @property
     def has_attention(self) -> bool:
         return any(not isinstance(cache, State) for cache in self.caches)
+
+    @property
+    def last_attending(self) -> tuple[Cache, ...]:
+        """The last layer that keeps keys and values, as layers of multi-token prediction do."""
+        return next((layer for layer in reversed(self.layers) if any(not isinstance(c, State) for c in layer)), ())
 
     @property
     def state(self) -> State | None:

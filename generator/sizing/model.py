@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 from .cache_layers import cache_layers
 from .config import ModelConfig
 from .kv_cache import CacheLayout, cache_layout
-from .layers import CacheLayers
+from .layers import CacheLayers, Layers
 from .memory_behaviour import Range, memory_behaviour
 from .overhead import Step, activation_gib
 from .pages import CacheOptions
@@ -22,7 +23,7 @@ class Model:
     def __init__(self, config: ModelConfig, *, checkpoint_bytes: float | None = None) -> None:
         self.config = config
         self.checkpoint_bytes = checkpoint_bytes
-        self._layouts: dict[CacheOptions, CacheLayout] = {}
+        self._layouts: dict[tuple[CacheOptions, Layers], CacheLayout] = {}
         self._weights: dict[WeightOptions, Weights] = {}
         self._modules: dict[bool, ModelModules] = {}
         self._schemes: dict[str | None, Quantization | None] = {}
@@ -34,11 +35,16 @@ class Model:
     def caches(self) -> CacheLayers:
         return cache_layers(self.config)
 
-    def layout(self, options: CacheOptions) -> CacheLayout:
-        """The cache of one GPU, split as `options` says."""
-        if options not in self._layouts:
-            self._layouts[options] = cache_layout(self.caches, options)
-        return self._layouts[options]
+    def layout(self, options: CacheOptions, *, drafts: Layers = ()) -> CacheLayout:
+        """The cache of one GPU, split as `options` says, with that of a draft's layers."""
+        key = (options, drafts)
+        if key not in self._layouts:
+            caches = self.caches
+            if drafts:
+                least = None if caches.least is None else caches.least + drafts
+                caches = replace(caches, layers=caches.layers + drafts, least=least)
+            self._layouts[key] = cache_layout(caches, options)
+        return self._layouts[key]
 
     def scheme(self, asked: str | None) -> Quantization | None:
         """The quantization of the checkpoint, or the one that the engine is asked to make."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .attention_layers import FULL, Layers, head_dim, kv_heads, latent_of
+from .attention_layers import FULL, head_dim, kv_heads, latent_of
 from .config import ModelConfig
-from .layers import Cache, KeyValues, State
+from .layers import Cache, KeyValues, Layers, State
 
 
 def _attention(config: ModelConfig) -> KeyValues:

@@ -162,7 +162,7 @@ def rank_weights(
         # A cast changes what files hold; the ratio of the undivided count to the files corrects every part alike.
         all_bytes = whole.stage(model, range(len(model.layers)))
         # Files may also hold the layers of multi-token prediction, which are not loaded unless they are asked for.
-        beside = sum(whole.of(module, prefix="mtp") for module in _drafts(config, model, _draft_layers(config)))
+        beside = sum(whole.of(module, prefix="mtp") for module in _drafts(config, model, draft_layers(config)))
         ratio = min((checkpoint_bytes / all_bytes, checkpoint_bytes / (all_bytes + beside)), key=lambda r: abs(r - 1))
         value, doubt = counted * ratio, 0.003
     elif model.first[-1].name in ("tower", "encoder"):
@@ -354,7 +354,7 @@ def deepstack_bytes(config: ModelConfig, batched_tokens: int, width: int) -> flo
     return count * batched_tokens * config.needed("hidden_size") * width
 
 
-def _draft_layers(config: ModelConfig) -> int:
+def draft_layers(config: ModelConfig) -> int:
     """Layers of multi-token prediction in the checkpoint."""
     words = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
     return next((found for word in words if isinstance(found := config.get(word), int)), 0)

@@ -309,3 +309,27 @@ def test_the_cache_of_a_cpu_replica_is_whole_gib_that_hold_a_request():
     else:
         assert memory.kv_gib == int(memory.kv_gib)
         assert memory.longest_context >= 8192
+
+
+@pytest.mark.parametrize(
+    ("engine", "changed"),
+    [
+        ({"kv_cache_dtype": "fp8"}, lambda memory: memory.layout.token_bytes),
+        ({"quantization": "fp8"}, lambda memory: memory.weights_gib),
+        ({"enable_lora": True, "max_loras": 8, "max_lora_rank": 64}, lambda memory: memory.weights_gib),
+        ({"block_size": 32}, lambda memory: memory.layout.block_tokens),
+        ({"speculative_config": {"model": "draft", "num_speculative_tokens": 3}}, lambda memory: memory.weights_gib),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_every_engine_argument_that_takes_memory_is_planned_with(engine, changed):
+    models = {"m": model(), "draft": model(llama(num_hidden_layers=2), billions=0.5)}
+    said = {"family": {"models": {"m": {"llmConfig": {"engine_kwargs": engine}}}}}
+    found = [plan(models, {"big": H100}, serve=serve).models["m"].place.memory for serve in (said, {"family": None})]
+    assert changed(found[0]) != changed(found[1])
+
+
+def test_a_draft_that_the_catalog_does_not_know_is_refused():
+    engine = {"speculative_config": {"model": "who/knows", "num_speculative_tokens": 3}}
+    with pytest.raises(UserError, match=r"draft model 'who/knows'.*not in the catalog"):
+        plan({"m": model()}, {"small": L4}, defaults={"llmConfig": {"engine_kwargs": engine}})

@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,20 @@ import pytest
 from generator.sizing import GIB
 from generator.sizing.cache_layers import cache_layers
 from generator.sizing.config import ModelConfig
+from generator.sizing.engine_arguments import engine_of
+from generator.sizing.fit import Device, cache_options, draft_caches, shape_of
 from generator.sizing.kv_cache import cache_layout
+from generator.sizing.model import Model
 from generator.sizing.pages import CacheOptions
+from generator.sizing.split import Split
 
 ENGINE = """
-import sys
+import json, sys
 from vllm import LLM
-contexts = [int(text) for text in sys.argv[2:]]
+contexts, more = [int(text) for text in sys.argv[3:]], json.loads(sys.argv[2])
 for context in contexts:
     engine = LLM(model=sys.argv[1], enforce_eager=True, max_model_len=context, max_num_seqs=8, dtype="bfloat16",
-                 max_num_batched_tokens=2048, load_format="dummy", skip_tokenizer_init=True)
+                 max_num_batched_tokens=2048, load_format="dummy", skip_tokenizer_init=True, **more)
     config = engine.llm_engine.vllm_config
     cache = config.cache_config
     print("blocks", cache.num_gpu_blocks, "of", cache.block_size, "states", cache.mamba_ssm_cache_dtype,
@@ -95,7 +100,13 @@ MODELS: dict[str, dict[str, Any]] = {
     "mamba2": {"architectures": ["Mamba2ForCausalLM"], "model_type": "mamba2", "state_size": 64, "conv_kernel": 4,
                "expand": 2, "chunk_size": 64, "n_groups": 1, "num_heads": 8, "head_dim": 64},
 }  # fmt: skip
+DRAFTS: dict[str, dict[str, Any]] = {
+    "of the same shape": {"num_hidden_layers": 2},
+    "of other heads": {"num_hidden_layers": 3, "num_key_value_heads": 2},
+}
+"""Smaller Llamas, which speculative decoding asks before the Llama above."""
 CONTEXTS = (200, 3000)
+CPU = Device(name="CPU", memory_gib=0.0)
 PRINTED = re.compile(
     r"KV cache size: ([\d,]+) tokens, Maximum concurrency for ([\d,]+) tokens per request: ([\d.]+)x.*?"
     r"blocks (\d+) of (\d+) states (\w+) prefix (\w+) step (\d+)"
@@ -135,7 +146,34 @@ def test_blocks_tokens_and_concurrency_are_the_engines_own(name: str, tmp_path: 
         assert f"{layout.concurrency(GIB, context):.2f}" == concurrency
 
 
-def run_engine(checkpoint: Path) -> str:
+@pytest.mark.parametrize("name", DRAFTS)
+def test_a_draft_model_takes_what_the_engine_gives_it(name: str, tmp_path: Path) -> None:
+    configs = {"model": PLAIN | MODELS["llama"], "draft": PLAIN | MODELS["llama"] | DRAFTS[name]}
+    for part, config in configs.items():
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.json").write_text(json.dumps(config))
+    said = {"model": str(tmp_path / "draft"), "num_speculative_tokens": 3, "method": "draft_model"}
+    printed = PRINTED.findall(run_engine(tmp_path / "model", speculative_config=said))
+    assert len(printed) == len(CONTEXTS)
+
+    models = {part: Model(ModelConfig(config, part)) for part, config in configs.items()}
+    engine = engine_of(
+        {"dtype": "bfloat16", "speculative_config": said},
+        models["model"].config,
+        vllm="0.29.0",
+        where="test",
+        draft=lambda folder: models[Path(folder).name],
+    )
+    for (tokens, _, concurrency, blocks, *_, step), context in zip(printed, CONTEXTS, strict=True):
+        shape = shape_of(models["model"].config, CPU, replace(engine, context=context, batched_tokens=int(step)))
+        options = cache_options(Split(), engine, shape, platform="cpu")
+        layout = models["model"].layout(options, drafts=draft_caches(models["model"], engine))
+        assert layout.blocks(GIB) == int(blocks)
+        assert layout.tokens(GIB, context) == int(tokens.replace(",", ""))
+        assert f"{layout.concurrency(GIB, context):.2f}" == concurrency
+
+
+def run_engine(checkpoint: Path, **more: Any) -> str:
     settings = {
         "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
@@ -144,7 +182,7 @@ def run_engine(checkpoint: Path) -> str:
         "HF_HUB_OFFLINE": "1",
     }
     done = subprocess.run(
-        [sys.executable, "-c", ENGINE, str(checkpoint), *map(str, CONTEXTS)],
+        [sys.executable, "-c", ENGINE, str(checkpoint), json.dumps(more), *map(str, CONTEXTS)],
         capture_output=True,
         text=True,
         check=False,

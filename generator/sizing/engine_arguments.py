@@ -1,0 +1,114 @@
+"""vLLM's engine arguments, by vLLM's names, as far as memory depends on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import UserError
+from .config import ModelConfig
+from .fit import Engine
+from .model import Model
+from .weights import DTYPE_ALIASES, LoraSlots, draft_layers
+
+_PLAIN = {
+    "max_model_len": "context",
+    "max_num_seqs": "sequences",
+    "max_num_batched_tokens": "batched_tokens",
+    "gpu_memory_utilization": "utilization",
+    "quantization": "quantization",
+    "block_size": "block_tokens",
+    "enable_prefix_caching": "prefix_caching",
+}
+"""Arguments that are taken as they are, and the names that sizing has for them."""
+_SWITCHES = {
+    "enforce_eager": "eager",
+    "enable_expert_parallel": "expert_parallel",
+    "language_model_only": "text_only",
+}
+_LORA = {"max_loras": 1, "max_lora_rank": 16}
+"""vLLM's own values where nothing is said (`vllm/config/lora.py`)."""
+_WITHOUT_WEIGHTS = ("ngram", "ngram_gpu", "suffix")
+"""Speculative methods that look the draft up in what was said, and load nothing."""
+
+
+def engine_of(
+    arguments: Mapping[str, Any],
+    config: ModelConfig,
+    *,
+    vllm: str,
+    where: str,
+    draft: Callable[[str], Model],
+) -> Engine:
+    """The engine that vLLM `vllm` makes of a model with these arguments; what memory does not depend on is left out.
+
+    `draft` gives the model that `speculative_config` names. Raises UserError where a value is nothing to count with,
+    and what `draft` raises.
+    """
+    fields = {ours: arguments[name] for name, ours in _PLAIN.items() if arguments.get(name) is not None}
+    fields |= {ours: bool(arguments.get(name)) for name, ours in _SWITCHES.items()}
+    dtype = arguments.get("dtype") or "auto"
+    fields["dtype"] = DTYPE_ALIASES.get(dtype, dtype)
+    fields["kv_cache_dtype"] = arguments.get("kv_cache_dtype") or "auto"
+    fields["state_dtype"] = _state_dtype(arguments)
+    if arguments.get("enable_lora"):
+        adapters, rank = (_count(arguments, name, usual, where=where) for name, usual in _LORA.items())
+        fields["lora"] = LoraSlots(adapters=adapters, rank=rank)
+    return Engine(vllm=vllm, **fields, **_speculation(arguments.get("speculative_config"), config, draft, where=where))
+
+
+def _state_dtype(arguments: Mapping[str, Any]) -> str | None:
+    """The type of Mamba state: its own argument, else that of the whole Mamba cache."""
+    said = (arguments.get(name) or "auto" for name in ("mamba_ssm_cache_dtype", "mamba_cache_dtype"))
+    chosen = next((name for name in said if name != "auto"), None)
+    return DTYPE_ALIASES.get(chosen, chosen) if chosen else None
+
+
+def _speculation(
+    said: Any, config: ModelConfig, draft: Callable[[str], Model], *, where: str
+) -> dict[str, Model | int | None]:
+    """What speculative decoding loads beside the model: a draft model, or the model's own layers (MTP)."""
+    if said is None:
+        return {}
+    said = _json(said, where=where)
+    where = f"{where}: speculative_config"
+    tokens = _count(said, "num_speculative_tokens", 1, where=where)
+    method = str(said.get("method") or "")
+    if method in _WITHOUT_WEIGHTS:
+        return {"speculative_tokens": tokens}
+    if said.get("model") is not None:
+        return {"speculative_tokens": tokens, "draft": draft(str(said["model"]))}
+    if method.endswith("mtp"):
+        layers = draft_layers(config)
+        if not layers:
+            raise UserError(
+                "the model has no layers of multi-token prediction", where=where, fix="Name a draft `model`."
+            )
+        return {"speculative_tokens": tokens, "draft_layers": layers}
+    raise UserError(
+        f"method '{method}' needs a `model`" if method else "neither `model` nor `method`",
+        where=where,
+        fix='Such as {"model": "…", "num_speculative_tokens": 3}, or {"method": "mtp", "num_speculative_tokens": 1}.',
+    )
+
+
+def _json(said: Any, *, where: str) -> Mapping[str, Any]:
+    """An object, which a command line gives as JSON."""
+    try:
+        said = json.loads(said) if isinstance(said, str) else said
+    except ValueError:
+        said = None
+    if not isinstance(said, Mapping):
+        fix = 'Such as {"method": "mtp", "num_speculative_tokens": 1}.'
+        raise UserError("speculative_config is no JSON object", where=where, fix=fix)
+    return said
+
+
+def _count(arguments: Mapping[str, Any], name: str, usual: int, *, where: str) -> int:
+    value = arguments.get(name)
+    if value is None:
+        return usual
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UserError(f"{name} {value!r} is nothing to count with", where=where, fix="Give a positive number.")
+    return value
