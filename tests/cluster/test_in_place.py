@@ -12,6 +12,7 @@ from tiny_checkpoints import ANSWERS
 
 from .figures import note
 from .release import ROOT, Release, chat
+from .startup import note_startup
 from .waiting import wait
 
 FALCON3, FALCON_H1 = "falcon3-1b-instruct", "falcon-h1-0.5b-instruct"
@@ -44,6 +45,7 @@ def cluster(release: Release, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The one Ray cluster, with the first model."""
     release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path_factory.mktemp("values"), FIRST))
     note("install of one model, to Ready", release.wait_until_serving(FALCON3))
+    note_startup(release, FALCON3)
     return release.ray_cluster()
 
 

@@ -1,0 +1,97 @@
+"""Where the seconds of an installation go, by what Kubernetes, Ray Serve and vLLM say of themselves."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from .client import execute
+from .figures import note
+from .release import Release
+
+LOGS = "/tmp/ray/session_latest/logs"
+_SPENT = re.compile(r"took ([\d.]+)s")
+_ENGINE = {
+    "Starting to load model": "imports, and the engine's processes",
+    "Loading weights took": "weights loaded",
+    "init engine (": "cache made, warmed up",
+}
+"""What vLLM logs when a phase ends."""
+
+
+def note_startup(release: Release, model: str) -> None:
+    """Keep the phases from `helm install` to the first answer as figures of the run. Asks the model once."""
+    said = _controller(release)
+    moments = {
+        "pods scheduled, containers started": _containers_started(release, model),
+        "Ray up, KubeRay hands over the configuration": _when(said, f"Deploying new app '{model}'"),
+        "application imported and built": _when(said, f"Imported and built app '{model}'"),
+        "replica placed, its process started": _constructed(said, model),
+        **_engine(release, model),
+        "replica healthy": _when(said, f"deployment='LLMServer:{model}'", "started successfully"),
+        "Service ready (RayService Ready)": _ready(release),
+    }
+    start = _time(release.rayservice()["metadata"]["creationTimestamp"])
+    for (_, before), (phase, end) in pairwise([("", start), *moments.items()]):
+        note(f"start-up of {model}: {phase}", (end - before).total_seconds())
+    first, second = (_seconds_of_an_answer(release, model) for _ in range(2))
+    note(f"start-up of {model}: its first answer, and the second", f"{first:.2f} s, {second:.2f} s")
+
+
+def _controller(release: Release) -> list[dict[str, Any]]:
+    """What Ray Serve's controller has logged."""
+    (head,) = release.pods("head")
+    printed = execute(head.metadata.name, release.namespace, "sh", "-c", f"cat {LOGS}/serve/controller_[0-9]*.log")
+    return [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+
+
+def _when(said: list[dict[str, Any]], *words: str) -> datetime:
+    found = next(line for line in said if all(word in line["message"] for word in words))
+    return datetime.strptime(found["asctime"], "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC)
+
+
+def _constructed(said: list[dict[str, Any]], model: str) -> datetime:
+    """When the replica's own code began: Serve says when it was done and how long it took."""
+    words = (f"deployment='LLMServer:{model}'", "started successfully")
+    message = next(line["message"] for line in said if all(word in line["message"] for word in words))
+    taken = _SPENT.search(message)
+    assert taken, message
+    return _when(said, *words) - timedelta(seconds=float(taken[1]))
+
+
+def _engine(release: Release, model: str) -> dict[str, datetime]:
+    """Moments of the engine of the model's replica."""
+    pod = release.pod_of(model).metadata.name
+    printed = execute(pod, release.namespace, "sh", "-c", f"cat $(grep -l 'LLMServer:{model}' {LOGS}/worker-*.out)")
+    found = {}
+    for words, phase in _ENGINE.items():
+        line = next(line for line in printed.splitlines() if words in line)
+        time = re.search(r"(\d\d-\d\d \d\d:\d\d:\d\d)", line)
+        assert time, line
+        year = datetime.now(UTC).year
+        found[phase] = datetime.strptime(f"{year}-{time[1]}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    return found
+
+
+def _containers_started(release: Release, model: str) -> datetime:
+    """When Ray began in the last of the pods that a request goes through."""
+    pods = [*release.pods("head"), *release.pods("ingress"), release.pod_of(model)]
+    return max(pod.status.container_statuses[0].state.running.started_at for pod in pods)
+
+
+def _ready(release: Release) -> datetime:
+    (ready,) = (one for one in release.status()["conditions"] if one["type"] == "Ready")
+    return _time(ready["lastTransitionTime"])
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _seconds_of_an_answer(release: Release, model: str) -> float:
+    before = datetime.now(UTC)
+    assert release.chat(model, "Say hello.").status == 200
+    return (datetime.now(UTC) - before).total_seconds()
