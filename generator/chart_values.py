@@ -185,6 +185,8 @@ class ModelCache(Closed):
     """Of the persistentVolumeClaim: an existing one, ReadWriteMany where workers run on several nodes."""
     hostPath: Annotated[str, StringConstraints(pattern=r"^(/\S+)?$")] = ""
     """Of the hostPath: a folder on every GPU node, writable by group 100 (refused by restricted namespaces)."""
+    prefetch: bool = False
+    """Download the hub's models into the persistentVolumeClaim before an installation or upgrade makes anything."""
 
 
 class ServiceAccount(Closed):
@@ -231,6 +233,8 @@ class Values(Closed):
     rayClusterDeletionDelaySeconds: NaturalInt | None = None
     """Seconds that the old cluster stays after a cut-over, for requests under way. Unset: KubeRay's own 60. KubeRay 1.4
     does not have it."""
+    prePullImages: bool = False
+    """Keep the workers' image on every node on which one may run, by DaemonSets of pods that sleep."""
     huggingFace: HuggingFace = HuggingFace()
     modelCache: ModelCache = ModelCache()
     serviceAccount: ServiceAccount = ServiceAccount()

@@ -96,4 +96,7 @@ modelCache.claimName: it is empty. Name an existing PersistentVolumeClaim, or se
 {{- if and (eq $cache.type "hostPath") (not $cache.hostPath) }}
 modelCache.hostPath: it is empty. Name a folder of the nodes, or set modelCache.type to emptyDir.
 {{- end }}
+{{- if and $cache.prefetch (ne $cache.type "persistentVolumeClaim") }}
+modelCache.prefetch: what one pod downloads reaches the others through a persistentVolumeClaim only, and modelCache.type is {{ $cache.type }}. Set it to persistentVolumeClaim, or prefetch to false.
+{{- end }}
 {{- end -}}

@@ -4,7 +4,7 @@ How these templates are made.
 The chart prints, checks and wires. Three kinds of file do one of these each:
 
   <object>.yaml   prints one kind of Kubernetes object and reads like the manifest it makes
-  _<subject>.tpl  helpers of one subject: names, releases, images, settings, pods, serve (what Ray Serve runs)
+  _<subject>.tpl  helpers of one subject: names, releases, images, settings, pods, hub, serve (what Ray Serve runs)
   _checks*.tpl    everything that would fail later or hang forever, told now: what, where, what to do
 
 Rules that keep them readable:

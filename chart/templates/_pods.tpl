@@ -19,12 +19,45 @@ Takes context (below) and role (head, ingress or worker). Gives, as JSON, the en
 {{- $_ := set $env "RAY_AUTH_MODE" "disabled" -}}
 {{- end -}}
 {{- if eq .role "worker" -}}
-{{- $_ := set $env "HF_HOME" $values.modelCache.mountPath -}}
-{{- with $values.huggingFace.existingSecret -}}
-{{- $_ := set $env "HF_TOKEN" (dict "valueFrom" (dict "secretKeyRef" (dict "name" . "key" $values.huggingFace.key))) -}}
-{{- end -}}
+{{- $env = include "ray-serve-llm.overlay" (list $env (include "ray-serve-llm.hubEnv" .context.root | fromJson)) | fromJson -}}
 {{- end -}}
 {{- toJson $env -}}
+{{- end -}}
+
+{{- /* Takes the root. Gives, as JSON, the environment of a pod that downloads models: where they go, and the token. */ -}}
+{{- define "ray-serve-llm.hubEnv" -}}
+{{- $env := dict "HF_HOME" .Values.modelCache.mountPath -}}
+{{- if .Values.huggingFace.existingSecret -}}
+{{- $reference := dict "name" .Values.huggingFace.existingSecret "key" .Values.huggingFace.key -}}
+{{- $_ := set $env "HF_TOKEN" (dict "valueFrom" (dict "secretKeyRef" $reference)) -}}
+{{- end -}}
+{{- toJson $env -}}
+{{- end -}}
+
+{{- /* Takes a map of variables, each a value or a reference. Gives the `env` of a container. */ -}}
+{{- define "ray-serve-llm.envList" -}}
+{{- range $name, $value := . }}
+- name: {{ $name | quote }}
+  {{- if kindIs "map" $value }}
+  {{- toYaml $value | nindent 2 }}
+  {{- else }}
+  value: {{ $value | quote }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Takes the root. Gives, as JSON, the source of the volume in which downloaded models lie. */ -}}
+{{- define "ray-serve-llm.modelCache" -}}
+{{- $cache := .Values.modelCache -}}
+{{- $source := dict -}}
+{{- if eq $cache.type "persistentVolumeClaim" -}}
+{{- $_ := set $source "claimName" $cache.claimName -}}
+{{- else if eq $cache.type "hostPath" -}}
+{{- $_ := set $source "path" $cache.hostPath -}}
+{{- else if $cache.sizeLimit -}}
+{{- $_ := set $source "sizeLimit" $cache.sizeLimit -}}
+{{- end -}}
+{{- dict $cache.type $source | toJson -}}
 {{- end -}}
 
 {{- /*
@@ -57,16 +90,8 @@ reads them wherever it builds an application. Who mounts something of their own 
 {{- $_ := set $volumes "shared-memory" (dict "mountPath" "/dev/shm" "emptyDir" (dict "medium" "Memory" "sizeLimit" .)) -}}
 {{- end -}}
 {{- if eq .role "worker" -}}
-{{- $cache := $values.modelCache -}}
-{{- $source := dict -}}
-{{- if eq $cache.type "persistentVolumeClaim" -}}
-{{- $_ := set $source "claimName" $cache.claimName -}}
-{{- else if eq $cache.type "hostPath" -}}
-{{- $_ := set $source "path" $cache.hostPath -}}
-{{- else if $cache.sizeLimit -}}
-{{- $_ := set $source "sizeLimit" $cache.sizeLimit -}}
-{{- end -}}
-{{- $_ := set $volumes "model-cache" (dict "mountPath" $cache.mountPath $cache.type $source) -}}
+{{- $cache := include "ray-serve-llm.modelCache" .context.root | fromJson -}}
+{{- $_ := set $volumes "model-cache" (set $cache "mountPath" $values.modelCache.mountPath) -}}
 {{- end -}}
 {{- include "ray-serve-llm.overlay" (list $volumes .settings.volumes) -}}
 {{- end -}}
@@ -152,14 +177,7 @@ spec:
         {{- toYaml $settings.securityContext | nindent 8 }}
       {{- with $env }}
       env:
-        {{- range $name, $value := . }}
-        - name: {{ $name | quote }}
-          {{- if kindIs "map" $value }}
-          {{- toYaml $value | nindent 10 }}
-          {{- else }}
-          value: {{ $value | quote }}
-          {{- end }}
-        {{- end }}
+        {{- include "ray-serve-llm.envList" . | trim | nindent 8 }}
       {{- end }}
       ports:
         {{- include "ray-serve-llm.ports" (dict "role" .role "port" .context.port) | trim | nindent 8 }}

@@ -79,7 +79,7 @@ class Rendered:
     @property
     def test_pod(self) -> Manifest:
         """The pod that `helm test` runs."""
-        (found,) = self.hooks
+        (found,) = (each for each in self.hooks if each["kind"] == "Pod")
         return found
 
     @property

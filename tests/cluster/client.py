@@ -14,8 +14,7 @@ from typing import Any
 from kubernetes import client as kubernetes
 from kubernetes.stream import stream
 
-from tools.cluster import cpu_image
-
+from .pods import run_script
 from .waiting import wait
 
 SCRIPT = Path(__file__).with_name("in_pod.py")
@@ -57,52 +56,16 @@ class Load:
 class Client:
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
-        self.api = kubernetes.CoreV1Api()
         self.loads = 0
 
     def start(self) -> None:
         """Start the pod; it fits a restricted namespace."""
-        script = kubernetes.V1ConfigMap(
-            metadata=kubernetes.V1ObjectMeta(name="client"), data={SCRIPT.name: SCRIPT.read_text()}
-        )
-        self.api.create_namespaced_config_map(self.namespace, script)
-        container = kubernetes.V1Container(
-            name="client",
-            image=cpu_image.NAME,
-            command=["sleep", "infinity"],
-            security_context=kubernetes.V1SecurityContext(
-                allow_privilege_escalation=False, capabilities=kubernetes.V1Capabilities(drop=["ALL"])
-            ),
-            resources=kubernetes.V1ResourceRequirements(requests={"cpu": "20m", "memory": "64Mi"}),
-            volume_mounts=[kubernetes.V1VolumeMount(name="script", mount_path="/client")],
-        )
-        pod = kubernetes.V1Pod(
-            metadata=kubernetes.V1ObjectMeta(name="client"),
-            spec=kubernetes.V1PodSpec(
-                containers=[container],
-                automount_service_account_token=False,
-                termination_grace_period_seconds=0,
-                security_context=kubernetes.V1PodSecurityContext(
-                    run_as_non_root=True,
-                    run_as_user=1000,
-                    seccomp_profile=kubernetes.V1SeccompProfile(type="RuntimeDefault"),
-                ),
-                volumes=[
-                    kubernetes.V1Volume(name="script", config_map=kubernetes.V1ConfigMapVolumeSource(name="client"))
-                ],
-            ),
-        )
-        self.api.create_namespaced_pod(self.namespace, pod)
-        wait(
-            lambda: self.api.read_namespaced_pod("client", self.namespace).status.phase == "Running",
-            "the client's pod runs",
-            seconds=60,
-        )
+        run_script(self.namespace, "client", SCRIPT, ["sleep", "infinity"])
 
     def ask(self, url: str, body: dict[str, Any] | None = None, *, seconds: float = 60) -> Answer:
         """One request; a GET where there is no body."""
         text = json.dumps(body) if body is not None else ""
-        return Answer(**json.loads(self._run("python3", "/client/in_pod.py", "ask", str(seconds), url, text)))
+        return Answer(**json.loads(self._run("python3", "/script/in_pod.py", "ask", str(seconds), url, text)))
 
     @contextmanager
     def load(self, url: str, body: dict[str, Any], *, rate: float) -> Iterator[Load]:
@@ -110,7 +73,7 @@ class Client:
         self.loads += 1
         folder = f"/tmp/load-{self.loads}"
         found = Load([])
-        arguments = ["python3", "/client/in_pod.py", "load", folder, url, json.dumps(body), str(rate)]
+        arguments = ["python3", "/script/in_pod.py", "load", folder, url, json.dumps(body), str(rate)]
         # Detached, with no stream of this connection: it would not end, or end with the kubelet that is restarted.
         start = f"""import os, subprocess
 os.mkdir({folder!r})

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import struct
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hub_stand_in import COMMIT, HubStandIn, Repository
 
 from generator.catalog import CatalogModel
 from generator.checkpoint import Checkpoint, read_checkpoint, suggest_family, suggest_model_id
 from generator.errors import UserError
 
 DATA = Path(__file__).parent / "data"
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WIDTHS = {"F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "I32": 4, "U8": 1}
 LLAMA = {
     "architectures": ["LlamaForCausalLM"],
@@ -358,89 +354,6 @@ class TestBadFolders:
 
     def test_a_revision_of_a_folder(self, tmp_path: Path) -> None:
         assert "--revision" in refused(folder(tmp_path), revision="main").fix
-
-
-@dataclass
-class Repository:
-    """One repository of the stand-in."""
-
-    files: dict[str, bytes]
-    card: dict[str, Any] = field(default_factory=dict)
-    gated: bool = False
-
-
-class HubStandIn:
-    """A stand-in for the hub: the few endpoints that huggingface_hub calls, over real HTTP on this machine."""
-
-    def __init__(self) -> None:
-        self.repositories: dict[str, Repository] = {}
-        self.sent = 0
-        stand_in = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                self.do_GET()
-
-            def do_GET(self) -> None:
-                path = self.path.split("?")[0]
-                about = re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?", path)
-                file = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
-                asked = about or file
-                name, revision = asked.group(1, 2) if asked else (None, None)
-                repository = stand_in.repositories.get(name or "")
-                if repository is None:
-                    self.answer(401, error="RepoNotFound")
-                elif revision not in (None, "main", COMMIT):
-                    self.answer(404, error="RevisionNotFound")
-                elif about:
-                    self.answer(
-                        200,
-                        json.dumps(
-                            {
-                                "id": name,
-                                "modelId": name,
-                                "sha": COMMIT,
-                                "private": False,
-                                "cardData": repository.card,
-                                "gated": "manual" if repository.gated else False,
-                                "tags": [],
-                                "downloads": 0,
-                                "likes": 0,
-                                "siblings": [{"rfilename": known} for known in repository.files],
-                            }
-                        ).encode(),
-                    )
-                elif repository.gated and self.headers.get("authorization") != "Bearer hf_accepted":
-                    self.answer(401, error="GatedRepo")
-                elif file and file[3] in repository.files:
-                    self.answer(200, repository.files[file[3]])
-                else:
-                    self.answer(404, error="EntryNotFound")
-
-            def answer(self, status: int, body: bytes = b"{}", *, error: str = "") -> None:
-                part = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("range", ""))
-                whole = len(body)
-                if part and status == 200:
-                    status, body = 206, body[int(part[1]) : int(part[2]) + 1]
-                self.send_response(status)
-                if error:
-                    self.send_header("X-Error-Code", error)
-                self.send_header("X-Repo-Commit", COMMIT)
-                self.send_header("ETag", '"0123456789"')
-                self.send_header("Content-Length", str(len(body)))
-                if part:
-                    self.send_header("Content-Range", f"bytes {part[1]}-{int(part[1]) + len(body) - 1}/{whole}")
-                self.end_headers()
-                if self.command == "GET":
-                    stand_in.sent += len(body)
-                    self.wfile.write(body)
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
 
 @pytest.fixture

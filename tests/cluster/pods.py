@@ -1,0 +1,45 @@
+"""Pods of the tests' own: a script in the release's image, with what a restricted namespace asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kubernetes import client as kubernetes
+
+from tools.cluster import cpu_image
+
+from .waiting import wait
+
+
+def run_script(namespace: str, name: str, script: Path, command: list[str]) -> kubernetes.V1Pod:
+    """Run a pod that has `script` at /script/<its name>, until the namespace goes; returns it when it runs."""
+    api = kubernetes.CoreV1Api()
+    files = kubernetes.V1ConfigMap(metadata=kubernetes.V1ObjectMeta(name=name), data={script.name: script.read_text()})
+    api.create_namespaced_config_map(namespace, files)
+    container = kubernetes.V1Container(
+        name=name,
+        image=cpu_image.NAME,
+        command=command,
+        security_context=kubernetes.V1SecurityContext(
+            allow_privilege_escalation=False, capabilities=kubernetes.V1Capabilities(drop=["ALL"])
+        ),
+        resources=kubernetes.V1ResourceRequirements(requests={"cpu": "20m", "memory": "64Mi"}),
+        volume_mounts=[kubernetes.V1VolumeMount(name="script", mount_path="/script")],
+    )
+    pod = kubernetes.V1Pod(
+        metadata=kubernetes.V1ObjectMeta(name=name),
+        spec=kubernetes.V1PodSpec(
+            containers=[container],
+            automount_service_account_token=False,
+            termination_grace_period_seconds=0,
+            security_context=kubernetes.V1PodSecurityContext(
+                run_as_non_root=True,
+                run_as_user=1000,
+                seccomp_profile=kubernetes.V1SeccompProfile(type="RuntimeDefault"),
+            ),
+            volumes=[kubernetes.V1Volume(name="script", config_map=kubernetes.V1ConfigMapVolumeSource(name=name))],
+        ),
+    )
+    api.create_namespaced_pod(namespace, pod)
+    wait(lambda: api.read_namespaced_pod(name, namespace).status.phase == "Running", f"pod {name} runs", seconds=60)
+    return api.read_namespaced_pod(name, namespace)

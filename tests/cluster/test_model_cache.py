@@ -1,0 +1,120 @@
+"""modelCache.prefetch: models come from a hub into a claim before any pod of the release, and workers read them there.
+
+The hub is a stand-in (tests/hub_stand_in.py) in a pod that has the image's checkpoints.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hub_stand_in
+import kubernetes
+import pytest
+import yaml
+from tiny_checkpoints import ANSWERS
+
+from .figures import note
+from .pods import run_script
+from .release import Release
+from .waiting import wait
+
+FALCON3 = "falcon3-1b-instruct"
+PORT = 8080
+
+
+@pytest.fixture(scope="module")
+def hub(release: Release) -> str:
+    """Address of the stand-in, beside the client."""
+    arguments = ["python3", "/script/hub_stand_in.py", str(PORT), f"/home/ray/checkpoints/{FALCON3}"]
+    pod = run_script(release.client.namespace, "hub", Path(hub_stand_in.__file__), arguments)
+    address = f"http://{pod.status.pod_ip}:{PORT}"
+    wait(
+        lambda: release.client.ask(f"{address}/api/models/stand-in/{FALCON3}").status == 200,
+        "the stand-in of the hub answers",
+        seconds=60,
+    )
+    return address
+
+
+@pytest.fixture(scope="module")
+def claim(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PersistentVolumeClaim in the release's namespace, of the default StorageClass or of a folder of our node."""
+    classes = kubernetes.client.StorageV1Api().list_storage_class().items
+    default = "storageclass.kubernetes.io/is-default-class"
+    named = any((each.metadata.annotations or {}).get(default) == "true" for each in classes)
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    volume = f"{release.namespace}-models"
+    if not named:
+        folder = tmp_path_factory.mktemp("models")
+        folder.chmod(0o777)  # for the pods' user
+        release.core.create_persistent_volume(
+            {
+                "metadata": {"name": volume},
+                "spec": {
+                    "capacity": {"storage": "1Gi"},
+                    "accessModes": ["ReadWriteOnce"],
+                    "storageClassName": "",
+                    "hostPath": {"path": str(folder)},
+                },
+            }
+        )
+        spec |= {"storageClassName": "", "volumeName": volume}
+    release.core.create_namespaced_persistent_volume_claim(
+        release.namespace, {"metadata": {"name": "models"}, "spec": spec}
+    )
+    yield "models"
+    if not named:
+        release.core.delete_persistent_volume(volume)
+
+
+def overlay(tmp_path: Path, hub: str, claim: str, source: str) -> Path:
+    """The kind environment's model, from the hub instead of the image."""
+    values: dict[str, Any] = {
+        "models": {FALCON3: {"llmConfig": {"model_loading_config": {"model_source": source}}}},
+        "modelCache": {"type": "persistentVolumeClaim", "claimName": claim, "prefetch": True},
+        "prePullImages": True,
+        "pods": {"env": {"HF_ENDPOINT": hub}},
+        # What is not in the cache is not to be had there.
+        "workerGroups": {"cpu-workers": {"env": {"HF_HUB_OFFLINE": "1"}}},
+    }
+    file = tmp_path / "hub.yaml"
+    file.write_text(yaml.safe_dump(values))
+    return file
+
+
+def test_a_model_that_cannot_be_had_stops_the_installation(
+    release: Release, hub: str, claim: str, tmp_path: Path
+) -> None:
+    wrong = overlay(tmp_path, hub, claim, "stand-in/nowhere")
+
+    release.upgrade("values/kind/falcon3.yaml", wrong, fails=True)
+
+    jobs = {"label_selector": "batch.kubernetes.io/job-name=llm-prefetch"}
+    pods = release.core.list_namespaced_pod(release.namespace, **jobs).items
+    said = release.core.read_namespaced_pod_log(pods[0].metadata.name, release.namespace)
+    assert "error: stand-in/nowhere: the hub has no such model" in said
+    assert not release.pods()
+
+
+def test_the_workers_read_what_was_fetched_before(release: Release, hub: str, claim: str, tmp_path: Path) -> None:
+    start = time.monotonic()
+    release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path, hub, claim, f"stand-in/{FALCON3}"))
+    note("install with prefetch: helm returned after", time.monotonic() - start)
+    note("install with prefetch, to Ready", release.wait_until_serving(FALCON3))
+
+    answer = release.chat(FALCON3, "Say hello.")
+
+    assert answer.status == 200, answer.body
+    assert answer.json()["choices"][0]["message"]["content"] == ANSWERS["Say hello."]
+    jobs = kubernetes.client.BatchV1Api().list_namespaced_job(release.namespace).items
+    assert not jobs, "the job that is done stays"
+
+
+def test_every_node_has_the_image(release: Release) -> None:
+    (daemons,) = kubernetes.client.AppsV1Api().list_namespaced_daemon_set(release.namespace).items
+    nodes = release.core.list_node().items
+
+    assert daemons.status.number_ready == daemons.status.desired_number_scheduled == len(nodes)
