@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -16,7 +17,11 @@ from typing import Any
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 """Of every repository."""
-ETAG = "0123456789"
+
+
+def etag(content: bytes) -> str:
+    """What the cache knows a file's content by."""
+    return hashlib.sha256(content).hexdigest()
 
 
 @dataclass
@@ -54,7 +59,9 @@ class HubStandIn:
                     self.answer(404, error="RevisionNotFound")
                 elif tree:
                     files = repository.files.items()
-                    listed = [{"type": "file", "path": path, "size": len(held), "oid": ETAG} for path, held in files]
+                    listed = [
+                        {"type": "file", "path": path, "size": len(held), "oid": etag(held)} for path, held in files
+                    ]
                     self.answer(200, json.dumps(listed).encode())
                 elif about:
                     self.answer(
@@ -82,6 +89,7 @@ class HubStandIn:
                     self.answer(404, error="EntryNotFound")
 
             def answer(self, status: int, body: bytes = b"{}", *, error: str = "") -> None:
+                tag = etag(body)
                 part = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("range", ""))
                 whole = len(body)
                 if part and status == 200:
@@ -90,7 +98,7 @@ class HubStandIn:
                 if error:
                     self.send_header("X-Error-Code", error)
                 self.send_header("X-Repo-Commit", COMMIT)
-                self.send_header("ETag", f'"{ETAG}"')
+                self.send_header("ETag", f'"{tag}"')
                 self.send_header("Content-Length", str(len(body)))
                 if part:
                     self.send_header("Content-Range", f"bytes {part[1]}-{int(part[1]) + len(body) - 1}/{whole}")
