@@ -37,6 +37,10 @@ class RayRelease:
         return self.facts["maxSurgePercent"]
 
     @property
+    def throughput_path(self) -> bool:
+        return self.facts["throughputPath"]
+
+    @property
     def gpu_memory_utilization(self) -> float:
         return self.facts["gpuMemoryUtilization"]
 

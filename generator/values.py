@@ -46,10 +46,19 @@ def app_values(plan: Plan, name: str, files: Mapping[str, str]) -> JsonObject:
 def _values(plan: Plan, own: JsonObject) -> JsonObject:
     return merged(
         {"ray": {"version": plan.release.ray}},
+        _serving_path(plan),
         plan.environment.chart,
         own,
         {"workerGroups": {name: worker_group(pool) for name, pool in plan.pools.items()}},
     )
+
+
+def _serving_path(plan: Plan) -> JsonObject:
+    """The faster path where the Ray release has it (decision 15), and nothing is asked for that only the other can."""
+    serving = plan.environment.chart.get("serving", {})
+    if not plan.release.throughput_path or serving.get("routing") == "unified" or serving.get("ingress"):
+        return {}
+    return {"serving": {"path": "throughput"}}
 
 
 def header(plan: Plan, name: str, *, made_from: Iterable[str]) -> str:

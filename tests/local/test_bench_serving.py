@@ -1,4 +1,4 @@
-"""The serving benchmark: our default beside the engine alone, a few requests; and whose processor time is whose."""
+"""The serving benchmark: Ray's path beside the engine alone, a few requests; and whose processor time is whose."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from tools.bench_serving.report import BEGIN, END, server_cpu_ms, with_block
 from tools.bench_serving.variants import variants
 
 
-def test_the_serving_benchmark_measures_our_default_beside_the_engine_alone(workdir: Path, tmp_path: Path) -> None:
+def test_the_serving_benchmark_measures_the_paths_beside_the_engine_alone(workdir: Path, tmp_path: Path) -> None:
     output = tmp_path / "result.json"
 
-    code = main(["run", "--quick", "--fresh", "--only", "engine", "--only", "default", "--output", str(output)])
+    code = main(["run", "--quick", "--fresh", "--only", "engine", "--only", "standard", "--output", str(output)])
 
     result = json.loads(output.read_text())
     assert code == 0, [variant["error"] for variant in result["variants"]]
-    engine, default = result["variants"]
-    assert [len(variant["points"]) for variant in (engine, default)] == [3, 3]
-    for variant in (engine, default):
+    engine, standard = result["variants"]
+    assert [len(variant["points"]) for variant in (engine, standard)] == [3, 3]
+    for variant in (engine, standard):
         assert all(
             point["failed"] == 0 and point["completed"] == point["load"]["requests"] for point in variant["points"]
         )
         assert all(point["cpu_s"]["engine core"] > 0 and point["cpu_s"]["client"] > 0 for point in variant["points"])
     assert {"API server"} < set(engine["points"][1]["cpu_s"])
-    assert {"proxy", "ingress", "replica", "Ray"} < set(default["points"][1]["cpu_s"])
+    assert {"proxy", "ingress", "replica", "Ray"} < set(standard["points"][1]["cpu_s"])
     assert all(server_cpu_ms(point) > 0 for point in engine["points"])
     assert "of limit" in with_block(f"{BEGIN}{END}", result)
     assert processes_with("api_server") == []
@@ -63,14 +63,14 @@ def test_processor_time_is_counted_from_the_first_look_and_of_new_processes_whol
 
 
 def test_a_run_that_was_stopped_keeps_what_is_whole_new_and_of_the_same_plan(tmp_path: Path) -> None:
-    (variant,) = variants(["default"])
-    document = {"name": "default", "plan": plan(variant, "full"), "points": [], "error": ""}
+    (variant,) = variants(["standard"])
+    document = {"name": "standard", "plan": plan(variant, "full"), "points": [], "error": ""}
     assert kept(tmp_path, variant, "full") is None
     keep(tmp_path, document)
     assert kept(tmp_path, variant, "full") == document
     assert kept(tmp_path, variant, "key") is None
     then = time.time() - KEPT_S - 1
-    os.utime(tmp_path / "default.json", (then, then))
+    os.utime(tmp_path / "standard.json", (then, then))
     assert kept(tmp_path, variant, "full") is None
     keep(tmp_path, document | {"error": "did not start"})
     assert kept(tmp_path, variant, "full") is None

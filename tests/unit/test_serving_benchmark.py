@@ -68,7 +68,7 @@ def test_every_variant_says_what_it_changes_and_the_limit_comes_first() -> None:
     assert all(variant.title and variant.what for variant in found)
     # 1 to 128 at a time, both ways of answering, every shape: for what is compared throughout.
     swept = {variant.name for variant in found if variant.points == "full"}
-    assert swept == {"engine", "original", "default", "throughput"}
+    assert swept == {"engine", "original", "standard", "throughput"}
     assert {(load.shape, load.stream) for load in sweep("full")} == {
         (shape, stream)
         for shape in ("short", "long prompt", "long answer", "shared prefix")
@@ -157,7 +157,7 @@ def result() -> dict[str, Any]:
         "variants": [
             {"name": "engine", "what": "the limit", "error": "", "start_s": 9,
              "points": [point(200.0, {"client": 0.5, "API server": 1.0})]},
-            {"name": "default", "what": "ours", "error": "", "start_s": 20,
+            {"name": "standard", "what": "ours", "error": "", "start_s": 20,
              "points": [point(50.0, {"client": 0.5, "replica": 1.0, "proxy": 3.0})]},
             {"name": "broken", "what": "?", "error": "broken: no\nmore", "start_s": 0, "points": []},
         ],
@@ -171,23 +171,23 @@ def cells(page: str, heading: str) -> dict[str, dict[str, str]]:
     return {row[0]: dict(zip(rows[0], row, strict=True)) for row in rows[2:]}
 
 
-def test_the_page_compares_every_variant_with_the_limit_and_the_default() -> None:
+def test_the_page_compares_every_variant_with_the_limit_and_the_standard_path() -> None:
     page = with_block(f"before\n{BEGIN}\nold\n{END}\nafter", result())
     assert page.startswith("before\n")
     assert page.endswith("after")
     assert "old" not in page
     rows = cells(page, "### Every variant")
-    assert (rows["`default`"]["of limit"], rows["`engine`"]["of default"]) == ("0.25", "4.00")
+    assert (rows["`standard`"]["of limit"], rows["`engine`"]["of standard"]) == ("0.25", "4.00")
     # Of the 4.5 seconds of 100 requests the client's half is not the server's.
-    assert rows["`default`"]["CPU ms a request"] == "40.0"
-    assert rows["`default`"]["memory GiB"] == "1.0"
+    assert rows["`standard`"]["CPU ms a request"] == "40.0"
+    assert rows["`standard`"]["memory GiB"] == "1.0"
     assert "**broken** was not measured: broken: no" in page
 
 
 def test_the_page_shows_where_the_processor_time_of_a_request_goes() -> None:
     rows = cells(with_block(f"{BEGIN}{END}", result()), "### CPU milliseconds")
-    assert rows["`default`"] == {
-        "variant": "`default`", "API server": "0.00", "proxy": "30.00", "replica": "10.00", "client": "5.00"
+    assert rows["`standard`"] == {
+        "variant": "`standard`", "API server": "0.00", "proxy": "30.00", "replica": "10.00", "client": "5.00"
     }  # fmt: skip
     assert server_cpu_ms(result()["variants"][0]["points"][0]) == 10
 
@@ -201,7 +201,7 @@ def test_the_plot_is_the_same_bytes_for_the_same_figures(tmp_path: Path) -> None
     for name in ("a", "b"):
         plot(result(), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    assert ">default<" in (tmp_path / "a").read_text()
+    assert ">standard<" in (tmp_path / "a").read_text()
 
 
 def test_the_committed_page_is_what_the_committed_figures_give() -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from .report import CLIENT, find, server_cpu_ms
 
-COMPARED = ("engine", "original", "default", "throughput")
+COMPARED = ("engine", "original", "standard", "throughput")
 STACKED_AT = 32
 # Text stays text, and the same figures give the same bytes.
 STYLE = {"svg.fonttype": "none", "svg.hashsalt": "ray-serve-llm", "font.size": 9}

@@ -10,7 +10,7 @@ from generator.errors import UserError
 BEGIN = "<!-- measured: begin. Written by `make bench-serving`; what is written here by hand is lost. -->"
 END = "<!-- measured: end -->"
 LIMIT = "engine"
-BASE = "default"
+BASE = "standard"
 CLIENT = "client"
 
 Result = Mapping[str, Any]
@@ -67,8 +67,8 @@ def _machine(result: Result) -> str:
     return (
         f"{result['date']}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
         f"{machine['system']}, Python {machine['python']}; {versions}. Client and server share the cores. "
-        f"Load of the machine before: {machine['load_before']}. One run of each point. `of limit` and `of default` are "
-        "ratios of requests/s; CPU is that of all processes but the client; memory is the sum of the processes' peaks, "
+        f"Load of the machine before: {machine['load_before']}. One run of each point. `of limit` and `of standard` "
+        "are ratios of requests/s; CPU is that of all processes but the client; memory is the sum of the processes' peaks, "
         "and counts pages that they share in each."
     )
 
@@ -90,7 +90,7 @@ def _summary(variants: Sequence[Mapping[str, Any]], wanted: Callable[[Mapping[st
                     f"{one['start_s']:.0f}", str(point["failed"]),
                 ]
             )  # fmt: skip
-    head = ["variant", "in values", "requests/s", "of limit", "of default", "tokens/s"]
+    head = ["variant", "in values", "requests/s", "of limit", "of standard", "tokens/s"]
     head += [f"{name} ms p50 / p99" for name in ("first token", "next token", "between pieces")]
     head += ["CPU ms a request", "memory GiB", "start s", "failed"]
     return _table(head, rows, text=2)

@@ -15,8 +15,8 @@ from vllm.engine.arg_utils import AsyncEngineArgs
 VARIANTS = {
     "as committed": {},
     "inline": {"delivery": "inline"},
-    "unified": {"routing": "unified"},
-    "throughput": {"path": "throughput"},
+    "unified": {"routing": "unified", "path": "standard"},
+    "standard": {"path": "standard"},
 }
 CASES = cases("2.60.0", VARIANTS)
 

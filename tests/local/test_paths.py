@@ -1,10 +1,12 @@
-"""The throughput path (HAProxy and direct streaming) answers alike, and what was started for it ends with it."""
+"""Both of `serving.path` answer alike, and what was started for them ends with them."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import httpx
+import pytest
 from machine import ROOT, processes_with
 from reference import Reference
 from tiny_checkpoints import ANSWERS
@@ -15,13 +17,16 @@ from generator.local_ray import complete_chat, free_port, machine_values, run_fo
 MODEL = "falcon3-1b-instruct"
 
 
-def test_the_throughput_path_answers_and_leaves_nothing_running(
-    workdir: Path, references: dict[str, Reference]
+@pytest.mark.parametrize(
+    ("path", "programs"), [("standard", ["ServeReplica:.*:OpenAiIngress"]), ("throughput", ["haproxy"])]
+)
+def test_each_path_answers_and_leaves_nothing_running(
+    workdir: Path, references: dict[str, Reference], path: str, programs: list[str]
 ) -> None:
     before = set(Path("/dev/shm").iterdir())
     with run_folder() as folder:
         overrides = machine_values(folder, port=free_port())
-        overrides["serving"]["path"] = "throughput"
+        overrides["serving"]["path"] = path
         values = [ROOT / "values/local" / f"{name}.yaml" for name in ("falcon3", "briefs")]
         manifests = render(ROOT / "chart", values, overrides=overrides, release="local")
         with running(manifests, folder=folder, workdir=workdir, report=print, timeout_s=400) as serving:
@@ -33,8 +38,8 @@ def test_the_throughput_path_answers_and_leaves_nothing_running(
 
     assert answer == ANSWERS["What are you?"].format(id=MODEL)
     assert own.json()["text"] == answer
-    for program in ("raylet", "gcs_server", "haproxy", "EngineCore"):
-        assert any(program in line for line in there), f"{program} was expected to run"
+    for program in ("raylet", "gcs_server", "EngineCore", *programs):
+        assert any(re.search(program, line) for line in there), f"{program} was expected to run"
     assert processes_with(str(folder)) == []
     assert not folder.exists()
     assert set(Path("/dev/shm").iterdir()) <= before
