@@ -315,9 +315,7 @@ def _refusal(model: Model, layout: CacheLayout, device: Device, split: Split, sh
         return f"{device.name} has no bfloat16 (dtype float16 would run)"
     if split.pipeline > len(model.caches.layers) > 0:
         return f"{len(model.caches.layers)} layers cannot be divided over {split.pipeline} stages"
-    if layout.refused:
-        return "this vLLM version cannot bring the layers' cache pages to one size"
-    return model.obstacle(split.tensor)
+    return layout.refusal or model.obstacle(split.tensor)
 
 
 @dataclass(frozen=True, kw_only=True)
