@@ -15,7 +15,7 @@ from generator.checkpoint_architecture import architecture_of
 from generator.errors import UserError
 from generator.sizing.cache_layers import cache_layers
 from generator.sizing.config import ModelConfig
-from generator.sizing.fit import Engine, kv_cache_dtype_of
+from generator.sizing.fit import Device, Engine, kv_cache_dtype_of, shape_of
 from generator.sizing.kv_cache import CacheLayout, cache_layout
 from generator.sizing.layers import CacheLayers, KeyValues, State
 from generator.sizing.pages import CacheOptions, state_bytes
@@ -351,3 +351,21 @@ def test_a_checkpoint_with_an_fp8_cache_has_one_where_its_vllm_takes_it(
 ) -> None:
     assert kv_cache_dtype_of(ModelConfig({"quantization_config": stated}, "config.json"), Engine(vllm=vllm)) == dtype
     assert kv_cache_dtype_of(ModelConfig({}, "config.json"), Engine(vllm=vllm, kv_cache_dtype="fp8")) == "fp8"
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "asked", "dtype"),
+    [
+        ("deepseek-ai--DeepSeek-V3.2", 9.0, "fp8", "fp8_ds_mla"),
+        ("deepseek-ai--DeepSeek-V3.2", 9.0, "auto", "auto"),
+        ("deepseek-ai--DeepSeek-V3.2", 10.0, "fp8", "fp8"),
+        ("deepseek-ai--DeepSeek-V3.2", 12.0, "auto", "fp8_ds_mla"),
+        ("deepseek-ai--DeepSeek-R1", 9.0, "fp8", "fp8"),
+        (LLAMA, 12.0, "auto", "auto"),
+    ],
+)
+def test_kernels_of_sparse_latents_lay_an_fp8_cache_out_their_own_way(
+    name: str, capability: float, asked: str, dtype: str
+) -> None:
+    device = Device(name="a GPU", memory_gib=80, compute_capability=capability)
+    assert shape_of(config(name), device, Engine(vllm=NEW, kv_cache_dtype=asked)).kv_cache_dtype == dtype
