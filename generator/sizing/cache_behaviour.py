@@ -27,7 +27,7 @@ class CacheBehaviour:
     window_block: Literal["same", "smallest"]
     chunked_local: Literal["all", "chunk"]
     cross_tokens: Literal["encoder", "step"]
-    packed_pages: Literal["not_followed", "side_by_side"]
+    packed_blocks: Literal["not_followed", "side_by_side"]
 
     def concurrent_steps(self, stages: int, *, async_scheduling: bool = True) -> int:
         """Steps whose tokens are in flight at once, for that many pipeline stages."""
@@ -56,7 +56,7 @@ def cache_behaviour(vllm: str) -> CacheBehaviour:
         window_block=row["windowBlock"],
         chunked_local=row["chunkedLocal"],
         cross_tokens=row["crossTokens"],
-        packed_pages=row["packedPages"],
+        packed_blocks=row["packedBlocks"],
     )
 
 

@@ -181,7 +181,7 @@ def shape_of(config: ModelConfig, device: Device, engine: Engine) -> EngineShape
         batched_tokens=tokens,
         utilization=engine.utilization or behaviour.utilization,
         eager=engine.eager,
-        kv_cache_dtype=packed_dtype(kv_cache_dtype_of(config, engine), config, device),
+        kv_cache_dtype=kernel_dtype(kv_cache_dtype_of(config, engine), config, device),
         state_dtype=engine.state_dtype or _stated_state_dtype(config),
     )
 
@@ -219,7 +219,7 @@ def kv_cache_dtype_of(config: ModelConfig, engine: Engine) -> str:
     return "auto"
 
 
-def packed_dtype(dtype: str, config: ModelConfig, device: Device) -> str:
+def kernel_dtype(dtype: str, config: ModelConfig, device: Device) -> str:
     """The cache's type as the kernels of sparse latents lay it out (DeepSeek V3.2).
 
     On Hopper FlashMLA takes an fp8 cache, on RTX Blackwell FlashInfer any, and both in a layout of their own.

@@ -136,7 +136,7 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
         prefix = behaviour.hybrid_prefix_caching and attends
     groups = tuple(cache_groups(found, behaviour))
     of_stages = tuple(stages(len(layers.layers), options.pipeline_parallel))
-    near = layers.packed and behaviour.packed_pages == "not_followed"
+    near = layers.packed and behaviour.packed_blocks == "not_followed"
     least = None
     if layers.least is not None:
         least = cache_layout(replace(layers, layers=layers.least, least=None), options)
