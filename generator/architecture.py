@@ -72,6 +72,10 @@ class Architecture(Closed):
     v_head_dim: PositiveInt | None = None
     index_head_dim: PositiveInt | None = None
     index_n_heads: PositiveInt | None = None
+    compress_ratios: list[int] | None = None
+    o_groups: PositiveInt | None = None
+    o_lora_rank: PositiveInt | None = None
+    hc_mult: PositiveInt | None = None
 
     # Recurrent layers: Mamba, gated delta nets, linear attention, short convolutions.
     expand: int | float | None = None

@@ -98,7 +98,7 @@ def _surge_warnings(one: ModelPlan | AppPlan) -> Iterator[str]:
 
 def _memory_warnings(model: ModelPlan) -> Iterator[str]:
     if not model.place.memory.layout.exact:
-        yield f"{model.model_id}: cache estimated as full attention in every layer ({model.place.memory.layout.why})"
+        yield f"{model.model_id}: cache estimated ({model.place.memory.layout.why})"
     if model.sequences < model.place.shape.sequences:
         yield (
             f"{model.model_id}: {model.place.shape.sequences} sequences are asked for and the cache holds "

@@ -32,6 +32,7 @@ from generator.sizing.fit import Device, Engine, MemoryFit, fit  # noqa: E402
 from generator.sizing.memory_behaviour import memory_behaviour  # noqa: E402
 from generator.sizing.model import Model  # noqa: E402
 from generator.sizing.modules import experts_of  # noqa: E402
+from generator.sizing.pages import CacheOptions  # noqa: E402
 from generator.sizing.split import Split  # noqa: E402
 
 DATA = ROOT / "tests" / "sizing"
@@ -91,7 +92,7 @@ class Row:
         """What the row can tell: of the versions and GPUs that the model is made for, or not."""
         if "suspicious" in self.note or self._more_than_all:
             return "suspicious"
-        if not self.model.caches.exact:
+        if not self.model.layout(CacheOptions(dtype="bfloat16", vllm=self.vllm)).exact:
             return "not known"
         if "MI3" in self.gpu or "AMD" in self.gpu or "Arc" in self.gpu or "TPU" in self.gpu:
             return "not NVIDIA"

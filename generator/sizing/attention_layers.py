@@ -6,8 +6,9 @@ Each rule takes a configuration and gives every decoder layer's caches. Sources:
 
 from __future__ import annotations
 
+from ..errors import UserError
 from .config import ModelConfig
-from .layers import CrossKeyValues, KeyValues, Latent, Layers
+from .layers import Cache, CrossKeyValues, KeyValues, Latent, Layers, PackedLatent
 
 SLIDING, FULL = "sliding_attention", "full_attention"
 
@@ -169,10 +170,46 @@ def latent_twice(config: ModelConfig) -> Layers:
 
 
 def sparse_latent(config: ModelConfig) -> Layers:
-    """DeepSeek V3.2: beside the latent, the indexer's key in bytes with four bytes of scale for every 128."""
-    width = config.needed("index_head_dim")
-    indexer = Latent(width=width + width // 128 * 4, bytes_each=1)
+    """DeepSeek V3.2: beside the latent, the indexer's key."""
+    indexer = Latent(width=_indexer_key(config.needed("index_head_dim")), bytes_each=1)
     return ((indexer, latent_of(config)),) * config.needed("num_hidden_layers")
+
+
+def _indexer_key(width: int) -> int:
+    """Bytes of an indexer's key: an entry each, and four of scale for every 128."""
+    return width + width // 128 * 4
+
+
+def packed_latent(config: ModelConfig) -> Layers:
+    """DeepSeek V4: a window in every layer; where `compress_ratios` says 4 or 128, a latent for so many tokens too.
+
+    Tokens that are not compressed yet wait as two float32 vectors each; 4 compresses overlapping groups, so theirs are
+    twice as wide and wait twice as long. At 4 an indexer keeps keys, compressed by the same rule.
+    Sources: `models/deepseek_v4/attention.py`, `compressor.py::CompressorStateCache`.
+    """
+    count, indexed = config.needed("num_hidden_layers"), config.needed("index_head_dim")
+    window = PackedLatent(part="window", window=config.needed("sliding_window"))
+    caches: dict[int, tuple[Cache, ...]] = {
+        0: (window,),
+        1: (window,),
+        4: (
+            PackedLatent(part="indexer", vector_bytes=_indexer_key(indexed), tokens_each=4),
+            PackedLatent(part="open", vector_bytes=2 * 2 * indexed * 4, window=8),
+            window,
+            PackedLatent(part="compressed", tokens_each=4),
+            PackedLatent(part="open", vector_bytes=2 * 2 * head_dim(config) * 4, window=8),
+        ),
+        128: (
+            window,
+            PackedLatent(part="compressed", tokens_each=128),
+            PackedLatent(part="open", vector_bytes=2 * head_dim(config) * 4, window=128),
+        ),
+    }
+    ratios = config.get("compress_ratios")
+    if not isinstance(ratios, list) or len(ratios) < count or not set(ratios[:count]) <= set(caches):
+        what = f"`compress_ratios` does not say 0, 1, 4 or 128 for each of {count} layers"
+        raise UserError(what, where=config.where, fix="Copy or download the file again.")
+    return tuple(caches[ratio] for ratio in ratios[:count])
 
 
 def encoder_decoder(config: ModelConfig) -> Layers:

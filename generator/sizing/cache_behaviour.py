@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from ..errors import UserError
 from .data import as_of, read_data
@@ -27,6 +27,7 @@ class CacheBehaviour:
     window_block: Literal["same", "smallest"]
     chunked_local: Literal["all", "chunk"]
     cross_tokens: Literal["encoder", "step"]
+    packed_blocks: Literal["not_followed", "side_by_side"]
 
     def concurrent_steps(self, stages: int, *, async_scheduling: bool = True) -> int:
         """Steps whose tokens are in flight at once, for that many pipeline stages."""
@@ -55,11 +56,12 @@ def cache_behaviour(vllm: str) -> CacheBehaviour:
         window_block=row["windowBlock"],
         chunked_local=row["chunkedLocal"],
         cross_tokens=row["crossTokens"],
+        packed_blocks=row["packedBlocks"],
     )
 
 
 def usual_blocks(platform: Platform) -> dict[str, int]:
-    """Tokens of a block by what is kept: attention, latent, sparseLatent; and the smallest, which windows use."""
+    """Tokens of a block by what is kept (the data file's words), and the smallest, which windows use."""
     return read_data("kv_cache.yaml")["blocks"][platform]
 
 
@@ -74,3 +76,8 @@ def dtype_bytes(name: str, *, where: str = "kv_cache_dtype") -> int:
 def fp8_ds_mla_bytes() -> int:
     """Bytes of one token's latent in the cache of type fp8_ds_mla."""
     return read_data("kv_cache.yaml")["fp8DsMlaBytes"]
+
+
+def packed_pages() -> dict[str, Any]:
+    """Bytes and blocks of DeepSeek V4's pages, by the data file's words."""
+    return read_data("kv_cache.yaml")["packed"]

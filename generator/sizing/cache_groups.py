@@ -5,12 +5,12 @@ Source: vLLM `v1/core/kv_cache_utils.py::get_kv_cache_groups` and what it calls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
 from .cache_behaviour import CacheBehaviour
-from .layers import Cache, KeyValues, Latent, State
+from .layers import Cache, KeyValues, Latent, PackedLatent, State
 from .pages import Page
 
 
@@ -36,6 +36,8 @@ def cache_groups(pages: Sequence[Sequence[Page]], behaviour: CacheBehaviour) -> 
         return []
     if _one_type([page for _, page in entries]):
         return [_group(entries)]
+    if any(isinstance(page.cache, PackedLatent) for _, page in entries):
+        return _side_by_side(entries)
     entries = _equal_pages(entries, behaviour)
     buckets: dict[Page, list[tuple[int, Page]]] = {}
     for layer, page in entries:
@@ -59,6 +61,36 @@ def _group(entries: Sequence[tuple[int, Page]]) -> CacheGroup:
     )
 
 
+def _side_by_side(entries: Sequence[tuple[int, Page]]) -> list[CacheGroup]:
+    """Groups whose blocks hold pages of different sizes: one for each kind of cache, or several where that pads less.
+
+    A kind with as many pages of one size as of every other can be divided, though not finer than the largest of those
+    kinds that have several sizes. Source: vLLM `v1/core/kv_cache_utils.py::_get_packed_kv_cache_groups`.
+    """
+    kinds: dict[object, dict[int, list[tuple[int, Page]]]] = {}
+    for layer, page in entries:
+        kinds.setdefault((page.block_tokens, _type(page.cache)), {}).setdefault(page.bytes, []).append((layer, page))
+    repeats = {kind: _repeats(sizes) for kind, sizes in kinds.items()}
+    mixed = max((repeats[kind] for kind, sizes in kinds.items() if len(sizes) > 1), default=0)
+    share = _share([count for count in repeats.values() if count], mixed) if mixed else 0
+    groups = []
+    for kind, sizes in kinds.items():
+        count = ceil(repeats[kind] / share) if share and repeats[kind] else 1
+        groups += [_group([entry for same in sizes.values() for entry in same[i::count]]) for i in range(count)]
+    return groups
+
+
+def _repeats(sizes: Mapping[int, Sequence[object]]) -> int:
+    """How many pages there are of every size; 0 where it is not the same number."""
+    counts = {len(same) for same in sizes.values()}
+    return counts.pop() if len(counts) == 1 else 0
+
+
+def _share(counts: Sequence[int], least: int) -> int:
+    """Pages of a size in one group, so that groups of so many pad least; of equals the largest."""
+    return min(range(least, max(counts) + 1), key=lambda share: (sum(-count % share for count in counts), -share))
+
+
 def _one_type(pages: Sequence[Page]) -> bool:
     """Whether all layers need as many blocks as one another: then they are one group, whatever their widths."""
     return len({(page.block_tokens, _type(page.cache)) for page in pages}) == 1
@@ -69,7 +101,7 @@ def _type(cache: Cache) -> tuple[str, int | None]:
         return "state", None
     if isinstance(cache, KeyValues) and cache.chunk:
         return "chunk", cache.chunk
-    if isinstance(cache, KeyValues | Latent):
+    if isinstance(cache, KeyValues | Latent | PackedLatent):
         return "window" if cache.window else "all", cache.window
     return "cross", None
 
@@ -91,7 +123,7 @@ def _equal_pages(entries: list[tuple[int, Page]], behaviour: CacheBehaviour) -> 
 def refused(pages: Sequence[Sequence[Page]], behaviour: CacheBehaviour) -> bool:
     """Whether this vLLM version cannot bring the layers' pages to one size, and does not start."""
     found = [page for layer in pages for page in layer]
-    if not found or _one_type(found):
+    if not found or _one_type(found) or any(isinstance(page.cache, PackedLatent) for page in found):
         return False
     most = max(page.bytes for page in found)
     if behaviour.unequal_pages == "refused":

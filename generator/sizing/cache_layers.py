@@ -15,15 +15,15 @@ def cache_layers(config: ModelConfig) -> CacheLayers:
     """Return every decoder layer's caches.
 
     An architecture that is not known, or whose configuration lacks what its rule reads, is counted as full attention in
-    every layer and says so. That is the most where a layer has one cache; one that keeps several for a layer (DeepSeek
-    V4) may take more. Raises UserError where not even that can be counted.
+    every layer and says so. That is the most where a layer has one cache; one that keeps several for a layer may take
+    more. Raises UserError where not even that can be counted.
     """
     try:
         layers = known_layers(config)
     except UserError as error:
         return _unknown(config, f"{_name(config)}: {error.what}")
     if layers is None:
-        return _unknown(config, f"{_name(config)} is not known here")
+        return _unknown(config, f"{_name(config)} is not known here, so every layer is counted as full attention")
     return CacheLayers(layers=layers, exact=True)
 
 

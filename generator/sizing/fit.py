@@ -185,7 +185,7 @@ def shape_of(config: ModelConfig, device: Device, engine: Engine) -> EngineShape
         batched_tokens=tokens,
         utilization=engine.utilization or behaviour.utilization,
         eager=engine.eager,
-        kv_cache_dtype=kv_cache_dtype_of(config, engine),
+        kv_cache_dtype=kernel_dtype(kv_cache_dtype_of(config, engine), config, device),
         state_dtype=engine.state_dtype or _stated_state_dtype(config),
     )
 
@@ -221,6 +221,20 @@ def kv_cache_dtype_of(config: ModelConfig, engine: Engine) -> str:
         if algorithm.upper() == "FP8":
             return "fp8" if version(engine.vllm) >= (0, 12) else "auto"
     return "auto"
+
+
+def kernel_dtype(dtype: str, config: ModelConfig, device: Device) -> str:
+    """The cache's type as the kernels of sparse latents lay it out (DeepSeek V3.2).
+
+    On Hopper FlashMLA takes an fp8 cache, on RTX Blackwell FlashInfer any, and both in a layout of their own.
+    Sources, 0.29.0: `platforms/cuda.py::_get_backend_priorities`,
+    `model_executor/layers/attention/mla_attention.py::_canonicalize_sparse_mla_kv_cache_dtype`.
+    """
+    if config.integer("kv_lora_rank") is None or config.integer("index_head_dim") is None:
+        return dtype
+    takes_all = int(device.compute_capability) == 12 and dtype in ("auto", "fp8", "fp8_e4m3")
+    takes_fp8 = int(device.compute_capability) == 9 and dtype.startswith("fp8")
+    return "fp8_ds_mla" if takes_all or takes_fp8 else dtype
 
 
 def _stated_state_dtype(config: ModelConfig) -> str | None:
@@ -343,9 +357,7 @@ def _refusal(model: Model, layout: CacheLayout, device: Device, split: Split, sh
         return f"{device.name} has no bfloat16 (dtype float16 would run)"
     if split.pipeline > len(model.caches.layers) > 0:
         return f"{len(model.caches.layers)} layers cannot be divided over {split.pipeline} stages"
-    if layout.refused:
-        return "this vLLM version cannot bring the layers' cache pages to one size"
-    return model.obstacle(split.tensor)
+    return layout.refusal or model.obstacle(split.tensor)
 
 
 @dataclass(frozen=True, kw_only=True)

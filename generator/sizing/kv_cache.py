@@ -14,12 +14,13 @@ from math import ceil, floor
 
 from .cache_behaviour import CacheBehaviour, cache_behaviour
 from .cache_groups import CacheGroup, cache_groups, refused
-from .layers import CacheLayers, CrossKeyValues, KeyValues, Latent, State
+from .layers import CacheLayers, CrossKeyValues, KeyValues, Latent, PackedLatent, State
 from .pages import CacheOptions, pages, token_bytes
 from .stages import stages
 
 LONGEST = 1 << 30
 """Tokens; where a context has no end, since nothing grows with it."""
+_NEAR = "blocks of DeepSeek V4 are counted as vLLM 0.29 makes them, which earlier versions do only nearly"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +39,9 @@ class CacheLayout:
     """Bytes that one token more takes of a GPU, in the layers that keep all tokens and without padding."""
     exact: bool
     why: str
-    """What is not known of the architecture, where it is not exact."""
-    refused: bool
-    """This vLLM version cannot bring the layers' pages to one size, and does not start."""
+    """What is not known of the architecture, or of this version's blocks, where it is not exact."""
+    refusal: str
+    """Why vLLM does not start with this cache, in words; empty where it does."""
     least: CacheLayout | None
     """Where it is not exact: the layout that takes least, as far as the configuration tells."""
 
@@ -79,7 +80,7 @@ class CacheLayout:
             return ceil(seen / group.block_tokens)
         if isinstance(cache, KeyValues) and cache.chunk:
             return ceil(min(cache.chunk + step, tokens) / group.block_tokens)
-        if isinstance(cache, KeyValues | Latent) and cache.window:
+        if isinstance(cache, KeyValues | Latent | PackedLatent) and cache.window:
             # One more, since a window need not begin where a block does.
             return ceil(min(cache.window - 1 + step, tokens) / group.block_tokens) + 1
         return ceil(tokens / group.block_tokens)
@@ -91,7 +92,7 @@ class CacheLayout:
 
     def holds(self, available_bytes: float, context: int) -> bool:
         """vLLM's condition at start: memory for one request of full `context`."""
-        return not self.refused and self.needed_bytes(context) <= available_bytes
+        return not self.refusal and self.needed_bytes(context) <= available_bytes
 
     def concurrency(self, available_bytes: float, context: int) -> float:
         """How many requests of full `context` (tokens) the memory holds at once, as vLLM prints it."""
@@ -135,6 +136,7 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
         prefix = behaviour.hybrid_prefix_caching and attends
     groups = tuple(cache_groups(found, behaviour))
     of_stages = tuple(stages(len(layers.layers), options.pipeline_parallel))
+    near = layers.packed and behaviour.packed_blocks == "not_followed"
     least = None
     if layers.least is not None:
         least = cache_layout(replace(layers, layers=layers.least, least=None), options)
@@ -148,11 +150,19 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
         ),
         behaviour=behaviour,
         token_bytes=_token_bytes(layers, options, of_stages),
-        exact=layers.exact,
-        why=layers.why,
-        refused=refused(found, behaviour),
+        exact=layers.exact and not near,
+        why=layers.why or (_NEAR if near else ""),
+        refusal=_refusal(layers, options, unequal=refused(found, behaviour)),
         least=least,
     )
+
+
+def _refusal(layers: CacheLayers, options: CacheOptions, *, unequal: bool) -> str:
+    if unequal:
+        return "this vLLM version cannot bring the layers' cache pages to one size"
+    if layers.packed and not options.kv_cache_dtype.startswith("fp8"):
+        return "DeepSeek V4 starts with an fp8 cache only (kv_cache_dtype fp8)"
+    return ""
 
 
 def _token_bytes(layers: CacheLayers, options: CacheOptions, of_stages: tuple[range, ...]) -> int:

@@ -38,6 +38,22 @@ class Latent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PackedLatent:
+    """One kind of vectors of DeepSeek V4, which every GPU of a stage holds whole.
+
+    Their pages differ in size and lie side by side in a block. Source: vLLM `models/deepseek_v4/`, 0.29.0.
+    """
+
+    part: Literal["window", "compressed", "indexer", "open"]
+    """The last tokens; the latents of all; the keys by which an indexer chooses of them; what is not compressed yet."""
+    vector_bytes: int | None = None
+    """None: those of a latent and its scales as vLLM packs them, whatever the widths."""
+    tokens_each: int = 1
+    """Tokens that a vector stands for."""
+    window: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CrossKeyValues:
     """Keys and values of the encoder's output, for every layer of a decoder that looks at it."""
 
@@ -72,7 +88,7 @@ class State:
     """Type of the matrix where the model fixes it."""
 
 
-Cache: TypeAlias = KeyValues | Latent | CrossKeyValues | State
+Cache: TypeAlias = KeyValues | Latent | PackedLatent | CrossKeyValues | State
 Layers: TypeAlias = tuple[tuple[Cache, ...], ...]
 
 
@@ -91,6 +107,11 @@ class CacheLayers:
     @cached_property
     def caches(self) -> tuple[Cache, ...]:
         return tuple(cache for layer in self.layers for cache in layer)
+
+    @property
+    def packed(self) -> bool:
+        """Whether pages differ in size and lie side by side in a block."""
+        return any(isinstance(cache, PackedLatent) for cache in self.caches)
 
     @property
     def has_attention(self) -> bool:

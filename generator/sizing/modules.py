@@ -14,7 +14,7 @@ from typing import Literal
 
 from .attention_layers import head_dim, kv_heads
 from .config import ModelConfig
-from .layers import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, State
+from .layers import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, PackedLatent, State
 
 Share = Literal["tensor", "key_value", "expert", "vocabulary", "whole"]
 """What tensor parallelism does with a module: divide it, divide it by key-value heads, by experts, or repeat it."""
@@ -122,6 +122,8 @@ def _mixer(config: ModelConfig, cached: tuple[Cache, ...]) -> Iterator[Module]:
                 yield from _latent_attention(config)
             case Latent():
                 yield from _indexer(config)
+            case PackedLatent():
+                yield from _packed_latent(config, cache)
             case State():
                 yield from _STATES[cache.kind](config, cache)
 
@@ -200,6 +202,34 @@ def _indexer(config: ModelConfig) -> Iterator[Module]:
     )
     yield Module(name=f"{name}.wk", rows=width, columns=hidden, share="whole")
     yield Module(name=f"{name}.weights_proj", rows=heads, columns=hidden, share="whole", linear=False)
+
+
+def _packed_latent(config: ModelConfig, cache: PackedLatent) -> Iterator[Module]:
+    """DeepSeek V4: attention where its window is, compressors where their open tokens are (`models/deepseek_v4/`)."""
+    hidden, inner = config.needed("hidden_size"), config.needed("num_attention_heads") * head_dim(config)
+    if cache.part == "window":
+        queries, outputs = config.needed("q_lora_rank"), config.needed("o_groups") * config.needed("o_lora_rank")
+        yield Module(name="attn.wq_a", rows=queries, columns=hidden, share="whole")
+        yield Module(name="attn.wq_b", rows=inner, columns=queries)
+        yield Module(name="attn.wkv", rows=head_dim(config), columns=hidden, share="whole")
+        yield Module(name="attn.wo_a", rows=outputs, columns=inner // config.needed("o_groups"))
+        yield Module(name="attn.wo_b", rows=hidden, columns=outputs)
+        streams = config.needed("hc_mult")  # hyper-connections: a mix of so many residual streams, twice a layer
+        yield Module(
+            name="hyper_connections",
+            rows=2 * (2 + streams) * streams,
+            columns=streams * hidden,
+            share="whole",
+            linear=False,
+            width=4,
+        )
+    elif cache.part == "indexer":
+        heads, queries = config.needed("index_n_heads"), config.needed("q_lora_rank")
+        rows = heads * config.needed("index_head_dim")
+        yield Module(name="attn.indexer.wq_b", rows=rows, columns=queries, share="whole")
+        yield Module(name="attn.indexer.weights_proj", rows=heads, columns=hidden, share="whole", linear=False)
+    elif cache.part == "open" and cache.vector_bytes:
+        yield Module(name="attn.compressor", rows=cache.vector_bytes // 4, columns=hidden, share="whole", linear=False)
 
 
 def _mamba2(config: ModelConfig, state: State) -> Iterator[Module]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil
 
-from .cache_behaviour import CacheBehaviour, Platform, dtype_bytes, fp8_ds_mla_bytes, usual_blocks
-from .layers import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, State
+from .cache_behaviour import CacheBehaviour, Platform, dtype_bytes, fp8_ds_mla_bytes, packed_pages, usual_blocks
+from .layers import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, PackedLatent, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +50,10 @@ class Page:
     bytes: int
 
 
-def token_bytes(cache: KeyValues | Latent | CrossKeyValues, options: CacheOptions) -> int:
-    """Bytes that one token takes in one layer, on one GPU."""
+def token_bytes(cache: KeyValues | Latent | PackedLatent | CrossKeyValues, options: CacheOptions) -> int:
+    """Bytes that one token takes in one layer, on one GPU; rounded up where several share a vector."""
+    if isinstance(cache, PackedLatent):
+        return ceil(_vector_bytes(cache) / cache.tokens_each)
     if isinstance(cache, Latent):
         if options.kv_cache_dtype == "fp8_ds_mla" and cache.bytes_each is None:
             return fp8_ds_mla_bytes()
@@ -59,6 +61,10 @@ def token_bytes(cache: KeyValues | Latent | CrossKeyValues, options: CacheOption
     heads = max(1, cache.heads // options.tensor_parallel)
     width = cache.key_dim + (cache.value_dim if isinstance(cache, KeyValues) else cache.key_dim)
     return heads * width * dtype_bytes(options.cache_dtype)
+
+
+def _vector_bytes(cache: PackedLatent) -> int:
+    return cache.vector_bytes or packed_pages()["vectorBytes"]
 
 
 def state_bytes(state: State, options: CacheOptions) -> int:
@@ -93,6 +99,8 @@ def pages(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour)
     def page(cache: Cache) -> Page:
         if isinstance(cache, State):
             return Page(cache, None, page_of_state or state_bytes(cache, options))
+        if isinstance(cache, PackedLatent):
+            return _packed_page(cache, block)
         if chunked and behaviour.chunked_local == "all" and isinstance(cache, KeyValues):
             cache = replace(cache, window=None, chunk=None)
         tokens = window_block if getattr(cache, "window", None) else block
@@ -101,12 +109,22 @@ def pages(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour)
     return [[page(cache) for cache in layer] for layer in layers.layers]
 
 
+def _packed_page(cache: PackedLatent, block: int) -> Page:
+    """A page of DeepSeek V4: whole vectors, padded to a multiple that the kernels ask for."""
+    known = packed_pages()
+    own = {"window": known["windowBlock"], "open": known["openBlocks"].get(cache.window)}
+    tokens, multiple = own.get(cache.part, block), known["pageMultiple"]
+    return Page(cache, tokens, ceil(tokens // cache.tokens_each * _vector_bytes(cache) / multiple) * multiple)
+
+
 def _block_tokens(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour) -> tuple[int, int]:
     """Tokens of a block, and of a sliding window's."""
     usual = usual_blocks(options.platform)
     latents = [cache for cache in layers.caches if isinstance(cache, Latent)]
     sparse = any(cache.bytes_each for cache in latents)
     kind = "sparseLatent" if sparse else "latent" if latents else "attention"
+    if layers.packed:
+        kind = "packedLatent"
     if latents and layers.state is not None:
         kind = "attention"  # a hybrid's block is aligned below, whatever the kernel's is
     block = options.block_tokens or usual[kind]

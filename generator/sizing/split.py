@@ -47,6 +47,8 @@ def _sizes(config: ModelConfig, caches: CacheLayers) -> list[tuple[str, int]]:
         found.append(("the intermediate size", config.integer("intermediate_size") or 0))
     else:
         found.append(("an expert's intermediate size", expert_width(config)))
+    if caches.packed:
+        found.append(("the number of output groups", config.needed("o_groups")))
     found += [("the number of state heads", cache.heads) for cache in set(caches.caches) if isinstance(cache, State)]
     found += [("the state's channels", cache.channels) for cache in set(caches.caches) if isinstance(cache, State)]
     return found

@@ -68,8 +68,8 @@ def _machine(result: Result) -> str:
         f"{result['date']}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
         f"{machine['system']}, Python {machine['python']}; {versions}. Client and server share the cores. "
         f"Load of the machine before: {machine['load_before']}. One run of each point. `of limit` and `of standard` "
-        "are ratios of requests/s; CPU is that of all processes but the client; memory is the sum of the processes' peaks, "
-        "and counts pages that they share in each."
+        "are ratios of requests/s; CPU is that of all processes but the client; memory is the sum of the processes' "
+        "peaks, and counts pages that they share in each."
     )
 
 

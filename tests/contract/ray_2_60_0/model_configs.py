@@ -38,6 +38,19 @@ def _kinds(draw: st.DrawFn, count: int, *words: str) -> list[str]:
     return draw(st.permutations(chosen))
 
 
+# Multi-head latent attention as wide as the CPU's kernels take it.
+_LATENT = {
+    "kv_lora_rank": 512,
+    "q_lora_rank": None,
+    "qk_nope_head_dim": 64,
+    "qk_rope_head_dim": 64,
+    "v_head_dim": 64,
+    "moe_intermediate_size": 64,
+    "first_k_dense_replace": 1,
+}
+_EXPERTS = {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1, "n_group": 1, "topk_group": 1}
+
+
 @_strategy
 def llama(draw: st.DrawFn) -> Config:
     return _plain(draw, "LlamaForCausalLM", "llama")
@@ -117,23 +130,89 @@ def llama4(draw: st.DrawFn) -> Config:
 
 @_strategy
 def deepseek(draw: st.DrawFn) -> Config:
+    return _plain(draw, "DeepseekV2ForCausalLM", "deepseek_v2", **_LATENT, **_EXPERTS) | {"head_dim": None}
+
+
+@_strategy
+def deepseek_v32(draw: st.DrawFn) -> Config:
+    indexer = {"index_topk": 16, "index_n_heads": 8, "index_head_dim": draw(st.sampled_from([64, 128, 256]))}
+    latent = _LATENT | {"q_lora_rank": 64}
+    return _plain(draw, "DeepseekV32ForCausalLM", "deepseek_v32", **latent, **_EXPERTS, **indexer) | {"head_dim": None}
+
+
+@_strategy
+def deepseek_v4(draw: st.DrawFn) -> Config:
+    config = _plain(
+        draw,
+        "DeepseekV4ForCausalLM",
+        "deepseek_v4",
+        **_EXPERTS,
+        index_topk=16,
+        index_n_heads=8,
+        index_head_dim=128,
+        q_lora_rank=64,
+        o_groups=4,
+        o_lora_rank=32,
+        qk_rope_head_dim=64,
+        moe_intermediate_size=64,
+        sliding_window=draw(st.integers(1, 512)),
+        compress_rope_theta=10000.0,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+        rms_norm_eps=1e-6,
+        hc_eps=1e-6,
+        hc_mult=4,
+        hc_sinkhorn_iters=2,
+        num_hash_layers=0,
+        swiglu_limit=None,
+        norm_topk_prob=True,
+        hidden_act="silu",
+    )
+    count = config["num_hidden_layers"]
+    # A word for the layer of multi-token prediction follows, which is not served here.
+    ratios = [4, *(draw(st.sampled_from([0, 4, 128])) for _ in range(count - 1))]
+    return config | {"head_dim": 512, "num_key_value_heads": 1, "compress_ratios": [*draw(st.permutations(ratios)), 0]}
+
+
+@_strategy
+def kimi_linear(draw: st.DrawFn) -> Config:
+    experts = {"num_experts": 4, "num_experts_per_token": 2, "num_shared_experts": 1}
+    config = _plain(draw, "KimiLinearForCausalLM", "kimi_linear", **_LATENT, **experts, mla_use_nope=True)
+    kinds = _kinds(draw, config["num_hidden_layers"], "kda", "full")
+    linear = {"num_heads": 8, "head_dim": draw(st.sampled_from([32, 64, 128])), "short_conv_kernel_size": 4}
+    for word, kind in (("kda_layers", "kda"), ("full_attn_layers", "full")):
+        linear[word] = [i + 1 for i, one in enumerate(kinds) if one == kind]
+    return config | {"head_dim": None, "linear_attn_config": linear}
+
+
+@_strategy
+def ling(draw: st.DrawFn) -> Config:
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "num_shared_experts": 1}
     return _plain(
         draw,
-        "DeepseekV2ForCausalLM",
-        "deepseek_v2",
-        kv_lora_rank=512,
-        q_lora_rank=None,
-        qk_nope_head_dim=64,
-        qk_rope_head_dim=64,
-        v_head_dim=64,
-        n_routed_experts=4,
-        num_experts_per_tok=2,
-        n_shared_experts=1,
-        moe_intermediate_size=64,
-        first_k_dense_replace=1,
-        n_group=1,
-        topk_group=1,
-    ) | {"head_dim": None}
+        "BailingMoeV2_5ForCausalLM",
+        "bailing_hybrid",
+        **_LATENT,
+        **experts,
+        layer_group_size=draw(st.integers(2, 4)),
+        group_norm_size=4,
+        use_bias=False,
+        use_qkv_bias=False,
+        rms_norm_eps=1e-6,
+        rope_theta=10000.0,
+        hidden_act="silu",
+        tie_word_embeddings=False,
+    )
+
+
+@_strategy
+def llama_nemotron(draw: st.DrawFn) -> Config:
+    config = _plain(draw, "DeciLMForCausalLM", "nemotron-nas", hidden_act="silu")
+    groups = [draw(st.sampled_from([1, 2, 4, 8, None])) for _ in range(config["num_hidden_layers"] - 1)]
+    blocks = [
+        {"attention": {"no_op": group is None, "n_heads_in_group": group}, "ffn": {"no_op": False, "ffn_mult": 2.0}}
+        for group in draw(st.permutations([4, *groups]))
+    ]
+    return config | {"block_configs": blocks, "num_key_value_heads": None}
 
 
 @_strategy

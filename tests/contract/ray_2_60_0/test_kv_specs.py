@@ -3,11 +3,9 @@
 vLLM's own: the models (built without weights), every layer's `get_kv_cache_spec`, the alignment of hybrids' blocks, and
 of `v1/core/kv_cache_utils.py` the groups, blocks, tokens, concurrency, the check at start and the longest context
 (vllm_layers.py, which also says what is not). Ours: `generator/sizing`, with the CPU's block sizes, which is where
-vLLM's platforms differ.
+vLLM's platforms differ; with the GPU's for models that are built as for one.
 
-Not here, since vLLM 0.29 cannot build them on a machine without GPUs, or not without code of a repository: Kimi Linear
-and the sparse latent attention of DeepSeek V3.2 (CUDA modules), Llama Nemotron and Ling 2.5 (configurations that come
-with their checkpoints), Bamba and MiniMax Text 01 (gone since 0.23).
+Not here: Bamba and MiniMax Text 01, which vLLM has no longer since 0.23.
 """
 
 from __future__ import annotations
@@ -27,12 +25,22 @@ from vllm_layers import DTYPE, vllm_cache
 from generator.sizing.cache_layers import cache_layers
 from generator.sizing.config import ModelConfig
 from generator.sizing.kv_cache import CacheLayout, cache_layout
-from generator.sizing.layers import State
+from generator.sizing.layers import Cache, PackedLatent, State
 from generator.sizing.pages import CacheOptions
 from generator.sizing.stages import stages
 
 # Built for one pipeline stage only, as vLLM has it.
 ONE_STAGE = {"mamba2", "zamba2", "whisper", "bert"}
+# Their modules ask for CUDA when they are built (vllm_layers.py says what stands in).
+ON_GPU = {"deepseek_v32", "deepseek_v4", "kimi_linear"}
+# The CPU's latent attention takes blocks of 16 tokens only, and the GPU's those of its kernels.
+OWN_BLOCKS = ON_GPU | {"deepseek", "ling"}
+# The CPU platform keeps no prefixes of latents, which has to be said where there are states too.
+LATENTS_AND_STATES = {"kimi_linear", "ling"}
+CACHE_TYPES = {
+    "deepseek_v32": st.sampled_from(["auto", "fp8_ds_mla"]),
+    "deepseek_v4": st.sampled_from(["fp8", "fp8_ds_mla"]),
+}
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -46,23 +54,28 @@ def test_pages_groups_blocks_tokens_and_concurrency_are_vllms_own(name: str, dat
     tensor = data.draw(st.sampled_from([1, 2, 4]))
     pipeline = 1 if name in ONE_STAGE else data.draw(st.sampled_from([1, 2, 3]))
     layers = cache_layers(ModelConfig(config, "config.json"))
-    # vLLM refuses a stage without attention where another has it: their workers disagree on the cache's memory layout.
-    attends = {
-        any(not isinstance(cache, State) for layer in stage for cache in layers.layers[layer])
+    # vLLM refuses a stage that declares no memory layout where another does: their workers disagree on it.
+    declares = {
+        any(_declares_a_layout(cache) for layer in stage for cache in layers.layers[layer])
         for stage in stages(len(layers.layers), pipeline)
     }
-    assume(len(attends) == 1)
+    assume(len(declares) == 1)
     context = data.draw(st.integers(100, 440 if name in ("whisper", "bert") else 8000))
-    batched = max(8192, context)
-    # The CPU's latent attention takes blocks of 16 tokens only.
-    block = None if name == "deepseek" else data.draw(st.sampled_from([None, 32, 64]))
+    # Small steps, so that windows are shorter than the context; states and encoders take no smaller ones.
+    whole = name in ("whisper", "bert") or layers.state is not None
+    batched = 8192 if whole else data.draw(st.integers(64, 8192))
+    block = None if name in OWN_BLOCKS else data.draw(st.sampled_from([None, 32, 64]))
+    dtype = data.draw(CACHE_TYPES.get(name, st.just("auto")))
     theirs = vllm_cache(
         config,
         tensor=tensor,
         pipeline=pipeline,
+        on_gpu=name in ON_GPU,
         max_model_len=context,
         max_num_batched_tokens=batched,
+        kv_cache_dtype=dtype,
         **({"block_size": block} if block else {}),
+        **({"enable_prefix_caching": False} if name in LATENTS_AND_STATES else {}),
     )
     cache_config = theirs.config.cache_config
     ours = cache_layout(
@@ -73,12 +86,13 @@ def test_pages_groups_blocks_tokens_and_concurrency_are_vllms_own(name: str, dat
             tensor_parallel=tensor,
             pipeline_parallel=pipeline,
             batched_tokens=theirs.config.scheduler_config.max_num_batched_tokens,
+            kv_cache_dtype=dtype,
             block_tokens=block,
             prefix_caching=cache_config.enable_prefix_caching,
             # The CPU platform sets the type of states by what the processor can do.
             state_dtype=None if cache_config.mamba_ssm_cache_dtype == "auto" else cache_config.mamba_ssm_cache_dtype,
             async_scheduling=False,
-            platform="cpu",
+            platform="gpu" if name in ON_GPU else "cpu",
         ),
     )
     assert ours.exact, ours.why
@@ -86,7 +100,9 @@ def test_pages_groups_blocks_tokens_and_concurrency_are_vllms_own(name: str, dat
     if not theirs.groups:
         assert ours.keeps_nothing
         return
-    available = data.draw(st.integers(1, 400)) * ours.block_bytes + data.draw(st.integers(0, ours.block_bytes - 1))
+    needed = ours.blocks_of_request(context)
+    available = data.draw(st.integers(needed // 2, 3 * needed)) * ours.block_bytes
+    available += data.draw(st.integers(1, ours.block_bytes - 1))
     found = theirs.divide(available)
     assert ours.holds(available, context) == (found is not None)
     assert min(ours.longest_context(available), context) == theirs.longest(available)
@@ -95,6 +111,11 @@ def test_pages_groups_blocks_tokens_and_concurrency_are_vllms_own(name: str, dat
         assert ours.blocks(available) == blocks
         assert ours.tokens(available, context) == tokens
         assert ours.concurrency(available, context) == pytest.approx(concurrency)
+
+
+def _declares_a_layout(cache: Cache) -> bool:
+    """Whether the kernels for it do: those of attention, and of DeepSeek V4 the indexer's."""
+    return cache.part == "indexer" if isinstance(cache, PackedLatent) else not isinstance(cache, State)
 
 
 def groups_of(layout: CacheLayout) -> list[tuple[int, int, int]]:

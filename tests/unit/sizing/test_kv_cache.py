@@ -15,7 +15,7 @@ from generator.checkpoint_architecture import architecture_of
 from generator.errors import UserError
 from generator.sizing.cache_layers import cache_layers
 from generator.sizing.config import ModelConfig
-from generator.sizing.fit import Engine, kv_cache_dtype_of
+from generator.sizing.fit import Device, Engine, kv_cache_dtype_of, shape_of
 from generator.sizing.kv_cache import CacheLayout, cache_layout
 from generator.sizing.layers import CacheLayers, KeyValues, State
 from generator.sizing.pages import CacheOptions, state_bytes
@@ -94,6 +94,50 @@ class TestLatentAttention:
         assert found.token_bytes == 61 * (576 * 2 + 132)
         assert len(found.groups) == 1
         assert layout("deepseek-ai--DeepSeek-V3.2", kv_cache_dtype="fp8_ds_mla").token_bytes == 61 * (656 + 132)
+
+
+class TestPackedLatents:
+    """DeepSeek V4 Pro: 61 layers, 30 that compress 4 tokens and 31 that compress 128."""
+
+    NAME = "deepseek-ai--DeepSeek-V4-Pro"
+
+    def test_a_block_is_as_large_as_the_widest_group(self) -> None:
+        found = layout(self.NAME, kv_cache_dtype="fp8", tensor_parallel=8)
+        latents, indexer = 65 * 576, 15 * 576  # 64 x 584 and 64 x 132, to the next 576
+        waiting, waiting_keys = 57 * 576, 15 * 576  # 4 x 8,192, and 4 x 2,048
+        assert [(group.block_tokens, group.block_bytes(range(61)), len(group.pages)) for group in found.groups] == [
+            (64, 31 * latents, 31),
+            (64, 30 * latents, 30),
+            (256, 30 * latents + 31 * 3 * 576 + 30 * indexer, 91),
+            (8, 31 * waiting, 31),
+            (4, 30 * waiting + 30 * waiting_keys, 60),
+        ]
+        assert found.block_bytes == 1_435_968
+        assert found.exact
+
+    def test_tokens_that_are_not_compressed_yet_take_most_of_a_short_request(self) -> None:
+        found = layout(self.NAME, kv_cache_dtype="fp8")
+        assert found.blocks_of_request(8192) == 2 * (128 + 1) + 32 + (1024 + 1) + (2048 + 1)
+        step = 2 * 8192
+        window, open128, open4 = math.ceil((127 + step) / 64), math.ceil((127 + step) / 8), math.ceil((7 + step) / 4)
+        assert found.blocks_of_request(1_000_000) == 2 * (window + 1) + 3907 + open128 + 1 + open4 + 1
+
+    def test_its_cache_is_fp8_or_it_does_not_start(self) -> None:
+        assert "fp8" in layout(self.NAME).refusal
+        assert not layout(self.NAME).holds(1024 * GIB, 1)
+        assert layout(self.NAME, kv_cache_dtype="fp8").holds(1024 * GIB, 1)
+
+    def test_blocks_of_earlier_versions_are_said_to_be_near_only(self) -> None:
+        """8 H200, 0.20.2: 13.85 GiB were logged to hold 3.30 requests of 8,192 tokens."""
+        found = layout(self.NAME, kv_cache_dtype="fp8", vllm="0.20.2")
+        assert not found.exact
+        assert "0.29" in found.why
+        assert found.concurrency(13.85 * GIB, 8192) == pytest.approx(3.30, rel=0.07)
+
+    def test_a_ratio_that_is_not_known_is_told(self) -> None:
+        found = layers(self.NAME, compress_ratios=[8] * 61)
+        assert not found.exact
+        assert "compress_ratios" in found.why
 
 
 class TestWindows:
@@ -307,3 +351,21 @@ def test_a_checkpoint_with_an_fp8_cache_has_one_where_its_vllm_takes_it(
 ) -> None:
     assert kv_cache_dtype_of(ModelConfig({"quantization_config": stated}, "config.json"), Engine(vllm=vllm)) == dtype
     assert kv_cache_dtype_of(ModelConfig({}, "config.json"), Engine(vllm=vllm, kv_cache_dtype="fp8")) == "fp8"
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "asked", "dtype"),
+    [
+        ("deepseek-ai--DeepSeek-V3.2", 9.0, "fp8", "fp8_ds_mla"),
+        ("deepseek-ai--DeepSeek-V3.2", 9.0, "auto", "auto"),
+        ("deepseek-ai--DeepSeek-V3.2", 10.0, "fp8", "fp8"),
+        ("deepseek-ai--DeepSeek-V3.2", 12.0, "auto", "fp8_ds_mla"),
+        ("deepseek-ai--DeepSeek-R1", 9.0, "fp8", "fp8"),
+        (LLAMA, 12.0, "auto", "auto"),
+    ],
+)
+def test_kernels_of_sparse_latents_lay_an_fp8_cache_out_their_own_way(
+    name: str, capability: float, asked: str, dtype: str
+) -> None:
+    device = Device(name="a GPU", memory_gib=80, compute_capability=capability)
+    assert shape_of(config(name), device, Engine(vllm=NEW, kv_cache_dtype=asked)).kv_cache_dtype == dtype
