@@ -28,6 +28,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench_peers import PEERS  # noqa: E402
+
 from generator.helm import find_helm  # noqa: E402
 
 MODELS, FAMILIES, ENVIRONMENTS, POOLS = 1000, 20, 3, 50
@@ -63,9 +65,23 @@ def main() -> None:
         rows.append(measure(f"helm template: {MODELS:,} models", template, runs, aim="0.5 s, 300 MB"))
         one = [helm, "template", "one", str(ROOT / "chart"), f"--values={ROOT / 'values/dev/falcon3.yaml'}"]
         rows.append(measure("helm template: values/dev/falcon3.yaml", one, runs))
+        charts = {rows[-2][0]: template}
+        for peer in PEERS:
+            name = f"helm template: {MODELS:,} models, {peer.name}"
+            chart = peer.fetch()
+            if chart is None:
+                print(f"{name}: {peer.repository} cannot be reached; measured by this command before: {peer.measured}")
+                continue
+            values = project / f"{chart.parent.name}.yaml"
+            values.write_text(yaml.safe_dump(peer.values(MODELS)))
+            charts[name] = [helm, "template", "fleet", str(chart), f"--values={values}"]
+            rows.append(measure(name, charts[name], runs))
         print_rows(rows)
-        rendered = len(subprocess.run(template, capture_output=True, check=True).stdout)
-        print(f"\nhelm template of {MODELS:,} models prints {rendered / 1e6:.2f} MB")
+        print()
+        medians = {name: statistics.median(seconds) for name, seconds, *_ in rows}
+        for name, command in charts.items():
+            rendered = len(subprocess.run(command, capture_output=True, check=True).stdout) / 1e6
+            print(f"{name} prints {rendered:.2f} MB: {medians[name] / rendered:.3f} s for each MB")
         for count in (4, 50, 1000):
             size = secret_bytes(helm, project, count)
             print(f"Helm release Secret of {count:>4} models: {size:>9,} bytes, {size / SECRET_LIMIT:.1%} of the limit")
