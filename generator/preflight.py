@@ -243,6 +243,7 @@ def _references(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
                 with suppress(ApiFault):
                     classes = cluster.items(api_path("storage.k8s.io/v1", "storageclasses"))
                 pods = sum(group.most for group in wanted.groups if reference in references([group]))
+                pods += sum(manifest["kind"] == "Job" for manifest in wanted.manifests)  # modelCache.prefetch
                 yield from claim_findings(reference, claim, classes, namespace=namespace, pods=pods)
             case kind:
                 path = api_path("v1", f"{kind.lower()}s", reference.name, namespace=namespace)

@@ -16,6 +16,8 @@ from .plan import Plan
 from .pool_plan import PoolPlan
 from .sizing import GIB
 
+PATH_SWITCHES = {"RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING", "RAY_SERVE_THROUGHPUT_OPTIMIZED"}
+"""Ray's variables of the throughput path: who sets one in `pods.env` chooses by hand."""
 SCHEMA_LINE = "yaml-language-server: $schema=../../schemas/values.schema.json"
 
 
@@ -55,8 +57,10 @@ def _values(plan: Plan, own: JsonObject) -> JsonObject:
 
 def _serving_path(plan: Plan) -> JsonObject:
     """The faster path where the Ray release has it (decision 15), and nothing is asked for that only the other can."""
-    serving = plan.environment.chart.get("serving", {})
-    if not plan.release.throughput_path or serving.get("routing") == "unified" or serving.get("ingress"):
+    chart = plan.environment.chart
+    serving, variables = chart.get("serving", {}), chart.get("pods", {}).get("env", {})
+    only_standard = serving.get("routing") == "unified" or serving.get("ingress")
+    if not plan.release.throughput_path or only_standard or PATH_SWITCHES & variables.keys():
         return {}
     return {"serving": {"path": "throughput"}}
 

@@ -38,7 +38,9 @@ class Peer:
             shutil.rmtree(started, ignore_errors=True)
             started.mkdir(parents=True)
             for arguments in (["init", "--quiet"], ["fetch", "--quiet", "--depth=1", self.repository, self.commit]):
-                if subprocess.run(["git", *arguments], cwd=started, capture_output=True, timeout=120).returncode:
+                try:
+                    subprocess.run(["git", *arguments], cwd=started, capture_output=True, timeout=120, check=True)
+                except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
                     return None
             subprocess.run(["git", "checkout", "--quiet", "FETCH_HEAD"], cwd=started, check=True)
             # Monitoring, all of it off: helm would ask for their archives.

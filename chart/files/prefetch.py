@@ -10,7 +10,7 @@ import sys
 import time
 
 from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
 NEVER = ["original/*", "metal/*", "*.onnx", "*.gguf", "*.msgpack", "*.h5", "*.tflite"]
 """Copies of the weights for other programs."""
@@ -26,7 +26,7 @@ def main(models: list[str]) -> int:
         print(f"{number}/{len(models)} {name}: downloading", flush=True)
         try:
             folder = _download(name, revision or None)
-        except (HfHubHTTPError, OSError) as error:
+        except Exception as error:  # whatever keeps one model away: the others are tried all the same
             print(f"error: {name}: {_reason(error)}", flush=True)
             failed += 1
             continue
@@ -45,7 +45,7 @@ def _reason(error: Exception) -> str:
         return "its licence has to be accepted by the account whose token huggingFace.existingSecret holds"
     if isinstance(error, RepositoryNotFoundError):
         return "the hub has no such model, or the token of huggingFace.existingSecret may not see it"
-    return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    return f"{type(error).__name__}: {(str(error).splitlines() or ['no reason given'])[0]}"
 
 
 if __name__ == "__main__":

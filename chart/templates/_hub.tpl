@@ -1,14 +1,18 @@
 {{- /*
 Takes the root. Gives, as JSON, the repositories of the hub that engines would download, each once: `name` or
-`name@revision`, in order. Paths, buckets (Ray downloads those itself) and GGUF's `name:file` are none.
+`name@revision`, in order. Paths, buckets (Ray downloads those itself), GGUF's `name:file` and names without an
+owner are none; nor is what apps use.
 */ -}}
 {{- define "ray-serve-llm.hubModels" -}}
 {{- $found := dict -}}
 {{- range $id, $model := .Values.models -}}
 {{- $engine := $model.llmConfig.engine_kwargs | default dict -}}
 {{- $source := dig "model_loading_config" "model_source" $id $model.llmConfig -}}
-{{- $draft := dig "speculative_config" "model" "" $engine -}}
-{{- range $reference := list (list $source ($engine.revision | default "")) (list $draft "") -}}
+{{- $draft := $engine.speculative_config | default dict -}}
+{{- range $reference := list
+  (list $source ($engine.revision | default ""))
+  (list ($engine.tokenizer | default "") ($engine.tokenizer_revision | default ""))
+  (list ($draft.model | default "") ($draft.revision | default "")) -}}
 {{- $name := first $reference -}}
 {{- if and (kindIs "string" $name) (regexMatch "^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+$" $name) -}}
 {{- $_ := set $found (list $name (last $reference) | compact | join "@") true -}}

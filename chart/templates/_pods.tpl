@@ -46,6 +46,25 @@ Takes context (below) and role (head, ingress or worker). Gives, as JSON, the en
 {{- end }}
 {{- end -}}
 
+{{- /* Takes volumes by name, as `ray-serve-llm.volumes` gives them. Gives the `volumeMounts` of a container. */ -}}
+{{- define "ray-serve-llm.mounts" -}}
+{{- range $name, $volume := . }}
+- name: {{ $name | quote }}
+  mountPath: {{ $volume.mountPath | quote }}
+  {{- if $volume.readOnly }}
+  readOnly: true
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Takes the same. Gives the `volumes` of a pod. */ -}}
+{{- define "ray-serve-llm.volumeList" -}}
+{{- range $name, $volume := . }}
+- name: {{ $name | quote }}
+  {{- omit $volume "mountPath" "readOnly" | toYaml | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{- /* Takes the root. Gives, as JSON, the source of the volume in which downloaded models lie. */ -}}
 {{- define "ray-serve-llm.modelCache" -}}
 {{- $cache := .Values.modelCache -}}
@@ -189,20 +208,11 @@ spec:
         {{- toYaml $settings.resources | nindent 8 }}
       {{- with $volumes }}
       volumeMounts:
-        {{- range $name, $volume := . }}
-        - name: {{ $name | quote }}
-          mountPath: {{ $volume.mountPath | quote }}
-          {{- if $volume.readOnly }}
-          readOnly: true
-          {{- end }}
-        {{- end }}
+        {{- include "ray-serve-llm.mounts" . | trim | nindent 8 }}
       {{- end }}
   {{- with $volumes }}
   volumes:
-    {{- range $name, $volume := . }}
-    - name: {{ $name | quote }}
-      {{- omit $volume "mountPath" "readOnly" | toYaml | nindent 6 }}
-    {{- end }}
+    {{- include "ray-serve-llm.volumeList" . | trim | nindent 4 }}
   {{- end }}
   {{- range $key := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" }}
   {{- with get $settings $key }}

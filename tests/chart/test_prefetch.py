@@ -47,14 +47,17 @@ def test_what_the_hub_has_is_downloaded_each_once(render_with: Render) -> None:
         "bucket": {"model_loading_config": {"model_source": "s3://bucket/model"}},
         "drafted": {
             "model_loading_config": {"model_source": "org/large"},
-            "engine_kwargs": {"speculative_config": {"model": "org/draft", "num_speculative_tokens": 3}},
+            "engine_kwargs": {
+                "tokenizer": "org/tokenizer",
+                "speculative_config": {"model": "org/draft", "revision": COMMIT, "num_speculative_tokens": 3},
+            },
         },
     }
     rendered = render_with(
         {"modelCache": CACHE, "models": {name: model("falcon3", **config) for name, config in sources.items()}}
     )
 
-    found = ["org/draft", "org/large", f"org/pinned@{COMMIT}", "tiiuae/Falcon3-1B-Instruct"]
+    found = [f"org/draft@{COMMIT}", "org/large", f"org/pinned@{COMMIT}", "org/tokenizer", "tiiuae/Falcon3-1B-Instruct"]
     assert models_of(rendered) == found
 
 
@@ -69,13 +72,25 @@ def test_it_writes_where_the_workers_read_as_they_may(render_with: Render) -> No
 
     pod, container = job_of(rendered)["spec"]["template"]["spec"], container_of(rendered)
     worker = rendered.volumes(GROUP)["model-cache"]
-    assert pod["volumes"][0]["persistentVolumeClaim"] == worker["persistentVolumeClaim"] == {"claimName": "weights"}
+    (cache,) = (each for each in pod["volumes"] if each["name"] == "model-cache")
+    assert cache["persistentVolumeClaim"] == worker["persistentVolumeClaim"] == {"claimName": "weights"}
     assert container["volumeMounts"][0]["mountPath"] == worker["mountPath"]
     env = {each["name"]: each.get("value", each.get("valueFrom")) for each in container["env"]}
     assert env["HF_HOME"] == rendered.env(GROUP)["HF_HOME"]
     assert env["HF_TOKEN"] == rendered.env(GROUP)["HF_TOKEN"] == {"secretKeyRef": {"name": "hub", "key": "token"}}
     assert pod["securityContext"] == rendered.pod(GROUP)["securityContext"]
     assert container["securityContext"] == rendered.container(GROUP)["securityContext"]
+
+
+def test_it_has_the_files_that_every_pod_has_and_may_ask_the_hub(render_with: Render) -> None:
+    bundle = {"mountPath": "/etc/corp", "readOnly": True, "configMap": {"name": "corp-ca"}}
+    pods = {"env": {"SSL_CERT_FILE": "/etc/corp/ca.pem", "HF_HUB_OFFLINE": "1"}, "volumes": {"corp-ca": bundle}}
+    container = container_of(rendered := render_with({"modelCache": CACHE, "pods": pods}))
+
+    env = {each["name"]: each["value"] for each in container["env"]}
+    assert (env["SSL_CERT_FILE"], env["HF_HUB_OFFLINE"]) == ("/etc/corp/ca.pem", "0")
+    assert rendered.env(GROUP)["HF_HUB_OFFLINE"] == "1"
+    assert {"name": "corp-ca", "mountPath": "/etc/corp", "readOnly": True} in container["volumeMounts"]
 
 
 def test_a_cache_that_only_one_pod_sees_is_refused(render_error: Any) -> None:
@@ -135,4 +150,15 @@ def test_what_cannot_be_had_is_named_and_the_others_are_downloaded(
     assert "error: org/gated: its licence has to be accepted" in done.stdout
     assert "error: org/nowhere: the hub has no such model" in done.stdout
     assert snapshot(tmp_path, "org/open") == {"config.json"}
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_hub_that_does_not_answer_is_said_of_every_model(prefetch: Any, hub: HubStandIn) -> None:
+    hub.server.shutdown()
+    hub.server.server_close()
+
+    done = prefetch("org/one", "org/--two")
+
+    assert done.returncode == 1
+    assert "error: org/one: " in done.stdout and "error: org/--two: " in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

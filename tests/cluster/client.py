@@ -91,6 +91,7 @@ subprocess.Popen({arguments!r}, stdin=nothing, stdout=nothing, stderr=errors, st
             found.answers.extend(json.loads(line) for line in lines)
             errors = self._run("cat", f"{folder}/stderr")
             assert not errors, errors
+            assert found.answers, "nothing was asked"
 
     def _run(self, *command: str) -> str:
         return execute("client", self.namespace, *command)

@@ -31,8 +31,8 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    paths = ["standard", "throughput"]
-    parser.addoption("--serving-path", choices=paths, default=paths[0], help="serving.path of every release")
+    told = "serving.path of every release; by default the values' own, and `standard` where a file's tests say so"
+    parser.addoption("--serving-path", choices=("standard", "throughput"), help=told)
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +75,10 @@ def client(make_namespace: Callable[[str], str]) -> Client:
 
 
 @pytest.fixture(scope="module")
-def release(make_namespace: Callable[[str], str], client: Client, pytestconfig: pytest.Config) -> Release:
+def release(make_namespace: Callable[[str], str], client: Client, request: pytest.FixtureRequest) -> Release:
     """The file's release, not installed yet."""
-    return Release("llm", make_namespace("llm"), client, pytestconfig.getoption("--serving-path"))
+    path = request.config.getoption("--serving-path") or getattr(request.module, "SERVING_PATH", "")
+    return Release("llm", make_namespace("llm"), client, path)
 
 
 @pytest.fixture
@@ -89,8 +90,7 @@ def our_cluster(kubeconfig: Path) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if MEASURED:
-        path = terminalreporter.config.getoption("--serving-path")
-        terminalreporter.section(f"figures of this run (serving.path: {path})")
+        terminalreporter.section("figures of this run")
         width = max(len(what) for what, _ in MEASURED)
         for what, figure in MEASURED:
             terminalreporter.line(f"{what:<{width}}  {figure}")

@@ -27,7 +27,7 @@ class Release:
     namespace: str
     client: Client
     path: str
-    """The chart's `serving.path`."""
+    """Over the values' own `serving.path`; empty: that."""
     objects: kubernetes.CustomObjectsApi = field(default_factory=kubernetes.CustomObjectsApi)
     core: kubernetes.CoreV1Api = field(default_factory=kubernetes.CoreV1Api)
 
@@ -45,8 +45,14 @@ class Release:
     def upgrade(self, *values: str | Path, fails: bool = False) -> str:
         """`helm upgrade --install` with these values files, each a path from the project's folder."""
         files = [part for file in values for part in ("--values", file)]
-        path = f"serving.path={self.path}"
-        return self.helm("upgrade", "--install", self.name, "chart", *files, "--set", path, fails=fails)
+        path = ["--set", f"serving.path={self.path}"] if self.path else []
+        return self.helm("upgrade", "--install", self.name, "chart", *files, *path, fails=fails)
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether it has ingress workers."""
+        groups = self.rayservice()["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+        return any(group["groupName"] == "ingress-workers" for group in groups)
 
     def generator(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m generator` against this cluster."""
@@ -87,14 +93,17 @@ class Release:
         """End a pod at once, as a node that dies does."""
         self.core.delete_namespaced_pod(pod.metadata.name, self.namespace, grace_period_seconds=0)
 
-    def replicas(self, model: str) -> int:
-        """Replicas of the model's engine, counted in the pods."""
-        return sum(self._replicas_on(pod, model) for pod in self.pods("worker"))
+    def replicas(self, model: str) -> set[tuple[str, str]]:
+        """Pod and process of every replica of the model's engine: another one has another."""
+        return {
+            (pod.metadata.name, process) for pod in self.pods("worker") for process in self._replicas_on(pod, model)
+        }
 
-    def _replicas_on(self, pod: kubernetes.V1Pod, model: str) -> int:
+    def _replicas_on(self, pod: kubernetes.V1Pod, model: str) -> list[str]:
         """Found by the title that Ray gives a replica's process."""
-        listed = execute(pod.metadata.name, self.namespace, "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'")
-        return listed.count(f"ServeReplica:{model}:LLMServer")
+        script = 'for one in /proc/[0-9]*; do echo "${one#/proc/} $(tr "\\0" " " < $one/cmdline)"; done 2>/dev/null'
+        listed = execute(pod.metadata.name, self.namespace, "sh", "-c", script)
+        return [line.split()[0] for line in listed.splitlines() if f"ServeReplica:{model}:LLMServer" in line]
 
     # -- waiting -------------------------------------------------------------------------------------------------------
 

@@ -35,8 +35,11 @@ def note_startup(release: Release, model: str) -> None:
         "Service ready (RayService Ready)": _ready(release),
     }
     start = _time(release.rayservice()["metadata"]["creationTimestamp"])
-    for (_, before), (phase, end) in pairwise([("", start), *moments.items()]):
+    found = [(phase, moment) for phase, moment in moments.items() if moment]
+    for (_, before), (phase, end) in pairwise([("", start), *found]):
         note(f"start-up of {model}: {phase}", (end - before).total_seconds())
+    for phase in moments.keys() - dict(found).keys():
+        note(f"start-up of {model}: {phase}", "nothing that is logged says when")
     first, second = (_seconds_of_an_answer(release, model) for _ in range(2))
     note(f"start-up of {model}: its first answer, and the second", f"{first:.2f} s, {second:.2f} s")
 
@@ -48,31 +51,34 @@ def _controller(release: Release) -> list[dict[str, Any]]:
     return [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
 
 
-def _when(said: list[dict[str, Any]], *words: str) -> datetime:
-    found = next(line for line in said if all(word in line["message"] for word in words))
-    return datetime.strptime(found["asctime"], "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC)
+def _line(said: list[dict[str, Any]], *words: str) -> dict[str, Any] | None:
+    return next((line for line in said if all(word in line["message"] for word in words)), None)
 
 
-def _constructed(said: list[dict[str, Any]], model: str) -> datetime:
+def _when(said: list[dict[str, Any]], *words: str) -> datetime | None:
+    found = _line(said, *words)
+    return datetime.strptime(found["asctime"], "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC) if found else None
+
+
+def _constructed(said: list[dict[str, Any]], model: str) -> datetime | None:
     """When the replica's own code began: Serve says when it was done and how long it took."""
     words = (f"deployment='LLMServer:{model}'", "started successfully")
-    message = next(line["message"] for line in said if all(word in line["message"] for word in words))
-    taken = _SPENT.search(message)
-    assert taken, message
-    return _when(said, *words) - timedelta(seconds=float(taken[1]))
+    found, done = _line(said, *words), _when(said, *words)
+    taken = _SPENT.search(found["message"]) if found else None
+    return done - timedelta(seconds=float(taken[1])) if done and taken else None
 
 
-def _engine(release: Release, model: str) -> dict[str, datetime]:
+def _engine(release: Release, model: str) -> dict[str, datetime | None]:
     """Moments of the engine of the model's replica."""
     pod = release.pod_of(model).metadata.name
     printed = execute(pod, release.namespace, "sh", "-c", f"cat $(grep -l 'LLMServer:{model}' {LOGS}/worker-*.out)")
-    found = {}
+    found: dict[str, datetime | None] = {}
     for words, phase in _ENGINE.items():
-        line = next(line for line in printed.splitlines() if words in line)
+        line = next((line for line in printed.splitlines() if words in line), "")
         time = re.search(r"(\d\d-\d\d \d\d:\d\d:\d\d)", line)
-        assert time, line
         year = datetime.now(UTC).year
-        found[phase] = datetime.strptime(f"{year}-{time[1]}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        text = f"{year}-{time[1]}" if time else ""
+        found[phase] = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) if text else None
     return found
 
 

@@ -16,6 +16,8 @@ from .startup import note_startup
 from .waiting import wait
 
 FALCON3, FALCON_H1 = "falcon3-1b-instruct", "falcon-h1-0.5b-instruct"
+SERVING_PATH = "standard"
+"""The other stories take the values' own."""
 QUICK = {"upscale_delay_s": 2, "downscale_delay_s": 10, "downscale_to_zero_delay_s": 10}
 """Ray waits ten minutes before it stops a replica; a test does not."""
 
@@ -94,7 +96,9 @@ def test_a_load_above_the_target_brings_a_second_pod_that_goes_afterwards(
         )
         note(
             "load above the target: second replica after",
-            wait(lambda: release.replicas(FALCON3) == 2, "a second replica", seconds=240, now=release.pods_in_words),
+            wait(
+                lambda: len(release.replicas(FALCON3)) == 2, "a second replica", seconds=240, now=release.pods_in_words
+            ),
         )
     assert not load.failed, load
 
@@ -108,6 +112,7 @@ def test_a_model_at_zero_replicas_sleeps_and_wakes_for_the_first_request(
     release: Release, cluster: str, tmp_path: Path
 ) -> None:
     # Whatever of a model's configuration changes, its scaling too, rolls it: the first one stays as it is.
+    before = release.replicas(FALCON3)
     both = {**INLINE, "models": {FALCON3: falcon3(replicas=2), FALCON_H1: ASLEEP}}
     release.upgrade("values/kind/falcon3.yaml", "values/kind/falcon-h1.yaml", overlay(tmp_path, both))
     release.wait_until_serving(FALCON3, FALCON_H1)
@@ -124,6 +129,24 @@ def test_a_model_at_zero_replicas_sleeps_and_wakes_for_the_first_request(
         wait(lambda: len(release.pods("worker")) == 1, "its pod gone", seconds=300, now=release.pods_in_words),
     )
     assert release.ray_cluster() == cluster
+    assert release.replicas(FALCON3) == before, "a model that joins touches no other"
+
+
+def test_a_changed_model_leaves_the_others_alone(release: Release, cluster: str, tmp_path: Path) -> None:
+    before = release.replicas(FALCON3)
+    asleep = {"llmConfig": {**ASLEEP["llmConfig"], "engine_kwargs": {"max_model_len": 384}}}
+    changed = {**INLINE, "models": {FALCON3: falcon3(replicas=2), FALCON_H1: asleep}}
+
+    with release.client.load(
+        release.url(f"/inference/{FALCON3}/v1/chat/completions"), chat(FALCON3, "Say hello."), rate=1
+    ) as load:
+        release.upgrade("values/kind/falcon3.yaml", "values/kind/falcon-h1.yaml", overlay(tmp_path, changed))
+        release.wait_until_serving(FALCON3, FALCON_H1)
+
+    note("another model changed in place", load)
+    assert not load.failed, load
+    assert release.ray_cluster() == cluster
+    assert before <= release.replicas(FALCON3)
 
 
 def test_a_bad_model_is_named_and_the_others_serve(release: Release, cluster: str, tmp_path: Path) -> None:

@@ -90,13 +90,11 @@ def test_a_model_that_cannot_be_had_stops_the_installation(
 ) -> None:
     wrong = overlay(tmp_path, hub, claim, "stand-in/nowhere")
 
-    release.upgrade("values/kind/falcon3.yaml", wrong, fails=True)
+    printed = release.upgrade("values/kind/falcon3.yaml", wrong, fails=True)
 
-    jobs = {"label_selector": "batch.kubernetes.io/job-name=llm-prefetch"}
-    pods = release.core.list_namespaced_pod(release.namespace, **jobs).items
-    said = release.core.read_namespaced_pod_log(pods[0].metadata.name, release.namespace)
-    assert "error: stand-in/nowhere: the hub has no such model" in said
+    assert "error: stand-in/nowhere: the hub has no such model" in printed
     assert not release.pods()
+    assert not jobs(release)
 
 
 def test_the_workers_read_what_was_fetched_before(release: Release, hub: str, claim: str, tmp_path: Path) -> None:
@@ -109,12 +107,16 @@ def test_the_workers_read_what_was_fetched_before(release: Release, hub: str, cl
 
     assert answer.status == 200, answer.body
     assert answer.json()["choices"][0]["message"]["content"] == ANSWERS["Say hello."]
-    jobs = kubernetes.client.BatchV1Api().list_namespaced_job(release.namespace).items
-    assert not jobs, "the job that is done stays"
+    assert not jobs(release)
 
 
-def test_every_node_has_the_image(release: Release) -> None:
+def test_a_pod_of_the_image_sleeps_wherever_a_worker_may_run(release: Release) -> None:
     (daemons,) = kubernetes.client.AppsV1Api().list_namespaced_daemon_set(release.namespace).items
-    nodes = release.core.list_node().items
 
-    assert daemons.status.number_ready == daemons.status.desired_number_scheduled == len(nodes)
+    assert daemons.status.number_ready == daemons.status.desired_number_scheduled > 0
+
+
+def jobs(release: Release) -> list[str]:
+    """The jobs that are there; helm takes them away when they are done."""
+    found = kubernetes.client.BatchV1Api().list_namespaced_job(release.namespace).items
+    return [job.metadata.name for job in found if job.metadata.deletion_timestamp is None]

@@ -108,7 +108,7 @@ def test_only_the_head_can_speak_to_kubernetes(release: Release) -> None:
         for pod in release.pods()
     }
 
-    ingress = {("ingress", False)} if release.path == "standard" else set()
+    ingress = {("ingress", False)} if release.is_standard else set()
     assert tokens == {("head", True), ("worker", False)} | ingress
 
 

@@ -135,7 +135,11 @@ class TestNamespace:
         self, cluster: Cluster, preflight: Preflight
     ) -> None:
         put(cluster, "LimitRange", "small", spec={"limits": [{"type": "Container", "max": {"memory": "20Gi"}}]})
-        chart = {"head": {"priorityClassName": "none-such"}, "ingressWorkers": {"runtimeClassName": "none-such"}}
+        chart = {
+            "serving": {"path": "standard"},
+            "head": {"priorityClassName": "none-such"},
+            "ingressWorkers": {"runtimeClassName": "none-such"},
+        }
         preflight.edit("dev", chart=chart)
         said = {what.split()[3]: (what, fix) for level, what, fix in preflight.of("pods", "dev") if level == "fails"}
         assert "no PriorityClass with name none-such" in said["head"][0]

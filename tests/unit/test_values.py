@@ -100,3 +100,22 @@ def test_a_cpu_pool_gives_each_replica_a_cpu_and_says_how_much_cache_it_has():
     assert llm_config["placement_group_config"]["bundle_per_worker"] == {"CPU": 1, "cpus": 1}
     assert int(llm_config["runtime_env"]["env_vars"]["VLLM_CPU_KVCACHE_SPACE"]) >= 1
     assert found["workerGroups"]["cpus"]["rayResources"] == {"cpus": 2}
+
+
+def test_the_faster_path_is_taken_where_the_ray_release_has_it():
+    assert values(model(), {"small": L4})["serving"] == {"path": "throughput"}
+    assert "serving" not in values(model(), {"small": L4}, ray="2.49.1")
+
+
+@pytest.mark.parametrize(
+    ("chart", "path"),
+    [
+        ({"serving": {"path": "standard"}}, "standard"),
+        ({"serving": {"routing": "unified"}}, None),
+        ({"serving": {"ingress": {"num_replicas": 2}}}, None),
+        ({"pods": {"env": {"RAY_SERVE_ENABLE_HA_PROXY": "0"}}}, None),
+        ({"serving": {"delivery": "inline"}}, "throughput"),
+    ],
+)
+def test_who_asks_for_what_the_standard_path_alone_has_gets_that(chart: dict[str, Any], path: str | None):
+    assert values(model(), {"small": L4}, chart=chart).get("serving", {}).get("path") == path
