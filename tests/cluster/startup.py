@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from kubernetes import client as kubernetes
+
 from .client import execute
 from .figures import note
 from .release import Release
@@ -26,10 +28,11 @@ def note_startup(release: Release, model: str) -> None:
     """Keep the phases from `helm install` to the first answer as figures of the run. Asks the model once."""
     said = _controller(release)
     moments = {
-        "pods scheduled, containers started": _containers_started(release, model),
+        "head's pod scheduled, its container started": _started(release.pods("head")[0]),
         "Ray up, KubeRay hands over the configuration": _when(said, f"Deploying new app '{model}'"),
         "application imported and built": _when(said, f"Imported and built app '{model}'"),
-        "replica placed, its process started": _constructed(said, model),
+        "worker asked for by the autoscaler, its container started": _started(release.pod_of(model)),
+        "worker joined, replica placed, its process started": _constructed(said, model),
         **_engine(release, model),
         "replica healthy": _when(said, f"deployment='LLMServer:{model}'", "started successfully"),
         "Service ready (RayService Ready)": _ready(release),
@@ -82,10 +85,9 @@ def _engine(release: Release, model: str) -> dict[str, datetime | None]:
     return found
 
 
-def _containers_started(release: Release, model: str) -> datetime:
-    """When Ray began in the last of the pods that a request goes through."""
-    pods = [*release.pods("head"), *release.pods("ingress"), release.pod_of(model)]
-    return max(pod.status.container_statuses[0].state.running.started_at for pod in pods)
+def _started(pod: kubernetes.V1Pod) -> datetime:
+    """When Ray's container began."""
+    return next(one.state.running.started_at for one in pod.status.container_statuses if one.name.startswith("ray-"))
 
 
 def _ready(release: Release) -> datetime:

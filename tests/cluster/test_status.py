@@ -117,7 +117,13 @@ def test_who_watches_is_told_what_changes_until_ctrl_c(api: Api) -> None:
     api.put("one-wrong-source", namespace="b", name="watched")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     watching = subprocess.Popen(
-        api.command("watched", "--watch"), cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        api.command("watched", "--watch"),
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in its background has Ctrl-C ignored, in all that they start too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert watching.stdout is not None
     threading.Timer(90, watching.kill).start()  # else a line that never comes would be waited for without end
