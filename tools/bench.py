@@ -70,7 +70,7 @@ def main() -> None:
             name = f"helm template: {MODELS:,} models, {peer.name}"
             chart = peer.fetch()
             if chart is None:
-                print(f"{name}: {peer.repository} cannot be reached; measured by this command before: {peer.measured}")
+                print(f"{name}: not measured, since {peer.repository} cannot be reached")
                 continue
             values = project / f"{chart.parent.name}.yaml"
             values.write_text(yaml.safe_dump(peer.values(MODELS)))

@@ -27,8 +27,6 @@ class Peer:
     """Folder of the chart in the repository."""
     values: Callable[[int], dict[str, Any]]
     """Values that serve so many models."""
-    measured: str
-    """With 1,000 models, where it cannot be fetched."""
 
     def fetch(self) -> Path | None:
         """The chart's folder, without the charts that it depends on; None where its repository cannot be reached."""
@@ -88,7 +86,6 @@ PEERS = (
         commit="2f32ef498da629f96fd417ddfaaf22c28d40787e",
         chart="charts/models",
         values=_kubeai,
-        measured="",
     ),
     Peer(
         name="vLLM production-stack",
@@ -96,6 +93,5 @@ PEERS = (
         commit="a6c01db05f65f556235413ba8dbcfb0c01132fff",
         chart="helm",
         values=_production_stack,
-        measured="",
     ),
 )
