@@ -11,3 +11,13 @@ what is not set comes from the Ray release.
 {{- printf "%s:%s" $repository (.image.tag | default $default.tag) -}}
 {{- end -}}
 {{- end -}}
+
+{{- /* Takes one pod's merged image settings. Gives its `imagePullSecrets`; nothing where there are none. */ -}}
+{{- define "ray-serve-llm.pullSecrets" -}}
+{{- with .pullSecrets -}}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . | quote }}
+  {{- end }}
+{{- end -}}
+{{- end -}}

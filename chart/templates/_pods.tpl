@@ -65,7 +65,7 @@ Takes context (below) and role (head, ingress or worker). Gives, as JSON, the en
 {{- end }}
 {{- end -}}
 
-{{- /* Takes the root. Gives, as JSON, the source of the volume in which downloaded models lie. */ -}}
+{{- /* Takes the root. Gives, as JSON, the volume in which downloaded models lie, as in `pods.volumes`. */ -}}
 {{- define "ray-serve-llm.modelCache" -}}
 {{- $cache := .Values.modelCache -}}
 {{- $source := dict -}}
@@ -76,7 +76,7 @@ Takes context (below) and role (head, ingress or worker). Gives, as JSON, the en
 {{- else if $cache.sizeLimit -}}
 {{- $_ := set $source "sizeLimit" $cache.sizeLimit -}}
 {{- end -}}
-{{- dict $cache.type $source | toJson -}}
+{{- dict "mountPath" $cache.mountPath $cache.type $source | toJson -}}
 {{- end -}}
 
 {{- /*
@@ -109,8 +109,7 @@ reads them wherever it builds an application. Who mounts something of their own 
 {{- $_ := set $volumes "shared-memory" (dict "mountPath" "/dev/shm" "emptyDir" (dict "medium" "Memory" "sizeLimit" .)) -}}
 {{- end -}}
 {{- if eq .role "worker" -}}
-{{- $cache := include "ray-serve-llm.modelCache" .context.root | fromJson -}}
-{{- $_ := set $volumes "model-cache" (set $cache "mountPath" $values.modelCache.mountPath) -}}
+{{- $_ := set $volumes "model-cache" (include "ray-serve-llm.modelCache" .context.root | fromJson) -}}
 {{- end -}}
 {{- include "ray-serve-llm.overlay" (list $volumes .settings.volumes) -}}
 {{- end -}}
@@ -180,12 +179,7 @@ spec:
   {{ $key }}: {{ get $settings $key | toJson }}
   {{- end }}
   {{- end }}
-  {{- with $settings.image.pullSecrets }}
-  imagePullSecrets:
-    {{- range . }}
-    - name: {{ . | quote }}
-    {{- end }}
-  {{- end }}
+  {{- include "ray-serve-llm.pullSecrets" $settings.image | nindent 2 }}
   securityContext:
     {{- toYaml $settings.podSecurityContext | nindent 4 }}
   containers:
