@@ -1,68 +1,19 @@
 {{- /* Checks of where a replica lands: Ray waits forever for what no worker can hold, with a line in its log. */ -}}
 
 {{- /*
-Takes the root. Gives, as JSON, what there is to land on: groups (what one worker of each holds, {resource: amount}, by
-the group's name; CPUs that cannot be read are left out), gpuGroups (names) and offered (every resource that some
-worker has).
-*/ -}}
-{{- define "ray-serve-llm.workers" -}}
-{{- $groups := dict -}}
-{{- $gpuGroups := list -}}
-{{- $offered := dict "CPU" true -}}
-{{- range $name, $group := .Values.workerGroups -}}
-{{- $settings := include "ray-serve-llm.workerSettings" (dict "root" $ "name" $name "group" $group) | fromJson -}}
-{{- $holds := $settings.rayResources -}}
-{{- range $resource, $_ := $holds -}}
-{{- $_ := set $offered $resource true -}}
-{{- end -}}
-{{- with include "ray-serve-llm.workerCpus" $settings -}}
-{{- $_ := set $holds "CPU" (float64 .) -}}
-{{- end -}}
-{{- $gpus := get ($settings.rayStartParams | default dict) "num-gpus" | default $settings.gpusPerWorker | float64 -}}
-{{- if $gpus -}}
-{{- $_ := set $holds "GPU" $gpus -}}
-{{- $_ := set $offered "GPU" true -}}
-{{- $gpuGroups = append $gpuGroups $name -}}
-{{- end -}}
-{{- $_ := set $groups $name $holds -}}
-{{- end -}}
-{{- dict "groups" $groups "gpuGroups" $gpuGroups "offered" $offered | toJson -}}
-{{- end -}}
-
-{{- /* Takes a list of {resource: amount}. Gives, as JSON, their sum. */ -}}
-{{- define "ray-serve-llm.sum" -}}
-{{- $sum := dict -}}
-{{- range . -}}
-{{- range $resource, $amount := . -}}
-{{- $_ := set $sum $resource (addf (get $sum $resource | default 0) ($amount | default 0)) -}}
-{{- end -}}
-{{- end -}}
-{{- toJson $sum -}}
-{{- end -}}
-
-{{- /*
 Takes config (an LLMConfig) and release. Gives, as JSON, what a replica needs whole on one worker, a list of {resource:
 amount}, each once. Ray asks for a bundle for every GPU, and for what the replica itself takes: with the first bundle,
 or, in a release with `resources_per_bundle`, in one before it. STRICT_PACK puts all of them on one worker.
 */ -}}
 {{- define "ray-serve-llm.placements" -}}
 {{- $placement := .config.placement_group_config | default dict -}}
-{{- $engine := .config.engine_kwargs | default dict -}}
 {{- $actor := (.config.deployment_config | default dict).ray_actor_options | default dict -}}
-{{- $device := (.config.accelerator_config | default dict).kind | default "gpu" | upper -}}
-{{- $stages := $engine.pipeline_parallel_size | default 1 | int -}}
-{{- $each := coalesce $placement.bundle_per_worker .config.resources_per_bundle (dict $device 1) -}}
-{{- $bundles := $placement.bundles | default list -}}
-{{- if not $bundles -}}
-{{- range until (mul $stages ($engine.tensor_parallel_size | default 1) | int) -}}
-{{- $bundles = append $bundles $each -}}
-{{- end -}}
-{{- end -}}
+{{- $bundles := include "ray-serve-llm.bundles" .config | fromJsonArray -}}
 {{- $own := dict "CPU" (dig "num_cpus" 1 $actor) "GPU" ($actor.num_gpus | default 0) -}}
 {{- $replica := list $own ($actor.resources | default dict) -}}
 {{- $together := eq $placement.strategy "STRICT_PACK" -}}
 {{- if eq .release.placementField "resources_per_bundle" -}}
-{{- $together = eq $stages 1 -}}
+{{- $together = eq (dig "pipeline_parallel_size" 1 (.config.engine_kwargs | default dict) | int) 1 -}}
 {{- else -}}
 {{- $replica = append $replica (first $bundles) -}}
 {{- $bundles = rest $bundles -}}

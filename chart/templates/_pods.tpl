@@ -217,7 +217,8 @@ spec:
 {{- end -}}
 
 {{- /*
-Takes name, settings (merged), role and context, as a pod template does. Gives one entry of `workerGroupSpecs`.
+Takes name, settings (merged), starting (workers that replicas need from the start), role and context, as a pod template
+does. Gives one entry of `workerGroupSpecs`.
 Custom resources go into `rayStartParams`, where every KubeRay since 1.4 and Ray's autoscaler look for them, in the one
 quoting that both can read.
 */ -}}
@@ -228,7 +229,7 @@ quoting that both can read.
 {{- $_ := set $params "num-gpus" (toString $settings.gpusPerWorker) -}}
 {{- end -}}
 - groupName: {{ .name | quote }}
-  replicas: {{ int $settings.minReplicas }}
+  replicas: {{ min (max .starting (int $settings.minReplicas)) (int $settings.maxReplicas) }}
   minReplicas: {{ int $settings.minReplicas }}
   maxReplicas: {{ int $settings.maxReplicas }}
   {{- with $settings.idleTimeoutSeconds }}

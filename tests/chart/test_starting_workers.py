@@ -1,0 +1,97 @@
+"""Workers that come up beside the head: as many as the replicas of the start need at the least."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import GROUP, INGRESS, MODEL, ROOT, Render, Values, model
+
+from generator.helm import render
+
+ENVIRONMENTS = sorted(path.name for path in (ROOT / "values").iterdir() if path.is_dir())
+
+
+def scaled(model_options: Values | None = None, **deployment: Any) -> Values:
+    return {"models": {MODEL: model(deployment_config=deployment, **(model_options or {}))}}
+
+
+def beside(placement: Values, **deployment: Any) -> Values:
+    """One more model, beside the one replica on one GPU of the smallest values."""
+    return {"models": {"more": model(placement_group_config=placement, deployment_config=deployment)}}
+
+
+def app(**deployment: Any) -> Values:
+    application = {"import_path": "code:build", "deployments": [{"name": "Own", **deployment}]}
+    return {"apps": {"own": {"application": application}}}
+
+
+def models(*each: Values) -> Values:
+    return {"models": {MODEL: each[0], **{f"more-{number}": one for number, one in enumerate(each[1:])}}}
+
+
+TARGET = {"target_ongoing_requests": 5}
+TENTH = {"GPU": 0.1, GROUP: 0.1}
+ASKED: dict[str, tuple[Values, int]] = {
+    "Ray's own one replica": ({}, 1),
+    "the least of the autoscaling": (scaled(autoscaling_config={"min_replicas": 3, "max_replicas": 4, **TARGET}), 3),
+    "none": (scaled(autoscaling_config={"min_replicas": 0, "max_replicas": 4, **TARGET}), 0),
+    "what it starts with": (
+        scaled(autoscaling_config={"min_replicas": 0, "initial_replicas": 2, "max_replicas": 4, **TARGET}),
+        2,
+    ),
+    "a number": (scaled(num_replicas=2), 2),
+    "Ray's own word": (scaled(num_replicas="auto"), 1),
+    "a bundle for every GPU": (scaled({"engine_kwargs": {"tensor_parallel_size": 2, "pipeline_parallel_size": 2}}), 4),
+    "bundles": (beside({"bundles": [{"GPU": 1, GROUP: 1}, *[{GROUP: 1}] * 2], "strategy": "PACK"}), 4),
+    "no more than there may be": (scaled(num_replicas=9, max_ongoing_requests=1), 5),
+    "ten tenths": (models(*[model(placement_group_config={"bundle_per_worker": TENTH})] * 10), 1),
+    "eleven tenths": (models(*[model(placement_group_config={"bundle_per_worker": TENTH})] * 11), 2),
+    "a GPU that only one group has": (beside({"bundle_per_worker": {"GPU": 1}}), 2),
+    "the replica's own resources": (
+        beside({"bundles": [{"CPU": 1}]}, ray_actor_options={"resources": {GROUP: 1}}),
+        2,
+    ),
+    "an app's replicas": (app(num_replicas=2, ray_actor_options={"num_gpus": 1, "resources": {GROUP: 1}}), 3),
+    "an app's bundles": (app(placement_group_bundles=[{"GPU": 1, GROUP: 1}] * 2), 3),
+    "the group's own least": ({"workerGroups": {GROUP: {"minReplicas": 2}}}, 2),
+}
+
+
+@pytest.mark.parametrize(("values", "workers"), ASKED.values(), ids=ASKED)
+def test_a_group_starts_with_the_workers_that_replicas_need(render_with: Render, values: Values, workers: int) -> None:
+    assert render_with(values).groups[GROUP]["replicas"] == workers
+
+
+def test_larger_workers_are_fewer(render_with: Render) -> None:
+    wide = {"workerGroups": {GROUP: {"gpusPerWorker": 2}}, **scaled(num_replicas=3)}
+    assert render_with(wide).groups[GROUP]["replicas"] == 2
+
+
+def test_what_several_groups_have_is_counted_for_none(render_with: Render) -> None:
+    """A model that asks for a resource of two groups may land on either."""
+    two = {
+        "workerGroups": {
+            GROUP: {"rayResources": {GROUP: 1, "any": 1}},
+            "others": {"gpusPerWorker": 1, "rayResources": {"any": 1}},
+        }
+    }
+    groups = render_with(two | beside({"bundle_per_worker": {"any": 1}})).groups
+    assert (groups[GROUP]["replicas"], groups["others"]["replicas"], groups[INGRESS]["replicas"]) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_all_of_an_environment_starts_with_what_the_plan_says_is_the_least(environment: str) -> None:
+    command = [sys.executable, "-m", "generator", "plan", "--environment", environment, "--json"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    least = {name: pool["workers_at_the_least"] for name, pool in json.loads(told)[environment]["pools"].items()}
+
+    values = sorted(Path(ROOT / "values" / environment).glob("*.yaml"))
+    (service,) = (each for each in render(ROOT / "chart", values) if each["kind"] == "RayService")
+    groups = service["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+
+    assert {each["groupName"]: each["replicas"] for each in groups if each["groupName"] != INGRESS} == least
