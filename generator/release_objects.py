@@ -35,6 +35,8 @@ def find_release(cluster: Cluster, release: str, namespace: str | None) -> tuple
     if len(places) == 1:
         return places[0]
     if not places:
+        if jobs := _prefetches(cluster, release, namespace or ""):
+            raise UserError(_fetched(jobs[0]), where=where, fix=_follow(jobs[0]))
         names = sorted({_release(one) for one in services})
         raise UserError(
             f"no release '{release}'", where=where, fix=did_you_mean(release, names) or "There is none at all."
@@ -68,7 +70,35 @@ def observe(cluster: Cluster, namespace: str, name: str) -> Observed:
             api_path("v1", "events", namespace=namespace),
             fieldSelector=f"involvedObject.kind=RayService,involvedObject.name={name}",
         )
-    return Observed(service=service, clusters=clusters, pods=pods, events=events, replicas=_replicas(cluster, pods))
+    jobs = _prefetches(cluster, _release(service), namespace)
+    return Observed(
+        service=service,
+        clusters=clusters,
+        pods=pods,
+        events=events,
+        replicas=_replicas(cluster, pods),
+        downloads=[f"{_fetched(job)}. {_follow(job)}" for job in jobs],
+    )
+
+
+def _prefetches(cluster: Cluster, release: str, namespace: str) -> list[JsonObject]:
+    """The chart's hook that downloads models, while it is there; nothing where jobs may not be read."""
+    with suppress(ApiFault):
+        labels = f"app.kubernetes.io/part-of=ray-serve-llm,app.kubernetes.io/instance={release}"
+        jobs = cluster.items(api_path("batch/v1", "jobs", namespace=namespace), labelSelector=labels)
+        return [job for job in jobs if job["metadata"]["name"].endswith("-prefetch")]
+    return []
+
+
+def _fetched(job: JsonObject) -> str:
+    failed = (job.get("status") or {}).get("failed") or 0
+    attempts = f" (failed attempts so far: {failed})" if failed else ""
+    return f"its models are downloaded first{attempts}, and helm changes nothing before"
+
+
+def _follow(job: JsonObject) -> str:
+    name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
+    return f"See it with: kubectl logs --namespace {namespace} --follow job/{name}"
 
 
 def _replicas(cluster: Cluster, pods: list[JsonObject]) -> dict[str, Counts]:

@@ -31,6 +31,8 @@ class Observed:
     """Of the RayService."""
     replicas: Mapping[str, Counts] = field(default_factory=dict)
     """By RayCluster, where Ray's metrics could be read."""
+    downloads: Sequence[str] = ()
+    """What is to be said of models that an upgrade downloads before it changes anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ class ReleaseStatus:
     """Whether requests are taken at all, by KubeRay."""
     clusters: list[ClusterStatus]
     notes: list[str]
-    """What KubeRay says of the RayService: that it is refused, or what it failed to do."""
+    """What KubeRay says of the RayService (it is refused, or something failed), and what an upgrade waits for."""
 
     @property
     def serving(self) -> ClusterStatus | None:
@@ -129,7 +131,7 @@ def release_status(observed: Observed, release: str) -> ReleaseStatus:
         namespace=metadata["namespace"],
         ready=_condition(status, "Ready").get("status") == "True" or status.get("serviceStatus") == "Running",
         clusters=clusters,
-        notes=list(_notes(observed.service, observed.events)),
+        notes=[*_notes(observed.service, observed.events), *observed.downloads],
     )
 
 

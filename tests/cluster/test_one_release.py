@@ -147,7 +147,7 @@ def test_a_restarted_operator_changes_nothing(release: Release, our_cluster: Non
 
 
 def test_a_restarted_kubelet_keeps_every_pod(release: Release, our_cluster: None) -> None:
-    before = {pod.metadata.uid for pod in release.pods()}
+    before, starts = {pod.metadata.uid for pod in release.pods()}, _kubelet_starts(release)
 
     with release.client.load(*ask_without_end(release), rate=2) as load:
         subprocess.run([sys.executable, "-m", "tools.cluster", "restart-kubelet"], cwd=ROOT, check=True)
@@ -155,6 +155,7 @@ def test_a_restarted_kubelet_keeps_every_pod(release: Release, our_cluster: None
 
     # A kubelet that starts calls no pod ready before it has probed it, so a Service on one node is empty for a moment.
     note("kubelet restarted", load)
+    assert _kubelet_starts(release) - starts
     assert {pod.metadata.uid for pod in release.pods()} == before
 
 
@@ -193,6 +194,20 @@ def test_a_changed_engine_argument_makes_a_new_cluster_and_loses_no_request(rele
     assert release.context(FALCON_H1) == 512
 
 
+def test_a_rollback_makes_the_former_cluster_anew_and_loses_no_request(release: Release) -> None:
+    before = release.ray_cluster()
+
+    with release.client.load(*ask_without_end(release), rate=4) as load:
+        release.helm("rollback", release.name, "1")
+        note("helm rollback by a new cluster, to the cut-over", release.wait_until_serving(FALCON3, FALCON_H1))
+        wait_until_answering(release)
+
+    note("helm rollback, delivery configMap", load)
+    assert not load.failed, load
+    assert release.ray_cluster() != before
+    assert release.context(FALCON3) == 512
+
+
 def test_uninstalling_leaves_nothing(release: Release) -> None:
     release.helm("uninstall", release.name, "--wait")
 
@@ -200,6 +215,12 @@ def test_uninstalling_leaves_nothing(release: Release) -> None:
         "uninstalled, until nothing is left",
         wait(lambda: not _objects(release), "nothing left", seconds=180, now=lambda: _objects(release)),
     )
+
+
+def _kubelet_starts(release: Release) -> set[str]:
+    """The events with which kubelets say that they start."""
+    events = release.core.list_event_for_all_namespaces(field_selector="involvedObject.kind=Node,reason=Starting")
+    return {each.metadata.uid for each in events.items if each.source.component == "kubelet"}
 
 
 def _operator_ready(release: Release, *, not_uid: str) -> bool:

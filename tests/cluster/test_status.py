@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from generator.helm import render
 from tools.cluster.control_plane import ControlPlane
 from tools.cluster.settings import program, run
 
@@ -50,6 +51,15 @@ class Api:
         self.kubectl(
             "apply", "--server-side", "--subresource=status", body={**body, "status": _timed(service["status"])}
         )
+
+    def fetch(self, release: str, *, namespace: str) -> None:
+        """The chart's hook that downloads models, as helm makes it."""
+        cache = {"type": "persistentVolumeClaim", "claimName": "models", "prefetch": True}
+        values = [ROOT / "values" / "dev" / "falcon3.yaml"]
+        overrides = {"modelCache": cache, "fullnameOverride": release}
+        objects = render(ROOT / "chart", values, release=release, namespace=namespace, overrides=overrides)
+        (job,) = (each for each in objects if each["kind"] == "Job")
+        self.kubectl("apply", body=job)
 
     def status(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(self.command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -97,6 +107,20 @@ def test_json(api: Api) -> None:
         "falcon-h1-0.5b-instruct": "fails",
         "falcon3-1b-instruct": "ok",
     }
+
+
+def test_models_that_are_downloaded_before_anything_is_installed_or_changed(api: Api) -> None:
+    api.fetch("fetching", namespace="b")
+    api.put("serving", namespace="b", name="upgraded")
+    api.fetch("upgraded", namespace="b")
+
+    installed, upgraded = api.status("fetching"), api.status("upgraded")
+
+    assert installed.returncode == 2
+    assert "its models are downloaded first, and helm changes nothing before\n" in installed.stderr
+    assert "kubectl logs --namespace b --follow job/fetching-prefetch" in installed.stderr
+    assert upgraded.returncode == 0
+    assert "kubectl logs --namespace b --follow job/upgraded-prefetch" in upgraded.stdout
 
 
 @pytest.mark.parametrize(
