@@ -11,7 +11,7 @@ from .environment import Environment, FamilyService, Overrides
 from .errors import UserError
 from .placement import Wish
 from .sized_model import sized_model
-from .sizing.engine_arguments import engine_of
+from .sizing.engine_arguments import count_of, engine_of
 from .sizing.model import Model
 from .sizing.weights import DTYPE_ALIASES
 
@@ -74,9 +74,10 @@ def make_wish(model_id: str, catalog: Catalog, family: str, overrides: Overrides
             )
     model = catalog.families[family].models[model_id]
     engine = overrides.llmConfig.get("engine_kwargs", {})
-    context = _number(engine, "max_model_len", overrides.context or model.needs.context, model_id, where=where)
-    sequences = _number(engine, "max_num_seqs", overrides.sequences or model.needs.sequences, model_id, where=where)
-    batched_tokens = _number(engine, "max_num_batched_tokens", 0, model_id, where=where) or None
+    who = f"{where}: model '{model_id}'"
+    context = count_of(engine, "max_model_len", overrides.context or model.needs.context, where=who)
+    sequences = count_of(engine, "max_num_seqs", overrides.sequences or model.needs.sequences, where=who)
+    batched_tokens = count_of(engine, "max_num_batched_tokens", 0, where=who)
     utilization = engine.get("gpu_memory_utilization")
     most = model.architecture.max_position_embeddings
     if context > most:
@@ -114,8 +115,8 @@ def make_wish(model_id: str, catalog: Catalog, family: str, overrides: Overrides
             {**engine, "dtype": dtype},
             sized.config,
             vllm=vllm,
-            where=f"{where}: model '{model_id}'",
-            draft=lambda name: _draft(name, catalog, dtype=dtype, where=f"{where}: model '{model_id}'"),
+            where=who,
+            draft=lambda name: _draft(name, catalog, dtype=dtype, where=who),
         ),
         context=context,
         sequences=sequences,
@@ -133,18 +134,6 @@ def at(config: JsonObject, path: str) -> Any:
     value: Any = config
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
-def _number(engine: JsonObject, key: str, otherwise: int, model_id: str, *, where: str) -> int:
-    """An engine argument that the arithmetic needs as a plain number."""
-    value = engine.get(key)
-    if value is None:
-        return otherwise
-    if not isinstance(value, int) or value < 1:
-        raise UserError(
-            f"model '{model_id}': {key} {value!r} is nothing to plan with", where=where, fix="Give a positive number."
-        )
     return value
 
 

@@ -53,7 +53,7 @@ def engine_of(
     fields["kv_cache_dtype"] = arguments.get("kv_cache_dtype") or "auto"
     fields["state_dtype"] = _state_dtype(arguments)
     if arguments.get("enable_lora"):
-        adapters, rank = (_count(arguments, name, usual, where=where) for name, usual in _LORA.items())
+        adapters, rank = (count_of(arguments, name, usual, where=where) for name, usual in _LORA.items())
         fields["lora"] = LoraSlots(adapters=adapters, rank=rank)
     return Engine(vllm=vllm, **fields, **_speculation(arguments.get("speculative_config"), config, draft, where=where))
 
@@ -73,7 +73,7 @@ def _speculation(
         return {}
     said = _json(said, where=where)
     where = f"{where}: speculative_config"
-    tokens = _count(said, "num_speculative_tokens", 1, where=where)
+    tokens = count_of(said, "num_speculative_tokens", 1, where=where)
     method = str(said.get("method") or "")
     if method in _WITHOUT_WEIGHTS:
         return {"speculative_tokens": tokens}
@@ -105,7 +105,8 @@ def _json(said: Any, *, where: str) -> Mapping[str, Any]:
     return said
 
 
-def _count(arguments: Mapping[str, Any], name: str, usual: int, *, where: str) -> int:
+def count_of(arguments: Mapping[str, Any], name: str, usual: int, *, where: str) -> int:
+    """The argument `name`, `usual` where it is not given. Raises UserError where it is no positive whole number."""
     value = arguments.get(name)
     if value is None:
         return usual

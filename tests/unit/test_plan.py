@@ -262,7 +262,7 @@ def test_fewer_sequences_than_users_need_are_told():
         ({"placement_group_config": {"bundle_per_worker": {"GPU": 2}}}, "Say it as `pool`"),
         ({"deployment_config": {"autoscaling_config": {"min_replicas": 50}}}, "Say it as `replicas"),
         ({"engine_kwargs": {"data_parallel_size": 4}}, "is the plan's to decide"),
-        ({"engine_kwargs": {"max_model_len": -1}}, "max_model_len -1 is nothing to plan with"),
+        ({"engine_kwargs": {"max_model_len": -1}}, "max_model_len -1 is nothing to count with"),
         ({"engine_kwargs": {"max_num_batched_tokens": 16}}, "less than its 64 sequences"),
         ({"engine_kwargs": {"gpu_memory_utilization": 1.0}}, "leaves nothing for the driver"),
         ({"engine_kwargs": {"tensor_parallel_size": 2}}, "a node has 1 GPUs"),
