@@ -72,6 +72,9 @@ class Architecture(Closed):
     v_head_dim: PositiveInt | None = None
     index_head_dim: PositiveInt | None = None
     index_n_heads: PositiveInt | None = None
+    index_topk_freq: PositiveInt | None = None
+    index_topk_pattern: str | None = None
+    index_skip_topk_offset: int | None = None
     compress_ratios: list[int] | None = None
     o_groups: PositiveInt | None = None
     o_lora_rank: PositiveInt | None = None

@@ -170,9 +170,22 @@ def latent_twice(config: ModelConfig) -> Layers:
 
 
 def sparse_latent(config: ModelConfig) -> Layers:
-    """DeepSeek V3.2: beside the latent, the indexer's key."""
+    """DeepSeek V3.2, GLM 5: beside the latent, the indexer's key, in layers that choose their tokens anew.
+
+    The others take the choice of the layer before: by a pattern of F (full) and S (shared), or all but every
+    `index_topk_freq`-th after the first ones (`vllm/models/deepseek_v32/attention.py`).
+    """
     indexer = Latent(width=_indexer_key(config.needed("index_head_dim")), bytes_each=1)
-    return ((indexer, latent_of(config)),) * config.needed("num_hidden_layers")
+    pattern, every = config.get("index_topk_pattern") or "", config.whole("index_topk_freq", 1) or 1
+    first = config.whole("index_skip_topk_offset", 2)
+
+    def shares(layer: int) -> bool:
+        if pattern:
+            return layer < len(pattern) and pattern[layer] == "S"
+        return max(layer - first + 1, 0) % every != 0
+
+    whole, shared = (indexer, latent_of(config)), (latent_of(config),)
+    return tuple(shared if shares(layer) else whole for layer in range(config.needed("num_hidden_layers")))
 
 
 def _indexer_key(width: int) -> int:

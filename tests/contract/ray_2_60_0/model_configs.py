@@ -141,6 +141,19 @@ def deepseek_v32(draw: st.DrawFn) -> Config:
 
 
 @_strategy
+def glm_5(draw: st.DrawFn) -> Config:
+    """Some layers take the indexer's choice of the layer before."""
+    config = draw(deepseek_v32) | {
+        "architectures": ["GlmMoeDsaForCausalLM"],
+        "model_type": "glm_moe_dsa",
+        "head_dim": _LATENT["qk_rope_head_dim"],
+    }
+    letters = st.text("FS", min_size=config["num_hidden_layers"], max_size=config["num_hidden_layers"])
+    every = {"index_topk_freq": draw(st.integers(1, 4)), "index_skip_topk_offset": draw(st.integers(1, 4))}
+    return config | draw(st.one_of(st.just(every), letters.map(lambda pattern: {"index_topk_pattern": pattern})))
+
+
+@_strategy
 def deepseek_v4(draw: st.DrawFn) -> Config:
     config = _plain(
         draw,
