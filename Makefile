@@ -80,7 +80,7 @@ test-cluster: ## Install, serve, upgrade, scale, break and remove on a real clus
 ct-install: ## Install every chart/ci/*-values.yaml in turn on that cluster, and run its `helm test`
 	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; tools/ct.sh install
 
-.PHONY: generate config-defaults releases locks bench bench-serving bench-sizing clean-cache
+.PHONY: generate config-defaults releases bench bench-serving profile-serving bench-sizing clean-cache
 generate: ## Write schemas, values, the commands' page and the chart's README
 	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; "$$python" tools/command_docs.py; \
 	"$$(tools/setup.sh go-tool helm-docs)" --chart-search-root chart --log-level warning
@@ -98,6 +98,9 @@ bench: ## Whole-process times and memory of the generator and of helm
 bench-serving: checkpoints ## The serving path beside the engine's own server: table and plot in docs/ (ARGS="--quick", …)
 	export $(WITH_HELM); status=0; $(ENGINE_PYTHON) -m tools.bench_serving run $(ARGS) || status=$$?; \
 	$(TEST_PYTHON) -m tools.bench_serving report; exit $$status
+
+profile-serving: checkpoints ## Whose code the CPU time of one serving process is (ARGS="throughput --role router", …)
+	export $(WITH_HELM); $(ENGINE_PYTHON) -m tools.bench_serving profile --py-spy "$$(dirname "$(TEST_PYTHON)")/py-spy" $(or $(ARGS),throughput)
 
 bench-sizing: ## What `fit` predicts against what vLLM logged, row for row
 	$(TEST_PYTHON) tools/bench_sizing.py

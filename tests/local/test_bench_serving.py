@@ -13,6 +13,7 @@ from machine import processes_with
 from tools.bench_serving.__main__ import main
 from tools.bench_serving.measure import KEPT_S, keep, kept, plan
 from tools.bench_serving.processes import role, spent
+from tools.bench_serving.profile import by_package
 from tools.bench_serving.report import BEGIN, END, server_cpu_ms, with_block
 from tools.bench_serving.variants import variants
 
@@ -74,3 +75,18 @@ def test_a_run_that_was_stopped_keeps_what_is_whole_new_and_of_the_same_plan(tmp
     assert kept(tmp_path, variant, "full") is None
     keep(tmp_path, document | {"error": "did not start"})
     assert kept(tmp_path, variant, "full") is None
+
+
+def test_a_sample_is_of_the_innermost_package_that_is_known() -> None:
+    replica = "run (ray/serve/_private/replica.py:1);app (starlette/routing.py:2)"
+    stacks = [
+        f"{replica};send (uvicorn/protocols/http.py:3) 4",
+        f"{replica};dumps (json/encoder.py:4) 3",
+        "tick (x.py:1) 2",
+    ]
+
+    assert by_package(stacks) == {
+        "uvicorn": 4,
+        "Starlette and FastAPI": 3,
+        "asyncio, logging and the rest": 2,
+    }

@@ -2,6 +2,7 @@
 
 python -m tools.bench_serving run     with the Python that has Ray and vLLM; a run that was stopped goes on
 python -m tools.bench_serving report  with the Python of the tests: docs/performance.md and the plot, from the JSON
+python -m tools.bench_serving profile with the former: whose code the CPU time of one process of a variant is
 """
 
 from __future__ import annotations
@@ -43,8 +44,17 @@ def main(arguments: list[str] | None = None) -> int:
     report.add_argument("--input", type=Path, default=RESULT)
     report.add_argument("--page", type=Path, default=PAGE)
     report.add_argument("--plot", type=Path, default=PLOT)
+    sampled = commands.add_parser("profile", help="whose code the CPU time of a process is, by py-spy")
+    sampled.add_argument("variant", help="such as throughput")
+    sampled.add_argument(
+        "--role", default="replica", help="the process, as in the table of CPU time (default: replica)"
+    )
+    sampled.add_argument("--py-spy", default="py-spy", metavar="PATH")
+    sampled.add_argument("--timeout", type=int, default=300, help="seconds that the variant may take to start")
     options = parser.parse_args(arguments)
     try:
+        if options.command == "profile":
+            return _profile(options)
         if options.command == "report":
             return _report(options)
         return _run(options)
@@ -64,6 +74,21 @@ def _report(options: argparse.Namespace) -> int:
     write_files({options.page: with_block(options.page.read_text(), result)})
     plot(result, options.plot)
     print(f"{options.page} and {options.plot} are written")
+    return 0
+
+
+def _profile(options: argparse.Namespace) -> int:
+    from .profile import profile
+
+    (variant,) = variants([options.variant])
+    log = cache_folder() / "bench-serving" / f"profile-{variant.name}-{options.role}.log".replace(" ", "-")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    measured, samples = profile(variant, options.role, py_spy=options.py_spy, log=log, timeout_s=options.timeout)
+    total = sum(samples.values())
+    print(f"{variant.name}, {options.role}: {measured.requests_per_s:.0f} requests/s meanwhile, {total} samples")
+    for package, count in samples.items():
+        print(f"{count / total:6.1%}  {package}")
+    print(f"stacks, for a flame graph: {log.with_suffix('.stacks')}")
     return 0
 
 

@@ -1,0 +1,88 @@
+"""Whose code the CPU time of a serving process is: stacks sampled by py-spy under load, by the package they end in."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from generator.errors import UserError
+from generator.load import LoadClient, Measured
+
+from .processes import Processes
+from .servers import serving
+from .variants import Variant, sweep
+
+SECONDS = 15
+RATE = 200
+"""Samples a second."""
+WARM_S = 3.0
+PACKAGES: Mapping[str, str] = {
+    "Ray": r"\((?:ray|python/ray)/",
+    "vLLM": r"\(vllm/",
+    "Starlette and FastAPI": r"\((?:starlette|fastapi)/",
+    "uvicorn": r"\(uvicorn/",
+    "Prometheus instrumentator": r"\(prometheus",
+    "tokenizer": r"\((?:transformers|tokenizers)/",
+    "pydantic": r"\(pydantic",
+    "anyio": r"\(anyio/",
+}
+"""The innermost frame of a stack that is in one of these says whose time it is."""
+STANDARD = "asyncio, logging and the rest"
+
+
+def profile(
+    variant: Variant, role: str, *, py_spy: str, log: Path, timeout_s: float
+) -> tuple[Measured, dict[str, int]]:
+    """Samples by package of the process of that role (`processes.ROLES`) which holds its interpreter's lock.
+
+    What waits, and what runs without the lock (uvloop's and Ray's own C and C++), is not sampled. The load is that of
+    the summary: short prompts, 32 at a time, streaming. Raises UserError where the role has no process.
+    """
+    load = next(each for each in sweep("full") if (each.shape, each.concurrency, each.stream) == ("short", 32, True))
+    stacks = log.with_suffix(".stacks")
+    with serving(variant, report=print, timeout_s=timeout_s) as target, LoadClient(log=log, offline=True) as client:
+        rate = client.measure(target, load).requests_per_s
+        steady = replace(load, requests=int(rate * (WARM_S + SECONDS + 5)))
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(client.measure, target, steady)
+            time.sleep(WARM_S)
+            _record(py_spy, _process(role), stacks)
+    return asking.result(), by_package(stacks.read_text().splitlines())
+
+
+def _process(role: str) -> int:
+    running = Processes().cpu_s()
+    found = {name: pid for (pid, _), (name, _) in running.items()}
+    if role not in found:
+        raise UserError.unknown("role", role, sorted(found), where="the processes of this variant")
+    return found[role]
+
+
+def _record(py_spy: str, pid: int, stacks: Path) -> None:
+    command = [py_spy, "record", "--pid", str(pid), "--gil", "--duration", str(SECONDS), "--rate", str(RATE)]
+    done = subprocess.run([*command, "--format", "raw", "--output", str(stacks)], capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(done.stderr.strip().splitlines()[-1], where=py_spy, fix="It may need root, or CAP_SYS_PTRACE.")
+
+
+def by_package(stacks: Iterable[str]) -> dict[str, int]:
+    """Samples of each package, of lines `outermost;…;innermost count`."""
+    found: Counter[str] = Counter()
+    for line in stacks:
+        frames, _, count = line.rpartition(" ")
+        found[_package(frames.split(";"))] += int(count)
+    return dict(found.most_common())
+
+
+def _package(frames: list[str]) -> str:
+    for frame in reversed(frames):
+        for name, pattern in PACKAGES.items():
+            if re.search(pattern, frame):
+                return name
+    return STANDARD
