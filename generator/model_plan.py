@@ -19,8 +19,6 @@ class Place:
     """A place that a model can have, with the replicas that it would have there."""
 
     candidate: Candidate
-    sequences: int
-    """max_num_seqs: what users need, or fewer where the cache cannot hold a block for each."""
     replicas: Replicas
     load: ExpectedLoad | None
 

@@ -64,10 +64,17 @@ class Candidate:
     memory: MemoryFit
     share: float = 1.0
     """Of its GPU, where several models share it; with less than 1 it is the only GPU."""
+    sequences: int
+    """max_num_seqs: what users need, or fewer where the cache cannot hold a block for each."""
     enough: bool
     """Whether the cache holds a request of full context, and of a shared GPU the sequences that users need."""
-    narrower_lacks_gib: float = 0.0
-    """What the next smaller split or share lacks on this pool; 0 where there is none."""
+    narrower: MemoryFit | None = None
+    """The next smaller split or share on this pool, which is not enough; None where there is none."""
+
+    @property
+    def over_nodes(self) -> bool:
+        """Whether its pipeline stages may lie on several nodes."""
+        return self.split.pipeline > 1
 
     @property
     def shape(self) -> EngineShape:
@@ -76,7 +83,7 @@ class Candidate:
     @property
     def cost(self) -> tuple[bool, float, int]:
         """What is compared: one node before several, then price or memory of the GPUs taken, then GPUs."""
-        return (self.split.pipeline > 1, self.hardware.weight * self.split.gpus * self.share, self.split.gpus)
+        return (self.over_nodes, self.hardware.weight * self.split.gpus * self.share, self.split.gpus)
 
     @property
     def piece(self) -> int:
@@ -85,7 +92,7 @@ class Candidate:
 
 
 def candidates(wish: Wish, pools: Mapping[str, Hardware], release: RayRelease, *, where: str) -> list[Candidate]:
-    """Every pool that can hold the model, best first. Raises UserError, with the nearest miss, when none can."""
+    """Every place that can hold the model, pool by pool. Raises UserError, with the nearest miss, when none can."""
     if wish.pool is not None and wish.pool not in pools:
         raise UserError.unknown("pool", wish.pool, pools, where=where)
     open_pools = [h for h in pools.values() if wish.pool in (None, h.name)]
@@ -94,11 +101,11 @@ def candidates(wish: Wish, pools: Mapping[str, Hardware], release: RayRelease, *
     fitting = [c for c in tried if c.enough]
     if not fitting:
         raise _fits_nowhere(wish, tried, open_pools, release, where=where)
-    return sorted(fitting, key=lambda c: c.cost)  # stable: pools of equal cost stay in the file's order
+    return fitting
 
 
-# What is the same on every pool of a GPU type, by type, split and share: memory, and whether that does.
-Fits = dict[tuple[str, Split, float], tuple[MemoryFit, bool]]
+# What is the same on every pool of a GPU type, by type, split and share: memory, sequences, and whether that does.
+Fits = dict[tuple[str, Split, float], tuple[MemoryFit, int, bool]]
 
 
 def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, known: Fits) -> Iterator[Candidate]:
@@ -112,29 +119,30 @@ def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, known: Fits) -
     if hardware.gpu is None:
         yield _on_cpu(wish, hardware, release)
         return
-    lacks = 0.0
+    narrower = None
     for split, share in _parts(wish, hardware, release):
         key = (hardware.gpu.name, split, share)
         first = key not in known
         if first:
             known[key] = _fit_on_gpu(wish, hardware.gpu, split, share, release)
-        memory, does = known[key]
+        memory, sequences, does = known[key]
         if does or first:  # what does not is told of one pool, and looks the same on the others
             yield Candidate(
                 hardware=hardware,
                 split=split,
                 memory=memory,
                 share=share,
+                sequences=sequences,
                 enough=does,
-                narrower_lacks_gib=lacks,
+                narrower=narrower,
             )
         if not does:
-            lacks = memory.missing_gib
+            narrower = memory
         elif share == 1 and not (wish.is_urgent and split.pipeline == 1):
             return
 
 
-def _fit_on_gpu(wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRelease) -> tuple[MemoryFit, bool]:
+def _fit_on_gpu(wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRelease) -> tuple[MemoryFit, int, bool]:
     utilization = release.gpu_memory_utilization if wish.engine.utilization is None else wish.engine.utilization
     engine = replace(
         wish.engine,
@@ -144,9 +152,14 @@ def _fit_on_gpu(wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRe
         utilization=share_utilization(share, of=utilization, gpu_gib=gpu.memory_gib),
     )
     memory = fit(wish.sized, device=Device.of(gpu), split=split, engine=engine)
+    sequences = _sequences(wish, memory)
     # Fewer sequences than users need are taken of a whole GPU only, or where people say the share.
     of_choice = share < 1 and wish.share is None
-    return memory, memory.fits and not (of_choice and memory.most_sequences < wish.sequences)
+    return memory, sequences, memory.fits and not (of_choice and sequences < wish.sequences)
+
+
+def _sequences(wish: Wish, memory: MemoryFit) -> int:
+    return max(1, min(wish.sequences, memory.most_sequences))
 
 
 def _parts(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[tuple[Split, float]]:
@@ -258,7 +271,8 @@ def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
         shape=shape,
         ranges={},
     )
-    return Candidate(hardware=hardware, split=Split(), memory=memory, enough=memory.fits)
+    sequences = _sequences(wish, memory)
+    return Candidate(hardware=hardware, split=Split(), memory=memory, sequences=sequences, enough=memory.fits)
 
 
 def _fits_nowhere(

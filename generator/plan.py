@@ -124,7 +124,7 @@ def _model_plan(model_id: str, choice: Choice, place: Place, load: Pools) -> Mod
         model=wish.model,
         source=overrides.source or wish.model.source,
         place=place.candidate,
-        sequences=place.sequences,
+        sequences=place.candidate.sequences,
         replicas=place.replicas,
         expected=wish.expect is not None,
         load=place.load,
@@ -138,12 +138,11 @@ def _places(found: list[Candidate], wish: Wish, overrides: Overrides) -> list[Pl
     """The candidates with their replicas, best first; those too slow for what is asked only where all are."""
     places = []
     for candidate in found:
-        sequences = max(1, min(wish.sequences, candidate.memory.most_sequences))
-        load = expected_load(candidate, wish.model, wish.expect, sequences) if wish.expect else None
+        load = expected_load(candidate, wish.model, wish.expect, candidate.sequences) if wish.expect else None
         replicas = overrides.replicas or (load.replicas if load else _usual_replicas(candidate))
-        places.append(Place(candidate=candidate, sequences=sequences, replicas=replicas, load=load))
+        places.append(Place(candidate=candidate, replicas=replicas, load=load))
     in_time = [place for place in places if place.load is None or place.load.in_time]
-    return sorted(in_time or places, key=lambda place: place.cost)
+    return sorted(in_time or places, key=lambda place: place.cost)  # stable: equal ones stay in the file's order
 
 
 def _usual_replicas(place: Candidate) -> Replicas:
@@ -161,7 +160,7 @@ def _one_to(most: int) -> Replicas:
 def _assigned(choices: dict[str, Choice], pools: Pools) -> tuple[dict[str, Place], Assignment]:
     """Every model's place. Over several nodes go only those that no single node holds, while there is room for that."""
     whole = {
-        model_id: [place for place in places if not place.cost[0]] or places
+        model_id: [place for place in places if not place.candidate.over_nodes] or places
         for model_id, (_, _, _, places) in choices.items()
     }
     everything = {model_id: places for model_id, (_, _, _, places) in choices.items()}
@@ -182,7 +181,7 @@ def _has_room(load: Pools, pool: str, more: Counter[int]) -> bool:
 def _why(wish: Wish, options: list[Place], place: Place) -> str:
     """Why a model is where it is: who decided, what the smaller and the cheaper places lack."""
     chosen = place.candidate
-    pools = {one.candidate.hardware.name for one in options if one.cost[0] == place.cost[0]}
+    pools = {one.candidate.hardware.name for one in options if one.candidate.over_nodes == chosen.over_nodes}
     if wish.pool:
         said = "the environment names the pool"
     elif len(pools) == 1:
@@ -194,7 +193,7 @@ def _why(wish: Wish, options: list[Place], place: Place) -> str:
             f"{options[0].candidate.hardware.name} would cost less for it alone, not for the fleet: it lacks the room"
         )
         said += ", or pods would stay half empty"
-    if chosen.narrower_lacks_gib:
+    if chosen.narrower and chosen.narrower.missing_gib:
         part = "a smaller share" if chosen.hardware.pool.share else "fewer GPUs"
-        said += f"; {part} would lack {chosen.narrower_lacks_gib:.1f} GiB"
+        said += f"; {part} would lack {chosen.narrower.missing_gib:.1f} GiB"
     return said
