@@ -31,14 +31,15 @@ def note_startup(release: Release, model: str) -> None:
         "head's pod scheduled, its container started": _started(release.pods("head")[0]),
         "Ray up, KubeRay hands over the configuration": _when(said, f"Deploying new app '{model}'"),
         "application imported and built": _when(said, f"Imported and built app '{model}'"),
-        "worker asked for by the autoscaler, its container started": _started(release.pod_of(model)),
+        "worker's container started": _started(release.pod_of(model)),
         "worker joined, replica placed, its process started": _constructed(said, model),
         **_engine(release, model),
         "replica healthy": _when(said, f"deployment='LLMServer:{model}'", "started successfully"),
         "Service ready (RayService Ready)": _ready(release),
     }
     start = _time(release.rayservice()["metadata"]["creationTimestamp"])
-    found = [(phase, moment) for phase, moment in moments.items() if moment]
+    # The worker's container starts beside the head, so which comes first differs.
+    found = sorted(((phase, moment) for phase, moment in moments.items() if moment), key=lambda each: each[1])
     for (_, before), (phase, end) in pairwise([("", start), *found]):
         note(f"start-up of {model}: {phase}", (end - before).total_seconds())
     for phase in moments.keys() - dict(found).keys():
@@ -60,15 +61,18 @@ def _line(said: list[dict[str, Any]], *words: str) -> dict[str, Any] | None:
 
 def _when(said: list[dict[str, Any]], *words: str) -> datetime | None:
     found = _line(said, *words)
-    return datetime.strptime(found["asctime"], "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC) if found else None
+    return _logged(found) if found else None
+
+
+def _logged(line: dict[str, Any]) -> datetime:
+    return datetime.strptime(line["asctime"], "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC)
 
 
 def _constructed(said: list[dict[str, Any]], model: str) -> datetime | None:
     """When the replica's own code began: Serve says when it was done and how long it took."""
-    words = (f"deployment='LLMServer:{model}'", "started successfully")
-    found, done = _line(said, *words), _when(said, *words)
+    found = _line(said, f"deployment='LLMServer:{model}'", "started successfully")
     taken = _SPENT.search(found["message"]) if found else None
-    return done - timedelta(seconds=float(taken[1])) if done and taken else None
+    return _logged(found) - timedelta(seconds=float(taken[1])) if found and taken else None
 
 
 def _engine(release: Release, model: str) -> dict[str, datetime | None]:

@@ -197,7 +197,7 @@ def test_a_changed_engine_argument_makes_a_new_cluster_and_loses_no_request(rele
 def test_a_rollback_makes_the_former_cluster_anew_and_loses_no_request(release: Release) -> None:
     before = release.ray_cluster()
 
-    with release.client.load(*ask_without_end(release), rate=4) as load:
+    with release.client.load(*ask_without_end(release), rate=2) as load:
         release.helm("rollback", release.name, "1")
         note("helm rollback by a new cluster, to the cut-over", release.wait_until_serving(FALCON3, FALCON_H1))
         wait_until_answering(release)
