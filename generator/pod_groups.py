@@ -41,7 +41,7 @@ def pod_groups(manifests: Sequence[Manifest]) -> list[PodGroup]:
     head = cluster["headGroupSpec"]["template"]
     groups = [_group("head", head, least=1, most=1, sidecar=_autoscaler(cluster))]
     for group in cluster.get("workerGroupSpecs") or []:
-        least, most = group.get("minReplicas") or 0, group.get("maxReplicas") or 1
+        least, most = max(group.get("minReplicas") or 0, group.get("replicas") or 0), group.get("maxReplicas") or 1
         groups.append(_group(group["groupName"], group["template"], least=least, most=most, sidecar={}))
     return groups
 

@@ -86,11 +86,18 @@ def _prefetches(cluster: Cluster, release: str, namespace: str) -> list[JsonObje
     with suppress(ApiFault):
         labels = f"app.kubernetes.io/part-of=ray-serve-llm,app.kubernetes.io/instance={release}"
         jobs = cluster.items(api_path("batch/v1", "jobs", namespace=namespace), labelSelector=labels)
-        return [job for job in jobs if job["metadata"]["name"].endswith("-prefetch")]
+        return [job for job in jobs if job["metadata"]["name"].endswith("-prefetch") and not _ended(job, "Complete")]
     return []
 
 
+def _ended(job: JsonObject, condition: str) -> bool:
+    found = (job.get("status") or {}).get("conditions") or []
+    return any(one["type"] == condition and one["status"] == "True" for one in found)
+
+
 def _fetched(job: JsonObject) -> str:
+    if _ended(job, "Failed"):
+        return "its models could not be downloaded, and helm changes nothing before they are"
     failed = (job.get("status") or {}).get("failed") or 0
     attempts = f" (failed attempts so far: {failed})" if failed else ""
     return f"its models are downloaded first{attempts}, and helm changes nothing before"

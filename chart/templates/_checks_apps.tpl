@@ -30,15 +30,7 @@ workerGroups: there is none for the apps to run on, and the head takes no work. 
 {{- /* Takes of (the deployment, as a path of the values), deployment and workers. */ -}}
 {{- define "ray-serve-llm.checkAppDeployment" -}}
 {{- $actor := .deployment.ray_actor_options | default dict -}}
-{{- $own := dict "CPU" ($actor.num_cpus | default 0) "GPU" ($actor.num_gpus | default 0) -}}
-{{- $pieces := list (include "ray-serve-llm.sum" (list $own ($actor.resources | default dict)) | fromJson) -}}
-{{- with .deployment.placement_group_bundles -}}
-{{- /* The replica is in the first bundle, which has what it takes. */ -}}
-{{- $pieces = uniq . -}}
-{{- if eq $.deployment.placement_group_strategy "STRICT_PACK" -}}
-{{- $pieces = list (include "ray-serve-llm.sum" . | fromJson) -}}
-{{- end -}}
-{{- end -}}
+{{- $pieces := include "ray-serve-llm.appPieces" .deployment | fromJsonArray | uniq -}}
 {{- $asked := include "ray-serve-llm.sum" $pieces | fromJson -}}
 {{- with $actor.accelerator_type -}}
 {{- $_ := set $asked (printf "accelerator_type:%s" .) 1 -}}

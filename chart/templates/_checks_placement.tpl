@@ -1,30 +1,5 @@
 {{- /* Checks of where a replica lands: Ray waits forever for what no worker can hold, with a line in its log. */ -}}
 
-{{- /*
-Takes config (an LLMConfig) and release. Gives, as JSON, what a replica needs whole on one worker, a list of {resource:
-amount}, each once. Ray asks for a bundle for every GPU, and for what the replica itself takes: with the first bundle,
-or, in a release with `resources_per_bundle`, in one before it. STRICT_PACK puts all of them on one worker.
-*/ -}}
-{{- define "ray-serve-llm.placements" -}}
-{{- $placement := .config.placement_group_config | default dict -}}
-{{- $actor := (.config.deployment_config | default dict).ray_actor_options | default dict -}}
-{{- $bundles := include "ray-serve-llm.bundles" .config | fromJsonArray -}}
-{{- $own := dict "CPU" (dig "num_cpus" 1 $actor) "GPU" ($actor.num_gpus | default 0) -}}
-{{- $replica := list $own ($actor.resources | default dict) -}}
-{{- $together := eq $placement.strategy "STRICT_PACK" -}}
-{{- if eq .release.placementField "resources_per_bundle" -}}
-{{- $together = eq (dig "pipeline_parallel_size" 1 (.config.engine_kwargs | default dict) | int) 1 -}}
-{{- else -}}
-{{- $replica = append $replica (first $bundles) -}}
-{{- $bundles = rest $bundles -}}
-{{- end -}}
-{{- if $together -}}
-{{- list (include "ray-serve-llm.sum" (concat $replica $bundles) | fromJson) | toJson -}}
-{{- else -}}
-{{- prepend $bundles (include "ray-serve-llm.sum" $replica | fromJson) | uniq | toJson -}}
-{{- end -}}
-{{- end -}}
-
 {{- /* Takes asked and has, each {resource: amount}. Gives `true` when a worker that has this holds what is asked. */ -}}
 {{- define "ray-serve-llm.fits" -}}
 {{- $fits := "true" -}}
@@ -87,7 +62,7 @@ or nothing) and workers (as above). What no group has at all is told elsewhere.
 {{- $engine := $config.engine_kwargs | default dict -}}
 {{- include "ray-serve-llm.checkPieces" (dict
   "of" (printf "models.%s" .id)
-  "pieces" (include "ray-serve-llm.placements" (dict "config" $config "release" .release) | fromJsonArray)
+  "pieces" (include "ray-serve-llm.pieces" (dict "config" $config "release" .release) | fromJsonArray | uniq)
   "labels" ($config.deployment_config | default dict).placement_group_bundle_label_selector
   "workers" .workers) -}}
 {{- $bundles := list -}}

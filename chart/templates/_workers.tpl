@@ -41,62 +41,105 @@ worker has).
 {{- end -}}
 
 {{- /*
-Takes an LLMConfig. Gives, as JSON, the bundles of one replica's placement group, a list of {resource: amount}: one for
-every GPU. What the replica itself takes is not in them.
+Takes config (an LLMConfig) and release. Gives, as JSON, what one replica needs, a list of {resource: amount}, each whole
+on one worker. Ray asks for a bundle for every GPU, and for what the replica itself takes: with the first bundle, or, in a
+release with `resources_per_bundle`, in one before it. STRICT_PACK puts all of them on one worker.
 */ -}}
-{{- define "ray-serve-llm.bundles" -}}
-{{- $placement := .placement_group_config | default dict -}}
+{{- define "ray-serve-llm.pieces" -}}
+{{- $placement := .config.placement_group_config | default dict -}}
+{{- $engine := .config.engine_kwargs | default dict -}}
+{{- $actor := (.config.deployment_config | default dict).ray_actor_options | default dict -}}
+{{- $device := (.config.accelerator_config | default dict).kind | default "gpu" | upper -}}
+{{- $stages := $engine.pipeline_parallel_size | default 1 | int -}}
+{{- $each := coalesce $placement.bundle_per_worker .config.resources_per_bundle (dict $device 1) -}}
 {{- $bundles := $placement.bundles | default list -}}
 {{- if not $bundles -}}
-{{- $engine := .engine_kwargs | default dict -}}
-{{- $device := (.accelerator_config | default dict).kind | default "gpu" | upper -}}
-{{- $each := coalesce $placement.bundle_per_worker .resources_per_bundle (dict $device 1) -}}
-{{- range until (mul ($engine.pipeline_parallel_size | default 1) ($engine.tensor_parallel_size | default 1) | int) -}}
+{{- range until (mul $stages ($engine.tensor_parallel_size | default 1) | int) -}}
 {{- $bundles = append $bundles $each -}}
 {{- end -}}
 {{- end -}}
-{{- toJson $bundles -}}
+{{- $own := dict "CPU" (dig "num_cpus" 1 $actor) "GPU" ($actor.num_gpus | default 0) -}}
+{{- $replica := list $own ($actor.resources | default dict) -}}
+{{- $together := eq $placement.strategy "STRICT_PACK" -}}
+{{- if eq .release.placementField "resources_per_bundle" -}}
+{{- $together = eq $stages 1 -}}
+{{- else -}}
+{{- $replica = append $replica (first $bundles) -}}
+{{- $bundles = rest $bundles -}}
+{{- end -}}
+{{- if $together -}}
+{{- list (include "ray-serve-llm.sum" (concat $replica $bundles) | fromJson) | toJson -}}
+{{- else -}}
+{{- prepend $bundles (include "ray-serve-llm.sum" $replica | fromJson) | toJson -}}
+{{- end -}}
 {{- end -}}
 
-{{- /* Takes a deployment's options. Gives the replicas that Serve starts it with. */ -}}
-{{- define "ray-serve-llm.startingReplicas" -}}
-{{- $scaling := .autoscaling_config | default dict -}}
-{{- if hasKey $scaling "initial_replicas" -}}
-{{- $scaling.initial_replicas -}}
-{{- else if hasKey $scaling "min_replicas" -}}
+{{- /* Takes a deployment of an app. Gives the same, as JSON. */ -}}
+{{- define "ray-serve-llm.appPieces" -}}
+{{- $actor := .ray_actor_options | default dict -}}
+{{- $own := dict "CPU" ($actor.num_cpus | default 0) "GPU" ($actor.num_gpus | default 0) -}}
+{{- $pieces := list (include "ray-serve-llm.sum" (list $own ($actor.resources | default dict)) | fromJson) -}}
+{{- with .placement_group_bundles -}}
+{{- /* The replica is in the first bundle, which has what it takes. */ -}}
+{{- $pieces = . -}}
+{{- if eq $.placement_group_strategy "STRICT_PACK" -}}
+{{- $pieces = list (include "ray-serve-llm.sum" . | fromJson) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $pieces -}}
+{{- end -}}
+
+{{- /*
+Takes options (of a deployment) and unsaid (the replicas where they say nothing). Gives the replicas that are always there.
+*/ -}}
+{{- define "ray-serve-llm.leastReplicas" -}}
+{{- $scaling := .options.autoscaling_config | default dict -}}
+{{- if not (kindIs "invalid" $scaling.min_replicas) -}}
 {{- $scaling.min_replicas -}}
-{{- else if kindIs "float64" .num_replicas -}}
-{{- .num_replicas -}}
-{{- else -}}
+{{- else if has (kindOf .options.num_replicas) (list "float64" "int64" "int") -}}
+{{- .options.num_replicas -}}
+{{- else if or $scaling .options.num_replicas -}}
 1
+{{- else -}}
+{{- .unsaid -}}
 {{- end -}}
 {{- end -}}
 
 {{- /*
-Takes the root. Gives, as JSON, the workers of each group, by its name, that the replicas of the start need at the least:
-their share of every resource that this group alone has. These come up beside the head, instead of after the
-autoscaler has seen Serve ask for them; what they cannot hold it adds, and what stays idle it removes.
+Takes the root. Gives, as JSON, the workers of each group, by its name, that the least replicas need. These come up beside
+the head, instead of after the autoscaler has seen Serve ask for them.
+
+A group is counted by the resources that it alone has, where all that asks for one is of the same size. Of several sizes
+the small ones would spread over workers that are there, until none is whole for a wide one; there the autoscaler
+brings a worker for each as it comes. What an app's code says of its replicas cannot be seen here.
 */ -}}
 {{- define "ray-serve-llm.startingWorkers" -}}
+{{- $release := include "ray-serve-llm.rayRelease" . | fromYaml -}}
 {{- $askers := list -}}
 {{- range .Values.models -}}
-{{- $deployment := .llmConfig.deployment_config | default dict -}}
-{{- $own := ($deployment.ray_actor_options | default dict).resources | default dict -}}
-{{- $askers = append $askers (dict "of" $deployment "asks" (append (include "ray-serve-llm.bundles" .llmConfig | fromJsonArray) $own)) -}}
+{{- $config := .llmConfig -}}
+{{- $replicas := include "ray-serve-llm.leastReplicas" (dict "options" ($config.deployment_config | default dict) "unsaid" 1) -}}
+{{- $ranks := ($config.engine_kwargs | default dict).data_parallel_size | default 1 -}}
+{{- $pieces := include "ray-serve-llm.pieces" (dict "config" $config "release" $release) | fromJsonArray -}}
+{{- $askers = append $askers (dict "replicas" (mul $replicas $ranks) "pieces" $pieces) -}}
 {{- end -}}
 {{- range .Values.apps -}}
 {{- range .application.deployments -}}
-{{- $actor := .ray_actor_options | default dict -}}
-{{- $own := list (dict "GPU" ($actor.num_gpus | default 0)) ($actor.resources | default dict) -}}
-{{- $askers = append $askers (dict "of" . "asks" (.placement_group_bundles | default $own)) -}}
+{{- $replicas := include "ray-serve-llm.leastReplicas" (dict "options" . "unsaid" 0) -}}
+{{- $askers = append $askers (dict "replicas" (int $replicas) "pieces" (include "ray-serve-llm.appPieces" . | fromJsonArray)) -}}
 {{- end -}}
 {{- end -}}
+{{- /* By resource: how many pieces of what size. Ray counts in ten-thousandths. */ -}}
 {{- $asked := dict -}}
-{{- range $askers -}}
-{{- $replicas := include "ray-serve-llm.startingReplicas" .of | float64 -}}
-{{- range .asks -}}
-{{- range $resource, $amount := . -}}
-{{- $_ := set $asked $resource (addf (get $asked $resource | default 0) (mulf $replicas ($amount | default 0))) -}}
+{{- range $asker := $askers -}}
+{{- range $piece := $asker.pieces -}}
+{{- range $resource, $amount := $piece -}}
+{{- if and $amount $asker.replicas -}}
+{{- $sizes := get $asked $resource | default dict -}}
+{{- $size := round $amount 4 | toString -}}
+{{- $_ := set $sizes $size (add (get $sizes $size | default 0) $asker.replicas) -}}
+{{- $_ := set $asked $resource $sizes -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -110,13 +153,20 @@ autoscaler has seen Serve ask for them; what they cannot hold it adds, and what 
 {{- $workers := dict -}}
 {{- range $name, $holds := $groups -}}
 {{- $least := 0 -}}
+{{- $mixed := false -}}
 {{- range $resource, $amount := omit $holds "CPU" -}}
-{{- if and $amount (eq (get $owners $resource | int) 1) -}}
-{{- /* Ray counts in ten-thousandths: ten tenths are one. */ -}}
-{{- $least = max $least (round (divf (get $asked $resource | default 0) $amount) 4 | ceil | int) -}}
+{{- $sizes := get $asked $resource | default dict -}}
+{{- if or (gt (get $owners $resource | int) 1) (not $amount) -}}
+{{- else if gt (len $sizes) 1 -}}
+{{- $mixed = true -}}
+{{- else -}}
+{{- range $size, $count := $sizes -}}
+{{- $each := max 1 (round (divf $amount (float64 $size)) 4 | floor | int) -}}
+{{- $least = max $least (divf $count $each | ceil | int) -}}
 {{- end -}}
 {{- end -}}
-{{- $_ := set $workers $name $least -}}
+{{- end -}}
+{{- $_ := set $workers $name (ternary 0 $least $mixed) -}}
 {{- end -}}
 {{- toJson $workers -}}
 {{- end -}}

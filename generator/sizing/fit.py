@@ -307,7 +307,8 @@ def draft_caches(model: Model, engine: Engine) -> Layers:
     """What the layers of a draft keep beside the model's."""
     if engine.draft is not None:
         return engine.draft.caches.layers
-    return (model.caches.last_attending,) * engine.draft_layers
+    like = model.caches.draft_like
+    return (() if like is None else model.caches.layers[like],) * engine.draft_layers
 
 
 def _weight_options(

@@ -118,9 +118,17 @@ class CacheLayers:
         return any(not isinstance(cache, State) for cache in self.caches)
 
     @property
-    def last_attending(self) -> tuple[Cache, ...]:
-        """The last layer that keeps keys and values, as layers of multi-token prediction do."""
-        return next((layer for layer in reversed(self.layers) if any(not isinstance(c, State) for c in layer)), ())
+    def draft_like(self) -> int | None:
+        """Index of the layer that a layer of multi-token prediction is like; None where nothing attends.
+
+        The last that keeps keys and values; of latents, some with an indexer, the last with one: it always has its own.
+        """
+        attending = [n for n, layer in enumerate(self.layers) if any(not isinstance(cache, State) for cache in layer)]
+        latents = [n for n in attending if all(isinstance(cache, Latent) for cache in self.layers[n])]
+        if latents and len(latents) == len(attending):
+            most = max(len(self.layers[n]) for n in latents)
+            attending = [n for n in latents if len(self.layers[n]) == most]
+        return attending[-1] if attending else None
 
     @property
     def state(self) -> State | None:

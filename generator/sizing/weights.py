@@ -75,6 +75,8 @@ class ModelModules:
     last: tuple[Module, ...]
     """The output head, on the last stage."""
     tied: bool
+    draft_like: int
+    """Index of the layer that a layer of multi-token prediction is like."""
 
     @property
     def parameters(self) -> int:
@@ -110,7 +112,14 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
             share = "whole" if towers.is_repeated(config) else "tensor"
             first.append(Module(name="tower", rows=1, columns=beside, share=share, linear=False))
     head = Module(name="lm_head", rows=vocabulary, columns=wide, share="vocabulary")
-    return ModelModules(layers, tuple(first), () if is_encoder(config, caches) else (head,), tied=is_tied(config))
+    like = caches.draft_like
+    return ModelModules(
+        layers,
+        tuple(first),
+        () if is_encoder(config, caches) else (head,),
+        tied=is_tied(config),
+        draft_like=len(layers) - 1 if like is None else like,
+    )
 
 
 def is_tied(config: ModelConfig) -> bool:
@@ -361,12 +370,12 @@ def draft_layers(config: ModelConfig) -> int:
 
 
 def _drafts(config: ModelConfig, model: ModelModules, count: int) -> tuple[Module, ...]:
-    """Layers of multi-token prediction: each a decoder layer like the last, and a projection of two hidden states."""
+    """Layers of multi-token prediction: each like one of the decoder's, and a projection of two hidden states."""
     if not count or not model.layers:
         return ()
     hidden = config.needed("hidden_size")
     joined = Module(name="eh_proj", rows=hidden, columns=2 * hidden, share="whole")
-    return (*model.layers[-1], joined) * count
+    return (*model.layers[model.draft_like], joined) * count
 
 
 def _lora(model: ModelModules, options: WeightOptions) -> float:

@@ -40,13 +40,14 @@ ASKED: dict[str, tuple[Values, int]] = {
     "Ray's own one replica": ({}, 1),
     "the least of the autoscaling": (scaled(autoscaling_config={"min_replicas": 3, "max_replicas": 4, **TARGET}), 3),
     "none": (scaled(autoscaling_config={"min_replicas": 0, "max_replicas": 4, **TARGET}), 0),
-    "what it starts with": (
-        scaled(autoscaling_config={"min_replicas": 0, "initial_replicas": 2, "max_replicas": 4, **TARGET}),
-        2,
+    "more only at first": (
+        scaled(autoscaling_config={"min_replicas": 1, "initial_replicas": 2, "max_replicas": 4, **TARGET}),
+        1,
     ),
     "a number": (scaled(num_replicas=2), 2),
     "Ray's own word": (scaled(num_replicas="auto"), 1),
     "a bundle for every GPU": (scaled({"engine_kwargs": {"tensor_parallel_size": 2, "pipeline_parallel_size": 2}}), 4),
+    "ranks of data parallelism": (scaled({"engine_kwargs": {"data_parallel_size": 3}}), 3),
     "bundles": (beside({"bundles": [{"GPU": 1, GROUP: 1}, *[{GROUP: 1}] * 2], "strategy": "PACK"}), 4),
     "no more than there may be": (scaled(num_replicas=9, max_ongoing_requests=1), 5),
     "ten tenths": (models(*[model(placement_group_config={"bundle_per_worker": TENTH})] * 10), 1),
@@ -57,7 +58,8 @@ ASKED: dict[str, tuple[Values, int]] = {
         2,
     ),
     "an app's replicas": (app(num_replicas=2, ray_actor_options={"num_gpus": 1, "resources": {GROUP: 1}}), 3),
-    "an app's bundles": (app(placement_group_bundles=[{"GPU": 1, GROUP: 1}] * 2), 3),
+    "an app whose code says its replicas": (app(ray_actor_options={"num_gpus": 1, "resources": {GROUP: 1}}), 1),
+    "an app's bundles": (app(num_replicas=1, placement_group_bundles=[{"GPU": 1, GROUP: 1}] * 2), 3),
     "the group's own least": ({"workerGroups": {GROUP: {"minReplicas": 2}}}, 2),
 }
 
@@ -70,6 +72,22 @@ def test_a_group_starts_with_the_workers_that_replicas_need(render_with: Render,
 def test_larger_workers_are_fewer(render_with: Render) -> None:
     wide = {"workerGroups": {GROUP: {"gpusPerWorker": 2}}, **scaled(num_replicas=3)}
     assert render_with(wide).groups[GROUP]["replicas"] == 2
+
+
+def test_models_of_several_sizes_are_left_to_the_autoscaler(render_with: Render) -> None:
+    """On two workers that are there, two small models would leave none whole for the wide one (docs/placement.md)."""
+    wide = model(
+        placement_group_config={"bundle_per_worker": {"GPU": 1, GROUP: 1}, "strategy": "STRICT_PACK"},
+        engine_kwargs={"tensor_parallel_size": 4},
+    )
+    values = {"workerGroups": {GROUP: {"gpusPerWorker": 4}}}
+    assert render_with(values | models(model(), wide)).groups[GROUP]["replicas"] == 0
+    assert render_with(values | models(wide, wide)).groups[GROUP]["replicas"] == 2
+
+
+def test_a_number_on_the_command_line_is_one_too(render_with: Render) -> None:
+    number = f"models.{MODEL}.llmConfig.deployment_config.num_replicas=3"
+    assert render_with(arguments=("--set", number)).groups[GROUP]["replicas"] == 3
 
 
 def test_what_several_groups_have_is_counted_for_none(render_with: Render) -> None:

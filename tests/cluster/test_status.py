@@ -28,6 +28,15 @@ from .release import ROOT
 RECORDED = ROOT / "tests" / "unit" / "data" / "release_status"
 
 
+TIME = "2026-11-24T03:53:00Z"
+
+
+def _identity(body: Any) -> Any:
+    """What names an object, without the rest of it."""
+    metadata = {key: body["metadata"][key] for key in ("name", "namespace")}
+    return {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": metadata}
+
+
 class Api:
     def __init__(self, plane: ControlPlane) -> None:
         self.kubeconfig = plane.admin
@@ -52,14 +61,17 @@ class Api:
             "apply", "--server-side", "--subresource=status", body={**body, "status": _timed(service["status"])}
         )
 
-    def fetch(self, release: str, *, namespace: str) -> None:
-        """The chart's hook that downloads models, as helm makes it."""
+    def fetch(self, release: str, *, namespace: str, **status: Any) -> None:
+        """The chart's hook that downloads models, as helm makes it, and what Kubernetes would say of it."""
         cache = {"type": "persistentVolumeClaim", "claimName": "models", "prefetch": True}
         values = [ROOT / "values" / "dev" / "falcon3.yaml"]
         overrides = {"modelCache": cache, "fullnameOverride": release}
         objects = render(ROOT / "chart", values, release=release, namespace=namespace, overrides=overrides)
         (job,) = (each for each in objects if each["kind"] == "Job")
         self.kubectl("apply", body=job)
+        if status:
+            said = {"startTime": TIME, **status}
+            self.kubectl("apply", "--server-side", "--subresource=status", body={**_identity(job), "status": said})
 
     def status(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(self.command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -70,7 +82,7 @@ class Api:
 
 def _timed(status: Any) -> Any:
     """Conditions with the times that the CRD asks for."""
-    timed = [{**one, "lastTransitionTime": "2026-11-24T03:53:00Z"} for one in status["conditions"]]
+    timed = [{**one, "lastTransitionTime": TIME} for one in status["conditions"]]
     return {**status, "conditions": timed}
 
 
@@ -121,6 +133,23 @@ def test_models_that_are_downloaded_before_anything_is_installed_or_changed(api:
     assert "kubectl logs --namespace b --follow job/fetching-prefetch" in installed.stderr
     assert upgraded.returncode == 0
     assert "kubectl logs --namespace b --follow job/upgraded-prefetch" in upgraded.stdout
+
+
+def test_a_download_that_failed_is_told(api: Api) -> None:
+    ended = [{"type": word, "status": "True", "lastTransitionTime": TIME} for word in ("FailureTarget", "Failed")]
+    api.fetch("trying", namespace="b", failed=1)
+    api.fetch("failing", namespace="b", failed=3, conditions=ended)
+
+    assert "(failed attempts so far: 1)" in api.status("trying").stderr
+    assert "its models could not be downloaded" in api.status("failing").stderr
+
+
+def test_a_download_that_is_done_is_not_told(api: Api) -> None:
+    done = ("SuccessCriteriaMet", "Complete")
+    ended = [{"type": word, "status": "True", "lastTransitionTime": TIME} for word in done]
+    api.fetch("done", namespace="b", succeeded=1, completionTime=TIME, conditions=ended)
+
+    assert "no release 'done'" in api.status("done").stderr
 
 
 @pytest.mark.parametrize(

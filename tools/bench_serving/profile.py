@@ -57,18 +57,25 @@ def profile(
 
 
 def _process(role: str) -> int:
-    running = Processes().cpu_s()
-    found = {name: pid for (pid, _), (name, _) in running.items()}
+    found: dict[str, list[int]] = {}
+    for (pid, _), (name, _) in Processes().cpu_s().items():
+        found.setdefault(name, []).append(pid)
     if role not in found:
         raise UserError.unknown("role", role, sorted(found), where="the processes of this variant")
-    return found[role]
+    if len(found[role]) > 1:
+        raise UserError(f"{len(found[role])} processes have the role {role}", fix="Choose one that is alone.")
+    return found[role][0]
 
 
 def _record(py_spy: str, pid: int, stacks: Path) -> None:
     command = [py_spy, "record", "--pid", str(pid), "--gil", "--duration", str(SECONDS), "--rate", str(RATE)]
-    done = subprocess.run([*command, "--format", "raw", "--output", str(stacks)], capture_output=True, text=True)
+    try:
+        done = subprocess.run([*command, "--format", "raw", "--output", str(stacks)], capture_output=True, text=True)
+    except OSError as error:
+        raise UserError(f"cannot be run: {error.strerror}", where=py_spy, fix="Run `make profile-serving`.") from None
     if done.returncode:
-        raise UserError(done.stderr.strip().splitlines()[-1], where=py_spy, fix="It may need root, or CAP_SYS_PTRACE.")
+        said = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
+        raise UserError(said, where=py_spy, fix="It samples Python only, and may need root or CAP_SYS_PTRACE.")
 
 
 def by_package(stacks: Iterable[str]) -> dict[str, int]:

@@ -11,7 +11,7 @@ import pytest
 from generator.errors import UserError
 from generator.sizing.config import ModelConfig
 from generator.sizing.engine_arguments import engine_of
-from generator.sizing.fit import Device, MemoryFit, fit
+from generator.sizing.fit import Device, MemoryFit, draft_caches, fit
 from generator.sizing.model import Model
 from generator.sizing.split import Split
 
@@ -80,3 +80,16 @@ def test_what_drafts_from_the_prompt_loads_nothing(method: str):
 def test_speculation_that_cannot_be_counted_is_refused(said: Any, what: str):
     with pytest.raises(UserError, match=what):
         fitted(speculative_config=said)
+
+
+def test_a_layer_of_prediction_has_an_indexer_though_the_last_layer_shares_one():
+    words = json.loads((CONFIGS / "deepseek-ai--DeepSeek-V3.2.json").read_text())
+    target = Model(ModelConfig(words | {"index_topk_pattern": "F" * 60 + "S"}, "config.json"))
+    arguments = {"speculative_config": {"method": "mtp", "num_speculative_tokens": 1}}
+    engine = engine_of(arguments, target.config, vllm="0.29.0", where="test", draft=model)
+
+    (drafted,) = draft_caches(target, engine)
+
+    assert [len(layer) for layer in (target.caches.layers[-1], drafted)] == [1, 2]
+    modules = target.modules()
+    assert len(modules.layers[modules.draft_like]) > len(modules.layers[-1])
