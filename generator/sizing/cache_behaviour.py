@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -24,10 +25,13 @@ class CacheBehaviour:
     hybrid_prefix_caching: bool
     prefix_state_blocks: int
     latent_alignment: int
-    window_block: Literal["same", "smallest"]
+    prompt_states: Mapping[str, int]
+    delta_matrix: Literal["own", "asked"]
+    window_block: Literal["same", "smallest", "largest"]
     chunked_local: Literal["all", "chunk"]
     cross_tokens: Literal["encoder", "step"]
     packed_blocks: Literal["not_followed", "side_by_side"]
+    blackwell_glm: str
 
     def concurrent_steps(self, stages: int, *, async_scheduling: bool = True) -> int:
         """Steps whose tokens are in flight at once, for that many pipeline stages."""
@@ -53,10 +57,13 @@ def cache_behaviour(vllm: str) -> CacheBehaviour:
         hybrid_prefix_caching=row["hybridPrefixCaching"],
         prefix_state_blocks=row["prefixStateBlocks"],
         latent_alignment=row["latentAlignment"],
+        prompt_states=row["promptStates"],
+        delta_matrix=row["deltaMatrix"],
         window_block=row["windowBlock"],
         chunked_local=row["chunkedLocal"],
         cross_tokens=row["crossTokens"],
         packed_blocks=row["packedBlocks"],
+        blackwell_glm=row["blackwellGlm"],
     )
 
 
@@ -76,6 +83,11 @@ def dtype_bytes(name: str, *, where: str = "kv_cache_dtype") -> int:
 def fp8_ds_mla_bytes() -> int:
     """Bytes of one token's latent in the cache of type fp8_ds_mla."""
     return read_data("kv_cache.yaml")["fp8DsMlaBytes"]
+
+
+def prompt_state_kernels() -> Mapping[int, int | None]:
+    """Compute capabilities whose kernels can keep the state at a prompt's end, and the width of keys they ask for."""
+    return read_data("kv_cache.yaml")["promptStateKernels"]
 
 
 def packed_pages() -> dict[str, Any]:

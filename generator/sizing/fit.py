@@ -13,7 +13,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from . import GIB
-from .cache_behaviour import Platform
+from .cache_behaviour import Platform, cache_behaviour
 from .config import ModelConfig
 from .data import read_data, version
 from .kv_cache import CacheLayout
@@ -90,6 +90,7 @@ class EngineShape:
     eager: bool
     kv_cache_dtype: str = "auto"
     state_dtype: str | None = None
+    compute_capability: float = 9.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,8 +186,9 @@ def shape_of(config: ModelConfig, device: Device, engine: Engine) -> EngineShape
         batched_tokens=tokens,
         utilization=engine.utilization or behaviour.utilization,
         eager=engine.eager,
-        kv_cache_dtype=kernel_dtype(kv_cache_dtype_of(config, engine), config, device),
+        kv_cache_dtype=kernel_dtype(default_dtype(config, device, engine), config, device),
         state_dtype=engine.state_dtype or _stated_state_dtype(config),
+        compute_capability=device.compute_capability,
     )
 
 
@@ -223,11 +225,18 @@ def kv_cache_dtype_of(config: ModelConfig, engine: Engine) -> str:
     return "auto"
 
 
+def default_dtype(config: ModelConfig, device: Device, engine: Engine) -> str:
+    """`kv_cache_dtype_of`, or the type that vLLM takes for GLM 5 on Blackwell where nothing is asked for."""
+    dtype, own = kv_cache_dtype_of(config, engine), cache_behaviour(engine.vllm).blackwell_glm
+    glm = config.model_type == "glm_moe_dsa" and int(device.compute_capability) == 10
+    return own if glm and dtype == "auto" else dtype
+
+
 def kernel_dtype(dtype: str, config: ModelConfig, device: Device) -> str:
     """The cache's type as the kernels of sparse latents lay it out (DeepSeek V3.2).
 
     On Hopper FlashMLA takes an fp8 cache, on RTX Blackwell FlashInfer any, and both in a layout of their own.
-    Sources, 0.29.0: `platforms/cuda.py::_get_backend_priorities`,
+    Sources, 0.29.0 to 0.33.0: `platforms/cuda.py::_get_backend_priorities`,
     `model_executor/layers/attention/mla_attention.py::_canonicalize_sparse_mla_kv_cache_dtype`.
     """
     if config.integer("kv_lora_rank") is None or config.integer("index_head_dim") is None:
@@ -347,6 +356,7 @@ def cache_options(split: Split, engine: Engine, shape: EngineShape, *, platform:
         batched_tokens=shape.batched_tokens,
         kv_cache_dtype=shape.kv_cache_dtype,
         state_dtype=shape.state_dtype,
+        compute_capability=shape.compute_capability,
         block_tokens=engine.block_tokens,
         prefix_caching=engine.prefix_caching,
         speculative_tokens=engine.speculative_tokens,

@@ -15,7 +15,7 @@ from math import ceil, floor
 from .cache_behaviour import CacheBehaviour, cache_behaviour
 from .cache_groups import CacheGroup, cache_groups, refused
 from .layers import CacheLayers, CrossKeyValues, KeyValues, Latent, PackedLatent, State
-from .pages import CacheOptions, pages, token_bytes
+from .pages import CacheOptions, caches_prefixes, pages, prompt_state, token_bytes
 from .stages import stages
 
 LONGEST = 1 << 30
@@ -130,10 +130,6 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
     """
     behaviour = cache_behaviour(options.vllm)
     found = pages(layers, options, behaviour)
-    attends = layers.has_attention
-    prefix = options.prefix_caching
-    if prefix is None:
-        prefix = behaviour.hybrid_prefix_caching and attends
     groups = tuple(cache_groups(found, behaviour))
     of_stages = tuple(stages(len(layers.layers), options.pipeline_parallel))
     near = layers.packed and behaviour.packed_blocks == "not_followed"
@@ -143,7 +139,7 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
     return CacheLayout(
         groups=groups,
         stage_layers=of_stages,
-        state_blocks=(behaviour.prefix_state_blocks if prefix else 1) + options.speculative_tokens,
+        state_blocks=_state_blocks(layers, options, behaviour),
         batched_tokens=options.batched_tokens,
         steps_in_flight=behaviour.concurrent_steps(
             options.pipeline_parallel, async_scheduling=options.async_scheduling
@@ -155,6 +151,14 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
         refusal=_refusal(layers, options, unequal=refused(found, behaviour)),
         least=least,
     )
+
+
+def _state_blocks(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour) -> int:
+    """With prefix caching the state, the one before it and that at the end of the prompt, where it is kept."""
+    if not caches_prefixes(layers, options, behaviour):
+        return 1 + options.speculative_tokens
+    kept = prompt_state(layers.state, options, behaviour) is not None
+    return behaviour.prefix_state_blocks + kept + options.speculative_tokens
 
 
 def _refusal(layers: CacheLayers, options: CacheOptions, *, unequal: bool) -> str:

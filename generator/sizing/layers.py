@@ -86,6 +86,8 @@ class State:
     """Entries of each head's matrix."""
     matrix_dtype: str | None = None
     """Type of the matrix where the model fixes it."""
+    key_dim: int | None = None
+    """Entries of a key, of gated delta nets whose layers can keep the state at the end of a prompt."""
 
 
 Cache: TypeAlias = KeyValues | Latent | PackedLatent | CrossKeyValues | State

@@ -6,9 +6,18 @@ Source: `page_size_bytes` of vLLM's `v1/kv_cache_interface.py`, and `platforms/i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, lcm
 
-from .cache_behaviour import CacheBehaviour, Platform, dtype_bytes, fp8_ds_mla_bytes, packed_pages, usual_blocks
+from .cache_behaviour import (
+    CacheBehaviour,
+    Platform,
+    cache_behaviour,
+    dtype_bytes,
+    fp8_ds_mla_bytes,
+    packed_pages,
+    prompt_state_kernels,
+    usual_blocks,
+)
 from .layers import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, PackedLatent, State
 
 
@@ -34,6 +43,7 @@ class CacheOptions:
     speculative_tokens: int = 0
     async_scheduling: bool = True
     platform: Platform = "gpu"
+    compute_capability: float = 9.0
 
     @property
     def cache_dtype(self) -> str:
@@ -73,9 +83,33 @@ def state_bytes(state: State, options: CacheOptions) -> int:
     groups = state.groups if state.groups % tensor == 0 else tensor
     rows = state.rows + (options.speculative_tokens if state.speculative_rows else 0)
     window = (state.channels + groups * state.group_channels) // tensor * rows * dtype_bytes(options.dtype)
-    asked = None if state.kind in ("linear_attention", "kimi_delta") else options.state_dtype
+    own = state.kind == "linear_attention" or (
+        state.kind == "kimi_delta" and cache_behaviour(options.vllm).delta_matrix == "own"
+    )
+    asked = None if own else options.state_dtype
     matrix_dtype = asked or state.matrix_dtype or options.dtype
     return window + state.heads // tensor * state.matrix * dtype_bytes(matrix_dtype)
+
+
+def prompt_state(state: State | None, options: CacheOptions, behaviour: CacheBehaviour) -> int | None:
+    """Tokens of which a hybrid's block is a multiple where the state at the end of a prompt is kept; None: it is not.
+
+    With prefix caching only. A gated delta net's is given out by FlashInfer's kernels, which not every GPU has.
+    """
+    tokens = None if state is None else behaviour.prompt_states.get(state.kind)
+    if tokens is None or state is None or state.kind != "gated_delta_net":
+        return tokens
+    kernels, generation = prompt_state_kernels(), int(options.compute_capability)
+    if options.platform == "cpu" or state.key_dim is None or generation not in kernels:
+        return None
+    return tokens if kernels[generation] in (None, state.key_dim) else None
+
+
+def caches_prefixes(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour) -> bool:
+    """Whether prefixes of a model with recurrent layers are cached: as asked, or as this version does by itself."""
+    if options.prefix_caching is not None:
+        return options.prefix_caching
+    return behaviour.hybrid_prefix_caching and layers.has_attention
 
 
 def pages(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour) -> list[list[Page]]:
@@ -84,16 +118,19 @@ def pages(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour)
     Where layers attend and others keep a state, the blocks of attention grow until its page holds a state, and the
     state's page is padded to that.
     """
-    block, window_block = _block_tokens(layers, options, behaviour)
+    block = _block_tokens(layers, options)
     state = layers.state
     page_of_state = max((state_bytes(c, options) for c in layers.caches if isinstance(c, State)), default=0)
     attending = next((cache for cache in layers.caches if not isinstance(cache, State)), None)
     if state is not None and attending is not None and page_of_state:
         each = token_bytes(attending, options)
         step = max(block, behaviour.latent_alignment) if isinstance(attending, Latent) else block
+        if caches_prefixes(layers, options, behaviour):
+            step = lcm(step, prompt_state(state, options, behaviour) or 1)
         block = max(block, step * ceil(page_of_state / (step * each)))
         page_of_state = block * each
 
+    window_block = _window_tokens(block, options, behaviour)
     chunked = any(isinstance(cache, KeyValues) and cache.chunk for cache in layers.caches)
 
     def page(cache: Cache) -> Page:
@@ -117,15 +154,21 @@ def _packed_page(cache: PackedLatent, block: int) -> Page:
     return Page(cache, tokens, ceil(tokens // cache.tokens_each * _vector_bytes(cache) / multiple) * multiple)
 
 
-def _block_tokens(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour) -> tuple[int, int]:
-    """Tokens of a block, and of a sliding window's."""
-    usual = usual_blocks(options.platform)
+def _block_tokens(layers: CacheLayers, options: CacheOptions) -> int:
+    """Tokens of a block, before it grows beside states."""
     latents = [cache for cache in layers.caches if isinstance(cache, Latent)]
     sparse = any(cache.bytes_each for cache in latents)
     kind = "sparseLatent" if sparse else "latent" if latents else "attention"
     if layers.packed:
         kind = "packedLatent"
     if latents and layers.state is not None:
-        kind = "attention"  # a hybrid's block is aligned below, whatever the kernel's is
-    block = options.block_tokens or usual[kind]
-    return block, usual["window"] if behaviour.window_block == "smallest" else block
+        kind = "attention"  # a hybrid's block is aligned afterwards, whatever the kernel's is
+    return options.block_tokens or usual_blocks(options.platform)[kind]
+
+
+def _window_tokens(block: int, options: CacheOptions, behaviour: CacheBehaviour) -> int:
+    """Tokens of a sliding window's block, where others have `block`. Kernels take multiples of their smallest."""
+    smallest = usual_blocks(options.platform)["window"]
+    if behaviour.window_block == "same":
+        return block
+    return smallest if behaviour.window_block == "smallest" else max(smallest, block // smallest * smallest)

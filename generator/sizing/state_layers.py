@@ -160,7 +160,8 @@ def zamba2(config: ModelConfig) -> Layers:
 def gated_delta_net(config: ModelConfig) -> Layers:
     """Qwen 3 Next, Qwen 3.5, OLMo Hybrid: every fourth layer attends, where `layer_types` does not say otherwise.
 
-    Qwen 3.5 alone reads `full_attention_interval` (`transformers_utils/configs/qwen3_5.py` and `qwen3_next.py`).
+    Qwen 3.5 alone reads `full_attention_interval` (`transformers_utils/configs/qwen3_5.py` and `qwen3_next.py`). Since
+    0.32 transformers' classes stand for these, and Qwen 3 Next's reads it too, which is not counted here.
     """
     keys, values = config.needed("linear_num_key_heads"), config.needed("linear_num_value_heads")
     key_dim, value_dim = config.needed("linear_key_head_dim"), config.needed("linear_value_head_dim")
@@ -172,6 +173,8 @@ def gated_delta_net(config: ModelConfig) -> Layers:
         heads=values,
         matrix=key_dim * value_dim,
         matrix_dtype=config.get("mamba_ssm_dtype"),
+        # OLMo Hybrid's layers are a class of their own (`olmo_gdn_linear_attn.py`, 0.33.0).
+        key_dim=None if config.model_type == "olmo_hybrid" else key_dim,
     )
     stated = config.model_type.startswith("qwen3_5") and config.integer("full_attention_interval")
     every, count = stated or 4, config.needed("num_hidden_layers")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from generator.checkpoint_architecture import architecture_of
 from generator.errors import UserError
+from generator.sizing.cache_behaviour import cache_behaviour
 from generator.sizing.cache_layers import cache_layers
 from generator.sizing.config import ModelConfig
 from generator.sizing.fit import Device, Engine, kv_cache_dtype_of, shape_of
@@ -169,6 +170,16 @@ class TestWindows:
         chunk = math.ceil((8192 + 2 * 8192) / 16)
         assert new.blocks_of_request(1_000_000) == 62_500 + 3 * chunk
 
+    def test_a_window_s_block_follows_the_others_since_0_30(self) -> None:
+        """Mistral's first: 32 layers, all with a window. From 0.25 to 0.29 its blocks were the kernels' smallest."""
+        windows = layers("mistralai--Mistral-7B-Instruct-v0.3", sliding_window=4096)
+
+        def tokens(vllm: str, block: int | None) -> int:
+            return layout(windows, vllm=vllm, block_tokens=block).block_tokens
+
+        assert [tokens(vllm, 64) for vllm in ("0.24.0", "0.25.0", "0.29.0", "0.30.0", "0.33.0")] == [64, 16, 16, 64, 64]
+        assert [tokens("0.30.0", block) for block in (None, 24, 8)] == [16, 16, 16]
+
     def test_a_window_that_is_switched_off_does_not_count(self) -> None:
         found = cache_layers(config("Qwen--Qwen2.5-7B-Instruct"))
         assert all(isinstance(cache, KeyValues) and cache.window is None for cache in found.caches)
@@ -225,6 +236,47 @@ class TestStates:
         assert layout(NEXT, vllm="0.27.0").state_blocks == 1
         assert layout(NEXT, prefix_caching=False).state_blocks == 1
         assert layout(NEXT, vllm="0.27.0", prefix_caching=True).state_blocks == 2
+
+    def test_mamba_2_keeps_the_state_at_the_end_of_a_prompt_since_0_32(self) -> None:
+        """With prefix caching; Mamba 1 does not, and its blocks are as they were."""
+        assert [layout(FALCON, vllm=vllm).state_blocks for vllm in ("0.31.0", "0.32.0", "0.33.0")] == [2, 3, 3]
+        assert layout(FALCON, vllm="0.32.0", prefix_caching=False).state_blocks == 1
+        assert layout(FALCON, vllm="0.32.0", speculative_tokens=2).state_blocks == 5
+        assert layout(FALCON, vllm="0.33.0").block_tokens == layout(FALCON).block_tokens
+        mamba1 = State(kind="mamba1", channels=512, rows=3, heads=512, matrix=16)
+        jamba = CacheLayers(layers=((mamba1,), (KeyValues(heads=8, key_dim=64, value_dim=64),)), exact=True)
+        assert layout(jamba, vllm="0.33.0").state_blocks == 2
+
+    def test_a_gated_delta_net_keeps_it_since_0_33_where_flashinfer_runs_it(self) -> None:
+        """Its block is a multiple of 64 then: 576 tokens instead of 544."""
+
+        def found(capability: float, **options: Any) -> tuple[int, int]:
+            made = layout(NEXT, **{"vllm": "0.33.0", "compute_capability": capability, **options})
+            return made.block_tokens, made.state_blocks
+
+        assert [found(capability) for capability in (8.0, 8.9, 9.0, 10.0, 12.0)] == [(544, 2)] * 2 + [(576, 3)] * 3
+        assert found(9.0, vllm="0.32.0") == (544, 2)
+        assert found(9.0, prefix_caching=False) == (544, 1)
+        assert found(9.0, platform="cpu")[1] == 2
+
+    def test_only_hopper_s_kernels_take_keys_of_any_width(self) -> None:
+        narrow = layers(NEXT, linear_key_head_dim=64)
+        blocks = [layout(narrow, vllm="0.33.0", compute_capability=n).state_blocks for n in (9.0, 10.0, 12.0)]
+        assert blocks == [3, 2, 2]
+
+    def test_olmo_s_gated_delta_net_does_not_keep_it(self) -> None:
+        olmo = layers(NEXT, architectures=["OlmoHybridForCausalLM"], model_type="olmo_hybrid")
+        assert olmo.exact
+        assert layout(olmo, vllm="0.33.0").state_blocks == 2
+
+    def test_a_kimi_delta_s_matrix_has_the_type_that_is_asked_for_since_0_30(self) -> None:
+        delta = State(kind="kimi_delta", heads=32, matrix=128 * 128, matrix_dtype="float32")
+
+        def bytes_of(vllm: str, asked: str | None) -> int:
+            return state_bytes(delta, CacheOptions(dtype="bfloat16", vllm=vllm, state_dtype=asked))
+
+        assert [bytes_of("0.29.0", asked) for asked in (None, "bfloat16")] == [2_097_152] * 2
+        assert [bytes_of("0.30.0", asked) for asked in (None, "bfloat16")] == [2_097_152, 1_048_576]
 
     def test_a_wider_state_makes_larger_blocks(self) -> None:
         assert layout(FALCON, state_dtype="float32").block_tokens > 1.9 * layout(FALCON).block_tokens
@@ -299,13 +351,17 @@ class TestWhatIsNotKnown:
 
 class TestVersions:
     @pytest.mark.parametrize(
-        ("vllm", "tokens"), [("0.11.0", 37_440), ("0.20.0", 37_440), ("0.20.1", 59_838), ("0.29.0", 37_417)]
+        ("vllm", "tokens"),
+        [("0.11.0", 37_440), ("0.20.0", 37_440), ("0.20.1", 59_838), ("0.29.0", 37_417), ("0.33.0", 37_417)],
     )
     def test_the_printed_tokens_are_counted_as_the_version_does(self, vllm: str, tokens: int) -> None:
         assert layout(GEMMA, vllm=vllm).tokens(20 * GIB, 16_384) == tokens
 
     def test_an_older_version_than_all_is_the_oldest(self) -> None:
         assert layout(GEMMA, vllm="0.8.5").behaviour == layout(GEMMA, vllm="0.10.0").behaviour
+
+    def test_0_31_changed_nothing(self) -> None:
+        assert cache_behaviour("0.31.0") == cache_behaviour("0.30.0")
 
     def test_a_release_candidate_counts_as_its_release(self) -> None:
         assert layout(GEMMA, vllm="0.29.0rc2.dev348+g1").behaviour == layout(GEMMA, vllm="0.29.0").behaviour
@@ -325,7 +381,7 @@ def test_the_catalog_keeps_all_that_the_cache_is_counted_from(path: Path) -> Non
     available=st.integers(0, 40 * GIB),
     context=st.integers(1, 300_000),
     name=st.sampled_from([LLAMA, GEMMA, FALCON, NEXT]),
-    vllm=st.sampled_from(["0.10.0", "0.12.0", "0.19.1", "0.26.0", NEW]),
+    vllm=st.sampled_from(["0.10.0", "0.12.0", "0.19.1", "0.26.0", NEW, "0.33.0"]),
 )
 def test_the_longest_context_is_the_last_that_is_held(available: int, context: int, name: str, vllm: str) -> None:
     found = layout(name, vllm=vllm)
@@ -369,3 +425,21 @@ def test_kernels_of_sparse_latents_lay_an_fp8_cache_out_their_own_way(
 ) -> None:
     device = Device(name="a GPU", memory_gib=80, compute_capability=capability)
     assert shape_of(config(name), device, Engine(vllm=NEW, kv_cache_dtype=asked)).kv_cache_dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("vllm", "capability", "asked", "dtype"),
+    [
+        ("0.31.0", 10.0, "auto", "auto"),
+        ("0.32.0", 10.0, "auto", "fp8_e4m3"),
+        ("0.33.0", 10.3, "auto", "fp8_e4m3"),
+        ("0.33.0", 10.0, "bfloat16", "bfloat16"),
+        ("0.33.0", 9.0, "auto", "auto"),
+    ],
+)
+def test_glm_5_has_an_fp8_cache_on_blackwell_since_0_32(vllm: str, capability: float, asked: str, dtype: str) -> None:
+    device = Device(name="a GPU", memory_gib=180, compute_capability=capability)
+    same = config("deepseek-ai--DeepSeek-V3.2")
+    glm = ModelConfig(same.data | {"architectures": ["GlmMoeDsaForCausalLM"], "model_type": "glm_moe_dsa"}, "GLM 5")
+    assert shape_of(glm, device, Engine(vllm=vllm, kv_cache_dtype=asked)).kv_cache_dtype == dtype
+    assert shape_of(same, device, Engine(vllm=vllm, kv_cache_dtype=asked)).kv_cache_dtype == asked
