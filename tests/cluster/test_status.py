@@ -26,8 +26,6 @@ from .api_server import api_server
 from .release import ROOT
 
 RECORDED = ROOT / "tests" / "unit" / "data" / "release_status"
-
-
 TIME = "2026-11-24T03:53:00Z"
 
 
@@ -70,7 +68,7 @@ class Api:
         (job,) = (each for each in objects if each["kind"] == "Job")
         self.kubectl("apply", body=job)
         if status:
-            said = {"startTime": TIME, **status}
+            said = _timed({"startTime": TIME, "conditions": [], **status})
             self.kubectl("apply", "--server-side", "--subresource=status", body={**_identity(job), "status": said})
 
     def status(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -81,7 +79,7 @@ class Api:
 
 
 def _timed(status: Any) -> Any:
-    """Conditions with the times that the CRD asks for."""
+    """Conditions with the times that the API asks for."""
     timed = [{**one, "lastTransitionTime": TIME} for one in status["conditions"]]
     return {**status, "conditions": timed}
 
@@ -136,7 +134,7 @@ def test_models_that_are_downloaded_before_anything_is_installed_or_changed(api:
 
 
 def test_a_download_that_failed_is_told(api: Api) -> None:
-    ended = [{"type": word, "status": "True", "lastTransitionTime": TIME} for word in ("FailureTarget", "Failed")]
+    ended = [{"type": word, "status": "True"} for word in ("FailureTarget", "Failed")]
     api.fetch("trying", namespace="b", failed=1)
     api.fetch("failing", namespace="b", failed=3, conditions=ended)
 
@@ -145,8 +143,7 @@ def test_a_download_that_failed_is_told(api: Api) -> None:
 
 
 def test_a_download_that_is_done_is_not_told(api: Api) -> None:
-    done = ("SuccessCriteriaMet", "Complete")
-    ended = [{"type": word, "status": "True", "lastTransitionTime": TIME} for word in done]
+    ended = [{"type": word, "status": "True"} for word in ("SuccessCriteriaMet", "Complete")]
     api.fetch("done", namespace="b", succeeded=1, completionTime=TIME, conditions=ended)
 
     assert "no release 'done'" in api.status("done").stderr

@@ -42,7 +42,7 @@ def profile(
     """Samples by package of the process of that role (`processes.ROLES`) which holds its interpreter's lock.
 
     What waits, and what runs without the lock (uvloop's and Ray's own C and C++), is not sampled. The load is that of
-    the summary: short prompts, 32 at a time, streaming. Raises UserError where the role has no process.
+    the summary: short prompts, 32 at a time, streaming. Raises UserError where the role has no process, or several.
     """
     load = next(each for each in sweep("full") if (each.shape, each.concurrency, each.stream) == ("short", 32, True))
     stacks = log.with_suffix(".stacks")
