@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tiny_checkpoints import ANSWERS
+from tiny_checkpoints import ANSWERS, STORY
 
 from .figures import note
 from .release import Release
@@ -31,12 +31,16 @@ def test_an_app_installs_alone_and_answers_in_its_own_format(release: Release) -
 
 
 def test_it_streams_the_same_text(release: Release) -> None:
-    answer = release.client.ask(address(release), {**QUESTION, "stream": True})
+    # Long, since what a busy server has not sent yet it joins to one piece.
+    question = {"text": STORY[:120], "max_tokens": 100, "temperature": 0}
+    plain = release.client.ask(address(release), question).json()
+
+    answer = release.client.ask(address(release), {**question, "stream": True})
 
     events = [event.split("\n") for event in answer.body.strip().split("\n\n")]
     pieces = [json.loads(data.removeprefix("data: ")) for name, data in events if name == "event: text"]
     assert len(pieces) > 3
-    assert "".join(piece["text"] for piece in pieces) == ANSWERS["Say hello."]
+    assert "".join(piece["text"] for piece in pieces) == plain["text"]
     assert events[-1][0] == "event: end"
 
 
@@ -63,3 +67,17 @@ def test_helm_test_names_both(release: Release) -> None:
     printed = release.helm("test", release.name, "--logs", "--timeout", "5m")
 
     assert FALCON3 in printed and APP in printed, printed
+
+
+def test_a_rollback_makes_the_former_cluster_anew_and_loses_no_request(release: Release) -> None:
+    both = release.ray_cluster()
+
+    with release.client.load(address(release), QUESTION, rate=2) as load:
+        release.helm("rollback", release.name, "1")
+        note("helm rollback by a new cluster, to the cut-over", release.wait_until_serving(APP))
+
+    note("helm rollback, delivery configMap", load)
+    assert not load.failed, load
+    assert release.ray_cluster() != both
+    assert release.client.ask(address(release), QUESTION).json()["text"] == ANSWERS["Say hello."]
+    assert release.chat(FALCON3, "Say hello.").status != 200

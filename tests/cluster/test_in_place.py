@@ -62,7 +62,7 @@ def test_a_changed_engine_argument_rolls_one_model_in_place_and_loses_no_request
 ) -> None:
     url = release.url(f"/inference/{FALCON3}/v1/chat/completions")
 
-    with release.client.load(url, chat(FALCON3, "Say hello."), rate=4) as load:
+    with release.client.load(url, chat(FALCON3, "Say hello."), rate=2) as load:
         release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path, CHANGED))
         seconds = wait(lambda: release.context(FALCON3) == 384, "the new context", seconds=300)
         release.wait_until_serving(FALCON3)

@@ -1,4 +1,4 @@
-"""The local tier: the committed values of `local`, rendered and served on this machine once for all tests.
+"""The local tier: the committed values of `local`, rendered and served on this machine, once for each file of tests.
 
 Run by `make local`, in the environment that has Ray, vLLM's CPU backend and transformers.
 """
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from machine import MODELS, ROOT
+from machine import MODELS
 from reference import Reference
+from served import served
 
-from generator.helm import cache_folder, render
-from generator.local_ray import Running, free_port, machine_values, run_folder, running
+from generator.helm import cache_folder
+from generator.local_ray import Running
 
 
 @pytest.fixture(scope="session")
@@ -35,13 +36,9 @@ def references(workdir: Path) -> dict[str, Reference]:
 
 @pytest.fixture(scope="module")
 def serving(workdir: Path) -> Iterator[Running]:
-    """Both models and the app beside them, each application as `helm install` would make it from values/local/."""
-    values = sorted((ROOT / "values" / "local").glob("*.yaml"))
-    assert values, "values/local/ is empty: run `python -m generator generate --environment local`"
-    with run_folder() as folder:
-        manifests = render(ROOT / "chart", values, overrides=machine_values(folder, port=free_port()), release="local")
-        with running(manifests, folder=folder, workdir=workdir, report=print, timeout_s=500) as found:
-            yield found
+    """Both models and the app beside them: all of values/local/, together."""
+    with served(["briefs", "falcon-h1", "falcon3"], workdir=workdir) as found:
+        yield found.running
 
 
 @pytest.fixture(params=MODELS)

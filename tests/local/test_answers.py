@@ -1,14 +1,18 @@
-"""What clients get: the same tokens as transformers decodes, in the forms of the OpenAI API."""
+"""What clients get: the same tokens as transformers decodes, in the forms of the OpenAI API. `bench` too."""
 
 from __future__ import annotations
 
 import json
-import urllib.request
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 import pytest
+from machine import ROOT
 from reference import Reference
 from tiny_checkpoints import ANSWERS, STORY
 
@@ -52,8 +56,6 @@ def test_chat_uses_the_models_own_template_and_stops_at_its_end_of_text(
 def test_requests_at_the_same_time_do_not_change_each_other(
     client: Any, model: str, references: dict[str, Reference]
 ) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     story = references[model].tokenizer(STORY).input_ids
 
     def complete(length: int) -> list[int]:
@@ -69,20 +71,27 @@ def test_requests_at_the_same_time_do_not_change_each_other(
 
 
 def test_a_stream_says_the_same_piece_by_piece_and_ends_with_done(serving: Running, model: str) -> None:
-    body = {"model": model, "messages": [{"role": "user", "content": "Say hello."}], "temperature": 0, "stream": True}
-    request = urllib.request.Request(
-        f"{serving.routes[model]}/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
+    # Long, since what a busy server has not sent yet it joins to one piece.
+    body = {"model": model, "prompt": STORY[:120], "temperature": 0, "max_tokens": 100}
+    url = f"{serving.routes[model]}/completions"
+    plain = httpx.post(url, json=body, timeout=60).json()
 
-    with urllib.request.urlopen(request, timeout=60) as response:
-        kind = response.headers["Content-Type"]
-        events = [line.removeprefix("data: ") for line in response.read().decode().splitlines() if line]
+    answer = httpx.post(url, json=body | {"stream": True}, timeout=60)
 
-    assert kind.startswith("text/event-stream")
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    events = [line.removeprefix("data: ") for line in answer.text.splitlines() if line]
     assert events[-1] == "[DONE]"
-    pieces = [json.loads(event)["choices"][0]["delta"].get("content") or "" for event in events[:-1]]
+    pieces = [json.loads(event)["choices"][0]["text"] for event in events[:-1]]
     assert len(pieces) > 3
-    assert "".join(pieces) == ANSWERS["Say hello."]
+    assert "".join(pieces) == plain["choices"][0]["text"]
+
+
+def test_a_chat_streams_too(client: Any, model: str) -> None:
+    messages = [{"role": "user", "content": "Say hello."}]
+
+    pieces = client.chat.completions.create(model=model, messages=messages, temperature=0, stream=True)
+
+    assert "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices) == ANSWERS["Say hello."]
 
 
 def test_each_model_lists_itself_at_its_own_address(client: Any, model: str) -> None:
@@ -110,3 +119,19 @@ def test_code_of_ones_own_answers_beside_the_models(serving: Running) -> None:
     answer = httpx.post(f"{serving.apps['briefs']}/answer", json={"text": "Say hello.", "temperature": 0}, timeout=120)
 
     assert answer.json()["text"] == ANSWERS["Say hello."]
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["streaming", "plain"])
+def test_bench_measures_a_server_that_runs(serving: Running, workdir: Path, model: str, plain: bool) -> None:
+    command = [sys.executable, "-m", "generator", "bench", "--url", serving.routes[model], "--json"]
+    command += ["--tokenizer", str(workdir / "checkpoints" / model), "--concurrency", "4"]
+    command += ["--prompt-tokens", "32", "--answer-tokens", "8", *(["--plain"] if plain else [])]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+
+    assert done.returncode == 0, done.stderr
+    (point,) = json.loads(done.stdout)["points"]
+    assert (point["completed"], point["failed"]) == (32, 0)
+    assert point["tokens_per_s"] == pytest.approx(8 * point["requests_per_s"], rel=0.01)
+    assert (point["ttft_p50_ms"] is None) == plain
+    assert 0 < point["answer_p50_ms"] <= point["answer_p99_ms"]

@@ -1,0 +1,54 @@
+"""Values of `local`, rendered and served on this machine, and held to leave nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from machine import ROOT, processes_with
+
+from generator.helm import render
+from generator.local_ray import Running, free_port, machine_values, run_folder, running
+
+
+@dataclass(frozen=True)
+class Served:
+    running: Running
+    folder: Path
+    """Of this run alone; every process of it names it."""
+
+    @property
+    def processes(self) -> list[str]:
+        """Command lines of all that runs for it."""
+        return processes_with(str(self.folder))
+
+    def logged(self, words: str) -> int:
+        """How often Ray's processes have logged these words."""
+        logs = self.folder / "ray" / "session_latest" / "logs"
+        texts = [path.read_text(errors="replace") for path in logs.rglob("*") if path.is_file()]
+        return sum(text.count(words) for text in texts)
+
+
+@contextmanager
+def served(
+    names: Sequence[str], *, workdir: Path, path: str = "", apps: dict[str, Any] | None = None
+) -> Iterator[Served]:
+    """These files of values/local/ as `helm install` would make them; afterwards, no process, file or shared memory.
+
+    `path` is another `serving.path` than the values'; `apps` lies over theirs.
+    """
+    before = set(Path("/dev/shm").iterdir())
+    with run_folder() as folder:
+        overrides = machine_values(folder, port=free_port()) | {"apps": apps or {}}
+        if path:
+            overrides["serving"]["path"] = path
+        files = [ROOT / "values" / "local" / f"{name}.yaml" for name in names]
+        manifests = render(ROOT / "chart", files, overrides=overrides, release="local")
+        with running(manifests, folder=folder, workdir=workdir, report=print, timeout_s=500) as found:
+            yield Served(found, folder)
+    assert processes_with(str(folder)) == []
+    assert not folder.exists()
+    assert set(Path("/dev/shm").iterdir()) <= before
