@@ -6,6 +6,7 @@
 {{- $placementField := .release.placementField -}}
 {{- $workers := include "ray-serve-llm.workers" .root | fromJson -}}
 {{- $deployments := dict -}}
+{{- $fine := dict -}}
 {{- if not (or $values.models $values.apps) }}
 models: there is none, and no app. Add one, or give a values file that has some (-f values/<environment>/<family>.yaml).
 {{- end }}
@@ -20,9 +21,34 @@ models.{{ $id }}.llmConfig.model_loading_config.model_id: it is "{{ $givenId }}"
 models.{{ $id }}.llmConfig.{{ . }}: Ray {{ $values.ray.version }} does not take it. Say it in {{ $placementField }}, or set ray.version to the release it was written for.
 {{- end }}
 {{- end }}
+{{- /* A fleet's models ask for few different things: who asks for what another may have is fine too. */}}
+{{- $asks := include "ray-serve-llm.asks" $config }}
+{{- if not (hasKey $fine $asks) }}
+{{- $problems := include "ray-serve-llm.checkModel" (dict "id" $id "config" $config "release" $.release "workers" $workers) }}
+{{- $problems }}
+{{- if not (trim $problems) }}
+{{- $_ := set $fine $asks true }}
+{{- end }}
+{{- end }}
+{{- if eq $values.serving.routing "unified" }}
+{{- $name := replace "." "_" $id }}
+{{- with get $deployments $name }}
+models.{{ $id }}: behind one route, Ray would give it the deployment name of models.{{ . }} (LLMServer:{{ $name }}). Rename one of them, or set serving.routing to perModel.
+{{- end }}
+{{- $_ := set $deployments $name $id }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /*
+Takes id, config (its LLMConfig), release and workers (as ray-serve-llm.workers gives them): what a model asks for, of
+what ray-serve-llm.asks gives. Two models that give the same there have the same problems.
+*/ -}}
+{{- define "ray-serve-llm.checkModel" -}}
+{{- $config := .config -}}
 {{- $deployment := $config.deployment_config | default dict }}
-{{- include "ray-serve-llm.checkAutoscaling" (dict "id" $id "autoscaling" $deployment.autoscaling_config) }}
-{{- include "ray-serve-llm.checkPlacement" (dict "id" $id "config" $config "release" $.release "workers" $workers) }}
+{{- include "ray-serve-llm.checkAutoscaling" (dict "id" .id "autoscaling" $deployment.autoscaling_config) }}
+{{- include "ray-serve-llm.checkPlacement" (dict "id" .id "config" $config "release" .release "workers" .workers) }}
 {{- $placement := $config.placement_group_config | default dict }}
 {{- $bundles := concat
   (list $placement.bundle_per_worker $config.resources_per_bundle)
@@ -39,18 +65,10 @@ models.{{ $id }}.llmConfig.{{ . }}: Ray {{ $values.ray.version }} does not take 
 {{- with $config.accelerator_type }}
 {{- $_ := set $asked (printf "accelerator_type:%s" .) true }}
 {{- end }}
-{{- include "ray-serve-llm.checkResources" (dict "of" (printf "models.%s" $id) "asked" $asked "offered" $workers.offered) }}
+{{- include "ray-serve-llm.checkResources" (dict "of" (printf "models.%s" .id) "asked" $asked "offered" .workers.offered) }}
 {{- $onGpus := or (hasKey $asked "GPU") (not (or $bundles (has ($config.accelerator_config | default dict).kind (list "cpu" "tpu")))) }}
-{{- if and $onGpus (not $workers.gpuGroups) }}
-models.{{ $id }}: it asks for a GPU and no worker group has one, so it would stay pending forever. Set workerGroups.<name>.gpusPerWorker, or place the model on CPUs.
-{{- end }}
-{{- if eq $values.serving.routing "unified" }}
-{{- $name := replace "." "_" $id }}
-{{- with get $deployments $name }}
-models.{{ $id }}: behind one route, Ray would give it the deployment name of models.{{ . }} (LLMServer:{{ $name }}). Rename one of them, or set serving.routing to perModel.
-{{- end }}
-{{- $_ := set $deployments $name $id }}
-{{- end }}
+{{- if and $onGpus (not .workers.gpuGroups) }}
+models.{{ .id }}: it asks for a GPU and no worker group has one, so it would stay pending forever. Set workerGroups.<name>.gpusPerWorker, or place the model on CPUs.
 {{- end }}
 {{- end -}}
 

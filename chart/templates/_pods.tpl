@@ -179,7 +179,7 @@ spec:
   {{ $key }}: {{ get $settings $key | toJson }}
   {{- end }}
   {{- end }}
-  {{- include "ray-serve-llm.pullSecrets" $settings.image | nindent 2 }}
+  {{- with include "ray-serve-llm.pullSecrets" $settings.image }}{{ . | nindent 2 }}{{ end }}
   securityContext:
     {{- toYaml $settings.podSecurityContext | nindent 4 }}
   containers:

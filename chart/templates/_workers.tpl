@@ -40,6 +40,14 @@ worker has).
 {{- toJson $sum -}}
 {{- end -}}
 
+{{- /* Takes an LLMConfig. Gives, as JSON, all of it that says what its replicas ask for and how many there are. */ -}}
+{{- define "ray-serve-llm.asks" -}}
+{{- $engine := pick (.engine_kwargs | default dict)
+  "tensor_parallel_size" "pipeline_parallel_size" "data_parallel_size" "distributed_executor_backend" -}}
+{{- pick . "placement_group_config" "resources_per_bundle" "accelerator_type" "accelerator_config" "deployment_config"
+  | list $engine | toJson -}}
+{{- end -}}
+
 {{- /*
 Takes config (an LLMConfig) and release. Gives, as JSON, what one replica needs, a list of {resource: amount}, each whole
 on one worker. Ray asks for a bundle for every GPU, and for what the replica itself takes: with the first bundle, or, in a
@@ -116,12 +124,17 @@ brings a worker for each as it comes. What an app's code says of its replicas ca
 {{- define "ray-serve-llm.startingWorkers" -}}
 {{- $release := include "ray-serve-llm.rayRelease" . | fromYaml -}}
 {{- $askers := list -}}
+{{- $alike := dict -}}
 {{- range .Values.models -}}
-{{- $config := .llmConfig -}}
+{{- $asks := include "ray-serve-llm.asks" .llmConfig -}}
+{{- $_ := set $alike $asks (dict "config" .llmConfig "models" (dig $asks "models" 0 $alike | add1)) -}}
+{{- end -}}
+{{- range $alike -}}
+{{- $config := .config -}}
 {{- $replicas := include "ray-serve-llm.leastReplicas" (dict "options" ($config.deployment_config | default dict) "unsaid" 1) -}}
 {{- $ranks := ($config.engine_kwargs | default dict).data_parallel_size | default 1 -}}
 {{- $pieces := include "ray-serve-llm.pieces" (dict "config" $config "release" $release) | fromJsonArray -}}
-{{- $askers = append $askers (dict "replicas" (mul $replicas $ranks) "pieces" $pieces) -}}
+{{- $askers = append $askers (dict "replicas" (mul .models $replicas $ranks) "pieces" $pieces) -}}
 {{- end -}}
 {{- range .Values.apps -}}
 {{- range .application.deployments -}}

@@ -140,6 +140,13 @@ def test_a_resource_that_no_worker_group_has(render_error: RenderError, asking: 
     assert f"so it would stay pending forever. Did you mean one of: a, {GROUP}?" in message
 
 
+def test_every_model_that_asks_for_what_is_not_there_is_named_and_no_other(render_error: RenderError) -> None:
+    wrong = {"placement_group_config": {"bundle_per_worker": {"GPU": 1, "smal": 1}}}
+    several = {"a-good": model(), "b-bad": model(**wrong), "c-good": model(), "d-bad": model(**wrong)}
+    message = render_error({"models": several})
+    assert [name for name in several if f"models.{name}: " in message] == ["b-bad", "d-bad"]
+
+
 def test_rays_own_resources_and_those_of_any_group_may_be_asked_for(render_with: Render) -> None:
     bundle = {"CPU": 1, "GPU": 1, "memory": 1000, "fast": 1, "unused": 0}
     llm_config = {"placement_group_config": {"bundle_per_worker": bundle}}
