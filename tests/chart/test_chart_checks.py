@@ -147,6 +147,43 @@ def test_every_model_that_asks_for_what_is_not_there_is_named_and_no_other(rende
     assert [name for name in several if f"models.{name}: " in message] == ["b-bad", "d-bad"]
 
 
+def scaled(least: int) -> dict:
+    return {"autoscaling_config": {"min_replicas": least, "max_replicas": 2, "target_ongoing_requests": 5}}
+
+
+ONE_BUNDLE = {"placement_group_config": {"bundles": [{"GPU": 1, GROUP: 1}]}}
+TWO_RANKS = {"tensor_parallel_size": 2}
+ONLY: dict[str, tuple[dict, dict, str]] = {
+    "replicas": ({"deployment_config": scaled(1)}, {"deployment_config": scaled(3)}, "3 is more than max_replicas, 2"),
+    "GPUs": (ONE_BUNDLE, {**ONE_BUNDLE, "engine_kwargs": TWO_RANKS}, "pipeline_parallel_size is 2"),
+    "stages": (ONE_BUNDLE, {**ONE_BUNDLE, "engine_kwargs": {"pipeline_parallel_size": 2}}, "parallel_size is 2"),
+    "executor": (
+        {**ONE_BUNDLE, "engine_kwargs": {**TWO_RANKS, "distributed_executor_backend": "mp"}},
+        {**ONE_BUNDLE, "engine_kwargs": {**TWO_RANKS, "distributed_executor_backend": "ray"}},
+        "pipeline_parallel_size is 2",
+    ),
+    "accelerator": ({}, {"accelerator_type": "L4"}, 'it asks for "accelerator_type:L4"'),
+}
+
+
+@pytest.mark.parametrize(("right", "wrong", "told"), ONLY.values(), ids=ONLY)
+def test_a_model_that_differs_from_a_right_one_in_this_alone(
+    render_error: RenderError, right: dict, wrong: dict, told: str
+) -> None:
+    message = render_error({"models": {"a-right": model(**right), "b-wrong": model(**wrong)}})
+    assert "models.b-wrong" in message and told in message
+    assert "models.a-right" not in message
+
+
+def test_a_model_on_cpus_beside_one_that_asks_for_a_gpu_nobody_has(render_error: RenderError) -> None:
+    loading = {"model_loading_config": {"model_source": "x/y"}}
+    on_cpus, on_gpus = ({**loading, "accelerator_config": {"kind": kind}} for kind in ("cpu", "gpu"))
+    both = {"a-right": {"family": "x", "llmConfig": on_cpus}, "b-wrong": {"family": "x", "llmConfig": on_gpus}}
+    message = render_error({}, base={"models": both, "workerGroups": {GROUP: {}}})
+    assert "models.b-wrong: it asks for a GPU and no worker group has one" in message
+    assert "models.a-right" not in message
+
+
 def test_rays_own_resources_and_those_of_any_group_may_be_asked_for(render_with: Render) -> None:
     bundle = {"CPU": 1, "GPU": 1, "memory": 1000, "fast": 1, "unused": 0}
     llm_config = {"placement_group_config": {"bundle_per_worker": bundle}}

@@ -48,6 +48,12 @@ ASKED: dict[str, tuple[Values, int]] = {
     "Ray's own word": (scaled(num_replicas="auto"), 1),
     "a bundle for every GPU": (scaled({"engine_kwargs": {"tensor_parallel_size": 2, "pipeline_parallel_size": 2}}), 4),
     "ranks of data parallelism": (scaled({"engine_kwargs": {"data_parallel_size": 3}}), 3),
+    "models that differ in their replicas alone": (
+        models(model(deployment_config={"num_replicas": 1}), model(deployment_config={"num_replicas": 3})),
+        4,
+    ),
+    "… in their ranks alone": (models(model(), model(engine_kwargs={"data_parallel_size": 2})), 3),
+    "… in their bundles alone": (models(model(), model(engine_kwargs={"tensor_parallel_size": 3})), 4),
     "bundles": (beside({"bundles": [{"GPU": 1, GROUP: 1}, *[{GROUP: 1}] * 2], "strategy": "PACK"}), 4),
     "no more than there may be": (scaled(num_replicas=9, max_ongoing_requests=1), 5),
     "ten tenths": (models(*[model(placement_group_config={"bundle_per_worker": TENTH})] * 10), 1),
