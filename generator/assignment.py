@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import neg
 from typing import NamedTuple
 
 from .hardware import Hardware
@@ -152,6 +153,7 @@ class _Fleet:
                 if count:
                     self.pools.add(option, count)
         self.points = {pool: self._points(pool) for pool in pools.hardware}
+        self.sums = tuple(map(sum, zip(*self.points.values(), strict=True)))
         self.order = sum(place * count for counts in self.taken.values() for place, count in enumerate(counts))
 
     def _points(self, pool: str) -> tuple[int, int, int, int]:
@@ -164,8 +166,7 @@ class _Fleet:
         )
 
     def score(self) -> Score:
-        short, unsure, cost, peak = (sum(column) for column in zip(*self.points.values(), strict=True))
-        return Score(short, unsure, cost, peak, self.order)
+        return Score(*self.sums, self.order)
 
     def holds_at(self, bound: int) -> bool:
         """Whether there is room in any order, for no more than that."""
@@ -188,7 +189,8 @@ class _Fleet:
             self.pools.add(kind[place], models)
             self.order += models * place
         for pool in {kind[start].pool, kind[end].pool}:
-            self.points[pool] = self._points(pool)
+            before, self.points[pool] = self.points[pool], self._points(pool)
+            self.sums = tuple(map(sum, zip(self.sums, self.points[pool], map(neg, before), strict=True)))
 
 
 def _one_by_one(models: Mapping[str, Sequence[Option]], kinds: Mapping[Kind, int], pools: Pools) -> _Fleet:
@@ -218,7 +220,7 @@ def _first_room(load: Pools, kind: Kind) -> int:
 def _improved(fleet: _Fleet) -> _Fleet:
     """Move one model at a time for as long as that makes the plan better."""
     moves = MOST_MOVES
-    again = True
+    again, best = True, fleet.score()
     while again and moves > 0:
         again = False
         for kind in sorted(fleet.taken):
@@ -227,10 +229,9 @@ def _improved(fleet: _Fleet) -> _Fleet:
                     if not fleet.taken[kind][start] or moves <= 0:
                         break
                     moves -= 1
-                    before = fleet.score()
                     fleet.move(kind, start, end)
-                    if fleet.score() < before:
-                        again = True
+                    if fleet.score() < best:
+                        again, best = True, fleet.score()
                     else:
                         fleet.move(kind, end, start)
     return fleet

@@ -316,6 +316,8 @@ def draft_caches(model: Model, engine: Engine) -> Layers:
     """What the layers of a draft keep beside the model's."""
     if engine.draft is not None:
         return engine.draft.caches.layers
+    if not engine.draft_layers:
+        return ()
     like = model.caches.draft_like
     return (() if like is None else model.caches.layers[like],) * engine.draft_layers
 
