@@ -1,4 +1,4 @@
-"""The local tier: the committed values of `local`, rendered and served on this machine, once for each file of tests.
+"""The local tier: the committed values of `local`, rendered and served on this machine, each serving for many tests.
 
 Run by `make local`, in the environment that has Ray, vLLM's CPU backend and transformers.
 """

@@ -11,14 +11,26 @@ sys.path.insert(0, str(ROOT / "tools"))
 MODELS = ("falcon3-1b-instruct", "falcon-h1-0.5b-instruct")
 
 
-def processes_with(text: str) -> list[str]:
-    """Command lines of all processes of this machine that have `text` in their command line or environment."""
-    found = []
+def processes_with(text: str) -> dict[int, str]:
+    """By process id, the command lines of all processes that have `text` in their command line or environment."""
+    found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             command = (entry / "cmdline").read_bytes()
             if entry.name != str(os.getpid()) and text.encode() in command + (entry / "environ").read_bytes():
-                found.append(command.replace(b"\0", b" ").decode(errors="replace"))
+                found[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
     return found
+
+
+def shared_memory() -> set[Path]:
+    """What of the machine's shared memory no process has mapped or opened: left by one that ended."""
+    held = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            held |= {line.split(maxsplit=5)[-1] for line in (entry / "maps").read_text().splitlines()}
+            held |= {str(opened.readlink()) for opened in (entry / "fd").iterdir()}
+        except OSError:
+            continue
+    return {path for path in Path("/dev/shm").iterdir() if str(path) not in held}

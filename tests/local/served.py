@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from machine import ROOT, processes_with
+from machine import ROOT, processes_with, shared_memory
 
 from generator.helm import render
 from generator.local_ray import Running, free_port, machine_values, run_folder, running
@@ -20,10 +20,9 @@ class Served:
     folder: Path
     """Of this run alone; every process of it names it."""
 
-    @property
-    def processes(self) -> list[str]:
-        """Command lines of all that runs for it."""
-        return processes_with(str(self.folder))
+    def processes(self, words: str) -> list[int]:
+        """Ids of its processes that have these words in their command line."""
+        return [process for process, line in processes_with(str(self.folder)).items() if words in line]
 
     def logged(self, words: str) -> int:
         """How often Ray's processes have logged these words."""
@@ -40,7 +39,7 @@ def served(
 
     `path` is another `serving.path` than the values'; `apps` lies over theirs.
     """
-    before = set(Path("/dev/shm").iterdir())
+    before = shared_memory()
     with run_folder() as folder:
         overrides = machine_values(folder, port=free_port()) | {"apps": apps or {}}
         if path:
@@ -49,6 +48,6 @@ def served(
         manifests = render(ROOT / "chart", files, overrides=overrides, release="local")
         with running(manifests, folder=folder, workdir=workdir, report=print, timeout_s=500) as found:
             yield Served(found, folder)
-    assert processes_with(str(folder)) == []
-    assert not folder.exists()
-    assert set(Path("/dev/shm").iterdir()) <= before
+    assert not processes_with(str(folder)), "processes outlived the run"
+    assert not folder.exists(), "the run's folder is left"
+    assert shared_memory() <= before, "shared memory is left"

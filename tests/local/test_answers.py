@@ -72,7 +72,7 @@ def test_requests_at_the_same_time_do_not_change_each_other(
 
 def test_a_stream_says_the_same_piece_by_piece_and_ends_with_done(serving: Running, model: str) -> None:
     # Long, since what a busy server has not sent yet it joins to one piece.
-    body = {"model": model, "prompt": STORY[:120], "temperature": 0, "max_tokens": 100}
+    body = {"model": model, "prompt": STORY[:120], "temperature": 0, "max_tokens": 250}
     url = f"{serving.routes[model]}/completions"
     plain = httpx.post(url, json=body, timeout=60).json()
 

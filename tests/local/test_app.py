@@ -1,10 +1,11 @@
-"""The example of one's own code beside a model, on both paths: its own answers, one batch for all, and a clear 4xx."""
+"""The example of one's own code, alone and beside a model: its own answers, one batch for all, and a clear 4xx."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
+import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from generator.local_ray import complete_chat
 MODEL = "falcon3-1b-instruct"
 QUESTION = "What are you?"
 ANSWER = ANSWERS[QUESTION].format(id=MODEL)
-PROGRAMS = {"standard": "ServeReplica:.*:OpenAiIngress", "throughput": "haproxy"}
-"""By `serving.path`, what runs for the models on no other."""
+SERVED = {"standard": ["briefs"], "throughput": ["falcon3", "briefs"]}
+"""By `serving.path`, what is served together."""
 # The model goes on with what it knows by heart, for longer than any answer.
 LONG = {"text": STORY[:120], "max_tokens": 400, "temperature": 0.0}
 
@@ -37,16 +38,16 @@ class App:
         return httpx.post(self.url, json=body, timeout=60)
 
 
-@pytest.fixture(scope="module", params=PROGRAMS)
+@pytest.fixture(scope="module", params=SERVED)
 def path(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
 def app(workdir: Path, path: str) -> Iterator[App]:
-    """The app beside a model. Its engine says of each request how it ended."""
+    """The app, alone on one path and beside a model on the other. Its engine says of each request how it ended."""
     logs_requests = {"briefs": {"application": {"args": {"engine": {"enable_log_requests": True}}}}}
-    with served(["falcon3", "briefs"], workdir=workdir, path=path, apps=logs_requests) as found:
+    with served(SERVED[path], workdir=workdir, path=path, apps=logs_requests) as found:
         yield App(found.running.apps["briefs"] + "/answer", found)
 
 
@@ -70,16 +71,20 @@ def test_an_answer_has_its_own_form(app: App, references: dict[str, Reference]) 
     assert found.keys() == {"text", "finish", "tokens", "seconds"}
 
 
-def test_the_model_beside_it_answers_on_the_same_path(app: App, path: str) -> None:
-    assert complete_chat(app.served.running.routes[MODEL], MODEL, QUESTION, 64) == ANSWER
+def test_a_model_beside_it_answers_too(app: App, path: str) -> None:
+    models = app.served.running.routes
 
-    for program in ("raylet", "gcs_server", "EngineCore", PROGRAMS[path]):
-        assert any(re.search(program, line) for line in app.served.processes), f"{program} was expected to run"
+    assert [complete_chat(models[model], model, QUESTION, 64) for model in models] == [ANSWER] * (len(SERVED[path]) - 1)
+
+
+def test_only_the_throughput_path_has_haproxy(app: App, path: str) -> None:
+    assert len(app.served.processes("VLLM::EngineCore")) == len(SERVED[path])
+    assert bool(app.served.processes("haproxy")) == (path == "throughput")
 
 
 def test_a_stream_says_the_same_piece_by_piece(app: App) -> None:
     # Long, since what a busy server has not sent yet it joins to one piece.
-    long = LONG | {"max_tokens": 100}
+    long = LONG | {"max_tokens": 250}
     plain = app.ask(**long).json()
     answer = app.ask(**long, stream=True)
 
@@ -183,3 +188,21 @@ def test_bad_input_is_a_4xx_with_one_message(app: App, body: str, status: int, f
 def test_another_page_or_method_is_told_in_the_same_form(app: App) -> None:
     assert httpx.get(app.url).json()["error"]["status"] == 405
     assert httpx.post(app.url + "/more", json={}).json()["error"]["status"] == 404
+
+
+@pytest.mark.parametrize("path", ["standard"], indirect=True)
+def test_a_replica_whose_engine_has_died_is_replaced(app: App) -> None:
+    """Last, since everything of the first replica is gone then. Nothing else of the release has an engine."""
+    (engine,) = app.served.processes("VLLM::EngineCore")
+    os.kill(engine, signal.SIGKILL)
+
+    def answers() -> bool:
+        answer = app.ask(text=QUESTION, temperature=0)
+        print(answer.status_code, answer.text)
+        return answer.status_code == 200 and answer.json()["text"] == ANSWER
+
+    deadline = time.monotonic() + 300
+    while not answers():
+        assert time.monotonic() < deadline, "it does not answer again"
+        time.sleep(1)
+    assert app.served.processes("VLLM::EngineCore") != [engine]
