@@ -95,17 +95,20 @@ def cluster(control_plane: ControlPlane) -> Cluster:
 @pytest.fixture
 def namespace(cluster: Cluster) -> Iterator[str]:
     """The namespace, with the service account that a controller would make. What a test puts in is taken out."""
-    path = api_path("v1", "namespaces", NAMESPACE)
-    if cluster.get_if_there(path) is None:
-        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-        cluster.create(api_path("v1", "namespaces"), body, dry_run=False)
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
-        cluster.create(api_path("v1", "serviceaccounts", namespace=NAMESPACE), account, dry_run=False)
+    if cluster.get_if_there(api_path("v1", "namespaces", NAMESPACE)) is None:
+        make_namespace(cluster, NAMESPACE)
     yield NAMESPACE
     for plural in ("secrets", "configmaps", "limitranges"):
         listed = api_path("v1", plural, namespace=NAMESPACE)
         for one in cluster.items(listed):
             cluster.delete(f"{listed}/{one['metadata']['name']}")
+
+
+def make_namespace(cluster: Cluster, name: str, **labels: str) -> None:
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    cluster.create(api_path("v1", "namespaces"), body, dry_run=False)
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+    cluster.create(api_path("v1", "serviceaccounts", namespace=name), account, dry_run=False)
 
 
 def put(cluster: Cluster, kind: str, name: str, **fields: Any) -> None:
@@ -131,9 +134,18 @@ class TestNamespace:
         assert "Secret preflight/hf-token is there with the key token" in done.stdout
         assert "hf_thevalueofthesecret" not in done.stdout + done.stderr
 
-    def test_pod_security_limits_and_classes_answer_for_themselves(
-        self, cluster: Cluster, preflight: Preflight
-    ) -> None:
+    def test_the_pod_security_level_answers_for_itself(self, cluster: Cluster, preflight: Preflight) -> None:
+        make_namespace(cluster, "restricted", **{"pod-security.kubernetes.io/enforce": "restricted"})
+        told = [one for one in preflight.findings("dev", "--namespace", "restricted") if one["subject"] == "pods"]
+        assert {one["level"] for one in told} == {"ok"}, told
+        preflight.edit("dev", chart={"pods": {"securityContext": {"allowPrivilegeEscalation": True}}})
+        told = [one for one in preflight.findings("dev", "--namespace", "restricted") if one["subject"] == "pods"]
+        assert {one["level"] for one in told} == {"fails"}, told
+        assert all('violates PodSecurity "restricted:latest": allowPrivilegeEscalation' in o["what"] for o in told), (
+            told
+        )
+
+    def test_limits_and_classes_answer_for_themselves(self, cluster: Cluster, preflight: Preflight) -> None:
         put(cluster, "LimitRange", "small", spec={"limits": [{"type": "Container", "max": {"memory": "20Gi"}}]})
         chart = {
             "serving": {"path": "standard"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 from . import cpu_image, kuberay
@@ -48,8 +49,9 @@ def restart_kubelet() -> None:
 
 
 def down() -> None:
-    """Delete the cluster."""
+    """Delete the cluster, and kind's network where no other cluster is on it."""
     run(program("kind"), "delete", "cluster", "--name", NAME)
+    subprocess.run(["docker", "network", "rm", "kind"], capture_output=True, check=False)
     shutil.rmtree(state_folder(), ignore_errors=True)
 
 
