@@ -155,11 +155,12 @@ def result() -> dict[str, Any]:
                     "load_before": 0.1},
         "versions": {"ray": "2.60.0"},
         "variants": [
-            {"name": "engine", "what": "the limit", "error": "", "start_s": 9,
+            {"name": "engine", "what": "the limit", "error": "", "start_s": 9, "yardstick_s": 0.6,
              "points": [point(200.0, {"client": 0.5, "API server": 1.0})]},
-            {"name": "standard", "what": "ours", "error": "", "start_s": 20,
+            {"name": "standard", "what": "ours", "error": "", "start_s": 20, "yardstick_s": 0.8,
              "points": [point(50.0, {"client": 0.5, "replica": 1.0, "proxy": 3.0})]},
-            {"name": "broken", "what": "?", "error": "broken: no\nmore", "start_s": 0, "points": []},
+            {"name": "broken", "what": "?", "error": "broken: no\nmore", "start_s": 0, "yardstick_s": 0.6,
+             "points": []},
         ],
     }  # fmt: skip
 
@@ -178,6 +179,8 @@ def test_the_page_compares_every_variant_with_the_limit_and_the_standard_path() 
     assert "old" not in page
     rows = cells(page, "### Every variant")
     assert (rows["`standard`"]["of limit"], rows["`engine`"]["of standard"]) == ("0.25", "4.00")
+    # The machine took 0.8 s for what it had taken 0.6 s for.
+    assert (rows["`engine`"]["machine"], rows["`standard`"]["machine"]) == ("1.00", "0.75")
     # Of the 4.5 seconds of 100 requests the client's half is not the server's.
     assert rows["`standard`"]["CPU ms a request"] == "40.0"
     assert rows["`standard`"]["memory GiB"] == "1.0"

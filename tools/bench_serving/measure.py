@@ -19,6 +19,7 @@ from generator.local_ray import Report
 from .processes import Processes, spent
 from .servers import serving, values_text
 from .variants import ROOT, Variant, sweep
+from .yardstick import yardstick_s
 
 WARM_UP = (
     Load(shape="warm-up", concurrency=32, requests=64),
@@ -49,6 +50,8 @@ def measure(variant: Variant, points: str, client: LoadClient, *, report: Report
     started = time.monotonic()
     quiet: list[str] = []
     try:
+        before_s = yardstick_s()
+        started = time.monotonic()
         with serving(variant, report=quiet.append, timeout_s=timeout_s) as target:
             document["start_s"] = round(time.monotonic() - started, 1)
             report(f"  ready after {document['start_s']:.0f} s")
@@ -66,6 +69,7 @@ def measure(variant: Variant, points: str, client: LoadClient, *, report: Report
                 }
                 document["points"].append(point)
                 report(f"  {load.name:36} {found.requests_per_s:7.1f} requests/s{_lost(found.failed)}")
+        document["yardstick_s"] = round((before_s + yardstick_s()) / 2, 3)
     except Exception as error:  # Whatever one variant meets, the others are measured.
         document["error"] = str(error) if isinstance(error, UserError) else traceback.format_exc(limit=-3)
         report(f"  failed: {document['error']}")

@@ -67,22 +67,24 @@ def _machine(result: Result) -> str:
     return (
         f"{result['date']}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
         f"{machine['system']}, Python {machine['python']}; {versions}. Client and server share the cores. "
-        f"Load of the machine before: {machine['load_before']}. One run of each point. `of limit` and `of standard` "
-        "are ratios of requests/s; CPU is that of all processes but the client; memory is the sum of the processes' "
-        "peaks, and counts pages that they share in each."
+        f"Load of the machine before: {machine['load_before']}. One run of each point. `machine` is its speed before "
+        "and after a variant, by one computation that is always the same, of its speed around `engine`. `of limit` and "
+        "`of standard` are ratios of requests/s; CPU is that of all processes but the client; memory is the sum of the "
+        "processes' peaks, and counts pages that they share in each."
     )
 
 
 def _summary(variants: Sequence[Mapping[str, Any]], wanted: Callable[[Mapping[str, Any]], bool]) -> list[str]:
     points = {one["name"]: find(one, wanted) for one in variants}
     limit, base = (_rate(points.get(name)) for name in (LIMIT, BASE))
+    speeds = {one["name"]: 1 / one["yardstick_s"] for one in variants if "yardstick_s" in one}
     rows = []
     for one in variants:
         point = points[one["name"]]
         if point:
             rows.append(
                 [
-                    f"`{one['name']}`", one["what"],
+                    f"`{one['name']}`", one["what"], _compared(speeds, one["name"]),
                     f"{point['requests_per_s']:.0f}", ratio(point["requests_per_s"], limit),
                     ratio(point["requests_per_s"], base), f"{point['tokens_per_s']:.0f}",
                     *(_pair(point[f"{of}_p50_ms"], point[f"{of}_p99_ms"]) for of in ("ttft", "tpot", "itl")),
@@ -90,10 +92,14 @@ def _summary(variants: Sequence[Mapping[str, Any]], wanted: Callable[[Mapping[st
                     f"{one['start_s']:.0f}", str(point["failed"]),
                 ]
             )  # fmt: skip
-    head = ["variant", "in values", "requests/s", "of limit", "of standard", "tokens/s"]
+    head = ["variant", "in values", "machine", "requests/s", "of limit", "of standard", "tokens/s"]
     head += [f"{name} ms p50 / p99" for name in ("first token", "next token", "between pieces")]
     head += ["CPU ms a request", "memory GiB", "start s", "failed"]
     return _table(head, rows, text=2)
+
+
+def _compared(speeds: Mapping[str, float], name: str) -> str:
+    return ratio(speeds[name], speeds.get(LIMIT)) if name in speeds else ""
 
 
 def _cpu(variants: Sequence[Mapping[str, Any]], wanted: Callable[[Mapping[str, Any]], bool]) -> list[str]:
