@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -188,21 +186,3 @@ def test_bad_input_is_a_4xx_with_one_message(app: App, body: str, status: int, f
 def test_another_page_or_method_is_told_in_the_same_form(app: App) -> None:
     assert httpx.get(app.url).json()["error"]["status"] == 405
     assert httpx.post(app.url + "/more", json={}).json()["error"]["status"] == 404
-
-
-@pytest.mark.parametrize("path", ["standard"], indirect=True)
-def test_a_replica_whose_engine_has_died_is_replaced(app: App) -> None:
-    """Last, since everything of the first replica is gone then. Nothing else of the release has an engine."""
-    (engine,) = app.served.processes("VLLM::EngineCore")
-    os.kill(engine, signal.SIGKILL)
-
-    def answers() -> bool:
-        answer = app.ask(text=QUESTION, temperature=0)
-        print(answer.status_code, answer.text)
-        return answer.status_code == 200 and answer.json()["text"] == ANSWER
-
-    deadline = time.monotonic() + 300
-    while not answers():
-        assert time.monotonic() < deadline, "it does not answer again"
-        time.sleep(1)
-    assert app.served.processes("VLLM::EngineCore") != [engine]
