@@ -67,10 +67,10 @@ def _machine(result: Result) -> str:
     return (
         f"{result['date']}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
         f"{machine['system']}, Python {machine['python']}; {versions}. Client and server share the cores. "
-        f"Load of the machine before: {machine['load_before']}. One run of each point. `machine` is its speed before "
-        "and after a variant, by one computation that is always the same, of its speed around `engine`. `of limit` and "
-        "`of standard` are ratios of requests/s; CPU is that of all processes but the client; memory is the sum of the "
-        "processes' peaks, and counts pages that they share in each."
+        f"Load of the machine before: {machine['load_before']}. One run of each point. `of limit` and `of standard` "
+        "are ratios of requests/s; `machine` is one of its speed before and after the variant to that around `engine` "
+        "(empty: not measured); CPU is that of all processes but the client; memory is the sum of the processes' "
+        "peaks, and counts pages that they share in each."
     )
 
 
