@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kubernetes import client as kubernetes
+from kubernetes import dynamic
 
 from .client import Answer, Client, execute
 from .waiting import wait
@@ -104,6 +106,24 @@ class Release:
         script = 'for one in /proc/[0-9]*; do echo "${one#/proc/} $(tr "\\0" " " < $one/cmdline)"; done 2>/dev/null'
         listed = execute(pod.metadata.name, self.namespace, "sh", "-c", script)
         return [line.split()[0] for line in listed.splitlines() if f"ServeReplica:{model}:LLMServer" in line]
+
+    def everything(self) -> set[str]:
+        """Every object of the namespace, of every kind that can be listed, but for what each namespace has."""
+        found = set()
+        # Its own file of the API's kinds: the client's usual one may be of another cluster at the same address.
+        with tempfile.TemporaryDirectory() as folder:
+            api = dynamic.DynamicClient(kubernetes.ApiClient(), cache_file=f"{folder}/kinds.json")
+        for kinds in api.resources.search(namespaced=True):
+            # The client lists every kind twice, the second time as the kind of its lists.
+            if (
+                "list" not in getattr(kinds, "verbs", [])
+                or kinds.kind.endswith("List")
+                or kinds.kind in ("Event", "PodMetrics")
+            ):
+                continue
+            for item in api.get(kinds, namespace=self.namespace).items:
+                found.add(f"{kinds.kind}/{item.metadata.name}")
+        return found - {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
 
     # -- waiting -------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
+import yaml
 from tiny_checkpoints import ANSWERS, STORY
 
 from .figures import note
@@ -15,6 +18,13 @@ QUESTION = {"text": "Say hello.", "temperature": 0}
 
 def address(release: Release) -> str:
     return release.url(f"/inference/{APP}/answer")
+
+
+def context(release: Release) -> int:
+    """The app's context in tokens, as it says it when it refuses a text."""
+    answer = release.client.ask(address(release), {"text": STORY * 9})
+    found = re.search(r"maximum context length is (\d+) tokens", answer.body)
+    return int(found[1]) if found else 0
 
 
 def test_an_app_installs_alone_and_answers_in_its_own_format(release: Release) -> None:
@@ -51,13 +61,18 @@ def test_bad_input_is_a_clear_4xx(release: Release) -> None:
     assert answer.json()["error"]["field"] == "temperature"
 
 
-def test_a_model_joins_it_in_the_release_and_the_app_loses_no_request(release: Release) -> None:
+def test_a_model_joins_it_and_the_app_changes_without_losing_a_request(release: Release, tmp_path: Path) -> None:
+    change = tmp_path / "shorter-context.yaml"
+    shorter = {"application": {"args": {"engine": {"max_model_len": 384}}}}
+    change.write_text(yaml.safe_dump({"apps": {APP: shorter}}))
+
     with release.client.load(address(release), QUESTION, rate=2) as load:
-        release.upgrade("values/kind/briefs.yaml", "values/kind/falcon3.yaml")
+        release.upgrade("values/kind/briefs.yaml", "values/kind/falcon3.yaml", change)
         note("a model beside the app, to the cut-over", release.wait_until_serving(APP, FALCON3))
 
     note("a model put beside the app", load)
     assert not load.failed, load
+    assert context(release) == 384
     assert release.client.ask(address(release), QUESTION).json()["text"] == ANSWERS["Say hello."]
     model = release.chat(FALCON3, "Say hello.").json()
     assert model["choices"][0]["message"]["content"] == ANSWERS["Say hello."]
@@ -79,5 +94,6 @@ def test_a_rollback_makes_the_former_cluster_anew_and_loses_no_request(release: 
     note("helm rollback, delivery configMap", load)
     assert not load.failed, load
     assert release.ray_cluster() != both
+    assert context(release) == 512
     assert release.client.ask(address(release), QUESTION).json()["text"] == ANSWERS["Say hello."]
     assert release.chat(FALCON3, "Say hello.").status != 200

@@ -116,6 +116,14 @@ def test_a_pod_of_the_image_sleeps_wherever_a_worker_may_run(release: Release) -
     assert daemons.status.number_ready == daemons.status.desired_number_scheduled > 0
 
 
+def test_only_the_claim_outlives_the_release(release: Release, claim: str) -> None:
+    release.helm("uninstall", release.name, "--wait")
+
+    kept = {f"PersistentVolumeClaim/{claim}"}
+    wait(lambda: release.everything() == kept, "only the claim left", seconds=180, now=release.everything)
+    assert release.core.read_namespaced_persistent_volume_claim(claim, release.namespace).status.phase == "Bound"
+
+
 def jobs(release: Release) -> list[str]:
     """The jobs that are there; helm takes them away when they are done."""
     found = kubernetes.client.BatchV1Api().list_namespaced_job(release.namespace).items

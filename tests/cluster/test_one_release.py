@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 import yaml
 from kubernetes import client as kubernetes
-from kubernetes import dynamic
 from tiny_checkpoints import ANSWERS
 
 from .figures import note
@@ -59,7 +57,7 @@ def test_wrong_values_are_refused_before_anything_is_made(
     printed = release.upgrade(*VALUES, wrong, fails=True)
 
     assert told in printed
-    assert not _objects(release)
+    assert not release.everything()
 
 
 def test_preflight_finds_nothing_in_the_way(release: Release) -> None:
@@ -199,7 +197,7 @@ def test_uninstalling_leaves_nothing(release: Release) -> None:
 
     note(
         "uninstalled, until nothing is left",
-        wait(lambda: not _objects(release), "nothing left", seconds=180, now=lambda: _objects(release)),
+        wait(lambda: not release.everything(), "nothing left", seconds=180, now=release.everything),
     )
 
 
@@ -216,22 +214,3 @@ def _operator_ready(release: Release, *, not_uid: str) -> bool:
 
 def _ready(pod: kubernetes.V1Pod) -> bool:
     return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or [])
-
-
-def _objects(release: Release) -> set[str]:
-    """Every object of the namespace, of every kind that can be listed, but for what each namespace has."""
-    found = set()
-    # Its own file of the API's kinds: the client's usual one may be of another cluster at the same address.
-    with tempfile.TemporaryDirectory() as folder:
-        api = dynamic.DynamicClient(kubernetes.ApiClient(), cache_file=f"{folder}/kinds.json")
-    for kinds in api.resources.search(namespaced=True):
-        # The client lists every kind twice, the second time as the kind of its lists.
-        if (
-            "list" not in getattr(kinds, "verbs", [])
-            or kinds.kind.endswith("List")
-            or kinds.kind in ("Event", "PodMetrics")
-        ):
-            continue
-        for item in api.get(kinds, namespace=release.namespace).items:
-            found.add(f"{kinds.kind}/{item.metadata.name}")
-    return found - {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from machine import shared_memory
 from reference import Reference
 from served import Served, served
 from tiny_checkpoints import ANSWERS, STORY
@@ -186,3 +189,25 @@ def test_bad_input_is_a_4xx_with_one_message(app: App, body: str, status: int, f
 def test_another_page_or_method_is_told_in_the_same_form(app: App) -> None:
     assert httpx.get(app.url).json()["error"]["status"] == 405
     assert httpx.post(app.url + "/more", json={}).json()["error"]["status"] == 404
+
+
+@pytest.mark.parametrize("path", ["standard"], indirect=True)
+def test_a_replica_whose_engine_has_died_is_replaced(app: App) -> None:
+    """Last, since everything of the first replica is gone then. Nothing else of the release has an engine."""
+    (engine,) = app.served.processes("VLLM::EngineCore")
+    (worker,) = app.served.processes("VLLM::Worker")
+    left = shared_memory()
+    os.kill(engine, signal.SIGKILL)
+
+    def answers() -> bool:
+        answer = app.ask(text=QUESTION, temperature=0)
+        print(answer.status_code, answer.text)
+        return answer.status_code == 200 and answer.json()["text"] == ANSWER
+
+    deadline = time.monotonic() + 300
+    while not answers() or worker in app.served.processes("VLLM::Worker"):
+        assert time.monotonic() < deadline, "it does not answer again, or the first engine's worker lives on"
+        time.sleep(1)
+    assert app.served.processes("VLLM::EngineCore") != [engine]
+    for path in shared_memory() - left:  # what is killed cannot take its shared memory away
+        path.unlink()
