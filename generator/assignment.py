@@ -183,14 +183,25 @@ class _Fleet:
         used = sum(size * count for size, count in self.pools.least[pool].items())
         return bool(short or unsure or peak) or used < shape.slots_taken * one.units
 
-    def move(self, kind: Kind, start: int, end: int) -> None:
+    def moved(self, kind: Kind, start: int, end: int) -> bool:
+        """Move one model of this kind, if that makes the plan better."""
+        here, there = kind[start].pool, kind[end].pool
+        before = self.score(), self.sums, self.points[here], self.points[there]
+        self._shift(kind, start, end)
+        for pool in {here, there}:
+            was, self.points[pool] = self.points[pool], self._points(pool)
+            self.sums = tuple(map(sum, zip(self.sums, self.points[pool], map(neg, was), strict=True)))
+        if self.score() < before[0]:
+            return True
+        self._shift(kind, end, start)
+        _, self.sums, self.points[here], self.points[there] = before
+        return False
+
+    def _shift(self, kind: Kind, start: int, end: int) -> None:
         for place, models in ((start, -1), (end, 1)):
             self.taken[kind][place] += models
             self.pools.add(kind[place], models)
             self.order += models * place
-        for pool in {kind[start].pool, kind[end].pool}:
-            before, self.points[pool] = self.points[pool], self._points(pool)
-            self.sums = tuple(map(sum, zip(self.sums, self.points[pool], map(neg, before), strict=True)))
 
 
 def _one_by_one(models: Mapping[str, Sequence[Option]], kinds: Mapping[Kind, int], pools: Pools) -> _Fleet:
@@ -220,7 +231,7 @@ def _first_room(load: Pools, kind: Kind) -> int:
 def _improved(fleet: _Fleet) -> _Fleet:
     """Move one model at a time for as long as that makes the plan better."""
     moves = MOST_MOVES
-    again, best = True, fleet.score()
+    again = True
     while again and moves > 0:
         again = False
         for kind in sorted(fleet.taken):
@@ -229,11 +240,7 @@ def _improved(fleet: _Fleet) -> _Fleet:
                     if not fleet.taken[kind][start] or moves <= 0:
                         break
                     moves -= 1
-                    fleet.move(kind, start, end)
-                    if fleet.score() < best:
-                        again, best = True, fleet.score()
-                    else:
-                        fleet.move(kind, end, start)
+                    again |= fleet.moved(kind, start, end)
     return fleet
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import ceil, floor
+from typing import NamedTuple
 
-from .catalog import CatalogModel
-from .environment import Expectation
 from .errors import UserError
 from .facts import RayRelease, cpu_engine_gib
 from .gpu_share import share_utilization
 from .gpus import Gpu
-from .hardware import SHARES, Hardware
+from .hardware import Hardware
+from .pool_splits import obstacle, on_one_node, over_stages
 from .sizing import GIB
 from .sizing.fit import (
     Device,
-    Engine,
     EngineShape,
     MemoryFit,
     cache_options,
@@ -25,50 +24,23 @@ from .sizing.fit import (
     loaded_weights,
     shape_of,
 )
-from .sizing.model import Model
 from .sizing.split import Split
+from .wishes import Wish
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What one model asks of the hardware, overrides included. None: the plan decides."""
-
-    model_id: str
-    model: CatalogModel
-    sized: Model
-    """The same, with its weights in `dtype`."""
-    engine: Engine
-    """The arguments that the environment gives, `dtype` resolved; the plan adds what it decides."""
-    context: int
-    sequences: int
-    pool: str | None = None
-    share: float | None = None
-    """Of one GPU, where models share it."""
-    expect: Expectation | None = None
-    tensor_parallel: int | None = None
-    pipeline_parallel: int | None = None
-    whole_prompts: bool = False
-    """Prompts are not cut into chunks (enable_chunked_prefill: false)."""
-
-    @property
-    def is_urgent(self) -> bool:
-        return bool(self.expect and (self.expect.firstTokenSeconds or self.expect.secondsPerToken))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One way to run the model: a pool, a split, the engine's arguments and the memory they leave."""
 
     hardware: Hardware
     split: Split
     memory: MemoryFit
-    share: float = 1.0
+    share: float
     """Of its GPU, where several models share it; with less than 1 it is the only GPU."""
     sequences: int
     """max_num_seqs: what users need, or fewer where the cache cannot hold a block for each."""
     enough: bool
     """Whether the cache holds a request of full context, and of a shared GPU the sequences that users need."""
-    narrower: MemoryFit | None = None
+    narrower: MemoryFit | None
     """The next smaller split or share on this pool, which is not enough; None where there is none."""
 
     @property
@@ -91,55 +63,76 @@ class Candidate:
         return round(self.split.tensor * self.share * self.hardware.units)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Tried:
+    """What is the same on several pools, tried once."""
+
+    of_gpus: dict[tuple[str, Split, float], tuple[MemoryFit, int, bool]] = field(default_factory=dict)
+    """By GPU type, split and share: memory, sequences, and whether that does."""
+    of_nodes: dict[tuple[str, int, bool], list[Candidate]] = field(default_factory=dict)
+    """By GPU type, GPUs of a node and whether models share one: what was tried on one node, on the first such pool."""
+
+
 def candidates(wish: Wish, pools: Mapping[str, Hardware], release: RayRelease, *, where: str) -> list[Candidate]:
     """Every place that can hold the model, pool by pool. Raises UserError, with the nearest miss, when none can."""
     if wish.pool is not None and wish.pool not in pools:
         raise UserError.unknown("pool", wish.pool, pools, where=where)
     open_pools = [h for h in pools.values() if wish.pool in (None, h.name)]
-    known: Fits = {}
-    tried = [candidate for h in open_pools for candidate in _on_pool(wish, h, release, known)]
-    fitting = [c for c in tried if c.enough]
+    tried = _Tried()
+    found = [candidate for h in open_pools for candidate in _on_pool(wish, h, release, tried)]
+    fitting = [c for c in found if c.enough]
     if not fitting:
-        raise _fits_nowhere(wish, tried, open_pools, release, where=where)
+        raise _fits_nowhere(wish, found, open_pools, release, where=where)
     return fitting
 
 
-# What is the same on every pool of a GPU type, by type, split and share: memory, sequences, and whether that does.
-Fits = dict[tuple[str, Split, float], tuple[MemoryFit, int, bool]]
+def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, tried: _Tried) -> list[Candidate]:
+    """What was tried on one pool; what does not do on one node is told of the first pool with such nodes."""
+    if obstacle(wish, hardware, release):
+        return []
+    if hardware.gpu is None:
+        return [_on_cpu(wish, hardware, release)]
+    alike = (hardware.gpu.name, hardware.pool.gpusPerNode, hardware.pool.share)
+    node = tried.of_nodes.get(alike)
+    if node is None:
+        found = node = _climb(wish, hardware, hardware.gpu, on_one_node(wish, hardware), release, tried)
+        tried.of_nodes[alike] = node
+    else:
+        found = [candidate._replace(hardware=hardware) for candidate in node if candidate.enough]
+    if node and node[-1].enough and not wish.is_urgent:
+        return found
+    stages = over_stages(wish, hardware, release)
+    return found + _climb(wish, hardware, hardware.gpu, stages, release, tried, below=node[-1:])
 
 
-def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, known: Fits) -> Iterator[Candidate]:
-    """What was tried on one pool, from the smallest split on; the last one fits, or none does.
+def _climb(
+    wish: Wish,
+    hardware: Hardware,
+    gpu: Gpu,
+    parts: Iterable[tuple[Split, float]],
+    release: RayRelease,
+    tried: _Tried,
+    *,
+    below: Sequence[Candidate] = (),
+) -> list[Candidate]:
+    """Try one part after the other, from the smallest on: the last one does, or none. `below` came before them.
 
     Of a GPU that is shared, every larger share fits too: where shares of one size fill a GPU, the order in which the
     models come does not matter. Where a latency is asked for, wider splits than memory needs may be what keeps it.
     """
-    if _obstacle(wish, hardware, release):
-        return
-    if hardware.gpu is None:
-        yield _on_cpu(wish, hardware, release)
-        return
-    narrower = None
-    for split, share in _parts(wish, hardware, release):
-        key = (hardware.gpu.name, split, share)
-        first = key not in known
-        if first:
-            known[key] = _fit_on_gpu(wish, hardware.gpu, split, share, release)
-        memory, sequences, does = known[key]
-        if does or first:  # what does not is told of one pool, and looks the same on the others
-            yield Candidate(
-                hardware=hardware,
-                split=split,
-                memory=memory,
-                share=share,
-                sequences=sequences,
-                enough=does,
-                narrower=narrower,
-            )
+    found: list[Candidate] = []
+    narrower = next((one.narrower if one.enough else one.memory for one in below), None)
+    for split, share in parts:
+        key = (gpu.name, split, share)
+        if key not in tried.of_gpus:
+            tried.of_gpus[key] = _fit_on_gpu(wish, gpu, split, share, release)
+        memory, sequences, does = tried.of_gpus[key]
+        found.append(Candidate(hardware, split, memory, share, sequences, does, narrower))
         if not does:
             narrower = memory
         elif share == 1 and not (wish.is_urgent and split.pipeline == 1):
-            return
+            break
+    return found
 
 
 def _fit_on_gpu(wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRelease) -> tuple[MemoryFit, int, bool]:
@@ -160,75 +153,6 @@ def _fit_on_gpu(wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRe
 
 def _sequences(wish: Wish, memory: MemoryFit) -> int:
     return max(1, min(wish.sequences, memory.most_sequences))
-
-
-def _parts(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[tuple[Split, float]]:
-    """Splits and shares in the order of their cost."""
-    if hardware.pool.share:
-        for share in reversed(SHARES):
-            if wish.share in (None, share):
-                yield Split(), share
-        return
-    for split in _splits(wish, hardware, release):
-        yield split, 1.0
-
-
-def _obstacle(wish: Wish, hardware: Hardware, release: RayRelease) -> str:
-    """Why the pool cannot run the model as asked, whatever its memory; nothing where it can."""
-    if hardware.gpu is None:
-        split = max(wish.tensor_parallel or 1, wish.pipeline_parallel or 1)
-        return "a replica on CPUs is one worker" if split > 1 else ""
-    if wish.share is not None and wish.share < 1 and not hardware.pool.share:
-        return "its models do not share GPUs (share: true of the pool would let them)"
-    if hardware.pool.share:
-        if (wish.tensor_parallel or 1) * (wish.pipeline_parallel or 1) > 1:
-            return "its GPUs are shared, and a model of several GPUs shares none"
-        if wish.engine.utilization:
-            return "its GPUs are shared, so that gpu_memory_utilization is the plan's to decide"
-        if release.placement_field != "placement_group_config":
-            return f"Ray {release.ray} shares no GPU between models"
-    if hardware.gpu.mig and (wish.tensor_parallel or 1) * (wish.pipeline_parallel or 1) > 1:
-        return "slices of a GPU do not work together"
-    if wish.engine.dtype == "bfloat16" and hardware.gpu.compute_capability < 8:
-        return f"{hardware.gpu.name} has no bfloat16 (needs.dtype: float16 would run)"
-    if wish.tensor_parallel and wish.tensor_parallel > hardware.pool.gpusPerNode:
-        return f"a node has {hardware.pool.gpusPerNode} GPUs"
-    if wish.tensor_parallel and wish.tensor_parallel not in wish.sized.tensor_splits(wish.tensor_parallel):
-        known = ", ".join(map(str, wish.sized.tensor_splits(hardware.pool.gpusPerNode)))
-        return f"the model's heads do not divide by {wish.tensor_parallel}; on a node they do by {known}"
-    if wish.pipeline_parallel and wish.pipeline_parallel > _most_stages(wish, hardware, release):
-        return f"it can have {_most_stages(wish, hardware, release)} pipeline stages (nodes, layers, Ray {release.ray})"
-    return ""
-
-
-def _most_stages(wish: Wish, hardware: Hardware, release: RayRelease) -> int:
-    # Ray 2.49.1 has no place for the pool's name in the bundles, so a stage could land on another pool.
-    if release.placement_field != "placement_group_config":
-        return 1
-    if hardware.alone:
-        return 1
-    stages_per_node = hardware.pool.gpusPerNode // _tensors(wish, hardware)[-1] if _tensors(wish, hardware) else 1
-    return min(hardware.pool.nodes * stages_per_node, wish.model.architecture.num_hidden_layers)
-
-
-def _splits(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[Split]:
-    """Splits in the order of their cost.
-
-    Tensor parallelism within a node; then pipeline stages, each as wide as a node and the model's heads allow and with
-    at least one layer: over nodes, or beside each other where the heads leave GPUs of a node over.
-    """
-    tensors = _tensors(wish, hardware)
-    if wish.pipeline_parallel in (None, 1):
-        yield from (Split(tensor=tensor) for tensor in tensors)
-    for pipeline in range(2, _most_stages(wish, hardware, release) + 1):
-        if wish.pipeline_parallel in (None, pipeline):
-            yield from (Split(tensor=tensor, pipeline=pipeline) for tensor in tensors[-1:])
-
-
-def _tensors(wish: Wish, hardware: Hardware) -> list[int]:
-    """Tensor parallel sizes on one node, smallest first."""
-    most = 1 if hardware.alone else hardware.pool.gpusPerNode
-    return [n for n in wish.sized.tensor_splits(most) if wish.tensor_parallel in (None, n)]
 
 
 def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:
@@ -272,7 +196,7 @@ def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
         ranges={},
     )
     sequences = _sequences(wish, memory)
-    return Candidate(hardware=hardware, split=Split(), memory=memory, sequences=sequences, enough=memory.fits)
+    return Candidate(hardware, split, memory, 1.0, sequences, memory.fits, None)
 
 
 def _fits_nowhere(
@@ -280,7 +204,7 @@ def _fits_nowhere(
 ) -> UserError:
     names = ", ".join(f"{h.name} ({h.pool.nodes} x {h.slots_per_node} {h.label})" for h in pools)
     if not tried:
-        reasons = "; ".join(f"{h.name}: {_obstacle(wish, h, release)}" for h in pools)
+        reasons = "; ".join(f"{h.name}: {obstacle(wish, h, release)}" for h in pools)
         return UserError(
             f"model '{wish.model_id}' can run on no pool as it is asked for: {reasons}",
             where=where,

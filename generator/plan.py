@@ -17,10 +17,10 @@ from .facts import RayRelease, release
 from .hardware import Hardware, by_price, hardware
 from .model_plan import ModelPlan, Place
 from .packing import bins_in_any_order
-from .placement import Candidate, Wish, candidates
+from .placement import Candidate, candidates
 from .plan_check import plan_errors, plan_warnings
 from .pool_plan import PoolPlan
-from .wishes import make_wish, served
+from .wishes import Wish, make_wish, served
 
 # The most replicas of a model that says nothing of replicas, where its pool has room for them.
 DEFAULT_MOST_REPLICAS = 5

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from .catalog import Catalog
+from .catalog import Catalog, CatalogModel
 from .contract import JsonObject, merged
-from .environment import Environment, FamilyService, Overrides
+from .environment import Environment, Expectation, FamilyService, Overrides
 from .errors import UserError
-from .placement import Wish
 from .sized_model import sized_model
 from .sizing.engine_arguments import count_of, engine_of
+from .sizing.fit import Engine
 from .sizing.model import Model
 from .sizing.weights import DTYPE_ALIASES
 
@@ -27,6 +28,32 @@ PLANNED = {
     "deployment_config.autoscaling_config.max_replicas": "replicas: {max: …}",
     "engine_kwargs.data_parallel_size": "",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What one model asks of the hardware, overrides included. None: the plan decides."""
+
+    model_id: str
+    model: CatalogModel
+    sized: Model
+    """The same, with its weights in `dtype`."""
+    engine: Engine
+    """The arguments that the environment gives, `dtype` resolved; the plan adds what it decides."""
+    context: int
+    sequences: int
+    pool: str | None = None
+    share: float | None = None
+    """Of one GPU, where models share it."""
+    expect: Expectation | None = None
+    tensor_parallel: int | None = None
+    pipeline_parallel: int | None = None
+    whole_prompts: bool = False
+    """Prompts are not cut into chunks (enable_chunked_prefill: false)."""
+
+    @property
+    def is_urgent(self) -> bool:
+        return bool(self.expect and (self.expect.firstTokenSeconds or self.expect.secondsPerToken))
 
 
 def served(
