@@ -16,8 +16,9 @@ from .sizing.attention_layers import head_dim, kv_heads
 from .sizing.cache_layers import known_layers
 from .sizing.config import ModelConfig
 from .sizing.layers import KeyValues
+from .sizing.modules import is_tied
+from .sizing.rotary import positions_of, rope_of
 from .sizing.towers import sizes_of
-from .sizing.weights import is_tied, positions_of, rope_of
 
 Dtype = Literal["bfloat16", "float16", "float32"]
 

@@ -14,7 +14,7 @@ from .errors import UserError
 
 if TYPE_CHECKING:
     from .fit_report import Case
-    from .sizing.fit import Device, Engine
+    from .sizing.engine import Device, Engine
     from .sizing.model import Model
 
 _OLDEST = (0, 8)
@@ -75,8 +75,8 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
     """
     from .fit_report import case_json, case_lines, table_lines
     from .fit_source import read_model
+    from .sizing.changes import changes
     from .sizing.engine_arguments import engine_of
-    from .sizing.fit import changes
 
     vllm, dtype = _version(given["vllm"]), given["dtype"]
     devices = _devices(given["gpu"], given["gpu_memory_gib"])
@@ -127,7 +127,7 @@ def _version(asked: str | None) -> str:
 
 def _devices(name: str | None, memory_gib: float | None) -> list[Device]:
     from .gpus import gpu, gpus
-    from .sizing.fit import Device
+    from .sizing.engine import Device
 
     if name is not None and memory_gib is not None:
         raise UserError("both --gpu and --gpu-memory-gib", where="fit", fix="Give one of them.")

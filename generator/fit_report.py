@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from .sizing import GIB
+from .sizing.changes import Change
 from .sizing.config import ModelConfig
-from .sizing.fit import Change, Device, MemoryFit
+from .sizing.engine import Device
+from .sizing.fit import MemoryFit
 from .sizing.kv_cache import CacheLayout
 from .sizing.memory_behaviour import Range
+from .sizing.rotary import positions_of
 from .sizing.split import Split
-from .sizing.weights import positions_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,16 +14,8 @@ from .gpus import Gpu
 from .hardware import Hardware
 from .pool_splits import obstacle, on_one_node, over_stages
 from .sizing import GIB
-from .sizing.fit import (
-    Device,
-    EngineShape,
-    MemoryFit,
-    cache_options,
-    draft_caches,
-    fit,
-    loaded_weights,
-    shape_of,
-)
+from .sizing.engine import Device, EngineShape, shape_of
+from .sizing.fit import MemoryFit, cache_options, draft_caches, fit, loaded_weights
 from .sizing.split import Split
 from .wishes import Wish
 

@@ -11,8 +11,8 @@ from .contract import JsonObject, merged
 from .environment import Environment, Expectation, FamilyService, Overrides
 from .errors import UserError
 from .sized_model import sized_model
+from .sizing.engine import Engine
 from .sizing.engine_arguments import count_of, engine_of
-from .sizing.fit import Engine
 from .sizing.model import Model
 from .sizing.weights import DTYPE_ALIASES
 

@@ -28,10 +28,11 @@ from generator.gpus import gpus  # noqa: E402
 from generator.sizing import GIB  # noqa: E402
 from generator.sizing.config import ModelConfig  # noqa: E402
 from generator.sizing.data import read_data, version  # noqa: E402
-from generator.sizing.fit import Device, Engine, MemoryFit, fit  # noqa: E402
+from generator.sizing.engine import Device, Engine  # noqa: E402
+from generator.sizing.feed_forward_modules import experts_of  # noqa: E402
+from generator.sizing.fit import MemoryFit, fit  # noqa: E402
 from generator.sizing.memory_behaviour import memory_behaviour  # noqa: E402
 from generator.sizing.model import Model  # noqa: E402
-from generator.sizing.modules import experts_of  # noqa: E402
 from generator.sizing.pages import CacheOptions  # noqa: E402
 from generator.sizing.split import Split  # noqa: E402
 

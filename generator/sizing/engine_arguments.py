@@ -8,9 +8,10 @@ from typing import Any
 
 from ..errors import UserError
 from .config import ModelConfig
-from .fit import Engine
+from .engine import Engine
 from .model import Model
-from .weights import DTYPE_ALIASES, LoraSlots, draft_layers
+from .modules import draft_layers
+from .weights import DTYPE_ALIASES, LoraSlots
 
 _PLAIN = {
     "max_model_len": "context",

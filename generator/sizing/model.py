@@ -10,11 +10,12 @@ from .config import ModelConfig
 from .kv_cache import CacheLayout, cache_layout
 from .layers import CacheLayers, Layers
 from .memory_behaviour import Range, memory_behaviour
+from .modules import ModelModules, model_modules
 from .overhead import Step, activation_gib
 from .pages import CacheOptions
 from .quantization import Quantization, quantization_of
 from .split import obstacle
-from .weights import ModelModules, WeightOptions, Weights, model_modules, rank_weights
+from .weights import WeightOptions, Weights, rank_weights
 
 
 class Model:

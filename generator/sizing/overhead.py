@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from . import GIB, towers
 from .config import ModelConfig
 from .data import read_data
+from .feed_forward_modules import expert_width, experts_of, is_ungated, shared_width
 from .layers import CacheLayers, State
 from .memory_behaviour import MemoryBehaviour, Range
-from .modules import expert_width, experts_of, is_ungated, shared_width
 from .quantization import Quantization
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import ceil
 
 from .config import ModelConfig
+from .feed_forward_modules import expert_width, experts_of
 from .layers import CacheLayers, KeyValues, State
-from .modules import expert_width, experts_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,17 +6,19 @@ is said by each module (`modules.py`); what quantization makes of a module by `q
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any
 
 from . import towers
+from .attention_modules import absorbed
 from .config import ModelConfig
 from .data import read_data
 from .layers import CacheLayers
-from .modules import Module, absorbed, decoder, is_encoder
+from .module import Module
+from .modules import ModelModules, draft_layers, draft_modules
 from .quantization import Format, Quantization
+from .rotary import deepstack_bytes, rotary_bytes
 from .stages import stages
 
 DTYPE_ALIASES = {"half": "float16", "float": "float32"}
@@ -65,80 +67,6 @@ class Weights:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class ModelModules:
-    """A model's matrices: by decoder layer, and those at its ends."""
-
-    layers: list[tuple[Module, ...]]
-    first: tuple[Module, ...]
-    """Embeddings, which the first pipeline stage holds, and towers."""
-    last: tuple[Module, ...]
-    """The output head, on the last stage."""
-    tied: bool
-    draft_like: int
-    """Index of the layer that a layer of multi-token prediction is like."""
-
-    @property
-    def parameters(self) -> int:
-        sizes: dict[int, int] = {}
-        for layer in self.layers:
-            if id(layer) not in sizes:
-                sizes[id(layer)] = sum(module.parameters for module in layer)
-        ends = (*self.first, *(() if self.tied else self.last))
-        return sum(sizes[id(layer)] for layer in self.layers) + sum(module.parameters for module in ends)
-
-
-def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool = False) -> ModelModules:
-    """Return the modules of the whole model. Raises UserError where the configuration lacks a size."""
-    hidden, vocabulary = config.needed("hidden_size"), config.needed("vocab_size")
-    layers = decoder(config, caches)
-    wide = config.integer("embedding_size") or config.integer("word_embed_proj_dim") or hidden
-    first = [Module(name="embed_tokens", rows=vocabulary, columns=wide, share="vocabulary", linear=False)]
-    first.append(Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False))
-    if config.model_type in ("gpt2", "opt", "gpt_bigcode", "whisper", "bert", "roberta"):
-        positions = config.integer("max_position_embeddings") or config.integer("max_target_positions") or 0
-        first.append(Module(name="positions", rows=positions, columns=hidden, share="whole", linear=False))
-    small = config.whole("hidden_size_per_layer_input", 0)
-    if small:  # Gemma 3n and 4: a second embedding with a vector for every layer
-        rows = config.integer("vocab_size_per_layer_input") or vocabulary
-        inputs = small * len(layers)
-        first.append(Module(name="embed_tokens_per_layer", rows=rows, columns=inputs, share="vocabulary", linear=False))
-        first.append(Module(name="per_layer_model_projection", rows=inputs, columns=hidden, share="whole"))
-    if config.integer("encoder_layers") and not text_only:
-        first.append(Module(name="encoder", rows=1, columns=_encoder(config), linear=False))
-    elif not text_only:
-        beside = towers.tower_parameters(config)
-        if beside:
-            share = "whole" if towers.is_repeated(config) else "tensor"
-            first.append(Module(name="tower", rows=1, columns=beside, share=share, linear=False))
-    head = Module(name="lm_head", rows=vocabulary, columns=wide, share="vocabulary")
-    like = caches.draft_like
-    return ModelModules(
-        layers,
-        tuple(first),
-        () if is_encoder(config, caches) else (head,),
-        tied=is_tied(config),
-        draft_like=len(layers) - 1 if like is None else like,
-    )
-
-
-def is_tied(config: ModelConfig) -> bool:
-    """Whether the output head is the embedding. What configurations leave out is the default of their class."""
-    stated = config.get("tie_word_embeddings")
-    if isinstance(stated, bool):
-        return stated
-    return config.model_type.removesuffix("_text") in read_data("memory.yaml")["tiedByDefault"]
-
-
-def _encoder(config: ModelConfig) -> int:
-    """Parameters of an encoder of text or speech (Whisper, BART)."""
-    hidden = config.needed("hidden_size")
-    inner = config.integer("encoder_ffn_dim") or 4 * hidden
-    layers = (config.integer("encoder_layers") or 0) * (4 * hidden * hidden + 2 * hidden * inner + 9 * hidden)
-    mels = config.integer("num_mel_bins") or 0
-    return layers + 3 * hidden * (mels + hidden) * bool(mels) + (config.integer("max_source_positions") or 0) * hidden
-
-
 def rank_weights(
     config: ModelConfig,
     caches: CacheLayers,
@@ -155,7 +83,7 @@ def rank_weights(
     """
     sizes = _Sizes(config, scheme, options)
     whole = _Sizes(config, scheme, _undivided(options))
-    drafts = _drafts(config, model, options.draft_layers)
+    drafts = draft_modules(config, model, options.draft_layers)
     counted = max(sizes.stage(model, held) for held in stages(len(model.layers), options.pipeline_parallel))
     extra = sizes.runtime(model, options) + sum(sizes.of(m, prefix="mtp") for m in drafts)
     notes = []
@@ -171,7 +99,7 @@ def rank_weights(
         # A cast changes what files hold; the ratio of the undivided count to the files corrects every part alike.
         all_bytes = whole.stage(model, range(len(model.layers)))
         # Files may also hold the layers of multi-token prediction, which are not loaded unless they are asked for.
-        beside = sum(whole.of(module, prefix="mtp") for module in _drafts(config, model, draft_layers(config)))
+        beside = sum(whole.of(module, prefix="mtp") for module in draft_modules(config, model, draft_layers(config)))
         ratio = min((checkpoint_bytes / all_bytes, checkpoint_bytes / (all_bytes + beside)), key=lambda r: abs(r - 1))
         value, doubt = counted * ratio, 0.003
     elif model.first[-1].name in ("tower", "encoder"):
@@ -304,78 +232,6 @@ class _Sizes:
             self._config, self._width
         )
         return buffers + (share * self.of(made) if made else 0.0)
-
-
-def rope_of(config: ModelConfig) -> Mapping[str, Any]:
-    """How rotary positions are scaled, in the configuration's words; empty where it says nothing."""
-    rope = config.get("rope_scaling") or config.get("rope_parameters")
-    return rope if isinstance(rope, Mapping) else {}
-
-
-def positions_of(config: ModelConfig) -> int:
-    """Positions the model can take: as configured, or further by YaRN, as vLLM does it; 0 where nothing is said."""
-    rope, positions = rope_of(config), config.integer("max_position_embeddings") or 0
-    if (rope.get("rope_type") or rope.get("type")) == "yarn":
-        original, factor = rope.get("original_max_position_embeddings"), rope.get("factor")
-        if isinstance(original, int) and isinstance(factor, (int, float)):
-            positions = max(positions, int(original * factor))
-    return positions
-
-
-def rotary_bytes(config: ModelConfig, width: int) -> float:
-    """The table of sines and cosines, one for all layers: positions x rotated entries of a head.
-
-    Linear scaling makes it longer by its factor, positions of several dimensions four times as long (`mrope.py`), and
-    windows that turn differently have one of their own (Gemma 3). Source:
-    `vllm/model_executor/layers/rotary_embedding/base.py::_compute_cos_sin_cache`; its 0.03 GiB is the whole difference
-    between Llama 3.1 8B's checkpoint and what vLLM prints.
-    """
-    rope, positions = rope_of(config), positions_of(config)
-    longer = 1.0
-    if rope.get("mrope_section") or config.model_type.startswith(("qwen2_vl", "qwen2_5_vl", "qwen3_vl")):
-        longer = 4.0
-    elif (rope.get("rope_type") or rope.get("type")) in ("linear", "dynamic"):
-        longer = rope["factor"] if isinstance(rope.get("factor"), (int, float)) else 1.0
-    if config.model_type.startswith("gemma3") or "full_attention" in rope:
-        longer += 1.0
-    return longer * positions * _rotated(config, rope) * width
-
-
-def _rotated(config: ModelConfig, rope: Mapping[str, Any]) -> float:
-    """Entries of a head that are rotated."""
-    dim = config.integer("qk_rope_head_dim") or config.integer("head_dim")
-    heads = config.integer("num_attention_heads")
-    if dim is None and heads:
-        dim = (config.integer("hidden_size") or 0) // heads
-    usual = 0.25 if config.model_type.startswith(("qwen3_next", "qwen3_5")) else 1.0
-    partial = config.get("partial_rotary_factor", rope.get("partial_rotary_factor", usual))
-    return (dim or 0) * (partial if isinstance(partial, (int, float)) else 1.0)
-
-
-def deepstack_bytes(config: ModelConfig, batched_tokens: int, width: int) -> float:
-    """Buffers of a step's tokens for each depth at which image features enter the text model (Qwen3-VL).
-
-    Source: `vllm/model_executor/models/qwen3_vl.py::Qwen3VLForConditionalGeneration.deepstack_input_embeds`.
-    """
-    vision = towers.vision_of(config) or {}
-    depths = vision.get("deepstack_visual_indexes")
-    count = len(depths) if isinstance(depths, list) else 0
-    return count * batched_tokens * config.needed("hidden_size") * width
-
-
-def draft_layers(config: ModelConfig) -> int:
-    """Layers of multi-token prediction in the checkpoint."""
-    words = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
-    return next((found for word in words if isinstance(found := config.get(word), int)), 0)
-
-
-def _drafts(config: ModelConfig, model: ModelModules, count: int) -> tuple[Module, ...]:
-    """Layers of multi-token prediction: each like one of the decoder's, and a projection of two hidden states."""
-    if not count or not model.layers:
-        return ()
-    hidden = config.needed("hidden_size")
-    joined = Module(name="eh_proj", rows=hidden, columns=2 * hidden, share="whole")
-    return (*model.layers[model.draft_like], joined) * count
 
 
 def _lora(model: ModelModules, options: WeightOptions) -> float:

@@ -22,8 +22,9 @@ import pytest
 from generator.sizing import GIB
 from generator.sizing.cache_layers import cache_layers
 from generator.sizing.config import ModelConfig
+from generator.sizing.engine import Device, shape_of
 from generator.sizing.engine_arguments import engine_of
-from generator.sizing.fit import Device, cache_options, draft_caches, shape_of
+from generator.sizing.fit import cache_options, draft_caches
 from generator.sizing.kv_cache import cache_layout
 from generator.sizing.model import Model
 from generator.sizing.pages import CacheOptions

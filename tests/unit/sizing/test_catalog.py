@@ -9,7 +9,8 @@ import pytest
 
 from generator.checkpoint_architecture import architecture_of
 from generator.sizing.config import ModelConfig
-from generator.sizing.fit import Device, Engine, MemoryFit, fit
+from generator.sizing.engine import Device, Engine
+from generator.sizing.fit import MemoryFit, fit
 from generator.sizing.model import Model
 from generator.sizing.split import Split
 

@@ -10,8 +10,9 @@ import pytest
 
 from generator.errors import UserError
 from generator.sizing.config import ModelConfig
+from generator.sizing.engine import Device
 from generator.sizing.engine_arguments import engine_of
-from generator.sizing.fit import Device, MemoryFit, draft_caches, fit
+from generator.sizing.fit import MemoryFit, draft_caches, fit
 from generator.sizing.model import Model
 from generator.sizing.split import Split
 

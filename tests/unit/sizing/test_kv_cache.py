@@ -16,7 +16,7 @@ from generator.errors import UserError
 from generator.sizing.cache_behaviour import cache_behaviour
 from generator.sizing.cache_layers import cache_layers
 from generator.sizing.config import ModelConfig
-from generator.sizing.fit import Device, Engine, kv_cache_dtype_of, shape_of
+from generator.sizing.engine import Device, Engine, kv_cache_dtype_of, shape_of
 from generator.sizing.kv_cache import CacheLayout, cache_layout
 from generator.sizing.layers import CacheLayers, KeyValues, State
 from generator.sizing.pages import CacheOptions, state_bytes

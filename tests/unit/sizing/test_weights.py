@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from generator.sizing.config import ModelConfig
 from generator.sizing.model import Model
 from generator.sizing.quantization import quantization_of
-from generator.sizing.weights import LoraSlots, WeightOptions, positions_of
+from generator.sizing.rotary import positions_of
+from generator.sizing.weights import LoraSlots, WeightOptions
 
 CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"
 GIB = 2**30

@@ -1,0 +1,31 @@
+"""One matrix of a model, by the name that its checkpoint has for it, and how tensor parallelism divides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Share = Literal["tensor", "key_value", "expert", "vocabulary", "whole"]
+"""What tensor parallelism does with a module: divide it, divide it by key-value heads, by experts, or repeat it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    name: str
+    rows: int
+    """Outputs."""
+    columns: int
+    """Inputs."""
+    share: Share = "tensor"
+    count: int = 1
+    """Of experts."""
+    heads: int = 0
+    """Key-value heads, where `share` is key_value."""
+    linear: bool = True
+    """False: no linear layer, which quantization leaves as it is."""
+    width: int | None = None
+    """Bytes of an entry where the type is fixed."""
+
+    @property
+    def parameters(self) -> int:
+        return self.rows * self.columns * self.count
