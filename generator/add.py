@@ -14,7 +14,8 @@ from .contract import FamilyName, ModelId
 from .documents import read_text
 from .errors import UserError
 from .plan_report import model_line
-from .project import Generated, Project, Report
+from .progress import Report
+from .project import Generated, Project
 
 
 @dataclass(frozen=True, kw_only=True)

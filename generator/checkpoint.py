@@ -7,7 +7,7 @@ the safetensors files tell parameters and bytes. Where there are none, both are 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,9 @@ from .checkpoint_architecture import architecture_of, context_of
 from .checkpoint_place import CONFIG, Place, open_place, read_json
 from .checkpoint_tensors import read_tensors, refuse_other_formats
 from .checkpoint_weights import quantization_of, weights_of
+from .progress import Report
 from .sizing.cache_layers import is_known
 from .sizing.config import ModelConfig
-
-Report = Callable[[str], None]
 
 _TOKENIZER = "tokenizer_config.json"
 

@@ -40,6 +40,12 @@ class UserErrors(UserError):
         self.errors = errors
 
 
+class RunFailed(UserError):
+    """The rendered objects are good input, and yet they do not run. Exit code 1."""
+
+    exit_code = 1
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?`, or the accepted words where nothing is near and the list is short enough to read."""
     word, words = str(word), sorted(str(k) for k in known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -13,14 +13,9 @@ from .environment import Environment, read_environment
 from .errors import UserError
 from .facts import releases
 from .plan import Plan, make_plan
+from .progress import Report, silent
 from .schema import catalog_schema, chart_schema, environment_schema, schema_text, values_schema
 from .values import app_values, family_values, has_header, header
-
-Report = Callable[[str], None]
-
-
-def silent(_: str) -> None:
-    """A report that nobody reads."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,10 @@ from typing import Any
 from .contract import JsonObject, merged
 from .errors import UserError
 from .helm import cache_folder, render
-from .local_ray import Running, complete_chat, free_port, machine_values, run_folder, running
-from .project import Project, Report
+from .local_ray import Running, machine_values, run_folder, running
+from .loopback import complete_chat, free_port
+from .progress import Report
+from .project import Project
 
 ANSWER_TOKENS = 64
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from generator.cluster import connect
-from generator.local_ray import free_port
+from generator.loopback import free_port
 from tools.cluster.control_plane import ControlPlane
 from tools.cluster.kuberay import VERSION
 from tools.cluster.settings import program, run, setup

@@ -11,7 +11,8 @@ from typing import Any
 from machine import ROOT, processes_with, shared_memory
 
 from generator.helm import render
-from generator.local_ray import Running, free_port, machine_values, run_folder, running
+from generator.local_ray import Running, machine_values, run_folder, running
+from generator.loopback import free_port
 
 
 @dataclass(frozen=True)

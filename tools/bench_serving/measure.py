@@ -14,7 +14,7 @@ from typing import Any
 from generator.documents import write_files
 from generator.errors import UserError
 from generator.load import Load, LoadClient
-from generator.local_ray import Report
+from generator.progress import Report
 
 from .processes import Processes, spent
 from .servers import serving, values_text

@@ -13,9 +13,12 @@ import yaml
 
 from generator import supervised
 from generator.contract import JsonObject, merged
+from generator.errors import RunFailed
 from generator.helm import cache_folder, render
 from generator.load import Target
-from generator.local_ray import Report, RunFailed, free_port, machine_values, run_folder, running
+from generator.local_ray import machine_values, run_folder, running
+from generator.loopback import free_port
+from generator.progress import Report
 
 from .variants import ROOT, Variant
 
