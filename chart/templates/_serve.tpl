@@ -1,9 +1,23 @@
 {{- /* What Ray Serve runs: the applications of models and of people's own code, and the files that they are made from. */ -}}
 
-{{- /* Takes id and model. Gives the model's LLMConfig as YAML: the values' own, and the id that the key says. */ -}}
+{{- /*
+Takes the root. Gives the seconds that a replica which leaves (an upgrade in place, fewer replicas) has to end its
+requests: as many as the longest may take. After Ray's own 20 whatever is still being answered is cut off.
+*/ -}}
+{{- define "ray-serve-llm.drainSeconds" -}}
+{{- dig "http_options" "request_timeout_s" 600 .Values.serving.config | default 600 -}}
+{{- end -}}
+
+{{- /* Takes root, id and model. Gives the model's LLMConfig as YAML: the values' own, and the id that the key says. */ -}}
 {{- define "ray-serve-llm.llmConfig" -}}
 {{- $loading := set (omit (.model.llmConfig.model_loading_config | default dict) "model_id") "model_id" .id -}}
-{{- set (omit .model.llmConfig "model_loading_config") "model_loading_config" $loading | toYaml -}}
+{{- $deployment := .model.llmConfig.deployment_config | default dict -}}
+{{- $drain := "graceful_shutdown_timeout_s" -}}
+{{- if not (hasKey $deployment $drain) -}}
+{{- $deployment = set (omit $deployment $drain) $drain (include "ray-serve-llm.drainSeconds" .root | float64) -}}
+{{- end -}}
+{{- $config := omit .model.llmConfig "model_loading_config" "deployment_config" -}}
+{{- set (set $config "model_loading_config" $loading) "deployment_config" $deployment | toYaml -}}
 {{- end -}}
 
 {{- /*
@@ -72,7 +86,9 @@ with the head out of the Service only a running ingress can take the request tha
 */ -}}
 {{- define "ray-serve-llm.ingressOptions" -}}
 {{- $release := include "ray-serve-llm.rayRelease" . | fromYaml -}}
-{{- $options := dict "ray_actor_options" (dict "num_cpus" 0.25 "resources" (dict (include "ray-serve-llm.ingressGroup" .) 0.01)) -}}
+{{- $options := dict
+  "ray_actor_options" (dict "num_cpus" 0.25 "resources" (dict (include "ray-serve-llm.ingressGroup" .) 0.01))
+  "graceful_shutdown_timeout_s" (include "ray-serve-llm.drainSeconds" . | float64) -}}
 {{- if not (hasKey .Values.serving.ingress "num_replicas") -}}
 {{- $_ := set $options "autoscaling_config" (dict "min_replicas" 1 "max_replicas" 4 "target_ongoing_requests" 100) -}}
 {{- end -}}

@@ -1,5 +1,7 @@
 """What Ray Serve is told to run: applications, routes, models' configuration, and the ingress in front of them."""
 
+from typing import Any
+
 import pytest
 from conftest import GROUP, INGRESS, MINIMAL, MODEL, Render, model
 
@@ -39,6 +41,7 @@ def test_a_model_reads_its_configuration_from_the_file_of_its_family(render_with
     assert rendered.files[path] == {
         "model_loading_config": {"model_id": MODEL, "model_source": "tiiuae/Falcon3-1B-Instruct"},
         "placement_group_config": {"bundle_per_worker": {"GPU": 1, GROUP: 1}},
+        "deployment_config": {"graceful_shutdown_timeout_s": 600},
     }
 
 
@@ -99,6 +102,29 @@ def test_serve_answers_on_every_node_and_the_values_words_win(render_with: Rende
     assert config["http_options"] == {"host": "0.0.0.0", "port": 9000, "request_timeout_s": 600}
     assert config["logging_config"] == {"encoding": "TEXT"}
     assert config["target_capacity"] == 50
+
+
+@pytest.mark.parametrize("values", [{}, INLINE], ids=["configMap", "inline"])
+@pytest.mark.parametrize(
+    ("longest", "seconds"), [({}, 600), ({"request_timeout_s": 90.5}, 90.5), ({"request_timeout_s": None}, 600)]
+)
+def test_a_replica_that_leaves_has_as_long_as_a_request_may_take(
+    render_with: Render, values: dict[str, Any], longest: dict[str, Any], seconds: float
+) -> None:
+    serving = {**values.get("serving", {}), "config": {"http_options": longest}}
+    rendered = render_with({"serving": serving})
+    arguments = rendered.applications[MODEL]["args"]
+    (config,) = [rendered.files[each] if isinstance(each, str) else each for each in arguments["llm_configs"]]
+    assert config["deployment_config"]["graceful_shutdown_timeout_s"] == seconds
+    assert arguments["ingress_deployment_config"]["graceful_shutdown_timeout_s"] == seconds
+
+
+@pytest.mark.parametrize("seconds", [0, 30])
+def test_a_models_own_time_to_end_its_requests_wins(render_with: Render, seconds: int) -> None:
+    own = {"graceful_shutdown_timeout_s": seconds, "max_ongoing_requests": 8}
+    rendered = render_with({"models": {MODEL: {"llmConfig": {"deployment_config": own}}}})
+    (config,) = rendered.files.values()
+    assert config["deployment_config"] == own
 
 
 def test_every_pod_names_the_port_on_which_serve_answers(render_with: Render) -> None:
