@@ -150,7 +150,11 @@ def _short(value: Any) -> str:
 
 def parse_text(text: str, name: str, model: type[ModelT]) -> ModelT:
     """Read YAML text as `model`. Every fault is reported at once, each with its line in the file `name`."""
-    data = load_text(text, name)
+    return parse_data(load_text(text, name), text, name, model)
+
+
+def parse_data(data: Any, text: str, name: str, model: type[ModelT]) -> ModelT:
+    """The same of what was read from the text already."""
     if not isinstance(data, dict):
         raise UserError("is empty or no mapping", where=name, fix=f"Keys: {', '.join(model.model_fields)}.")
     try:

@@ -19,7 +19,7 @@ from .contract import (
     PositiveInt,
     WorkerGroupName,
 )
-from .documents import load_text, parse_text, read_text
+from .documents import load_text, parse_data, read_text
 from .facts import release
 from .kubernetes_types import StringMap, Toleration
 
@@ -170,7 +170,8 @@ def read_environment(path: Path) -> Environment:
     from .check import check_document
 
     text = read_text(path)
-    environment = parse_text(text, str(path), Environment)
+    data = load_text(text, str(path))
+    environment = parse_data(data, text, str(path), Environment)
     release(environment.ray, where=f"{path}: ray")
-    check_document(load_text(text, str(path)), "environment", name=str(path), text=text)
+    check_document(data, "environment", name=str(path), text=text)
     return environment

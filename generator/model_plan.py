@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .assignment import Option
 from .catalog import CatalogModel
@@ -14,8 +15,7 @@ from .hardware import Hardware
 from .placement import Candidate
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(NamedTuple):
     """A place that a model can have, with the replicas that it would have there."""
 
     candidate: Candidate

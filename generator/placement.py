@@ -34,6 +34,8 @@ class Candidate(NamedTuple):
     """Whether the cache holds a request of full context, and of a shared GPU the sequences that users need."""
     narrower: MemoryFit | None
     """The next smaller split or share on this pool, which is not enough; None where there is none."""
+    piece: int
+    """What must lie on one node, in the pool's units: the GPUs of a stage, or a share of one."""
 
     @property
     def over_nodes(self) -> bool:
@@ -48,11 +50,6 @@ class Candidate(NamedTuple):
     def cost(self) -> tuple[bool, float, int]:
         """What is compared: one node before several, then price or memory of the GPUs taken, then GPUs."""
         return (self.over_nodes, self.hardware.weight * self.split.gpus * self.share, self.split.gpus)
-
-    @property
-    def piece(self) -> int:
-        """What must lie on one node, in the pool's units: the GPUs of a stage, or a share of one."""
-        return round(self.split.tensor * self.share * self.hardware.units)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +116,8 @@ def _climb(
         if key not in tried.of_gpus:
             tried.of_gpus[key] = _fit_on_gpu(wish, gpu, split, share, release)
         memory, sequences, does = tried.of_gpus[key]
-        found.append(Candidate(hardware, split, memory, share, sequences, does, narrower))
+        piece = round(split.tensor * share * hardware.units)
+        found.append(Candidate(hardware, split, memory, share, sequences, does, narrower, piece))
         if not does:
             narrower = memory
         elif share == 1 and not (wish.is_urgent and split.pipeline == 1):
@@ -188,7 +186,7 @@ def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
         ranges={},
     )
     sequences = _sequences(wish, memory)
-    return Candidate(hardware, split, memory, 1.0, sequences, memory.fits, None)
+    return Candidate(hardware, split, memory, 1.0, sequences, memory.fits, None, hardware.units)
 
 
 def _fits_nowhere(

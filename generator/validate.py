@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .catalog import CatalogFile, CatalogModel
 from .check import check_document
-from .documents import Location, load_text, parse_text, place, read_text
+from .documents import Location, load_text, parse_data, place, read_text
 from .environment import Environment, FamilyService, read_environment
 from .errors import UserError, UserErrors
 from .gpus import gpus
@@ -30,7 +30,7 @@ def validate_file(path: Path) -> str:
         raise UserError("is empty or no mapping", where=str(path), fix="Give a catalog, environment or values file.")
     kind = _kind(path, text, data)
     if kind == "catalog":
-        parse_text(text, str(path), CatalogFile)
+        parse_data(data, text, str(path), CatalogFile)
     elif kind == "environment":
         errors = list(_unknown_names(path, text, read_environment(path)))
         if errors:

@@ -35,7 +35,7 @@ def falcon3(*, replicas: int = 1, **engine: Any) -> dict[str, Any]:
     return {"llmConfig": {"deployment_config": {"autoscaling_config": scaling}, "engine_kwargs": engine}}
 
 
-INLINE = {"serving": {"delivery": "inline"}, "autoscalerOptions": {"idleTimeoutSeconds": 30}}
+INLINE = {"serving": {"delivery": "inline"}, "autoscalerOptions": {"idleTimeoutSeconds": 10}}
 ASLEEP = {"llmConfig": {"deployment_config": {"autoscaling_config": {"min_replicas": 0, "max_replicas": 1, **QUICK}}}}
 FIRST = {**INLINE, "models": {FALCON3: falcon3()}}
 CHANGED = {**INLINE, "models": {FALCON3: falcon3(max_model_len=384)}}

@@ -1,16 +1,15 @@
 """The cache that the plan predicts is the cache that a real vLLM engine makes, for an architecture of every class.
 
 vLLM's CPU engine divides a given memory (VLLM_CPU_KVCACHE_SPACE) into blocks by the same code as on GPUs, and prints
-the same line, so it tells without a GPU whether pages, groups and blocks are counted right. Engines are started one at
-a time, with random weights (`--load-format dummy`) and no CUDA graphs. The CPU backend cannot start the sparse latent
-attention of DeepSeek V3.2, Kimi Linear and NVFP4: they need kernels that only GPUs have.
+the same line, so it tells without a GPU whether pages, groups and blocks are counted right. Engines are started one
+after the other (`engine_caches.py`), with random weights and no CUDA graphs. The CPU backend cannot start the sparse
+latent attention of DeepSeek V3.2, Kimi Linear and NVFP4: they need kernels that only GPUs have.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,23 +24,10 @@ from generator.sizing.config import ModelConfig
 from generator.sizing.engine import Device, shape_of
 from generator.sizing.engine_arguments import engine_of
 from generator.sizing.fit import cache_options, draft_caches
-from generator.sizing.kv_cache import cache_layout
+from generator.sizing.kv_cache import CacheLayout, cache_layout
 from generator.sizing.model import Model
 from generator.sizing.pages import CacheOptions
 from generator.sizing.split import Split
-
-ENGINE = """
-import json, sys
-from vllm import LLM
-contexts, more = [int(text) for text in sys.argv[3:]], json.loads(sys.argv[2])
-for context in contexts:
-    engine = LLM(model=sys.argv[1], enforce_eager=True, max_model_len=context, max_num_seqs=8, dtype="bfloat16",
-                 max_num_batched_tokens=2048, load_format="dummy", skip_tokenizer_init=True, **more)
-    config = engine.llm_engine.vllm_config
-    cache = config.cache_config
-    print("blocks", cache.num_gpu_blocks, "of", cache.block_size, "states", cache.mamba_ssm_cache_dtype,
-          "prefix", cache.enable_prefix_caching, "step", config.scheduler_config.max_num_batched_tokens, flush=True)
-"""
 
 PLAIN = {
     "hidden_size": 256,
@@ -108,90 +94,95 @@ DRAFTS: dict[str, dict[str, Any]] = {
 """Smaller Llamas, which speculative decoding asks before the Llama above."""
 CONTEXTS = (200, 3000)
 CPU = Device(name="CPU", memory_gib=0.0)
-PRINTED = re.compile(
-    r"KV cache size: ([\d,]+) tokens, Maximum concurrency for ([\d,]+) tokens per request: ([\d.]+)x.*?"
-    r"blocks (\d+) of (\d+) states (\w+) prefix (\w+) step (\d+)"
-)
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """By model, or draft of the Llama, what its engine's caches are like."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    jobs = [job(folder, name, PLAIN | config) for name, config in MODELS.items()]
+    for name, config in DRAFTS.items():
+        draft = job(folder, name, PLAIN | MODELS["llama"] | config)
+        said = {"model": draft["checkpoint"], "num_speculative_tokens": 3, "method": "draft_model"}
+        jobs.append({**jobs[0], "name": name, "arguments": {"speculative_config": said}})
+    results = folder / "results.jsonl"
+    settings = {
+        "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "HF_HUB_OFFLINE": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("engine_caches.py")), str(results)],
+        input=json.dumps(jobs),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1200,
+        env={**os.environ, **settings},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return {one["name"]: one for one in map(json.loads, results.read_text().splitlines())}
+
+
+def job(folder: Path, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """What engine_caches.py takes, and the checkpoint that it names."""
+    checkpoint = folder / name.replace(" ", "-")
+    checkpoint.mkdir()
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    return {"name": name, "checkpoint": str(checkpoint), "contexts": CONTEXTS, "arguments": {}}
+
+
+def caches(engine: dict[str, Any]) -> list[dict[str, Any]]:
+    assert not engine["error"], engine["error"]
+    assert [cache["context"] for cache in engine["caches"]] == list(CONTEXTS)
+    return engine["caches"]
+
+
+def agrees(layout: CacheLayout, cache: dict[str, Any]) -> None:
+    """Blocks, and tokens and concurrency as the engine prints them."""
+    context = cache["context"]
+    assert layout.blocks(GIB) == cache["blocks"]
+    assert layout.tokens(GIB, context) == cache["tokens"]
+    assert f"{layout.concurrency(GIB, context):.2f}" == f"{cache['concurrency']:.2f}"
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_blocks_tokens_and_concurrency_are_the_engines_own(name: str, tmp_path: Path) -> None:
-    config = PLAIN | MODELS[name]
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    printed = PRINTED.findall(run_engine(tmp_path))
-    assert [int(context.replace(",", "")) for _, context, *_ in printed] == list(CONTEXTS)
-
-    layers = cache_layers(ModelConfig(config, "config.json"))
+def test_blocks_tokens_and_concurrency_are_the_engines_own(engines: dict[str, dict[str, Any]], name: str) -> None:
+    layers = cache_layers(ModelConfig(PLAIN | MODELS[name], "config.json"))
     assert layers.exact
-    for (tokens, _, concurrency, blocks, block_tokens, states, prefix, step), context in zip(
-        printed, CONTEXTS, strict=True
-    ):
+    for cache in caches(engines[name]):
         layout = cache_layout(
             layers,
             CacheOptions(
                 dtype="bfloat16",
                 vllm="0.29.0",
-                batched_tokens=int(step),
+                batched_tokens=cache["batched_tokens"],
                 # The CPU backend sets the type of states by what the processor can do, and turns prefix caching off
                 # for latent attention.
-                state_dtype=None if states == "auto" else states,
-                prefix_caching=prefix == "True",
+                state_dtype=cache["state_dtype"],
+                prefix_caching=cache["prefix_caching"],
                 async_scheduling=False,
                 platform="cpu",
             ),
         )
-        assert layout.blocks(GIB) == int(blocks)
+        agrees(layout, cache)
         if layers.has_attention and name != "mistral":  # whose blocks are a window's, smaller than the engine's setting
-            assert layout.block_tokens == int(block_tokens)
-        assert layout.tokens(GIB, context) == int(tokens.replace(",", ""))
-        assert f"{layout.concurrency(GIB, context):.2f}" == concurrency
+            assert layout.block_tokens == cache["block_tokens"]
 
 
 @pytest.mark.parametrize("name", DRAFTS)
-def test_a_draft_model_takes_what_the_engine_gives_it(name: str, tmp_path: Path) -> None:
-    configs = {"model": PLAIN | MODELS["llama"], "draft": PLAIN | MODELS["llama"] | DRAFTS[name]}
-    for part, config in configs.items():
-        (tmp_path / part).mkdir()
-        (tmp_path / part / "config.json").write_text(json.dumps(config))
-    said = {"model": str(tmp_path / "draft"), "num_speculative_tokens": 3, "method": "draft_model"}
-    printed = PRINTED.findall(run_engine(tmp_path / "model", speculative_config=said))
-    assert len(printed) == len(CONTEXTS)
-
-    models = {part: Model(ModelConfig(config, part)) for part, config in configs.items()}
+def test_a_draft_model_takes_what_the_engine_gives_it(engines: dict[str, dict[str, Any]], name: str) -> None:
+    model, draft = (Model(ModelConfig(PLAIN | MODELS["llama"] | own, "test")) for own in ({}, DRAFTS[name]))
+    said = {"model": name, "num_speculative_tokens": 3, "method": "draft_model"}
     engine = engine_of(
         {"dtype": "bfloat16", "speculative_config": said},
-        models["model"].config,
+        model.config,
         vllm="0.29.0",
         where="test",
-        draft=lambda folder: models[Path(folder).name],
+        draft=lambda _: draft,
     )
-    for (tokens, _, concurrency, blocks, *_, step), context in zip(printed, CONTEXTS, strict=True):
-        shape = shape_of(models["model"].config, CPU, replace(engine, context=context, batched_tokens=int(step)))
-        options = cache_options(Split(), engine, shape, platform="cpu")
-        layout = models["model"].layout(options, drafts=draft_caches(models["model"], engine))
-        assert layout.blocks(GIB) == int(blocks)
-        assert layout.tokens(GIB, context) == int(tokens.replace(",", ""))
-        assert f"{layout.concurrency(GIB, context):.2f}" == concurrency
-
-
-def run_engine(checkpoint: Path, **more: Any) -> str:
-    settings = {
-        "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
-        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        "VLLM_LOGGING_LEVEL": "INFO",  # what is read below; another file of this tier sets another level
-        "HF_HUB_OFFLINE": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", ENGINE, str(checkpoint), json.dumps(more), *map(str, CONTEXTS)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env={**os.environ, **settings},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    # What is logged and what is printed, in one line and in order of time: each engine logs before it is printed of.
-    logged = re.findall(r"KV cache size: .*?request: [\d.]+x", re.sub(r"\s+", " ", done.stderr + done.stdout))
-    printed = re.findall(r"blocks \d+ of .*", done.stdout)
-    return " ".join(f"{one} {other}" for one, other in zip(logged, printed, strict=True))
+    for cache in caches(engines[name]):
+        asked = replace(engine, context=cache["context"], batched_tokens=cache["batched_tokens"])
+        options = cache_options(Split(), engine, shape_of(model.config, CPU, asked), platform="cpu")
+        agrees(model.layout(options, drafts=draft_caches(model, engine)), cache)
