@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -74,11 +75,16 @@ def builder() -> str:
     return "buildah"
 
 
+BUILDAH_LOCK = Path("/etc/cni/net.d/cni.lock")
+"""Made by buildah for networks that no build of ours has, wherever its storage is."""
+
+
 def _build(target: Path) -> None:
     name = builder()
     say(f"building the CPU image with {name} (about 6 GiB; minutes, once)")
     # Storage of our own, so that a build leaves nothing on the machine but the archive. Docker has but its own.
     storage = Path(tempfile.mkdtemp(prefix="image-build-", dir=target.parent))
+    locked = BUILDAH_LOCK.exists()
     program = [name]
     if name != "docker":
         program += ["--root", str(storage / "root"), "--runroot", str(storage / "run")]
@@ -103,6 +109,11 @@ def _build(target: Path) -> None:
     finally:
         unmount_below(storage)
         shutil.rmtree(storage, ignore_errors=True)
+        if not locked:
+            BUILDAH_LOCK.unlink(missing_ok=True)
+            for empty in (BUILDAH_LOCK.parent, BUILDAH_LOCK.parent.parent):
+                with contextlib.suppress(OSError):
+                    empty.rmdir()
 
 
 def _base(program: list[str], storage: Path) -> str:

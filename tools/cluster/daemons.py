@@ -52,7 +52,7 @@ class Daemons:
                     preexec_fn=_allow_open_files,
                 )
             with contextlib.suppress(OSError):  # it has ended already: its log says why, below
-                record = {"pid": process.pid, "started": _started(process.pid)}
+                record = {"pid": process.pid, "started": started(process.pid)}
                 (self.records / f"{name}.json").write_text(json.dumps(record))
         deadline = time.monotonic() + seconds
         # What answers may be another's, on the same port: ours must live too.
@@ -88,7 +88,7 @@ class Daemons:
         with contextlib.suppress(OSError, ValueError):
             record = json.loads((self.records / f"{name}.json").read_text())
             # A process id is given again one day; with its start time it is one process's for ever.
-            if _started(record["pid"]) == record["started"]:
+            if started(record["pid"]) == record["started"]:
                 return int(record["pid"])
         return None
 
@@ -96,7 +96,7 @@ class Daemons:
         return "\n".join((self.logs / f"{name}.log").read_text(errors="replace").splitlines()[-15:])
 
 
-def _started(pid: int) -> int:
+def started(pid: int) -> int:
     """Start time of a living process in clock ticks since boot. Raises OSError when there is none."""
     # `pid (name) state parent …`; the name may hold spaces and parentheses.
     fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()

@@ -14,6 +14,7 @@ from pathlib import Path
 from generator.errors import UserError
 
 from . import packages
+from .daemons import started
 from .settings import run
 
 NAME = "ray-serve-llm"
@@ -89,11 +90,11 @@ def remove_log_links(folder: Path) -> None:
 
 
 def kubelets() -> set[int]:
-    """The kubelets that run on this machine, whoever's they are."""
+    """The kubelets that run on this machine, whoever's they are; one that has ended may still have to be reaped."""
     found = set()
     for entry in Path("/proc").glob("[0-9]*/comm"):
         with contextlib.suppress(OSError):
-            if entry.read_text().startswith("kubelet"):
+            if entry.read_text().startswith("kubelet") and started(int(entry.parent.name)):
                 found.add(int(entry.parent.name))
     return found
 

@@ -8,7 +8,6 @@ all: to import vLLM takes longer than to start an engine for a tiny model.
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
 import traceback
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm import LLM
+from vllm.distributed import cleanup_dist_env_and_memory
 
 
 def main() -> None:
@@ -25,7 +25,8 @@ def main() -> None:
             try:
                 for context in job["contexts"]:
                     found["caches"].append(cache(job["checkpoint"], context, job["arguments"]))
-                    gc.collect()  # the engine's cache, a GiB, goes before the next one comes
+                    # Its groups of processes would be the next engine's, and a dense model has none for experts.
+                    cleanup_dist_env_and_memory()
             except Exception:
                 found["error"] = traceback.format_exc()
             results.write(json.dumps(found) + "\n")
