@@ -8,13 +8,16 @@ requests: as many as the longest may take. After Ray's own 20 whatever is still 
 {{- dig "http_options" "request_timeout_s" 600 .Values.serving.config | default 600 -}}
 {{- end -}}
 
-{{- /* Takes root, id and model. Gives the model's LLMConfig as YAML: the values' own, and the id that the key says. */ -}}
+{{- /*
+Takes id, model and drain (seconds). Gives the model's LLMConfig as YAML: the values' own, the id that the key says, and
+the time to drain.
+*/ -}}
 {{- define "ray-serve-llm.llmConfig" -}}
 {{- $loading := set (omit (.model.llmConfig.model_loading_config | default dict) "model_id") "model_id" .id -}}
 {{- $deployment := .model.llmConfig.deployment_config | default dict -}}
 {{- $drain := "graceful_shutdown_timeout_s" -}}
 {{- if not (hasKey $deployment $drain) -}}
-{{- $deployment = set (omit $deployment $drain) $drain (include "ray-serve-llm.drainSeconds" .root | float64) -}}
+{{- $deployment = set (omit $deployment $drain) $drain .drain -}}
 {{- end -}}
 {{- $config := omit .model.llmConfig "model_loading_config" "deployment_config" -}}
 {{- set (set $config "model_loading_config" $loading) "deployment_config" $deployment | toYaml -}}
@@ -103,7 +106,8 @@ with the head out of the Service only a running ingress can take the request tha
 {{- if eq .root.Values.serving.delivery "configMap" -}}
 - {{ printf "%s/%s/%s.yaml" .root.Values.serving.modelsPath .model.family .id | quote }}
 {{- else -}}
-- {{ include "ray-serve-llm.llmConfig" . | nindent 2 | trim }}
+{{- $drain := include "ray-serve-llm.drainSeconds" .root | float64 -}}
+- {{ include "ray-serve-llm.llmConfig" (dict "id" .id "model" .model "drain" $drain) | nindent 2 | trim }}
 {{- end -}}
 {{- end -}}
 
