@@ -40,8 +40,7 @@ class Place(NamedTuple):
     @property
     def cost(self) -> tuple[bool, float, int]:
         """As the candidate's, of all replicas at the least. A model that may sleep is compared by one."""
-        several, cost, gpus = self.candidate.cost
-        return several, cost * max(1, self.replicas.min), gpus
+        return self.candidate.cost_of(max(1, self.replicas.min))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,10 +46,10 @@ class Candidate(NamedTuple):
     def shape(self) -> EngineShape:
         return self.memory.shape
 
-    @property
-    def cost(self) -> tuple[bool, float, int]:
-        """What is compared: one node before several, then price or memory of the GPUs taken, then GPUs."""
-        return (self.over_nodes, self.hardware.weight * self.split.gpus * self.share, self.split.gpus)
+    def cost_of(self, replicas: int) -> tuple[bool, float, int]:
+        """What is compared: one node before several, then price or memory of the GPUs taken, then GPUs of a replica."""
+        gpus = self.split.gpus
+        return self.over_nodes, self.hardware.weight * gpus * self.share * replicas, gpus
 
 
 @dataclass(frozen=True, kw_only=True)

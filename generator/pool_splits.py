@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from .facts import RayRelease
 from .hardware import SHARES, Hardware
@@ -41,9 +42,9 @@ def obstacle(wish: Wish, hardware: Hardware, release: RayRelease) -> str:
 def on_one_node(wish: Wish, hardware: Hardware) -> Iterator[tuple[Split, float]]:
     """Splits and shares of a GPU in the order of their cost: the same for every pool of such nodes."""
     if hardware.pool.share:
-        yield from ((Split(), share) for share in reversed(SHARES) if wish.share in (None, share))
+        yield from ((_across(1), share) for share in reversed(SHARES) if wish.share in (None, share))
     elif wish.pipeline_parallel in (None, 1):
-        yield from ((Split(tensor=tensor), 1.0) for tensor in _tensors(wish, hardware))
+        yield from ((_across(tensor), 1.0) for tensor in _tensors(wish, hardware))
 
 
 def over_stages(wish: Wish, hardware: Hardware, release: RayRelease) -> Iterator[tuple[Split, float]]:
@@ -64,6 +65,11 @@ def _most_stages(wish: Wish, hardware: Hardware, release: RayRelease) -> int:
         return 1
     stages_per_node = hardware.pool.gpusPerNode // _tensors(wish, hardware)[-1] if _tensors(wish, hardware) else 1
     return min(hardware.pool.nodes * stages_per_node, wish.model.architecture.num_hidden_layers)
+
+
+@cache
+def _across(tensor: int) -> Split:
+    return Split(tensor=tensor)
 
 
 def _tensors(wish: Wish, hardware: Hardware) -> list[int]:
