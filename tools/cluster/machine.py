@@ -103,9 +103,9 @@ def processes_of_pods() -> set[int]:
     """The processes of all containers: the kubelet puts every pod below the cluster's own cgroup."""
     found = set()
     for root in _cgroup_roots():
-        for listed in (root / NAME).glob("**/cgroup.procs"):
+        for folder, _, _ in os.walk(root / NAME):  # unlike glob it goes on when a pod's folder goes meanwhile
             with contextlib.suppress(OSError):
-                found |= {int(pid) for pid in listed.read_text().split()}
+                found |= {int(pid) for pid in Path(folder, "cgroup.procs").read_text().split()}
     return found
 
 
