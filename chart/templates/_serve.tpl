@@ -2,10 +2,11 @@
 
 {{- /*
 Takes the root. Gives the seconds that a replica which leaves (an upgrade in place, fewer replicas) has to end its
-requests: as many as the longest may take. After Ray's own 20 whatever is still being answered is cut off.
+requests: as many as the longest may take, and at least Ray's own 20, after which it cuts off what is still being
+answered.
 */ -}}
 {{- define "ray-serve-llm.drainSeconds" -}}
-{{- dig "http_options" "request_timeout_s" 600 .Values.serving.config | default 600 -}}
+{{- dig "http_options" "request_timeout_s" 600 .Values.serving.config | default 600 | maxf 20 -}}
 {{- end -}}
 
 {{- /*

@@ -106,7 +106,13 @@ def test_serve_answers_on_every_node_and_the_values_words_win(render_with: Rende
 
 @pytest.mark.parametrize("values", [{}, INLINE], ids=["configMap", "inline"])
 @pytest.mark.parametrize(
-    ("longest", "seconds"), [({}, 600), ({"request_timeout_s": 90.5}, 90.5), ({"request_timeout_s": None}, 600)]
+    ("longest", "seconds"),
+    [
+        ({}, 600),
+        ({"request_timeout_s": 90.5}, 90.5),
+        ({"request_timeout_s": 5}, 20),
+        ({"request_timeout_s": None}, 600),
+    ],
 )
 def test_a_replica_that_leaves_has_as_long_as_a_request_may_take(
     render_with: Render, values: dict[str, Any], longest: dict[str, Any], seconds: float

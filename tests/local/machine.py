@@ -24,6 +24,12 @@ def processes_with(text: str) -> dict[int, str]:
     return found
 
 
+def shared_memory_of(process: int) -> set[Path]:
+    """What a process has mapped of the machine's shared memory."""
+    lines = Path(f"/proc/{process}/maps").read_text().splitlines()
+    return {Path(name) for line in lines if (name := line.split(maxsplit=5)[-1]).startswith("/dev/shm/")}
+
+
 def shared_memory() -> set[Path]:
     """What of the machine's shared memory no process has mapped or opened: left by one that ended."""
     held = set()

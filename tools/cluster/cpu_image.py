@@ -75,8 +75,8 @@ def builder() -> str:
     return "buildah"
 
 
-BUILDAH_LOCK = Path("/etc/cni/net.d/cni.lock")
-"""Made by buildah for networks that no build of ours has, wherever its storage is."""
+BUILDAH_MAKES = [Path("/etc/cni/net.d/cni.lock"), Path("/etc/cni/net.d"), Path("/etc/cni")]
+"""For networks, of which no build of ours has any, wherever its storage is."""
 
 
 def _build(target: Path) -> None:
@@ -84,7 +84,7 @@ def _build(target: Path) -> None:
     say(f"building the CPU image with {name} (about 6 GiB; minutes, once)")
     # Storage of our own, so that a build leaves nothing on the machine but the archive. Docker has but its own.
     storage = Path(tempfile.mkdtemp(prefix="image-build-", dir=target.parent))
-    locked = BUILDAH_LOCK.exists()
+    made = [] if name != "buildah" or os.geteuid() else [path for path in BUILDAH_MAKES if not path.exists()]
     program = [name]
     if name != "docker":
         program += ["--root", str(storage / "root"), "--runroot", str(storage / "run")]
@@ -109,11 +109,9 @@ def _build(target: Path) -> None:
     finally:
         unmount_below(storage)
         shutil.rmtree(storage, ignore_errors=True)
-        if not locked:
-            BUILDAH_LOCK.unlink(missing_ok=True)
-            for empty in (BUILDAH_LOCK.parent, BUILDAH_LOCK.parent.parent):
-                with contextlib.suppress(OSError):
-                    empty.rmdir()
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
 
 
 def _base(program: list[str], storage: Path) -> str:

@@ -24,9 +24,11 @@ def main() -> None:
             found: dict[str, Any] = {"name": job["name"], "caches": [], "error": ""}
             try:
                 for context in job["contexts"]:
-                    found["caches"].append(cache(job["checkpoint"], context, job["arguments"]))
-                    # Its groups of processes would be the next engine's, and a dense model has none for experts.
-                    cleanup_dist_env_and_memory()
+                    try:
+                        found["caches"].append(cache(job["checkpoint"], context, job["arguments"]))
+                    finally:
+                        # Its groups of processes would be the next engine's, and a dense model has none for experts.
+                        cleanup_dist_env_and_memory()
             except Exception:
                 found["error"] = traceback.format_exc()
             results.write(json.dumps(found) + "\n")
