@@ -19,11 +19,11 @@ def request(
 ) -> tuple[int, str]:
     """Return status and text of an answer, whatever the status. No proxy is asked. Raises OSError without an answer."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
+    message = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
     for name, value in (headers or {}).items():
-        request.add_header(name, value)
+        message.add_header(name, value)
     try:
-        with _direct.open(request, timeout=timeout_s) as response:
+        with _direct.open(message, timeout=timeout_s) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace")

@@ -26,8 +26,7 @@ def processes_with(text: str) -> dict[int, str]:
 
 def shared_memory_of(process: int) -> set[Path]:
     """What a process has mapped of the machine's shared memory."""
-    lines = Path(f"/proc/{process}/maps").read_text().splitlines()
-    return {Path(name) for line in lines if (name := line.split(maxsplit=5)[-1]).startswith("/dev/shm/")}
+    return {Path(name) for name in _mapped(Path(f"/proc/{process}")) if name.startswith("/dev/shm/")}
 
 
 def shared_memory() -> set[Path]:
@@ -35,8 +34,13 @@ def shared_memory() -> set[Path]:
     held = set()
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            held |= {line.split(maxsplit=5)[-1] for line in (entry / "maps").read_text().splitlines()}
+            held |= _mapped(entry)
             held |= {str(opened.readlink()) for opened in (entry / "fd").iterdir()}
         except OSError:
             continue
     return {path for path in Path("/dev/shm").iterdir() if str(path) not in held}
+
+
+def _mapped(process: Path) -> set[str]:
+    """The names of the files that a process, by its folder in /proc, has mapped. Raises OSError where it has ended."""
+    return {line.split(maxsplit=5)[-1] for line in (process / "maps").read_text().splitlines()}
