@@ -13,6 +13,7 @@ from pathlib import Path
 from .errors import UserError
 from .helm import cache_folder
 from .load import Load, LoadClient, Measured, Target
+from .progress import Report
 
 ROUNDS = 8
 """Requests of a point: so many for each that is under way, and at least LEAST."""
@@ -60,23 +61,31 @@ def target(url: str, model: str | None, tokenizer: str | None, sources: Mapping[
     return Target(url=url, model=chosen, tokenizer=found)
 
 
-def loads(shape: Load, concurrencies: Sequence[int]) -> list[Load]:
+def loads(shape: Load, concurrencies: Sequence[int], *, requests: int | None = None) -> list[Load]:
     """A point for each number of requests at a time; every point has prompts of its own."""
     return [
-        replace(shape, concurrency=count, requests=max(LEAST, ROUNDS * count), seed=number)
+        replace(shape, concurrency=count, requests=requests or max(LEAST, ROUNDS * count), seed=number)
         for number, count in enumerate(concurrencies, 1)
     ]
 
 
-def bench(aim: Target, points: Sequence[Load], *, python: str) -> Iterator[tuple[Load, Measured]]:
-    """Measure the points in their order. `python` must have vLLM. Raises UserError when no request is answered."""
+def bench(
+    aim: Target, points: Sequence[Load], *, python: str, timeout_s: float, report: Report
+) -> Iterator[tuple[Load, Measured]]:
+    """Measure the points in their order, each within `timeout_s`. `python` must have vLLM.
+
+    Raises UserError when no request of a point is answered.
+    """
     log = cache_folder() / "bench.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
+    report("starting the load generator")
     with LoadClient(python, log=log, offline=Path(aim.tokenizer).is_dir()) as client:
-        client.measure(aim, replace(points[0], concurrency=WARM_UP, requests=WARM_UP, seed=0))
+        report(f"warming up: {WARM_UP} requests")
+        client.measure(aim, replace(points[0], concurrency=WARM_UP, requests=WARM_UP, seed=0), timeout_s=timeout_s)
         for load in points:
-            found = client.measure(aim, load)
+            report(f"{load.name}: {load.requests} requests …")
+            found = client.measure(aim, load, timeout_s=timeout_s)
             if not found.completed:
                 why = " ".join(found.errors) or "without a reason"
                 raise UserError(

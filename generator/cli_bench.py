@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from .cli_options import examples, json_option, project_of, say
+from .errors import UserError
 
 
 @click.command(
@@ -43,6 +44,15 @@ from .cli_options import examples, json_option, project_of, say
     show_default=True,
     help="Before these, the same in every prompt, as a system prompt.",
 )
+@click.option(
+    "--requests",
+    type=click.IntRange(min=1),
+    show_default="8 for each at a time, and at least 32",
+    help="Of each point.",
+)
+@click.option(
+    "--timeout", type=click.IntRange(min=1), default=600, show_default=True, help="Seconds that a point may take."
+)
 @click.option("--plain", is_flag=True, help="Answers in one piece; by default they are streamed.")
 @click.option(
     "--python", default=sys.executable, show_default="this one", help="A Python that has vLLM; it makes the load."
@@ -55,6 +65,8 @@ def bench(
     model: str | None,
     tokenizer: str | None,
     concurrencies: tuple[int, ...],
+    requests: int | None,
+    timeout: int,
     plain: bool,
     python: str,
     as_json: bool,
@@ -63,11 +75,11 @@ def bench(
     """Measure a running server: requests/s, tokens/s, times to the first and between tokens, errors.
 
     The load is `vllm bench serve`'s, which takes processor time of its own: run it near the server but not on its
-    cores. OPENAI_API_KEY is sent as the key where it is set.
+    cores. OPENAI_API_KEY is sent as the key where it is set. What was measured before a point that fails is printed.
     """
     from .bench import bench as run
     from .bench import loads, target
-    from .load import Load, table
+    from .load import Load, Measured, table
 
     sources: dict[str, str] = {}
     if tokenizer is None:
@@ -76,12 +88,19 @@ def bench(
     aim = target(url, model, tokenizer, sources)
     shape = f"{lengths['prefix_tokens'] + lengths['prompt_tokens']} + {lengths['answer_tokens']} tokens"
     say(f"{aim.model} at {url}: {shape}, tokenizer {aim.tokenizer}")
-    rows = []
-    for load, found in run(aim, loads(Load(shape=shape, stream=not plain, **lengths), concurrencies), python=python):
-        say(f"{load.name}: {found.requests_per_s:.1f} requests/s")
-        rows.append((load, found))
-    if as_json:
-        points = [{"load": asdict(load), **asdict(found)} for load, found in rows]
-        click.echo(json.dumps({"target": asdict(aim), "points": points}, indent=2))
-    else:
-        click.echo("\n".join(table(rows)))
+    points = loads(Load(shape=shape, stream=not plain, **lengths), concurrencies, requests=requests)
+    rows: list[tuple[Load, Measured]] = []
+    failure = {}
+    try:
+        for load, found in run(aim, points, python=python, timeout_s=timeout, report=say):
+            say(f"{load.name}: {found.requests_per_s:.1f} requests/s")
+            rows.append((load, found))
+    except UserError as error:
+        failure = {"error": str(error)}
+        raise
+    finally:
+        if rows and as_json:
+            measured = [{"load": asdict(load), **asdict(found)} for load, found in rows]
+            click.echo(json.dumps({"target": asdict(aim), "points": measured, **failure}, indent=2))
+        elif rows:
+            click.echo("\n".join(table(rows)))

@@ -198,7 +198,11 @@ class LoadClient:
         assert self._process is not None and self._process.stdout is not None
         if not select.select([self._process.stdout], [], [], timeout_s)[0]:
             self._stop(0)
-            raise UserError(f"gave no result within {timeout_s:.0f} s", where="load generator", fix=f"See {self.log}.")
+            raise UserError(
+                f"gave no result within {timeout_s:.0f} s",
+                where="load generator",
+                fix=f"Give it longer or fewer requests, or see {self.log}.",
+            )
         line = self._process.stdout.readline()
         if not line:
             self._stop()

@@ -56,6 +56,7 @@ def main() -> None:
     results = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # Importing vLLM may print, so only now.
+    import vllm
     from vllm.benchmarks import serve
     from vllm.benchmarks.lib import endpoint_request_func as requests
 
@@ -71,6 +72,8 @@ def main() -> None:
             found["errors"] = sorted({error.strip() for error in found["errors"] if error})[:3]
             found["client_cpu_s"] = time.process_time() - cpu
             found = {name: value for name, value in found.items() if not isinstance(value, list) or name == "errors"}
+        except SystemExit:  # argparse's, which has said why
+            found = {"error": f"that vLLM {vllm.__version__} does not take an argument (0.29 does)"}
         except Exception as error:
             traceback.print_exc()
             found = {"error": f"{type(error).__name__}: {error}"}

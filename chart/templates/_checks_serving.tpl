@@ -102,7 +102,7 @@ the same on every pod; and `serving.path` decides what is rendered, so that they
 {{- $_ := set $groups (printf "workerGroups.%s" $name) $group -}}
 {{- end -}}
 {{- range $where, $group := $groups }}
-{{- range list "RAY_SERVE_ENABLE_HA_PROXY" "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" "RAY_SERVE_THROUGHPUT_OPTIMIZED" "RAY_SERVE_ENABLE_DIRECT_INGRESS" "RAY_SERVE_USE_GRPC_BY_DEFAULT" }}
+{{- range list "RAY_SERVE_ENABLE_HA_PROXY" "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" "RAY_SERVE_THROUGHPUT_OPTIMIZED" "RAY_SERVE_ENABLE_DIRECT_INGRESS" "RAY_SERVE_USE_GRPC_BY_DEFAULT" "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY" }}
 {{- if hasKey ($group.env | default dict) . }}
 {{ $where }}.env.{{ . }}: every pod must have the same, since Serve's parts run on all of them. Set it in pods.env.
 {{- end }}
@@ -118,6 +118,11 @@ pods.env.RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING: the standard path has an OpenAI 
 {{- if and (hasKey $env .) (ne (get $env . | toString) "1") }}
 pods.env.{{ . }}: the throughput path is made of HAProxy and direct streaming, and Ray builds no application with one alone. Remove it, or set serving.path to standard.
 {{- end }}
+{{- end }}
+{{- $body := "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY" }}
+{{- $why := include "ray-serve-llm.routedByBody" .root }}
+{{- if and $why (hasKey $env $body) (ne (get $env $body | toString) "1") }}
+pods.env.{{ $body }}: {{ $why }}, so that the router must see the request's body on the throughput path. Remove it, or set serving.path to standard.
 {{- end }}
 {{- else if and (include "ray-serve-llm.ingress" .root) (eq (get $env "RAY_SERVE_THROUGHPUT_OPTIMIZED" | toString) "1") (ne (get $env "RAY_SERVE_ENABLE_HA_PROXY" | toString) "1") (ne (get $env "RAY_SERVE_ENABLE_DIRECT_INGRESS" | toString) "0") }}
 pods.env.RAY_SERVE_THROUGHPUT_OPTIMIZED: without HAProxy it turns on direct ingress, which leaves a proxy on the head alone, and the head is not in the Service, which would be without endpoints. Set RAY_SERVE_ENABLE_DIRECT_INGRESS to "0" beside it, or serving.path to throughput.

@@ -10,10 +10,12 @@ Takes context (below) and role (head, ingress or worker). Gives, as JSON, the en
 {{- range list "RAY_SERVE_ENABLE_HA_PROXY" "RAY_SERVE_THROUGHPUT_OPTIMIZED" "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" -}}
 {{- $_ := set $env . "1" -}}
 {{- end -}}
-{{- if .context.lora -}}
-{{- /* The router chooses an adapter by the request's `model`, so it must see the body. */ -}}
+{{- if .context.routedByBody -}}
 {{- $_ := set $env "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY" "1" -}}
 {{- end -}}
+{{- /* With every replica that comes or goes a new HAProxy takes over, and the old one has until then to end its streams. */ -}}
+{{- $drain := include "ray-serve-llm.drainSeconds" .context.root | float64 | ceil | int -}}
+{{- $_ := set $env "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S" (max 120 $drain | toString) -}}
 {{- end -}}
 {{- if and .context.release.tokenAuth (not .context.tokenAuth) -}}
 {{- $_ := set $env "RAY_AUTH_MODE" "disabled" -}}

@@ -52,12 +52,18 @@ application wherever it likes, so every pod mounts them.
 {{- toJson $configMaps -}}
 {{- end -}}
 
-{{- /* Takes the root. Gives `true` when some model takes LoRA adapters, else nothing. */ -}}
-{{- define "ray-serve-llm.lora" -}}
+{{- /*
+Takes the root. Gives what must be read of a request's body to choose its replica, in words: the adapter, or the prompt,
+for every class of router but those of Ray that look at the replicas or the session alone. Nothing where nothing must be.
+*/ -}}
+{{- define "ray-serve-llm.routedByBody" -}}
 {{- $found := "" -}}
-{{- range .Values.models -}}
-{{- if .llmConfig.lora_config -}}
-{{- $found = "true" -}}
+{{- range $id, $model := .Values.models -}}
+{{- $class := dig "deployment_config" "request_router_config" "request_router_class" "" $model.llmConfig | toString -}}
+{{- if $model.llmConfig.lora_config -}}
+{{- $found = printf "model %s has LoRA adapters" $id -}}
+{{- else if and $class (not (regexMatch "(PowerOfTwoChoicesRequestRouter|RoundRobinRouter|CapacityQueueRouter|ConsistentHashRouter)$" $class)) -}}
+{{- $found = printf "model %s has %s for a router" $id $class -}}
 {{- end -}}
 {{- end -}}
 {{- $found -}}
@@ -141,8 +147,9 @@ deployment that the builder makes.
 {{- end -}}
 
 {{- /*
-Takes root, name and app. Gives one application of a person's own code: the values' own, with its name, its route, and
-its files' folder before everything else on PYTHONPATH. Ray puts the pod's own value where `${PYTHONPATH}` stands.
+Takes root, name and app. Gives one application of a person's own code: the values' own, with its name, its route, the
+time to drain of the deployments that are named, and its files' folder before everything else on PYTHONPATH. Ray puts the
+pod's own value where `${PYTHONPATH}` stands.
 */ -}}
 {{- define "ray-serve-llm.app" -}}
 {{- $application := dict "name" .name "route_prefix" (include "ray-serve-llm.appRoute" .) -}}
@@ -153,6 +160,14 @@ its files' folder before everything else on PYTHONPATH. Ray puts the pod's own v
 {{- $variables = include "ray-serve-llm.overlay" (list $variables (dict "PYTHONPATH" $path)) | fromJson -}}
 {{- $runtime = include "ray-serve-llm.overlay" (list $runtime (dict "env_vars" $variables)) | fromJson -}}
 {{- $_ := set $application "runtime_env" $runtime -}}
+{{- end -}}
+{{- $drain := dict "graceful_shutdown_timeout_s" (include "ray-serve-llm.drainSeconds" .root | float64) -}}
+{{- $deployments := list -}}
+{{- range .app.application.deployments -}}
+{{- $deployments = append $deployments (include "ray-serve-llm.overlay" (list $drain .) | fromJson) -}}
+{{- end -}}
+{{- if $deployments -}}
+{{- $_ := set $application "deployments" $deployments -}}
 {{- end -}}
 {{- list (include "ray-serve-llm.overlay" (list .app.application $application) | fromJson) | toYaml -}}
 {{- end -}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import ceil
 
 from . import GIB
@@ -109,6 +109,16 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
 
     Raises UserError where the configuration lacks a size that every model has, or an argument is not known.
     """
+    shape = shape_of(model.config, device, engine)
+    # The length of requests changes what one needs of the cache and nothing else, once the tokens of a step are known.
+    settled = replace(engine, context=None, sequences=shape.sequences, batched_tokens=shape.batched_tokens)
+    memory = _memory(model, device, split, settled)
+    return replace(memory, shape=shape)
+
+
+@lru_cache(maxsize=8192)
+def _memory(model: Model, device: Device, split: Split, engine: Engine) -> MemoryFit:
+    """The same for every context: a fleet has many models that differ in that alone."""
     shape, behaviour = shape_of(model.config, device, engine), memory_behaviour(engine.vllm)
     weights = loaded_weights(model, device, split, engine, shape)
     step = Step(

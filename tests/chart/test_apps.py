@@ -33,11 +33,22 @@ def on(deployment: dict[str, Any]) -> dict[str, Any]:
 
 def test_an_application_is_what_the_values_say_with_its_name_route_and_files(render: Render) -> None:
     application = render(ALONE).applications["pages"]
+    (deployment,) = APP["application"]["deployments"]
     assert application == APP["application"] | {
         "name": "pages",
         "route_prefix": "/inference/pages",
         "runtime_env": {"env_vars": {"PYTHONPATH": "/home/ray/apps/pages:${PYTHONPATH}"}},
+        "deployments": [deployment | {"graceful_shutdown_timeout_s": 600}],
     }
+
+
+@pytest.mark.parametrize(("said", "seconds"), [({}, 900), ({"graceful_shutdown_timeout_s": 0}, 0)])
+def test_a_replica_of_an_app_that_leaves_has_as_long_as_a_request_may_take(
+    render_with: Render, said: dict, seconds: float
+) -> None:
+    options = {"serving": {"config": {"http_options": {"request_timeout_s": 900}}}}
+    (deployment,) = render_with(on(said) | options).applications["pages"]["deployments"]
+    assert deployment["graceful_shutdown_timeout_s"] == seconds
 
 
 def test_a_route_of_its_own_and_the_same_name_are_taken(render: Render) -> None:

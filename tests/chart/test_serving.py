@@ -197,6 +197,32 @@ def test_the_throughput_paths_router_sees_which_adapter_a_request_is_for(render_
         assert all(switch not in other.env(name) for name in other.templates)
 
 
+@pytest.mark.parametrize(
+    ("router", "reads_it"),
+    [
+        ("ray.serve.llm.request_router.PrefixCacheAffinityRouter", True),
+        ("my.package:MyRouter", True),
+        ("ray.serve._private.request_router:PowerOfTwoChoicesRequestRouter", False),
+        ("ray.serve.experimental.round_robin_router.RoundRobinRouter", False),
+    ],
+)
+def test_a_router_by_the_prompt_sees_the_request(render_with: Render, router: str, reads_it: bool) -> None:
+    config = {"deployment_config": {"request_router_config": {"request_router_class": router}}}
+    rendered = render_with({"serving": {"path": "throughput"}, "models": {"routed": model(**config)}})
+    switch = "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY"
+    assert {rendered.env(name).get(switch) for name in rendered.templates} == {"1" if reads_it else None}
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(None, "600"), (30, "120"), (900.5, "901")])
+def test_a_haproxy_that_is_replaced_ends_its_streams_first(
+    render_with: Render, timeout: float | None, seconds: str
+) -> None:
+    options = {} if timeout is None else {"config": {"http_options": {"request_timeout_s": timeout}}}
+    rendered = render_with({"serving": {"path": "throughput", **options}})
+    variable = "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"
+    assert {rendered.env(name)[variable] for name in rendered.templates} == {seconds}
+
+
 def test_the_throughput_path_has_no_ingress_and_its_head_takes_requests(render_with: Render) -> None:
     rendered = render_with({"serving": {"path": "throughput"}})
     assert list(rendered.groups) == [GROUP]

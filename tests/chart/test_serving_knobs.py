@@ -98,12 +98,13 @@ def test_haproxy_threads_may_differ_between_the_head_and_gpu_pods(render_with: R
 
 
 @pytest.mark.parametrize("where", ["head", "ingressWorkers", f"workerGroups.{GROUP}"])
-def test_a_switch_of_the_path_on_some_pods_only(render_error: RenderError, where: str) -> None:
-    values: Values = {"env": {"RAY_SERVE_ENABLE_HA_PROXY": "1"}}
+@pytest.mark.parametrize("variable", ["RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY"])
+def test_a_switch_of_the_path_on_some_pods_only(render_error: RenderError, where: str, variable: str) -> None:
+    values: Values = {"env": {variable: "1"}}
     for key in reversed(where.split(".")):
         values = {key: values}
     message = render_error(values)
-    assert f"{where}.env.RAY_SERVE_ENABLE_HA_PROXY: every pod must have the same" in message
+    assert f"{where}.env.{variable}: every pod must have the same" in message
     assert "Set it in pods.env" in message
 
 
@@ -127,3 +128,23 @@ def test_serves_throughput_settings_without_a_proxy_behind_the_service(
     assert f"pods.env.{OPTIMIZED}: without HAProxy it turns on direct ingress" in message
     env |= {"RAY_SERVE_ENABLE_DIRECT_INGRESS": "0"}
     assert render_with({"pods": {"env": env}}).env("head") == render_with().env("head") | env
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"lora_config": {"dynamic_lora_loading_path": "s3://bucket/adapters"}}, f"model {MODEL} has LoRA adapters"),
+        (
+            {"deployment_config": {"request_router_config": {"request_router_class": "my.Router"}}},
+            f"model {MODEL} has my.Router for a router",
+        ),
+    ],
+)
+def test_the_throughput_path_without_the_body_that_its_router_reads(
+    render_error: RenderError, config: Values, why: str
+) -> None:
+    env = {"RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY": "0"}
+    models = {MODEL: {"llmConfig": config}}
+    message = render_error({"serving": {"path": "throughput"}, "models": models, "pods": {"env": env}})
+    assert f"pods.env.RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY: {why}" in message
+    assert "Remove it, or set serving.path to standard" in message

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from machine import ROOT
+from machine import ROOT, processes_with
 from reference import Reference
 from tiny_checkpoints import ANSWERS, STORY
 
@@ -119,6 +119,15 @@ def test_code_of_ones_own_answers_beside_the_models(serving: Running) -> None:
     answer = httpx.post(f"{serving.apps['briefs']}/answer", json={"text": "Say hello.", "temperature": 0}, timeout=120)
 
     assert answer.json()["text"] == ANSWERS["Say hello."]
+
+
+def test_a_haproxy_that_is_replaced_has_as_long_as_a_request_may_take(serving: Running) -> None:
+    commands = [command.split() for command in processes_with("haproxy").values()]
+    configs = {words[words.index("-f") + 1] for words in commands if words and Path(words[0]).name == "haproxy"}
+
+    assert configs
+    for config in configs:
+        assert "hard-stop-after 600s" in Path(config).read_text()
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["streaming", "plain"])

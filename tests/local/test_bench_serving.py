@@ -24,8 +24,9 @@ def test_the_serving_benchmark_measures_the_paths_beside_the_engine_alone(workdi
     code = main(["run", "--quick", "--fresh", "--only", "engine", "--only", "standard", "--output", str(output)])
 
     result = json.loads(output.read_text())
-    assert code == 0, [variant["error"] for variant in result["variants"]]
-    engine, standard = result["variants"]
+    (variants_of_round,) = result["rounds"]
+    assert code == 0, [variant["error"] for variant in variants_of_round]
+    engine, standard = variants_of_round
     assert [len(variant["points"]) for variant in (engine, standard)] == [3, 3]
     for variant in (engine, standard):
         assert all(
@@ -63,18 +64,21 @@ def test_processor_time_is_counted_from_the_first_look_and_of_new_processes_whol
     assert spent(before, after) == {"proxy": 1.5}
 
 
-def test_a_run_that_was_stopped_keeps_what_is_whole_new_and_of_the_same_plan(tmp_path: Path) -> None:
-    (variant,) = variants(["standard"])
-    document = {"name": "standard", "plan": plan(variant, "full"), "points": [], "error": ""}
-    assert kept(tmp_path, variant, "full") is None
-    keep(tmp_path, document)
-    assert kept(tmp_path, variant, "full") == document
-    assert kept(tmp_path, variant, "key") is None
+def test_a_run_that_was_stopped_keeps_the_rounds_that_are_whole_new_and_of_the_same_plan(tmp_path: Path) -> None:
+    chosen = variants(["engine", "standard"])
+    documents = [
+        {"name": variant.name, "plan": plan(variant, variant.points), "points": [], "error": ""} for variant in chosen
+    ]
+    assert kept(tmp_path, 0, chosen) is None
+    keep(tmp_path, 0, documents)
+    assert kept(tmp_path, 0, chosen) == documents
+    assert kept(tmp_path, 1, chosen) is None
+    assert kept(tmp_path, 0, chosen[:1]) is None
     then = time.time() - KEPT_S - 1
-    os.utime(tmp_path / "standard.json", (then, then))
-    assert kept(tmp_path, variant, "full") is None
-    keep(tmp_path, document | {"error": "did not start"})
-    assert kept(tmp_path, variant, "full") is None
+    os.utime(tmp_path / "round-1.json", (then, then))
+    assert kept(tmp_path, 0, chosen) is None
+    keep(tmp_path, 0, [documents[0], documents[1] | {"error": "did not start"}])
+    assert kept(tmp_path, 0, chosen) is None
 
 
 def test_a_sample_is_of_the_innermost_package_that_is_known() -> None:

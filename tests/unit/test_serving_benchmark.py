@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,9 +17,10 @@ import pytest
 from generator.bench import loads, served_models, target
 from generator.errors import UserError
 from generator.load import Load, LoadClient, Target, arguments, measured, table
-from tools.bench_serving.__main__ import PAGE, RESULT
+from tools.bench_serving.__main__ import PAGE, RESULT, main
 from tools.bench_serving.plot import plot
 from tools.bench_serving.report import BEGIN, END, server_cpu_ms, with_block
+from tools.bench_serving.rounds import compared, shared_out
 from tools.bench_serving.variants import sweep, variants
 
 FOUND = {
@@ -55,7 +59,7 @@ def test_a_point_has_prompts_of_its_own_and_at_least_so_many_requests_as_run_at_
     assert len({point.seed for point in points}) == 2
 
 
-@pytest.mark.parametrize("name", ["full", "key", "quick"])
+@pytest.mark.parametrize("name", ["full", "key", "prompts", "quick"])
 def test_every_point_of_a_sweep_keeps_as_many_requests_under_way_as_it_says(name: str) -> None:
     points = sweep(name)
     assert all(point.requests >= 3 * point.concurrency for point in points)
@@ -67,7 +71,7 @@ def test_every_variant_says_what_it_changes_and_the_limit_comes_first() -> None:
     assert found[0].engine == ()
     assert all(variant.title and variant.what for variant in found)
     # 1 to 128 at a time, both ways of answering, every shape: for what is compared throughout.
-    swept = {variant.name for variant in found if variant.points == "full"}
+    swept = {variant.name for variant in compared(found)}
     assert swept == {"engine", "original", "standard", "throughput"}
     assert {(load.shape, load.stream) for load in sweep("full")} == {
         (shape, stream)
@@ -138,30 +142,52 @@ def test_a_python_without_vllm_is_a_message_and_not_a_traceback(python: str, tmp
         pass
 
 
-def result() -> dict[str, Any]:
-    """A run of two variants, one point each, and one that did not start."""
+def point(rate: float, cpu: dict[str, float]) -> dict[str, Any]:
+    load = {"shape": "short", "concurrency": 32, "stream": True}
+    times = {f"{of}_{p}_ms": 8.0 for of in ("ttft", "itl", "tpot", "answer") for p in ("p50", "p99")}
+    return {
+        "load": load, "completed": 100, "failed": 0, "errors": [], "requests_per_s": rate,
+        "tokens_per_s": 16 * rate, "cpu_s": cpu, "peak_mib": {"client": 800, "replica": 1024}, **times,
+    }  # fmt: skip
 
-    def point(rate: float, cpu: dict[str, float]) -> dict[str, Any]:
-        load = {"shape": "short", "concurrency": 32, "stream": True}
-        times = {f"{of}_{p}_ms": 8.0 for of in ("ttft", "itl", "tpot", "answer") for p in ("p50", "p99")}
-        return {
-            "load": load, "completed": 100, "failed": 0, "errors": [], "requests_per_s": rate,
-            "tokens_per_s": 16 * rate, "cpu_s": cpu, "peak_mib": {"client": 800, "replica": 1024}, **times,
-        }  # fmt: skip
 
+def test_what_was_measured_before_a_point_failed_is_not_lost(server: str, tmp_path: Path) -> None:
+    # What stands in for a Python with vLLM measures the warm-up and one point, and then ends.
+    stand_in = tmp_path / "python"
+    found = json.dumps(FOUND)
+    stand_in.write_text(f"#!/bin/sh\necho '{{}}'; for _ in 1 2; do read -r _; echo '{found}'; done; read -r _\n")
+    stand_in.chmod(0o755)
+    command = [sys.executable, "-m", "generator", "bench", "--url", server, "--model", "one", "--tokenizer", "t"]
+    environment = os.environ | {"OPENAI_API_KEY": "right"}
+    run = subprocess.run(
+        [*command, "--concurrency", "1", "--concurrency", "8", "--python", str(stand_in), "--json"],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert "the load generator ended" in run.stderr
+    told = json.loads(run.stdout)
+    assert [point["load"]["concurrency"] for point in told["points"]] == [1]
+    assert "the load generator ended" in told["error"]
+
+
+def result(*rates: tuple[float, float]) -> dict[str, Any]:
+    """A run of as many rounds as requests/s of two variants are given; in the last, one more that did not start."""
+    rounds: list[list[dict[str, Any]]] = [
+        [
+            {"name": "engine", "what": "the limit", "error": "", "start_s": 9, "yardstick_s": 0.6,
+             "points": [point(engine, {"client": 0.5, "API server": 1.0})]},
+            {"name": "standard", "what": "ours", "error": "", "start_s": 20, "yardstick_s": 0.8,
+             "points": [point(standard, {"client": 0.5, "replica": 1.0, "proxy": 3.0})]},
+        ]
+        for engine, standard in rates or [(200.0, 50.0)]
+    ]  # fmt: skip
+    rounds[-1].append({"name": "broken", "what": "?", "error": "broken: no\nmore", "start_s": 0, "points": []})
     return {
         "date": "2026-01-02",
         "machine": {"processor": "a processor", "cores": 2, "memory_gib": 4.0, "system": "Linux", "python": "3.11",
                     "load_before": 0.1},
         "versions": {"ray": "2.60.0"},
-        "variants": [
-            {"name": "engine", "what": "the limit", "error": "", "start_s": 9, "yardstick_s": 0.6,
-             "points": [point(200.0, {"client": 0.5, "API server": 1.0})]},
-            {"name": "standard", "what": "ours", "error": "", "start_s": 20, "yardstick_s": 0.8,
-             "points": [point(50.0, {"client": 0.5, "replica": 1.0, "proxy": 3.0})]},
-            {"name": "broken", "what": "?", "error": "broken: no\nmore", "start_s": 0, "yardstick_s": 0.6,
-             "points": []},
-        ],
+        "rounds": rounds,
     }  # fmt: skip
 
 
@@ -184,7 +210,60 @@ def test_the_page_compares_every_variant_with_the_limit_and_the_standard_path() 
     # Of the 4.5 seconds of 100 requests the client's half is not the server's.
     assert rows["`standard`"]["CPU ms a request"] == "40.0"
     assert rows["`standard`"]["memory GiB"] == "1.0"
-    assert "**broken** was not measured: broken: no" in page
+    assert "**broken**, round 1: stopped after 0 points: broken: no" in page
+
+
+def test_a_variant_is_compared_with_the_limit_of_its_own_round() -> None:
+    # Over the rounds the machine halves: every figure moves, and the ratio of each round much less.
+    rows = cells(with_block(f"{BEGIN}{END}", result((200, 50), (100, 20), (150, 30))), "### Every variant")
+    assert rows["`engine`"]["requests/s"] == "150 (100 to 200)"
+    assert rows["`engine`"]["of limit"] == "1.00"
+    assert rows["`standard`"]["requests/s"] == "30 (20 to 50)"
+    assert rows["`standard`"]["of limit"] == "0.20 (0.20 to 0.25)"
+
+
+def test_a_round_in_which_the_limit_is_missing_gives_no_ratio() -> None:
+    document = result((200, 50), (100, 20))
+    document["rounds"][0][0].update(points=[], error="gone")
+    page = with_block(f"{BEGIN}{END}", document)
+    assert cells(page, "### Every variant")["`standard`"]["of limit"] == "0.20"
+    assert "**engine**, round 1: stopped after 0 points: gone" in page
+
+
+def test_a_point_without_an_answer_has_no_figures_and_its_failures_are_told(tmp_path: Path) -> None:
+    document = result((200, 50), (100, 20))
+    lost = document["rounds"][0][1]["points"][0]
+    lost.update(completed=0, failed=100, ttft_p50_ms=None, ttft_p99_ms=None, tpot_p50_ms=None, tpot_p99_ms=None)
+    row = cells(with_block(f"{BEGIN}{END}", document), "### Every variant")["`standard`"]
+    assert (row["requests/s"], row["of limit"], row["failed"]) == ("20", "0.20", "100")
+    plot(document, tmp_path / "plot.svg")
+
+
+def test_the_aims_are_ratios_within_a_round() -> None:
+    rows = cells(with_block(f"{BEGIN}{END}", result((200, 50), (100, 20), (150, 30))), "### The aims")
+    assert rows["requests/s, of `engine`: 32 at a time, streaming"]["`standard`"] == "0.20 (0.20 to 0.25)"
+    assert rows["CPU time of a request, of `engine`: 32 at a time, streaming"]["`standard`"] == "4.00"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--rounds", "0"], "0 rounds measure nothing"), (["--add", "grcp"], "did you mean 'grpc'")],
+)
+def test_a_run_that_cannot_be_made_is_a_message(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", [1, 3, 100])
+def test_what_is_compared_is_in_every_round_and_each_single_setting_in_one(count: int) -> None:
+    rounds = [[variant.name for variant in each] for each in shared_out(variants(), count)]
+    assert len(rounds) == count
+    swept = [variant.name for variant in compared(variants())]
+    assert all(names[: len(swept)] in (swept, swept[::-1]) for names in rounds)
+    others = [name for names in rounds for name in names[len(swept) :]]
+    assert swept + others == [variant.name for variant in variants()]
 
 
 def test_the_page_shows_where_the_processor_time_of_a_request_goes() -> None:
@@ -192,7 +271,7 @@ def test_the_page_shows_where_the_processor_time_of_a_request_goes() -> None:
     assert rows["`standard`"] == {
         "variant": "`standard`", "API server": "0.00", "proxy": "30.00", "replica": "10.00", "client": "5.00"
     }  # fmt: skip
-    assert server_cpu_ms(result()["variants"][0]["points"][0]) == 10
+    assert server_cpu_ms(result()["rounds"][0][0]["points"][0]) == 10
 
 
 def test_a_page_without_its_marks_is_left_alone() -> None:

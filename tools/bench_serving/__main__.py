@@ -16,17 +16,20 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from generator.documents import write_files
 from generator.errors import UserError
 from generator.helm import cache_folder
 from generator.load import LoadClient
 
-from .variants import ROOT, variants
+from .rounds import compared, shared_out
+from .variants import ROOT, Variant, variants
 
 RESULT = ROOT / "docs" / "serving-benchmark.json"
 PAGE = ROOT / "docs" / "performance.md"
 PLOT = ROOT / "docs" / "serving-benchmark.svg"
+ROUNDS = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,7 +37,14 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="measure, and write the result as JSON")
     run.add_argument("--only", action="append", default=[], metavar="VARIANT", help="only this one (can be repeated)")
+    run.add_argument(
+        "--add", action="append", default=[], metavar="VARIANT",
+        help="measure this one (can be repeated) with what is compared, as one more round of the last whole run",
+    )  # fmt: skip
     run.add_argument("--quick", action="store_true", help="a few requests of each variant: does it still work?")
+    run.add_argument(
+        "--rounds", type=int, help=f"how often what is compared is measured (default: {ROUNDS} for a whole run, else 1)"
+    )
     run.add_argument("--fresh", action="store_true", help="measure again what an unfinished run has measured")
     run.add_argument(
         "--output", type=Path, help="the JSON document; by default docs/serving-benchmark.json, for a whole run"
@@ -93,49 +103,81 @@ def _profile(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from .measure import Document, keep, kept, measure, versions
+    whole = not (options.only or options.add or options.quick)
+    rounds = _rounds(options, whole=whole)
+    from .measure import Document, keep, kept, measure, versions  # Only this command needs psutil.
     from .processes import machine
 
-    chosen = variants(options.only)
-    whole = not options.only and not options.quick
     folder = cache_folder() / "bench-serving" / ("whole" if whole else "part")
     if options.fresh:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
     result: Document = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
-        "versions": {},
+        "versions": versions(),
         "quick": options.quick,
-        "variants": [],
+        "rounds": [],
     }
-    say = _sayer(started)
-    say(f"{len(chosen)} variants; the client's log is in {folder}")
+    if options.add:
+        result = _last_whole_run(result)
+    say = _sayer(time.monotonic())
+    say(f"{len(rounds)} rounds of {', '.join(str(len(each)) for each in rounds)} variants")
+    say(f"the client's log is {folder / 'client.log'}")
     with LoadClient(log=folder / "client.log", offline=True) as client:
-        result["versions"] = versions()
-        for number, variant in enumerate(chosen, 1):
-            points = "quick" if options.quick else variant.points
-            say(f"{number}/{len(chosen)} {variant.name}: {variant.title}")
-            document = kept(folder, variant, points) if whole else None
-            if document:
-                say("  is measured already (--fresh measures it again)")
+        for number, chosen in enumerate(rounds):
+            # A round is measured at one go, or its ratios would be of different hours.
+            documents = kept(folder, number, chosen) if whole else None
+            if documents:
+                say(f"round {number + 1} is measured already (--fresh measures it again)")
             else:
-                document = measure(variant, points, client, report=say, timeout_s=options.timeout)
+                documents = []
+                for place, variant in enumerate(chosen, 1):
+                    say(f"round {number + 1}/{len(rounds)}, {place}/{len(chosen)} {variant.name}: {variant.title}")
+                    points = "quick" if options.quick else variant.points
+                    documents.append(measure(variant, points, client, report=say, timeout_s=options.timeout))
                 if whole:
-                    keep(folder, document)
-            result["variants"].append(document)
-    output = options.output or (RESULT if whole else folder / "result.json")
+                    keep(folder, number, documents)
+            result["rounds"].append(documents)
+    output = options.output or (RESULT if whole or options.add else folder / "result.json")
     write_files({output: json.dumps(result, indent=1) + "\n"})
     say(f"{output} is written")
-    failed = [document["name"] for document in result["variants"] if document["error"]]
+    failed = sorted({one["name"] for documents in result["rounds"] for one in documents if one["error"]})
     if failed:
-        again = "; the same command measures only these again" if whole else ""
+        again = "; the same command measures only these rounds again" if whole else ""
         print(f"not measured: {', '.join(failed)}{again}", file=sys.stderr)
     elif whole:
         # The run is complete: the next one measures everything anew.
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if failed else 0
+
+
+def _rounds(options: argparse.Namespace, *, whole: bool) -> list[list[Variant]]:
+    """A whole run's single settings are shared out among its rounds; those that are named are in each."""
+    count = options.rounds if options.rounds is not None else (ROUNDS if whole else 1)
+    if count < 1:
+        raise UserError(f"{count} rounds measure nothing", where="--rounds", fix="Give 1 or more.")
+    if options.only:
+        return [variants(options.only)] * count
+    if options.add:
+        return [compared(variants()) + variants(options.add)] * count
+    return shared_out(variants(), count)
+
+
+def _last_whole_run(now: dict[str, Any]) -> dict[str, Any]:
+    """The run that rounds are added to. Raises UserError where it was another machine or other versions."""
+    if not RESULT.exists():
+        raise UserError("there is no whole run to add to", where="--add", fix="Run without it first.")
+    then: dict[str, Any] = json.loads(RESULT.read_text())
+    was, here = ({**one["machine"], **one["versions"], "load_before": None} for one in (then, now))
+    for name in was.keys() | here.keys():
+        if was.get(name) != here.get(name):
+            raise UserError(
+                f"the last whole run had {name} {was.get(name)}, and this would have {here.get(name)}",
+                where="--add",
+                fix="Run without it.",
+            )
+    return then
 
 
 def _sayer(started: float) -> Callable[[str], None]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -82,9 +83,10 @@ def _lost(failed: int) -> str:
 
 
 def plan(variant: Variant, points: str) -> str:
-    """A digest of all that a variant's figures depend on: values, chart, points and versions."""
+    """A digest of all that a variant's figures depend on and that this project can change, and of the versions."""
     text = values_text(variant) + json.dumps([asdict(load) for load in sweep(points)]) + json.dumps(versions())
-    chart = b"".join(path.read_bytes() for path in sorted((ROOT / "chart" / "templates").rglob("*.*")))
+    files = [*(ROOT / "chart").rglob("*.*"), *(ROOT / "generator").glob("*load.py")]
+    chart = b"".join(path.read_bytes() for path in sorted(files) if path.is_file())
     return hashlib.sha256(text.encode() + chart).hexdigest()[:16]
 
 
@@ -99,14 +101,19 @@ def versions() -> dict[str, str]:
     return found
 
 
-def kept(folder: Path, variant: Variant, points: str) -> Document | None:
-    """What an unfinished run has measured of the same variant by the same plan, lately; None where there is nothing."""
-    path = folder / f"{variant.name}.json"
+def kept(folder: Path, number: int, variants: Sequence[Variant]) -> list[Document] | None:
+    """What an unfinished run has measured in that round, if it is whole, lately and by the same plan; else None."""
+    path = _path(folder, number)
     if not path.is_file() or time.time() - path.stat().st_mtime > KEPT_S:
         return None
-    document: Document = json.loads(path.read_text())
-    return document if document["plan"] == plan(variant, points) and not document["error"] else None
+    documents: list[Document] = json.loads(path.read_text())
+    same = [one["plan"] for one in documents] == [plan(variant, variant.points) for variant in variants]
+    return documents if same and not any(one["error"] for one in documents) else None
 
 
-def keep(folder: Path, document: Document) -> None:
-    write_files({folder / f"{document['name']}.json": json.dumps(document, indent=1) + "\n"})
+def keep(folder: Path, number: int, documents: Sequence[Document]) -> None:
+    write_files({_path(folder, number): json.dumps(documents, indent=1) + "\n"})
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"round-{number + 1}.json"

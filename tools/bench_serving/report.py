@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from generator.errors import UserError
+
+from .rounds import Key, OfPoint, Point, Rounds
 
 BEGIN = "<!-- measured: begin. Written by `make bench-serving`; what is written here by hand is lost. -->"
 END = "<!-- measured: end -->"
 LIMIT = "engine"
 BASE = "standard"
 CLIENT = "client"
+PATHS = ("throughput", "standard", "original")
+SUMMARY = Key("short", 32, stream=True)
 
 Result = Mapping[str, Any]
-Point = Mapping[str, Any]
 
 
 def with_block(page: str, result: Result | None) -> str:
@@ -29,129 +33,184 @@ def with_block(page: str, result: Result | None) -> str:
 
 def block(result: Result) -> list[str]:
     """Every table, with the machine that it holds for."""
-    variants = [one for one in result["variants"] if one["points"]]
-    failed = [one for one in result["variants"] if one["error"]]
-    lines = [_machine(result), ""]
+    rounds = Rounds(result["rounds"])
+    lines = [_machine(result, rounds), ""]
     lines += ["![Requests per second, time to the first token and CPU time by variant](serving-benchmark.svg)", ""]
-    lines += ["### Every variant: short prompts, 32 at a time, streaming", "", *_summary(variants, _short_32), ""]
-    lines += ["### CPU milliseconds of one request, by process", "", *_cpu(variants, _short_32), ""]
-    for title, key in _further(variants):
-        lines += [f"### Requests per second: {title}", "", *_sweep(variants, key), ""]
-    lines += [f"- **{one['name']}** was not measured: {_first_line(one['error'])}" for one in failed]
+    lines += ["### The aims, short prompts", "", *_aims(rounds), ""]
+    lines += ["### Every variant: short prompts, 32 at a time, streaming", "", *_summary(rounds), ""]
+    lines += ["### CPU milliseconds of one request, by process", "", *_cpu(rounds), ""]
+    for (shape, stream), keys in _sweeps(rounds).items():
+        way = f"{shape}, {'streaming' if stream else 'plain'}"
+        lines += [f"### Requests per second: {way}", "", *_sweep(rounds, keys, requests_per_s), ""]
+        if (shape, stream) == (SUMMARY.shape, SUMMARY.stream):
+            lines += [f"### Milliseconds to the first token: {way}", "", *_sweep(rounds, keys, first_token_ms), ""]
+    lines += _stopped(rounds)
     return lines[:-1] if lines[-1] == "" else lines
 
 
-def ratio(value: float, base: float | None) -> str:
-    """`0.87` of another figure, or nothing where there is no other."""
-    return f"{value / base:.2f}" if base else ""
+def requests_per_s(point: Point) -> float:
+    rate: float = point["requests_per_s"]
+    return rate
+
+
+def first_token_ms(point: Point) -> float:
+    """The median of a streamed load."""
+    median: float = point["ttft_p50_ms"]
+    return median
 
 
 def server_cpu_ms(point: Point) -> float:
     """CPU milliseconds of one request in all processes but the client."""
-    spent = sum(seconds for role, seconds in point["cpu_s"].items() if role != CLIENT)
+    return sum(role_cpu_ms(point, role) for role in point["cpu_s"] if role != CLIENT)
+
+
+def role_cpu_ms(point: Point, role: str) -> float:
+    """CPU milliseconds of one request in the processes of a role."""
+    spent: float = point["cpu_s"].get(role, 0.0)
     return 1000 * spent / max(1, point["completed"])
 
 
-def find(variant: Mapping[str, Any], wanted: Callable[[Mapping[str, Any]], bool]) -> Point | None:
-    """The variant's point whose load is wanted."""
-    return next((point for point in variant["points"] if wanted(point["load"])), None)
+_STREAMS = (SUMMARY, SUMMARY._replace(concurrency=128))
+_PLAIN = tuple(key._replace(stream=False) for key in _STREAMS)
 
 
-def _short_32(load: Mapping[str, Any]) -> bool:
-    return load["shape"] == "short" and load["concurrency"] == 32 and load["stream"]
+class _Aim(NamedTuple):
+    """A ratio that the project wants to hold for its paths."""
+
+    what: str
+    aim: str
+    figure: OfPoint
+    base: str
+    at: tuple[Key, ...]
 
 
-def _machine(result: Result) -> str:
+AIMS = (
+    _Aim("requests/s, of `engine`", "0.9 or more", requests_per_s, LIMIT, _STREAMS + _PLAIN),
+    _Aim("first token (median), of `engine`", "1.5 or less", first_token_ms, LIMIT, _STREAMS),
+    _Aim("CPU time of a request, of `engine`", "1.25 or less", server_cpu_ms, LIMIT, _STREAMS),
+    _Aim("requests/s, of `original`", "3 or more", requests_per_s, "original", _STREAMS),
+)
+
+
+def roles(rounds: Rounds, key: Key) -> list[str]:
+    """Of the processes that a load was measured with; the client last."""
+    found = {role for name in rounds.names for point in rounds.points(name, key) for role in point["cpu_s"]}
+    return sorted(found, key=lambda role: (role == CLIENT, role))
+
+
+def _machine(result: Result, rounds: Rounds) -> str:
     machine = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     return (
         f"{result['date']}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
         f"{machine['system']}, Python {machine['python']}; {versions}. Client and server share the cores. "
-        f"Load of the machine before: {machine['load_before']}. One run of each point. `of limit` and `of standard` "
-        "are ratios of requests/s; `machine` is one of its speed before and after the variant to that around `engine` "
-        "(empty: not measured); CPU is that of all processes but the client; memory is the sum of the processes' "
-        "peaks, and counts pages that they share in each."
+        f"Load of the machine before: {machine['load_before']}. {_said(rounds)} `of limit` and `of standard` are "
+        "ratios of requests/s, `machine` of the machine's speed before and after the variant to that around `engine`, "
+        "each within one round; CPU is that of all processes but the client; memory is the sum of the processes' "
+        "peaks, and counts pages that they share in each; `failed` is of all points."
     )
 
 
-def _summary(variants: Sequence[Mapping[str, Any]], wanted: Callable[[Mapping[str, Any]], bool]) -> list[str]:
-    points = {one["name"]: find(one, wanted) for one in variants}
-    limit, base = (_rate(points.get(name)) for name in (LIMIT, BASE))
-    speeds = {one["name"]: 1 / one["yardstick_s"] for one in variants if "yardstick_s" in one}
+def _said(rounds: Rounds) -> str:
+    if rounds.count == 1:
+        return "One run of each point."
+    return (
+        f"{rounds.count} rounds: of what was measured in several, the median, and in brackets the least and the most; "
+        "single settings were measured in one."
+    )
+
+
+def _aims(rounds: Rounds) -> list[str]:
+    """The ratios of tokens/s are those of requests/s: all answers are of one length."""
     rows = []
-    for one in variants:
-        point = points[one["name"]]
-        if point:
-            rows.append(
-                [
-                    f"`{one['name']}`", one["what"], _compared(speeds, one["name"]),
-                    f"{point['requests_per_s']:.0f}", ratio(point["requests_per_s"], limit),
-                    ratio(point["requests_per_s"], base), f"{point['tokens_per_s']:.0f}",
-                    *(_pair(point[f"{of}_p50_ms"], point[f"{of}_p99_ms"]) for of in ("ttft", "tpot", "itl")),
-                    f"{server_cpu_ms(point):.1f}", f"{_memory_mib(point) / 1024:.1f}",
-                    f"{one['start_s']:.0f}", str(point["failed"]),
-                ]
-            )  # fmt: skip
+    for one in AIMS:
+        for key in one.at:
+            cells = [_spread(rounds.ratios(name, one.base, key, one.figure), 2) for name in PATHS]
+            way = "streaming" if key.stream else "plain"
+            rows.append([f"{one.what}: {key.concurrency} at a time, {way}", one.aim, *cells])
+    return _table(["", "aim", *(f"`{name}`" for name in PATHS)], rows)
+
+
+def _stopped(rounds: Rounds) -> list[str]:
+    """What did not start or broke off. What it had measured until then is in the tables."""
+    return [
+        f"- **{one['name']}**, round {number}: stopped after {len(one['points'])} points: {_first_line(one['error'])}"
+        for number, one in rounds.stopped
+    ]
+
+
+def _summary(rounds: Rounds) -> list[str]:
+    rows = []
+    for name in rounds.names:
+        points = rounds.points(name, SUMMARY)
+        if not points:
+            continue
+        documents = rounds.documents(name)
+        rows.append(
+            [
+                f"`{name}`", documents[0]["what"], _median(rounds.speeds(name, LIMIT), 2),
+                _spread([requests_per_s(point) for point in points]),
+                _spread(rounds.ratios(name, LIMIT, SUMMARY, requests_per_s), 2),
+                _spread(rounds.ratios(name, BASE, SUMMARY, requests_per_s), 2),
+                _median([point["tokens_per_s"] for point in points]),
+                *(_pair(points, of) for of in ("ttft", "tpot", "itl")),
+                _spread([server_cpu_ms(point) for point in points], 1),
+                _median([_memory_mib(point) / 1024 for point in points], 1),
+                _median([document["start_s"] for document in documents]),
+                str(rounds.failed(name)),
+            ]
+        )  # fmt: skip
     head = ["variant", "in values", "machine", "requests/s", "of limit", "of standard", "tokens/s"]
     head += [f"{name} ms p50 / p99" for name in ("first token", "next token", "between pieces")]
     head += ["CPU ms a request", "memory GiB", "start s", "failed"]
     return _table(head, rows, text=2)
 
 
-def _compared(speeds: Mapping[str, float], name: str) -> str:
-    return ratio(speeds[name], speeds.get(LIMIT)) if name in speeds else ""
-
-
-def _cpu(variants: Sequence[Mapping[str, Any]], wanted: Callable[[Mapping[str, Any]], bool]) -> list[str]:
-    points = [(one["name"], point) for one in variants if (point := find(one, wanted))]
-    roles = sorted({role for _, point in points for role in point["cpu_s"]}, key=lambda role: (role == CLIENT, role))
+def _cpu(rounds: Rounds) -> list[str]:
+    found = roles(rounds, SUMMARY)
     rows = [
-        [f"`{name}`", *(f"{1000 * point['cpu_s'].get(role, 0) / max(1, point['completed']):.2f}" for role in roles)]
-        for name, point in points
+        [f"`{name}`", *(_median([role_cpu_ms(point, role) for point in points], 2) for role in found)]
+        for name in rounds.names
+        if (points := rounds.points(name, SUMMARY))
     ]
-    return _table(["variant", *roles], rows)
+    return _table(["variant", *found], rows)
 
 
-Key = tuple[str, bool]
+def _sweeps(rounds: Rounds) -> dict[tuple[str, bool], list[Key]]:
+    """The loads of each shape and way of answering, from the fewest at a time."""
+    found: dict[tuple[str, bool], list[Key]] = {}
+    for key in rounds.keys:
+        found.setdefault((key.shape, key.stream), []).append(key)
+    return {way: sorted(keys, key=lambda key: key.concurrency) for way, keys in found.items()}
 
 
-def _further(variants: Sequence[Mapping[str, Any]]) -> list[tuple[str, Key]]:
-    """Every shape and way of answering that is measured, in the order of the points."""
-    found: dict[Key, None] = {}
-    for one in variants:
-        for point in one["points"]:
-            found[(point["load"]["shape"], point["load"]["stream"])] = None
-    return [(f"{shape}, {'streaming' if stream else 'plain'}", (shape, stream)) for shape, stream in found]
-
-
-def _sweep(variants: Sequence[Mapping[str, Any]], key: Key) -> list[str]:
-    def of(load: Mapping[str, Any]) -> bool:
-        return (load["shape"], load["stream"]) == key
-
-    counts = sorted({p["load"]["concurrency"] for one in variants for p in one["points"] if of(p["load"])})
-    limits = {}
+def _sweep(rounds: Rounds, keys: Sequence[Key], figure: OfPoint) -> list[str]:
+    """A column for each of the loads: the median, and that of its ratios to the limit."""
     rows = []
-    for one in variants:
-        rates = {p["load"]["concurrency"]: p["requests_per_s"] for p in one["points"] if of(p["load"])}
-        if one["name"] == LIMIT:
-            limits = rates
-        if rates:
-            rows.append([f"`{one['name']}`", *(_with_ratio(rates.get(count), limits.get(count)) for count in counts)])
-    return _table(["variant", *(f"{count} at a time (of limit)" for count in counts)], rows)
+    for name in rounds.names:
+        cells = []
+        for key in keys:
+            median = rounds.median(name, key, figure)
+            ratios = rounds.ratios(name, LIMIT, key, figure)
+            of_limit = f" ({_median(ratios, 2)})" if ratios else ""
+            cells.append("" if median is None else f"{median:.0f}{of_limit}")
+        if any(cells):
+            rows.append([f"`{name}`", *cells])
+    return _table(["variant", *(f"{key.concurrency} at a time (of limit)" for key in keys)], rows)
 
 
-def _with_ratio(value: float | None, base: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.0f} ({ratio(value, base)})" if base else f"{value:.0f}"
+def _median(values: Sequence[float], digits: int = 0) -> str:
+    return f"{statistics.median(values):.{digits}f}" if values else ""
 
 
-def _rate(point: Point | None) -> float | None:
-    return point["requests_per_s"] if point else None
+def _spread(values: Sequence[float], digits: int = 0) -> str:
+    """`0.73 (0.70 to 0.75)`: the median of several, with the least and the most."""
+    least, most = (f"{one(values):.{digits}f}" if values else "" for one in (min, max))
+    return _median(values, digits) + (f" ({least} to {most})" if least != most else "")
 
 
-def _pair(p50: float | None, p99: float | None) -> str:
-    return "" if p50 is None or p99 is None else f"{p50:.0f} / {p99:.0f}"
+def _pair(points: Sequence[Point], of: str) -> str:
+    return " / ".join(_median([point[f"{of}_{percentile}_ms"] for point in points]) for percentile in ("p50", "p99"))
 
 
 def _memory_mib(point: Point) -> float:

@@ -32,6 +32,11 @@ class Variant:
     engine: tuple[str, ...] | None
     """More arguments of vLLM's own API server; None: the chart is served."""
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether it is measured in every round, at every point; the others are single settings."""
+        return self.points == "full"
+
 
 def variants(only: Sequence[str] = ()) -> list[Variant]:
     """All variants in their order, or those named. Raises UserError for a name that is not there."""

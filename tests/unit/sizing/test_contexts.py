@@ -1,0 +1,32 @@
+"""What is worked out once for all contexts is what each gives by itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from generator.sizing.config import ModelConfig
+from generator.sizing.engine import Device, Engine
+from generator.sizing.fit import fit
+from generator.sizing.model import Model
+from generator.sizing.split import Split
+
+CONFIGS = sorted((Path(__file__).parents[2] / "sizing" / "configs").glob("*.json"))
+H100 = Device(name="H100-80GB", memory_gib=79.11)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("vllm", ["0.10.0", "0.29.0"])
+def test_a_context_gives_the_same_after_another_as_alone(path: Path, vllm: str) -> None:
+    def model() -> Model:
+        return Model(ModelConfig(json.loads(path.read_text()), path.name))
+
+    asked = [Engine(vllm=vllm, context=context, sequences=sequences) for context in (None, 512, 20_000)
+             for sequences in (None, 16)]  # fmt: skip
+    same = model()
+    for engine in asked:
+        found = fit(same, device=H100, split=Split(tensor=2), engine=engine)
+        assert found == fit(model(), device=H100, split=Split(tensor=2), engine=engine)
+        assert found.context == engine.context or engine.context is None
