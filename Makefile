@@ -73,9 +73,9 @@ cluster-down: ## Take it away: processes, mounts, network, files
 image: ## Build the CPU image (Ray and vLLM for clusters without GPUs) and print its archive
 	$(TEST_PYTHON) -m tools.cluster image
 
-test-cluster: ## Install, serve, upgrade, scale, break and remove on a real cluster
+test-cluster: ## Install, serve, upgrade, scale, break and remove on a real cluster (ARGS="--serving-path throughput FILE", …)
 	export $(WITH_HELM); python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; \
-	"$$python" $(PYTEST) tests/cluster
+	"$$python" $(PYTEST) $(or $(ARGS),tests/cluster)
 
 ct-install: ## Install every chart/ci/*-values.yaml in turn on that cluster, and run its `helm test`
 	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; tools/ct.sh install

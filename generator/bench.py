@@ -62,7 +62,16 @@ def target(url: str, model: str | None, tokenizer: str | None, sources: Mapping[
 
 
 def loads(shape: Load, concurrencies: Sequence[int], *, requests: int | None = None) -> list[Load]:
-    """A point for each number of requests at a time; every point has prompts of its own."""
+    """A point for each number of requests at a time; every point has prompts of its own.
+
+    Raises UserError where `requests`, of each point, are fewer than run at a time.
+    """
+    if requests is not None and requests < max(concurrencies):
+        raise UserError(
+            f"{requests} requests are fewer than the {max(concurrencies)} at a time",
+            where="--requests",
+            fix=f"Give {max(concurrencies)} or more.",
+        )
     return [
         replace(shape, concurrency=count, requests=requests or max(LEAST, ROUNDS * count), seed=number)
         for number, count in enumerate(concurrencies, 1)

@@ -102,7 +102,7 @@ the same on every pod; and `serving.path` decides what is rendered, so that they
 {{- $_ := set $groups (printf "workerGroups.%s" $name) $group -}}
 {{- end -}}
 {{- range $where, $group := $groups }}
-{{- range list "RAY_SERVE_ENABLE_HA_PROXY" "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" "RAY_SERVE_THROUGHPUT_OPTIMIZED" "RAY_SERVE_ENABLE_DIRECT_INGRESS" "RAY_SERVE_USE_GRPC_BY_DEFAULT" "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY" }}
+{{- range list "RAY_SERVE_ENABLE_HA_PROXY" "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" "RAY_SERVE_THROUGHPUT_OPTIMIZED" "RAY_SERVE_ENABLE_DIRECT_INGRESS" "RAY_SERVE_USE_GRPC_BY_DEFAULT" "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY" "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S" }}
 {{- if hasKey ($group.env | default dict) . }}
 {{ $where }}.env.{{ . }}: every pod must have the same, since Serve's parts run on all of them. Set it in pods.env.
 {{- end }}

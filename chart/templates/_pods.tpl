@@ -13,6 +13,8 @@ Takes context (below) and role (head, ingress or worker). Gives, as JSON, the en
 {{- if .context.routedByBody -}}
 {{- $_ := set $env "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY" "1" -}}
 {{- end -}}
+{{- end -}}
+{{- if eq (get (merge (dict) $env ($values.pods.env | default dict)) "RAY_SERVE_ENABLE_HA_PROXY" | toString) "1" -}}
 {{- /* With every replica that comes or goes a new HAProxy takes over, and the old one has until then to end its streams. */ -}}
 {{- $drain := include "ray-serve-llm.drainSeconds" .context.root | float64 | ceil | int -}}
 {{- $_ := set $env "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S" (max 120 $drain | toString) -}}
@@ -150,7 +152,7 @@ failureThreshold: 2
 {{- end -}}
 
 {{- /*
-Takes settings (merged), role (head, ingress or worker) and context: root, release (facts), tokenAuth, lora, families,
+Takes settings (merged), role (head, ingress or worker) and context: root, release (facts), tokenAuth, routedByBody, families,
 apps (ConfigMaps by app), checksums (of the files, by annotation) and port, all worked out once for the release. Gives a
 pod template.
 */ -}}

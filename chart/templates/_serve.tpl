@@ -62,7 +62,7 @@ for every class of router but those of Ray that look at the replicas or the sess
 {{- $class := dig "deployment_config" "request_router_config" "request_router_class" "" $model.llmConfig | toString -}}
 {{- if $model.llmConfig.lora_config -}}
 {{- $found = printf "model %s has LoRA adapters" $id -}}
-{{- else if and $class (not (regexMatch "(PowerOfTwoChoicesRequestRouter|RoundRobinRouter|CapacityQueueRouter|ConsistentHashRouter)$" $class)) -}}
+{{- else if and $class (not (regexMatch "^ray[.]serve[.].*[.:](PowerOfTwoChoicesRequestRouter|RoundRobinRouter|CapacityQueueRouter|ConsistentHashRouter)$" $class)) -}}
 {{- $found = printf "model %s has %s for a router" $id $class -}}
 {{- end -}}
 {{- end -}}

@@ -202,6 +202,8 @@ def test_the_throughput_paths_router_sees_which_adapter_a_request_is_for(render_
     [
         ("ray.serve.llm.request_router.PrefixCacheAffinityRouter", True),
         ("my.package:MyRouter", True),
+        ("my.package:PromptConsistentHashRouter", True),
+        ("my.package:ConsistentHashRouter", True),
         ("ray.serve._private.request_router:PowerOfTwoChoicesRequestRouter", False),
         ("ray.serve.experimental.round_robin_router.RoundRobinRouter", False),
     ],
@@ -221,6 +223,10 @@ def test_a_haproxy_that_is_replaced_ends_its_streams_first(
     rendered = render_with({"serving": {"path": "throughput", **options}})
     variable = "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"
     assert {rendered.env(name)[variable] for name in rendered.templates} == {seconds}
+    alone = render_with({"pods": {"env": {"RAY_SERVE_ENABLE_HA_PROXY": "1"}}, "serving": options})
+    assert {alone.env(name)[variable] for name in alone.templates} == {seconds}
+    standard = render_with({"serving": options})
+    assert all(variable not in standard.env(name) for name in standard.templates)
 
 
 def test_the_throughput_path_has_no_ingress_and_its_head_takes_requests(render_with: Render) -> None:

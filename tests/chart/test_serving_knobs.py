@@ -98,7 +98,7 @@ def test_haproxy_threads_may_differ_between_the_head_and_gpu_pods(render_with: R
 
 
 @pytest.mark.parametrize("where", ["head", "ingressWorkers", f"workerGroups.{GROUP}"])
-@pytest.mark.parametrize("variable", ["RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY"])
+@pytest.mark.parametrize("variable", ["RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"])
 def test_a_switch_of_the_path_on_some_pods_only(render_error: RenderError, where: str, variable: str) -> None:
     values: Values = {"env": {variable: "1"}}
     for key in reversed(where.split(".")):

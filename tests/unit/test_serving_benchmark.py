@@ -57,6 +57,9 @@ def test_a_point_has_prompts_of_its_own_and_at_least_so_many_requests_as_run_at_
     assert [point.concurrency for point in points] == [1, 128]
     assert all(point.requests >= point.concurrency for point in points)
     assert len({point.seed for point in points}) == 2
+    assert [point.requests for point in loads(Load(), [1, 128], requests=200)] == [200, 200]
+    with pytest.raises(UserError, match="100 requests are fewer than the 128 at a time"):
+        loads(Load(), [1, 128], requests=100)
 
 
 @pytest.mark.parametrize("name", ["full", "key", "prompts", "quick"])
@@ -247,7 +250,12 @@ def test_the_aims_are_ratios_within_a_round() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--rounds", "0"], "0 rounds measure nothing"), (["--add", "grcp"], "did you mean 'grpc'")],
+    [
+        (["--rounds", "0"], "0 rounds measure nothing"),
+        (["--add", "grcp"], "--add: unknown variant 'grcp'"),
+        (["--add", "throughput"], "--add: throughput is in every round"),
+        (["--add", "grpc", "--quick"], "--add adds whole measurements"),
+    ],
 )
 def test_a_run_that_cannot_be_made_is_a_message(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]

@@ -103,6 +103,8 @@ def _profile(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.add and (options.only or options.quick):
+        raise UserError("--add adds whole measurements to the last whole run", fix="Leave --only and --quick out.")
     whole = not (options.only or options.add or options.quick)
     rounds = _rounds(options, whole=whole)
     from .measure import Document, keep, kept, measure, versions  # Only this command needs psutil.
@@ -121,6 +123,7 @@ def _run(options: argparse.Namespace) -> int:
     }
     if options.add:
         result = _last_whole_run(result)
+    before = len(result["rounds"])
     say = _sayer(time.monotonic())
     say(f"{len(rounds)} rounds of {', '.join(str(len(each)) for each in rounds)} variants")
     say(f"the client's log is {folder / 'client.log'}")
@@ -139,10 +142,12 @@ def _run(options: argparse.Namespace) -> int:
                 if whole:
                     keep(folder, number, documents)
             result["rounds"].append(documents)
+    failed = sorted({one["name"] for documents in result["rounds"][before:] for one in documents if one["error"]})
     output = options.output or (RESULT if whole or options.add else folder / "result.json")
+    if failed and options.add:
+        output = folder / "result.json"  # A round that broke off is not added.
     write_files({output: json.dumps(result, indent=1) + "\n"})
     say(f"{output} is written")
-    failed = sorted({one["name"] for documents in result["rounds"] for one in documents if one["error"]})
     if failed:
         again = "; the same command measures only these rounds again" if whole else ""
         print(f"not measured: {', '.join(failed)}{again}", file=sys.stderr)
@@ -160,12 +165,16 @@ def _rounds(options: argparse.Namespace, *, whole: bool) -> list[list[Variant]]:
     if options.only:
         return [variants(options.only)] * count
     if options.add:
-        return [compared(variants()) + variants(options.add)] * count
+        added = variants(options.add, where="--add")
+        for variant in added:
+            if variant.is_compared:
+                raise UserError(f"{variant.name} is in every round", where="--add", fix="Name a single setting.")
+        return [compared(variants()) + added] * count
     return shared_out(variants(), count)
 
 
 def _last_whole_run(now: dict[str, Any]) -> dict[str, Any]:
-    """The run that rounds are added to. Raises UserError where it was another machine or other versions."""
+    """The run that rounds are added to. Raises UserError where machine, versions or chart were others."""
     if not RESULT.exists():
         raise UserError("there is no whole run to add to", where="--add", fix="Run without it first.")
     then: dict[str, Any] = json.loads(RESULT.read_text())
@@ -174,6 +183,16 @@ def _last_whole_run(now: dict[str, Any]) -> dict[str, Any]:
         if was.get(name) != here.get(name):
             raise UserError(
                 f"the last whole run had {name} {was.get(name)}, and this would have {here.get(name)}",
+                where="--add",
+                fix="Run without it.",
+            )
+    from .measure import plan
+
+    was = {one["name"]: one["plan"] for documents in then["rounds"] for one in documents}
+    for variant in compared(variants()):
+        if was.get(variant.name) != plan(variant, variant.points):
+            raise UserError(
+                f"{variant.name} is not what the last whole run measured: values, chart or points have changed",
                 where="--add",
                 fix="Run without it.",
             )

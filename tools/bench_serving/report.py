@@ -116,7 +116,7 @@ def _said(rounds: Rounds) -> str:
         return "One run of each point."
     return (
         f"{rounds.count} rounds: of what was measured in several, the median, and in brackets the least and the most; "
-        "single settings were measured in one."
+        "where there is one figure, it was measured in one round."
     )
 
 
@@ -134,7 +134,7 @@ def _aims(rounds: Rounds) -> list[str]:
 def _stopped(rounds: Rounds) -> list[str]:
     """What did not start or broke off. What it had measured until then is in the tables."""
     return [
-        f"- **{one['name']}**, round {number}: stopped after {len(one['points'])} points: {_first_line(one['error'])}"
+        f"- **{one['name']}**, round {number}: stopped after {len(one['points'])} points: {_reason(one['error'])}"
         for number, one in rounds.stopped
     ]
 
@@ -223,5 +223,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, text: int = 1)
     return [f"| {' | '.join(row)} |" for row in (head, rule, *rows)]
 
 
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0]
+def _reason(text: str) -> str:
+    """The line that says it: the first of a message, the last of a traceback."""
+    lines = text.strip().splitlines()
+    return lines[-1] if lines[0].startswith("Traceback") else lines[0]

@@ -38,12 +38,12 @@ class Variant:
         return self.points == "full"
 
 
-def variants(only: Sequence[str] = ()) -> list[Variant]:
-    """All variants in their order, or those named. Raises UserError for a name that is not there."""
+def variants(only: Sequence[str] = (), *, where: str = "--only") -> list[Variant]:
+    """All variants in their order, or those named. Raises UserError for a name that is not there, said in `where`."""
     said = yaml.safe_load((HERE / "variants.yaml").read_text())
     for name in only:
         if name not in said["variants"]:
-            raise UserError.unknown("variant", name, said["variants"], where="--only")
+            raise UserError.unknown("variant", name, said["variants"], where=where)
     return [
         Variant(
             name=name,
