@@ -193,8 +193,9 @@ def _scaling(replicas: Replicas, sequences: int) -> JsonObject:
             # Grow before the engine is full: a new replica takes minutes to come.
             "target_ongoing_requests": max(1, sequences * 4 // 5),
         },
-        # A quarter more than the engine works on, so that a finished sequence is followed at once.
-        "max_ongoing_requests": -(-sequences * 5 // 4),
+        # As many wait as the engine works on: answers of one length end together, and Ray's router, whose requests are
+        # refused by a full replica, asks again only after a pause.
+        "max_ongoing_requests": 2 * sequences,
     }
 
 

@@ -62,7 +62,7 @@ def test_a_replica_on_a_cpu_pool_takes_cpus():
 def test_scaling_follows_the_sequences_as_a_models_does():
     found = deployment({"small": L4}, sequences=10, replicas={"min": 0, "max": 3})
     assert found["autoscaling_config"] == {"min_replicas": 0, "max_replicas": 3, "target_ongoing_requests": 8}
-    assert found["max_ongoing_requests"] == 13
+    assert found["max_ongoing_requests"] == 20
 
 
 @pytest.mark.parametrize(("nodes", "ray", "surges"), [(1, "2.60.0", False), (2, "2.60.0", True), (2, "2.49.1", False)])

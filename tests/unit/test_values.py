@@ -55,7 +55,7 @@ def test_the_model_id_is_said_by_the_key_alone():
 def test_autoscaling_always_has_a_target_because_ray_would_never_scale_without():
     found = config(model(sequences=10), {"small": L4})["deployment_config"]
     assert found["autoscaling_config"]["target_ongoing_requests"] == 8
-    assert found["max_ongoing_requests"] == 13
+    assert found["max_ongoing_requests"] == 20
 
 
 @pytest.mark.parametrize("nodes", [1, 2])
