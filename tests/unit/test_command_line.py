@@ -477,3 +477,11 @@ def test_output_that_cannot_be_written_is_exit_code_1_and_no_traceback(project, 
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     if "2>&1" not in where:
         assert "error: the output cannot be written: No space left on device" in done.stderr
+
+
+def test_help_imports_nothing_that_it_does_not_need() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "generator", "--help"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+    imported = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in told.splitlines()}
+    assert "click" in imported
+    assert not imported & {"pydantic", "yaml", "jsonschema", "numpy", "highspy", "kubernetes", "ray", "vllm"}
