@@ -15,6 +15,7 @@ from generator.errors import UserError
 from generator.load import LoadClient, Measured
 
 from .processes import Processes
+from .report import SUMMARY
 from .servers import serving
 from .variants import Variant, sweep
 
@@ -44,7 +45,7 @@ def profile(
     What waits, and what runs without the lock (uvloop's and Ray's own C and C++), is not sampled. The load is that of
     the summary: short prompts, 32 at a time, streaming. Raises UserError where the role has no process, or several.
     """
-    load = next(each for each in sweep("full") if (each.shape, each.concurrency, each.stream) == ("short", 32, True))
+    load = next(each for each in sweep("full") if (each.shape, each.concurrency, each.stream) == SUMMARY)
     stacks = log.with_suffix(".stacks")
     with serving(variant, report=print, timeout_s=timeout_s) as target, LoadClient(log=log, offline=True) as client:
         rate = client.measure(target, load).requests_per_s

@@ -49,6 +49,9 @@ class Rounds:
 
     def __init__(self, rounds: Sequence[Sequence[Document]]) -> None:
         self._rounds = [{one["name"]: one for one in documents if one["points"]} for documents in rounds]
+        self._points = [
+            {name: _answered(one["points"]) for name, one in documents.items()} for documents in self._rounds
+        ]
         self.stopped = [
             (number, one) for number, documents in enumerate(rounds, 1) for one in documents if one["error"]
         ]
@@ -66,14 +69,14 @@ class Rounds:
     @property
     def keys(self) -> list[Key]:
         """The loads in the order of the points, each once."""
-        return list(dict.fromkeys(Key.of(point) for name in self.names for point in self._all(name)))
+        return list(dict.fromkeys(key for name in self.names for each in self._points for key in each.get(name, ())))
 
     def documents(self, name: str) -> list[Document]:
         return [documents[name] for documents in self._rounds if name in documents]
 
     def points(self, name: str, key: Key) -> list[Point]:
         """The variant's points with this load, one for each round that has it."""
-        return [point for point in self._all(name) if Key.of(point) == key]
+        return [each[name][key] for each in self._points if key in each.get(name, ())]
 
     def median(self, name: str, key: Key, figure: OfPoint) -> float | None:
         """None where it was not measured."""
@@ -82,8 +85,11 @@ class Rounds:
 
     def ratios(self, name: str, base: str, key: Key, figure: OfPoint) -> list[float]:
         """Of the variant's figure to that of `base` in the same round."""
-        pairs = [[_point(documents.get(each), key) for each in (name, base)] for documents in self._rounds]
-        return [figure(one) / figure(other) for one, other in pairs if one and other]
+        return [
+            figure(each[name][key]) / figure(each[base][key])
+            for each in self._points
+            if key in each.get(name, ()) and key in each.get(base, ())
+        ]
 
     def speeds(self, name: str, base: str) -> list[float]:
         """How fast the machine was around the variant, as a ratio to around `base` in the same round."""
@@ -97,10 +103,6 @@ class Rounds:
         """Requests without an answer, of all points."""
         return sum(point["failed"] for document in self.documents(name) for point in document["points"])
 
-    def _all(self, name: str) -> list[Point]:
-        return [point for document in self.documents(name) for point in document["points"] if point["completed"]]
 
-
-def _point(document: Document | None, key: Key) -> Point | None:
-    points = document["points"] if document else ()
-    return next((point for point in points if Key.of(point) == key and point["completed"]), None)
+def _answered(points: Sequence[Point]) -> dict[Key, Point]:
+    return {Key.of(point): point for point in points if point["completed"]}
