@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations, islice
 from operator import neg
 from typing import NamedTuple
 
@@ -34,6 +35,8 @@ class Option(NamedTuple):
 
 
 Kind = tuple[Option, ...]
+Step = tuple[Kind, int, int]
+"""A kind, and the places from which and to which one of its models moves."""
 Taken = dict[Kind, list[int]]
 """By kind, how many models take each option."""
 
@@ -183,18 +186,19 @@ class _Fleet:
         used = sum(size * count for size, count in self.pools.least[pool].items())
         return bool(short or unsure or peak) or used < shape.slots_taken * one.units
 
-    def moved(self, kind: Kind, start: int, end: int) -> bool:
-        """Move one model of this kind, if that makes the plan better."""
-        here, there = kind[start].pool, kind[end].pool
-        before = self.score(), self.sums, self.points[here], self.points[there]
-        self._shift(kind, start, end)
-        for pool in {here, there}:
+    def moved(self, *steps: Step) -> bool:
+        """Move one model for each step, if all of them together make the plan better."""
+        before, sums, points = self.score(), self.sums, dict(self.points)
+        for step in steps:
+            self._shift(*step)
+        for pool in {kind[place].pool for kind, start, end in steps for place in (start, end)}:
             was, self.points[pool] = self.points[pool], self._points(pool)
             self.sums = tuple(map(sum, zip(self.sums, self.points[pool], map(neg, was), strict=True)))
-        if self.score() < before[0]:
+        if self.score() < before:
             return True
-        self._shift(kind, end, start)
-        _, self.sums, self.points[here], self.points[there] = before
+        for kind, start, end in steps:
+            self._shift(kind, end, start)
+        self.sums, self.points = sums, points
         return False
 
     def _shift(self, kind: Kind, start: int, end: int) -> None:
@@ -229,7 +233,7 @@ def _first_room(load: Pools, kind: Kind) -> int:
 
 
 def _improved(fleet: _Fleet) -> _Fleet:
-    """Move one model at a time for as long as that makes the plan better."""
+    """Move one model at a time for as long as that makes the plan better; where order still decides, two at a time."""
     moves = MOST_MOVES
     again = True
     while again and moves > 0:
@@ -240,7 +244,20 @@ def _improved(fleet: _Fleet) -> _Fleet:
                     if not fleet.taken[kind][start] or moves <= 0:
                         break
                     moves -= 1
-                    again |= fleet.moved(kind, start, end)
+                    again |= fleet.moved((kind, start, end))
+        if not again and fleet.score().unsure:
+            steps = [
+                (kind, start, end)
+                for kind, counts in sorted(fleet.taken.items())
+                for start, count in enumerate(counts)
+                for end in range(len(kind))
+                if count and start != end
+            ]
+            for pair in islice(combinations(steps, 2), moves):
+                moves -= 1
+                if pair[0][:2] != pair[1][:2] and fleet.moved(*pair):
+                    again = True
+                    break
     return fleet
 
 

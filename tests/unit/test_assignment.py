@@ -83,6 +83,21 @@ def test_no_choice_of_places_is_better_than_the_one_that_is_made(fleet):
     assert made.bound <= made.cost
 
 
+def test_two_models_change_places_where_neither_alone_makes_the_plan_better():
+    """Either alone leaves more to the order in which replicas come, or a GPU short."""
+    pools = pools_of(
+        p0=Pool(gpu="L4-24GB", gpusPerNode=2, nodes=1), p1=Pool(gpu="L4-24GB", gpusPerNode=1, nodes=2, share=True)
+    )
+    models = {
+        "m0": [Option("p1", 1, 1, 1), Option("p0", 1, 2, 2)],
+        "m1": [Option("p1", 1, 1, 1)],
+        "m2": [Option("p1", 2, 1, 1), Option("p0", 1, 1, 1)],
+        "m3": [Option("p1", 8, 1, 1)],
+    }
+    made = assign(models, pools)
+    assert [models[name][made.chosen[name]].pool for name in models] == ["p1", "p1", "p0", "p1"]
+
+
 @settings(max_examples=100)
 @given(fleet=fleets(), data=st.data())
 def test_the_order_in_which_models_are_named_changes_nothing(fleet, data):
