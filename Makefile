@@ -80,13 +80,16 @@ test-cluster: ## Install, serve, upgrade, scale, break and remove on a real clus
 ct-install: ## Install every chart/ci/*-values.yaml in turn on that cluster, and run its `helm test`
 	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; tools/ct.sh install
 
-.PHONY: generate config-defaults releases bench bench-serving profile-serving bench-sizing clean-cache
+.PHONY: generate config-defaults architectures releases bench bench-serving profile-serving bench-sizing clean-cache
 generate: ## Write schemas, values, the commands' page and the chart's README
 	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; "$$python" tools/command_docs.py; \
 	"$$(tools/setup.sh go-tool helm-docs)" --chart-search-root chart --log-level warning
 
 config-defaults: ## Extract what configurations leave out, from transformers and vLLM
 	PYTHONPATH=. $(ENGINE_PYTHON) tools/extract_config_defaults.py
+
+architectures: ## Extract which vLLM has which model architecture, from its source archives (30 MB each)
+	$(TEST_PYTHON) tools/extract_architectures.py $(INDEX)
 
 releases: ## Extract what each Ray release accepts, from its wheels
 	$(ENGINE_PYTHON) tools/extract_release.py
