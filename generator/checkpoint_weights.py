@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .catalog import Architecture, Weights
-from .checkpoint_place import Place
+from .checkpoint_place import Place, read_json
 from .errors import UserError
 from .safetensors_headers import SAFETENSORS_DTYPES, Tensor, bytes_by_dtype
 from .sizing.config import ModelConfig
@@ -17,6 +17,8 @@ from .sizing.weights import bytes_by_kind
 Quantization = Mapping[str, Any]
 """`quantization_config`, in the words of its method; empty where weights have the model's own type."""
 
+_MODELOPT = "hf_quant_config.json"
+"""NVIDIA ModelOpt's own file, which vLLM reads too (`transformers_utils/config.py`)."""
 _NEEDS_WEIGHTS = "Give a folder with its safetensors, or its hub id: their headers say it."
 _PACKED_BITS = {"I32": 32, "I64": 64, "U8": 8}
 # What quantization adds beside the weights: the last part of such tensors' names.
@@ -31,8 +33,10 @@ def quantization_of(place: Place, config: ModelConfig) -> Quantization:
         if not stated.get("quant_method"):
             config.notes.append("quantization_config names no quant_method: vLLM may need `quantization` set.")
         return stated
-    modelopt = "hf_quant_config.json" in place.names and not place.only_config  # NVIDIA ModelOpt's own file
-    return {"quant_method": "modelopt"} if modelopt else {}
+    if _MODELOPT not in place.names or place.only_config:
+        return {}
+    said = read_json(place, _MODELOPT).get("quantization")
+    return {"quant_method": "modelopt", **(said if isinstance(said, dict) else {})}
 
 
 def weights_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,14 @@ _SPLITS = (1, 2, 4, 8)
 _positive = click.IntRange(min=1)
 
 
+class _Number(click.FloatRange):
+    """A number above 0, which `nan` is for click, and infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        return number if math.isfinite(number) else self.fail(f"{value} is no number to count with", param, ctx)
+
+
 @click.command(
     epilog=examples(
         "fit Qwen/Qwen3-8B",
@@ -32,9 +41,7 @@ _positive = click.IntRange(min=1)
 )
 @click.argument("reference", metavar="HUB-ID|FOLDER|CONFIG.JSON")
 @click.option("--gpu", metavar="TYPE", help="A GPU type of `list gpus`; by default all of them, as a table.")
-@click.option(
-    "--gpu-memory-gib", type=click.FloatRange(min=0, min_open=True), help="Instead: a GPU's memory, as CUDA says."
-)
+@click.option("--gpu-memory-gib", type=_Number(min=0, min_open=True), help="Instead: a GPU's memory, as CUDA says.")
 @click.option("--tp", type=_positive, help="Tensor parallel size; by default 1, in the table 1, 2, 4 and 8.")
 @click.option("--pp", type=_positive, default=1, help="Pipeline parallel size.")
 @click.option("--max-model-len", type=_positive, help="Tokens of a request; by default the model's positions.")
@@ -42,14 +49,12 @@ _positive = click.IntRange(min=1)
 @click.option("--max-num-batched-tokens", type=_positive, help="By default vLLM's, as above.")
 @click.option(
     "--gpu-memory-utilization",
-    type=click.FloatRange(min=0, max=1, min_open=True),
+    type=_Number(min=0, max=1, min_open=True),
     help="By default vLLM's: 0.92, before 0.20.0 0.9.",
 )
 @click.option("--dtype", type=click.Choice(("auto", "bfloat16", "float16", "float32", "half", "float")), default="auto")
 @click.option("--kv-cache-dtype", metavar="D", default="auto", help="Type of the cache, such as fp8.")
-@click.option(
-    "--quantization", metavar="Q", help="What vLLM makes of unquantized weights while it loads: fp8, bitsandbytes."
-)
+@click.option("--quantization", metavar="Q", help="What vLLM makes of unquantized weights while it loads, such as fp8.")
 @click.option("--enable-expert-parallel", is_flag=True, help="Whole experts on each GPU, instead of a part of each.")
 @click.option("--language-model-only", is_flag=True, help="Without the towers for images and sounds.")
 @click.option("--block-size", type=_positive, help="Tokens of a cache block; by default vLLM's.")
@@ -107,7 +112,10 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
         click.echo(json.dumps([case_json(case) for case in cases], indent=2))
     else:
         click.echo("\n".join(table_lines(cases)))
-        for note in dict.fromkeys(note for case in cases for note in case.memory.notes):
+        if not any(case.memory.fits for case in cases):
+            for reason in dict.fromkeys(case.memory.refusal for case in cases if case.memory.refusal):
+                click.echo(f"refused: {reason}")
+        for note in dict.fromkeys(note for case in cases for note in case.notes):
             click.echo(f"note: {note}")
     sys.exit(0 if any(case.memory.fits for case in cases) else 1)
 
@@ -133,7 +141,7 @@ def _devices(name: str | None, memory_gib: float | None) -> list[Device]:
         raise UserError("both --gpu and --gpu-memory-gib", where="fit", fix="Give one of them.")
     if memory_gib is not None:
         # As the GPU types of that size are: those of 70 GiB and more have NVLink.
-        return [Device(name=f"{memory_gib:g} GiB", memory_gib=memory_gib, nvlink=memory_gib >= 70)]
+        return [Device(name=f"{memory_gib:g} GiB", memory_gib=memory_gib, nvlink=memory_gib >= 70, is_known=False)]
     chosen = [gpu(name, where="--gpu")] if name is not None else list(gpus().values())
     return [Device.of(one) for one in chosen]
 
@@ -149,10 +157,10 @@ def _case(model: Model, device: Device, engine: Engine, tensor: int, pipeline: i
 
 
 def _cases(model: Model, devices: list[Device], engine: Engine, tensor: int | None, pipeline: int) -> Any:
-    from .gpus import gpus
+    from .sizing.refusals import split_refusal
 
-    splits = [tensor] if tensor else [n for n in _SPLITS if not model.obstacle(n)]
     for device in devices:
+        splits = [tensor] if tensor else [n for n in _SPLITS if not split_refusal(model, n, engine, device)]
         for n in splits or [1]:
-            if n == 1 or gpus()[device.name].mig is None:  # slices do not reach one another
+            if n == 1 or not device.slice:
                 yield _case(model, device, engine, n, pipeline)

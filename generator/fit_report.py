@@ -17,6 +17,8 @@ from .sizing.memory_behaviour import Range
 from .sizing.rotary import positions_of
 from .sizing.split import Split
 
+Ends = tuple[float | None, float | None]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -32,32 +34,58 @@ class Case:
     def of(cls, config: ModelConfig, device: Device, split: Split, memory: MemoryFit) -> Case:
         return cls(device=device, split=split, memory=memory, positions=positions_of(config))
 
-    def longest(self, kv_gib: float, *, least: bool = False) -> int:
-        """The longest context that a cache of `kv_gib` holds, and the model can take."""
+    def longest(self, kv_gib: float, layout: CacheLayout | None = None) -> int:
+        """The longest context that a cache of `kv_gib` holds, and the model can take; `layout`: were it the model's."""
         most = self.positions or self.memory.context
-        return self._layout(least=least).longest_context(max(0.0, kv_gib) * GIB, most)
+        return (layout or self.memory.layout).longest_context(max(0.0, kv_gib) * GIB, most)
 
-    def tokens(self, kv_gib: float, *, least: bool = False) -> int:
-        return self._layout(least=least).tokens(max(0.0, kv_gib) * GIB, self.memory.context)
+    def tokens(self, kv_gib: float, layout: CacheLayout | None = None) -> int:
+        return (layout or self.memory.layout).tokens(max(0.0, kv_gib) * GIB, self.memory.context)
 
-    def concurrency(self, kv_gib: float, *, least: bool = False) -> float | None:
+    def concurrency(self, kv_gib: float, layout: CacheLayout | None = None) -> float | None:
         """Requests of full context at once; None where a request keeps nothing."""
-        found = self._layout(least=least).concurrency(max(0.0, kv_gib) * GIB, self.memory.context)
+        found = (layout or self.memory.layout).concurrency(max(0.0, kv_gib) * GIB, self.memory.context)
         return None if math.isinf(found) else found
 
-    def _layout(self, *, least: bool) -> CacheLayout:
-        """The model's cache; the least that it can take, where it is not exactly known."""
-        layout = self.memory.layout
-        return (layout.least or layout) if least else layout
+    def between(self, figure: Callable[[float, CacheLayout], float | None], value: float | None) -> Ends:
+        """A figure of the cache at the unfavourable and at the favourable end, and so that `value` is between them.
+
+        None at the favourable end: without a limit.
+        """
+        cache = self.memory.ranges["kv_cache"]
+        found = [value, *(figure(gib, layout) for gib in (cache.low, cache.high) for layout in self._layouts)]
+        known = [one for one in found if one is not None]
+        endless = None in found or any(layout.keeps_nothing for layout in self._layouts[1:])
+        return min(known, default=None), None if endless else max(known)
 
     @property
-    def token_bytes(self) -> int:
-        """Bytes of a GPU for each token that the cache holds, as tokens are printed."""
+    def _layouts(self) -> list[CacheLayout]:
+        """The model's cache; of one that is not known also the least and the most."""
         layout = self.memory.layout
-        if len(layout.groups) <= 1:
+        return [layout, *(one for one in (layout.least, layout.most) if one is not None)]
+
+    @property
+    def token_bytes_between(self) -> Ends | None:
+        """`token_bytes` of the least and of the most; None where the cache is known."""
+        found = [self.token_bytes(layout) for layout in self._layouts]
+        return (min(found), max(found)) if len(found) > 1 else None
+
+    def token_bytes(self, layout: CacheLayout | None = None) -> int:
+        """Bytes of a GPU for each token that the cache holds, as vLLM prints tokens.
+
+        Where all layers keep all tokens, what one more takes; of windows and states, their part in a request of full
+        context. `layout`: were it the model's.
+        """
+        layout = layout or self.memory.layout
+        if len(layout.groups) <= 1 and layout.token_bytes:
             return layout.token_bytes
         held = layout.tokens(1024 * GIB, self.memory.context)
         return round(1024 * GIB / held) if held else 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the figures."""
+        return (*self.memory.notes, *filter(None, [self.device.note]))
 
     @property
     def why(self) -> str:
@@ -68,7 +96,7 @@ class Case:
         need = memory.layout.needed_bytes(memory.context) / GIB
         spare = memory.kv_gib
         if memory.fits:
-            sure = "" if memory.fits_in(cache.low) else "; at the unfavourable end of the range it would not"
+            sure = "" if memory.surely_fits else "; at the unfavourable end of the range it would not"
             request = f"one request of {memory.context:,} tokens ({need:.2f} GiB)"
             return f"{cache.estimate:.2f} GiB for the cache hold {request}{sure}"
         if spare <= 0:
@@ -83,9 +111,7 @@ class Case:
 def case_json(case: Case, changes: Iterable[Change] = ()) -> dict[str, Any]:
     """One case as JSON: GiB as floats, tokens as integers. `<key>_range` is beside what is not exact."""
     memory, ranges, shape = case.memory, case.memory.ranges, case.memory.shape
-    cache = ranges["kv_cache"]
     estimate = memory.expected_kv_gib
-    inexact = memory.layout.least is not None
     found: dict[str, Any] = {
         "gpu": case.device.name,
         "tp": case.split.tensor,
@@ -95,25 +121,26 @@ def case_json(case: Case, changes: Iterable[Change] = ()) -> dict[str, Any]:
     for key in ("weights", "activation", "non_torch", "cuda_graph", "kv_cache"):
         found[f"{key}_gib"] = round(ranges[key].estimate, 4)
         found[f"{key}_gib_range"] = _range(ranges[key], 4)
-    found["kv_bytes_per_token"] = case.token_bytes
-    if inexact:
-        assert memory.layout.least is not None
-        found["kv_bytes_per_token_range"] = {"low": memory.layout.least.token_bytes, "high": case.token_bytes}
+    found["kv_bytes_per_token"] = case.token_bytes()
+    if case.token_bytes_between is not None:
+        found["kv_bytes_per_token_range"] = dict(zip(("low", "high"), case.token_bytes_between, strict=True))
     for key, figure in (
         ("kv_cache_tokens", case.tokens),
         ("max_concurrency", case.concurrency),
         ("max_model_len_that_fits", case.longest),
     ):
-        found[key] = _rounded(figure(estimate if key != "max_model_len_that_fits" else memory.kv_gib))
-        found[f"{key}_range"] = {"low": _rounded(figure(cache.low)), "high": _rounded(figure(cache.high, least=True))}
+        value = figure(estimate if key != "max_model_len_that_fits" else memory.kv_gib)
+        found[key] = _rounded(value)
+        low, high = case.between(figure, value)
+        found[f"{key}_range"] = {"low": _rounded(low), "high": _rounded(high)}
     found["fits"] = memory.fits
     found["fits_range"] = {
-        "low": not memory.refusal and memory.fits_in(cache.low),
-        "high": not memory.refusal and memory.fits_in(cache.high),
+        "low": memory.surely_fits,
+        "high": memory.may_fit,
     }
     found["why"] = case.why
     found["changes"] = [change.words for change in changes]
-    found["notes"] = list(memory.notes)
+    found["notes"] = list(case.notes)
     found["parameters"] = memory.parameters
     found["engine"] = {
         "max_model_len": shape.context,
@@ -140,9 +167,12 @@ def case_lines(case: Case, changes: list[Change], *, source: str) -> Iterator[st
     memory, ranges, shape = case.memory, case.memory.ranges, case.memory.shape
     gpus = f"{case.split.gpus} x {case.device.name}" if case.split.gpus > 1 else case.device.name
     split = f", tensor {case.split.tensor} x pipeline {case.split.pipeline}" if case.split.gpus > 1 else ""
-    yield f"{gpus}{split}: {'fits' if memory.fits else 'does not fit'}. {case.why[:1].upper()}{case.why[1:]}."
+    if memory.refusal:
+        yield f"{gpus}{split}: vLLM would not start, whatever the memory: {memory.refusal}."
+    else:
+        yield f"{gpus}{split}: {'fits' if memory.fits else 'does not fit'}. {case.why[:1].upper()}{case.why[1:]}."
     yield ""
-    yield f"  {'GiB of each GPU':28}{'estimate':>10}{'range':>19}"
+    yield f"  {'GiB of each GPU':28}{'estimate':>12}{'range':>24}"
     yield _line("usable", Range.exactly(memory.usable_gib), f"{memory.total_gib:g} x {shape.utilization:g}")
     yield _line("- weights", ranges["weights"], f"{memory.parameters / 1e9:.2f} B parameters, {source}")
     step = f"{shape.sequences:,} sequences, {shape.batched_tokens:,} tokens in a step"
@@ -153,25 +183,20 @@ def case_lines(case: Case, changes: list[Change], *, source: str) -> Iterator[st
     yield _line("= KV cache", ranges["kv_cache"], f"{memory.margin_gib:g} kept as margin before it is said to fit")
     yield ""
     cache = ranges["kv_cache"]
-    for name, value, low, high in (
-        ("KV bytes per token", case.token_bytes, None, None),
-        ("KV tokens", case.tokens(cache.estimate), case.tokens(cache.low), case.tokens(cache.high, least=True)),
-        (
-            f"requests of {memory.context:,} tokens",
-            case.concurrency(cache.estimate),
-            case.concurrency(cache.low),
-            case.concurrency(cache.high, least=True),
-        ),
-        (
-            "longest context that fits",
-            case.longest(memory.kv_gib),
-            case.longest(cache.low),
-            case.longest(cache.high, least=True),
-        ),
+    figures: list[tuple[str, float | None, Ends | None]] = [
+        ("KV bytes per token", case.token_bytes(), case.token_bytes_between)
+    ]
+    for name, figure, gib in (
+        ("KV tokens", case.tokens, cache.estimate),
+        (f"requests of {memory.context:,} tokens", case.concurrency, cache.estimate),
+        ("longest context that fits", case.longest, memory.kv_gib),
     ):
-        shown = "" if low is None or high is None else f"{_number(low)} to {_number(high)}"
-        yield f"  {name:28}{_number(value):>10}{shown:>19}".rstrip()
-    for note in memory.notes:
+        value = figure(gib)
+        figures.append((name, value, case.between(figure, value)))
+    for name, value, between in figures:
+        shown = "" if between is None or value is None else f"{_number(between[0])} to {_number(between[1])}"
+        yield f"  {name:28}{_number(value):>12}{shown:>24}".rstrip()
+    for note in case.notes:
         yield f"  note: {note}"
     if not memory.fits:
         yield ""
@@ -189,7 +214,7 @@ def _change_lines(changes: list[Change]) -> Iterator[str]:
 
 def _line(name: str, value: Range, how: str) -> str:
     shown = "" if value.low == value.high else f"{value.low:.2f} to {value.high:.2f}"
-    return f"  {name:28}{value.estimate:>10.2f}{shown:>19}  {how}".rstrip()
+    return f"  {name:28}{value.estimate:>12.2f}{shown:>24}  {how}".rstrip()
 
 
 def _number(value: float | int | None) -> str:

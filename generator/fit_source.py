@@ -6,6 +6,7 @@ A configuration alone is read without the modules that catalogs and hubs need, s
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,19 @@ def read_model(reference: str, *, dtype: str, weights_bytes: int | None, quantiz
     """
     path = Path(reference).expanduser()
     tensors: dict[str, Tensor] = {}
+    if path.suffix == ".gguf":
+        raise UserError(
+            "a GGUF file says nothing of its cache here",
+            where=reference,
+            fix="Give the folder that also holds the config.json of the model that it was made from.",
+        )
     if reference and path.is_file():
         config = ModelConfig(_read(path), str(path))
     elif path.is_dir() and (path / _CONFIG).is_file() and not any(path.glob("*.safetensors*")):
         config = ModelConfig(_read(path / _CONFIG), str(path / _CONFIG))
+        if weights_bytes is None and (held := _gguf_bytes(path)):
+            quantized = {**config.data, "quantization_config": {"quant_method": "gguf"}}
+            return Model(ModelConfig(quantized, config.where), checkpoint_bytes=held), "GGUF file"
     else:
         config, tensors = _read_checkpoint(reference)
     if weights_bytes is not None:
@@ -54,13 +64,31 @@ def _read(path: Path) -> dict[str, Any]:
     return data
 
 
+def _gguf_bytes(folder: Path) -> float:
+    """Bytes of the folder's GGUF weights; 0 where there are none. Raises UserError where there are several."""
+    files = sorted(folder.glob("*.gguf"))
+    # One file, or the parts of one: <name>-00001-of-00003.gguf.
+    names = {re.sub(r"-\d{5}-of-\d{5}$", "", file.stem) for file in files}
+    if len(names) > 1:
+        raise UserError(
+            f"holds several GGUF weights: {', '.join(sorted(names)[:4])}",
+            where=str(folder),
+            fix="Leave one of them there, or give the bytes of the one that is served: --weights-bytes N.",
+        )
+    return float(sum(file.stat().st_size for file in files))
+
+
 def _read_checkpoint(reference: str) -> tuple[ModelConfig, dict[str, Tensor]]:
     from .checkpoint_place import open_place, read_json
     from .checkpoint_tensors import read_tensors, refuse_other_formats
+    from .checkpoint_weights import quantization_of as stated_of
 
     with open_place(reference.strip(), None, lambda line: None) as place:
         refuse_other_formats(place)
-        return ModelConfig(read_json(place, _CONFIG), place.where(_CONFIG)), read_tensors(place, lambda line: None)
+        config = ModelConfig(read_json(place, _CONFIG), place.where(_CONFIG))
+        if stated := stated_of(place, config):
+            config = ModelConfig({**config.data, "quantization_config": stated}, config.where)
+        return config, read_tensors(place, lambda line: None)
 
 
 def _loaded_bytes(config: ModelConfig, tensors: dict[str, Tensor], dtype: str) -> float:

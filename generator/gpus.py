@@ -22,6 +22,8 @@ class Gpu:
     tflops: dict[str, float]
     """Dense tera-operations per second by type: fp16, bf16, fp8, int8, fp4, as far as the GPU has them."""
     source: str
+    amd: bool = False
+    """AMD's; otherwise NVIDIA's."""
     nvlink: bool = False
     """GPUs of a node reach each other's memory."""
     mig: str | None = None
@@ -30,6 +32,8 @@ class Gpu:
     @property
     def resource_name(self) -> str:
         """What Kubernetes calls it: NVIDIA's device plugin names slices after their profile (strategy `mixed`)."""
+        if self.amd:
+            return "amd.com/gpu"
         return f"nvidia.com/mig-{self.mig}" if self.mig else "nvidia.com/gpu"
 
 
@@ -44,6 +48,7 @@ def gpus() -> dict[str, Gpu]:
             compute_capability=row["computeCapability"],
             bandwidth_gbs=row["bandwidthGBs"],
             tflops=row["tflops"],
+            amd=row.get("amd", False),
             nvlink=row.get("nvlink", False),
             mig=row.get("mig"),
             source=row["source"],

@@ -10,6 +10,7 @@ from .contract import quantity_gib
 from .environment import Pool
 from .errors import UserError, UserErrors
 from .gpus import Gpu, gpu
+from .sizing.engine import Device
 
 SHARES = (1.0, 0.5, 0.25, 0.125)
 """What a model may take of a GPU that several share. Powers of two fill a GPU without a rest."""
@@ -36,6 +37,11 @@ class Hardware:
     @property
     def slots(self) -> int:
         return self.slots_per_node * self.pool.nodes
+
+    @cached_property
+    def device(self) -> Device | None:
+        """The GPU as sizing sees it."""
+        return Device.of(self.gpu) if self.gpu else None
 
     @cached_property
     def units(self) -> int:

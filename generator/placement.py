@@ -16,6 +16,7 @@ from .pool_splits import obstacle, on_one_node, over_stages
 from .sizing import GIB
 from .sizing.engine import Device, EngineShape, shape_of
 from .sizing.fit import MemoryFit, cache_options, draft_caches, fit, loaded_weights
+from .sizing.refusals import device_refusal
 from .sizing.split import Split
 from .wishes import Wish
 
@@ -56,6 +57,8 @@ class Candidate(NamedTuple):
 class _Tried:
     """What is the same on several pools, tried once."""
 
+    refused: dict[str, str] = field(default_factory=dict)
+    """By GPU type: why vLLM does not run the model on it; nothing where it does."""
     of_gpus: dict[tuple[str, Split, float], tuple[MemoryFit, int, bool]] = field(default_factory=dict)
     """By GPU type, split and share: memory, sequences, and whether that does."""
     of_nodes: dict[tuple[str, int, bool], list[Candidate]] = field(default_factory=dict)
@@ -71,13 +74,14 @@ def candidates(wish: Wish, pools: Mapping[str, Hardware], release: RayRelease, *
     found = [candidate for h in open_pools for candidate in _on_pool(wish, h, release, tried)]
     fitting = [c for c in found if c.enough]
     if not fitting:
-        raise _fits_nowhere(wish, found, open_pools, release, where=where)
+        unable = "; ".join(f"{h.name}: {_unable(wish, h, release, tried)}" for h in open_pools)
+        raise _fits_nowhere(wish, found, open_pools, unable, where=where)
     return fitting
 
 
 def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, tried: _Tried) -> list[Candidate]:
     """What was tried on one pool; what does not do on one node is told of the first pool with such nodes."""
-    if obstacle(wish, hardware, release):
+    if _unable(wish, hardware, release, tried):
         return []
     if hardware.gpu is None:
         return [_on_cpu(wish, hardware, release)]
@@ -92,6 +96,17 @@ def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, tried: _Tried)
         return found
     stages = over_stages(wish, hardware, release)
     return found + _climb(wish, hardware, hardware.gpu, stages, release, tried, below=node[-1:])
+
+
+def _unable(wish: Wish, hardware: Hardware, release: RayRelease, tried: _Tried) -> str:
+    """Why the pool cannot run the model whatever its memory; nothing where it can."""
+    gpu, device = hardware.gpu, hardware.device
+    if gpu is not None and device is not None:
+        if gpu.name not in tried.refused:
+            tried.refused[gpu.name] = device_refusal(wish.sized, device, wish.engine, dtype=wish.engine.dtype)
+        if tried.refused[gpu.name]:
+            return tried.refused[gpu.name]
+    return obstacle(wish, hardware, release)
 
 
 def _climb(
@@ -189,19 +204,22 @@ def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
     return Candidate(hardware, split, memory, 1.0, sequences, memory.fits, None, hardware.units)
 
 
-def _fits_nowhere(
-    wish: Wish, tried: list[Candidate], pools: list[Hardware], release: RayRelease, *, where: str
-) -> UserError:
+def _fits_nowhere(wish: Wish, tried: list[Candidate], pools: list[Hardware], unable: str, *, where: str) -> UserError:
     names = ", ".join(f"{h.name} ({h.pool.nodes} x {h.slots_per_node} {h.label})" for h in pools)
     if not tried:
-        reasons = "; ".join(f"{h.name}: {obstacle(wish, h, release)}" for h in pools)
         return UserError(
-            f"model '{wish.model_id}' can run on no pool as it is asked for: {reasons}",
+            f"model '{wish.model_id}' can run on no pool as it is asked for: {unable}",
             where=where,
             fix="Take the setting out and let the plan decide, or add a pool that has it.",
         )
-    nearest = min(tried, key=lambda c: c.memory.missing_gib)
+    nearest = min(tried, key=lambda c: (bool(c.memory.refusal), c.memory.missing_gib))
     memory, split = nearest.memory, nearest.split
+    if memory.refusal:
+        return UserError(
+            f"vLLM would not start model '{wish.model_id}' on any pool: {memory.refusal} ({nearest.hardware.name})",
+            where=where,
+            fix="Change what it says in `needs`, or in the environment's `llmConfig.engine_kwargs`.",
+        )
     fixes = ["add a pool with larger GPUs or more of them"]
     if memory.longest_context >= 16:
         fixes.insert(0, f"ask for a context of at most {memory.longest_context:,} tokens")

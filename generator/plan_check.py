@@ -32,6 +32,8 @@ def plan_warnings(models: Iterable[ModelPlan], apps: Iterable[AppPlan], pools: I
             yield from _load_warnings(one)
     for pool in pools:
         yield from _pool_warnings(pool)
+        if pool.hardware.device and pool.hardware.device.note:
+            yield f"pool {pool.name}: {pool.hardware.device.note}"
 
 
 def _by_pool(models: Iterable[ModelPlan], apps: Iterable[AppPlan]) -> dict[str, list[ModelPlan | AppPlan]]:
@@ -99,6 +101,7 @@ def _surge_warnings(one: ModelPlan | AppPlan) -> Iterator[str]:
 def _memory_warnings(model: ModelPlan) -> Iterator[str]:
     if not model.place.memory.layout.exact:
         yield f"{model.model_id}: cache estimated ({model.place.memory.layout.why})"
+    yield from (f"{model.model_id}: {note}" for note in model.place.memory.notes if not note.startswith("cache:"))
     if model.sequences < model.place.shape.sequences:
         yield (
             f"{model.model_id}: {model.place.shape.sequences} sequences are asked for and the cache holds "

@@ -7,12 +7,13 @@ from functools import cache
 
 from .facts import RayRelease
 from .hardware import SHARES, Hardware
+from .sizing.refusals import split_refusal, tensor_splits
 from .sizing.split import Split
 from .wishes import Wish
 
 
 def obstacle(wish: Wish, hardware: Hardware, release: RayRelease) -> str:
-    """Why the pool cannot run the model as asked, whatever its memory; nothing where it can."""
+    """Why the pool cannot run the model as asked, whatever its memory and GPU type; nothing where it can."""
     if hardware.gpu is None:
         split = max(wish.tensor_parallel or 1, wish.pipeline_parallel or 1)
         return "a replica on CPUs is one worker" if split > 1 else ""
@@ -27,13 +28,16 @@ def obstacle(wish: Wish, hardware: Hardware, release: RayRelease) -> str:
             return f"Ray {release.ray} shares no GPU between models"
     if hardware.gpu.mig and (wish.tensor_parallel or 1) * (wish.pipeline_parallel or 1) > 1:
         return "slices of a GPU do not work together"
-    if wish.engine.dtype == "bfloat16" and hardware.gpu.compute_capability < 8:
-        return f"{hardware.gpu.name} has no bfloat16 (needs.dtype: float16 would run)"
     if wish.tensor_parallel and wish.tensor_parallel > hardware.pool.gpusPerNode:
         return f"a node has {hardware.pool.gpusPerNode} GPUs"
-    if wish.tensor_parallel and wish.tensor_parallel not in wish.sized.tensor_splits(wish.tensor_parallel):
-        known = ", ".join(map(str, wish.sized.tensor_splits(hardware.pool.gpusPerNode)))
-        return f"the model's heads do not divide by {wish.tensor_parallel}; on a node they do by {known}"
+    device = hardware.device
+    if (
+        device
+        and wish.tensor_parallel
+        and (why := split_refusal(wish.sized, wish.tensor_parallel, wish.engine, device))
+    ):
+        known = ", ".join(map(str, tensor_splits(wish.sized, hardware.pool.gpusPerNode, wish.engine, device)))
+        return f"{why}; on a node the model can be divided by {known}"
     if wish.pipeline_parallel and wish.pipeline_parallel > _most_stages(wish, hardware, release):
         return f"it can have {_most_stages(wish, hardware, release)} pipeline stages (nodes, layers, Ray {release.ray})"
     return ""
@@ -75,4 +79,8 @@ def _across(tensor: int) -> Split:
 def _tensors(wish: Wish, hardware: Hardware) -> list[int]:
     """Tensor parallel sizes on one node, smallest first."""
     most = 1 if hardware.alone else hardware.pool.gpusPerNode
-    return [n for n in wish.sized.tensor_splits(most) if wish.tensor_parallel in (None, n)]
+    if hardware.device is None:
+        return [1]
+    return [
+        n for n in tensor_splits(wish.sized, most, wish.engine, hardware.device) if wish.tensor_parallel in (None, n)
+    ]

@@ -238,7 +238,7 @@ def worker_group(pool: PoolPlan) -> JsonObject:
     }
     if hardware.gpu:
         group = {"gpusPerWorker": pool.slots_per_worker, **group}
-        if hardware.gpu.mig:
+        if hardware.gpu.mig or hardware.gpu.amd:
             group["gpuResourceName"] = hardware.gpu.resource_name
     else:
         group["rayResources"] = {hardware.name: pool.slots_per_worker}

@@ -91,12 +91,12 @@ class Row:
     @property
     def scope(self) -> str:
         """What the row can tell: of the versions and GPUs that the model is made for, or not."""
+        if "MI3" in self.gpu or "AMD" in self.gpu or "Arc" in self.gpu or "TPU" in self.gpu:
+            return "not NVIDIA"
         if "suspicious" in self.note or self._more_than_all:
             return "suspicious"
         if not self.model.layout(CacheOptions(dtype="bfloat16", vllm=self.vllm)).exact:
             return "not known"
-        if "MI3" in self.gpu or "AMD" in self.gpu or "Arc" in self.gpu or "TPU" in self.gpu:
-            return "not NVIDIA"
         return "before 0.10" if version(self.vllm) < (0, 10) else "NVIDIA, 0.10 on"
 
     @property
@@ -135,7 +135,11 @@ class Row:
         if known is None:
             return Device(name=self.gpu, memory_gib=memory, compute_capability=8.9, nvlink=memory >= 70)
         return Device(
-            name=known.name, memory_gib=memory, compute_capability=known.compute_capability, nvlink=known.nvlink
+            name=known.name,
+            memory_gib=memory,
+            compute_capability=known.compute_capability,
+            nvlink=known.nvlink,
+            amd=known.amd,
         )
 
     @property
@@ -155,7 +159,8 @@ class Row:
             batched_tokens=_whole(self.number("max_num_batched_tokens")) or (int(batched[1]) if batched else None),
             utilization=self.number("gpu_memory_utilization"),
             kv_cache_dtype="fp8" if "kv_cache_dtype=fp8" in self.given["source"] else cache,
-            quantization=asked if asked in ("fp8", "bitsandbytes") else None,
+            # Of a quantized checkpoint the column says what it is, and not what was asked for.
+            quantization=asked if asked in ("fp8", "bitsandbytes") and self.model.scheme(None) is None else None,
             eager=self.given.get("enforce_eager") == "true" or "eager" in self.given["model"],
             expert_parallel=self.given.get("expert_parallel") == "true",
             text_only="language_model_only" in self.note,

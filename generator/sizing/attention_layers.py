@@ -37,7 +37,7 @@ def _window(config: ModelConfig) -> int | None:
 
 def layer_kinds(config: ModelConfig) -> tuple[str, ...] | None:
     """Each layer's word in `layer_types`, or by the pattern that stood for it before; None where nothing is said."""
-    count = config.needed("num_hidden_layers")
+    count = config.layers
     stated = config.get("layer_types")
     if isinstance(stated, list) and len(stated) >= count:
         return tuple(str(kind) for kind in stated[:count])
@@ -54,7 +54,7 @@ def attention(config: ModelConfig) -> Layers:
     """Keys and values in every layer: of a window where `layer_types` says so, or where all layers have one."""
     kinds, window = layer_kinds(config), _window(config)
     if kinds is None or all(kind == SLIDING for kind in kinds):
-        return tuple((_plain(config, window),) for _ in range(config.needed("num_hidden_layers")))
+        return tuple((_plain(config, window),) for _ in range(config.layers))
     return tuple((_plain(config, window if kind == SLIDING else None),) for kind in kinds)
 
 
@@ -62,14 +62,14 @@ def attention_without_kinds(config: ModelConfig) -> Layers:
     """As `attention`, of models whose code in vLLM does not read `layer_types`: mixed layers all keep everything."""
     kinds, window = layer_kinds(config), _window(config)
     mixed = kinds is not None and any(kind != SLIDING for kind in kinds)
-    return tuple((_plain(config, None if mixed else window),) for _ in range(config.needed("num_hidden_layers")))
+    return tuple((_plain(config, None if mixed else window),) for _ in range(config.layers))
 
 
 def inclusive_window(config: ModelConfig) -> Layers:
     """Command R (`commandr.py`): as `attention`, the window counted without the token that looks."""
     window = _window(config)
     seen = None if window is None else window + 1
-    kinds = layer_kinds(config) or (FULL,) * config.needed("num_hidden_layers")
+    kinds = layer_kinds(config) or (FULL,) * config.layers
     return tuple((_plain(config, seen if kind == SLIDING else None),) for kind in kinds)
 
 
@@ -80,7 +80,7 @@ def _plain(config: ModelConfig, window: int | None) -> KeyValues:
 
 def chunked(config: ModelConfig) -> Layers:
     """Llama 4: local attention in chunks, and every fourth layer (without rotary positions) over all tokens."""
-    count, dim = config.needed("num_hidden_layers"), head_dim(config)
+    count, dim = config.layers, head_dim(config)
     rotary = config.get("no_rope_layers")
     if not isinstance(rotary, list) or len(rotary) != count:
         every = config.integer("no_rope_layer_interval") or 4
@@ -95,7 +95,7 @@ def chunked(config: ModelConfig) -> Layers:
 def shared(config: ModelConfig) -> Layers:
     """Gemma 3n and 4: the last layers read an earlier layer's keys and values; full layers may have wider heads."""
     kinds, window = layer_kinds(config), _window(config)
-    count = config.needed("num_hidden_layers")
+    count = config.layers
     kinds = kinds or (FULL,) * count
     wide = KeyValues(
         heads=(config.get("attention_k_eq_v") and config.integer("num_global_key_value_heads")) or kv_heads(config),
@@ -121,7 +121,7 @@ def two_shapes(config: ModelConfig) -> Layers:
         window=_window(config),
     )
     pattern = config.get("hybrid_layer_pattern")
-    local_layers = pattern if isinstance(pattern, list) else [0] * config.needed("num_hidden_layers")
+    local_layers = pattern if isinstance(pattern, list) else [0] * config.layers
     return tuple((local,) if is_local else (full,) for is_local in local_layers)
 
 
@@ -143,14 +143,14 @@ def heads_by_layer(config: ModelConfig) -> Layers:
 def one_head(config: ModelConfig) -> Layers:
     """Step 3 (`step3_text.py`): one key-value head, whatever the configuration says."""
     dim = head_dim(config)
-    return tuple((KeyValues(heads=1, key_dim=dim, value_dim=dim),) for _ in range(config.needed("num_hidden_layers")))
+    return tuple((KeyValues(heads=1, key_dim=dim, value_dim=dim),) for _ in range(config.layers))
 
 
 def uncompressed(config: ModelConfig) -> Layers:
     """MiniCPM 3: latent attention that vLLM caches uncompressed, values as wide as keys."""
     dim = config.needed("qk_nope_head_dim") + config.needed("qk_rope_head_dim")
     each = KeyValues(heads=config.needed("num_attention_heads"), key_dim=dim, value_dim=dim)
-    return tuple((each,) for _ in range(config.needed("num_hidden_layers")))
+    return tuple((each,) for _ in range(config.layers))
 
 
 def latent_of(config: ModelConfig) -> Latent:
@@ -161,12 +161,12 @@ def latent(config: ModelConfig) -> Layers:
     """Multi-head latent attention; plain attention where the model's configuration has no latent (DeepSeek's first)."""
     if config.integer("kv_lora_rank") is None:
         return attention(config)
-    return ((latent_of(config),),) * config.needed("num_hidden_layers")
+    return ((latent_of(config),),) * config.layers
 
 
 def latent_twice(config: ModelConfig) -> Layers:
     """LongCat Flash: two attention modules in every layer."""
-    return ((latent_of(config), latent_of(config)),) * config.needed("num_hidden_layers")
+    return ((latent_of(config), latent_of(config)),) * config.layers
 
 
 def sparse_latent(config: ModelConfig) -> Layers:
@@ -185,7 +185,7 @@ def sparse_latent(config: ModelConfig) -> Layers:
         return max(layer - first + 1, 0) % every != 0
 
     whole, shared = (indexer, latent_of(config)), (latent_of(config),)
-    return tuple(shared if shares(layer) else whole for layer in range(config.needed("num_hidden_layers")))
+    return tuple(shared if shares(layer) else whole for layer in range(config.layers))
 
 
 def _indexer_key(width: int) -> int:
@@ -200,7 +200,7 @@ def packed_latent(config: ModelConfig) -> Layers:
     twice as wide and wait twice as long. At 4 an indexer keeps keys, compressed by the same rule.
     Sources: `models/deepseek_v4/attention.py`, `compressor.py::CompressorStateCache`.
     """
-    count, indexed = config.needed("num_hidden_layers"), config.needed("index_head_dim")
+    count, indexed = config.layers, config.needed("index_head_dim")
     window = PackedLatent(part="window", window=config.needed("sliding_window"))
     caches: dict[int, tuple[Cache, ...]] = {
         0: (window,),
@@ -231,7 +231,7 @@ def encoder_decoder(config: ModelConfig) -> Layers:
     dim = config.needed("hidden_size") // heads
     own = KeyValues(heads=heads, key_dim=dim, value_dim=dim)
     cross = CrossKeyValues(heads=heads, key_dim=dim, tokens=config.needed("max_source_positions"))
-    return ((own, cross),) * (config.integer("decoder_layers") or config.needed("num_hidden_layers"))
+    return ((own, cross),) * (config.integer("decoder_layers") or config.layers)
 
 
 def nothing(config: ModelConfig) -> Layers:

@@ -48,7 +48,7 @@ def _is(config: ModelConfig, family: str) -> bool:
 def latent_attention(config: ModelConfig) -> Iterator[Module]:
     hidden, heads = config.needed("hidden_size"), config.needed("num_attention_heads")
     latent, rope = config.needed("kv_lora_rank"), config.whole("qk_rope_head_dim", 64)
-    plain, values = _latent_dims(config)
+    plain, values = latent_dims(config)
     compressed = config.integer("q_lora_rank")
     if compressed:
         yield Module(name="self_attn.q_a_proj", rows=compressed, columns=hidden, share="whole")
@@ -60,7 +60,7 @@ def latent_attention(config: ModelConfig) -> Iterator[Module]:
     yield Module(name="self_attn.o_proj", rows=hidden, columns=heads * values)
 
 
-def _latent_dims(config: ModelConfig) -> tuple[int, int]:
+def latent_dims(config: ModelConfig) -> tuple[int, int]:
     """Entries of a head's key without positions, and of its value (128 each in DeepSeek's own defaults)."""
     return config.integer("qk_nope_head_dim") or 128, config.integer("v_head_dim") or 128
 
@@ -72,7 +72,7 @@ def absorbed(config: ModelConfig) -> Module | None:
     """
     if config.integer("kv_lora_rank") is None:
         return None
-    rows = config.needed("num_attention_heads") * sum(_latent_dims(config))
+    rows = config.needed("num_attention_heads") * sum(latent_dims(config))
     return Module(name="absorbed", rows=rows, columns=config.needed("kv_lora_rank"), linear=False)
 
 

@@ -69,19 +69,29 @@ def _rules() -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _unknown(config: ModelConfig, why: str) -> CacheLayers:
-    count = config.needed("num_hidden_layers")
+    count = config.layers
     dim = attention_layers.head_dim(config)
-    most: tuple[Cache, ...] = (KeyValues(heads=attention_layers.kv_heads(config), key_dim=dim, value_dim=dim),)
-    return CacheLayers(layers=(most,) * count, exact=False, why=why, least=_least(config, most))
+    full: tuple[Cache, ...] = (KeyValues(heads=attention_layers.kv_heads(config), key_dim=dim, value_dim=dim),)
+    return CacheLayers(
+        layers=(full,) * count,
+        exact=False,
+        why=why,
+        least=_least(config, full),
+        # Layers may keep two caches, such as Whisper's; of the known ones only DeepSeek V4's keep more.
+        most=(full * 2,) * count,
+    )
 
 
-def _least(config: ModelConfig, most: tuple[Cache, ...]) -> tuple[tuple[Cache, ...], ...] | None:
-    """The least that the configuration's words allow: a latent, windows, fewer layers that attend; None: not less."""
-    count = config.needed("num_hidden_layers")
+def _least(config: ModelConfig, full: tuple[Cache, ...]) -> tuple[tuple[Cache, ...], ...]:
+    """The least that the configuration's words allow: a latent, windows, fewer layers that attend.
+
+    Where they tell nothing, half of the layers: what the other half is cannot be known.
+    """
+    count = config.layers
     if config.integer("kv_lora_rank"):
         return ((attention_layers.latent_of(config),),) * count
     kinds = attention_layers.layer_kinds(config)
     if kinds is not None and any("attention" not in kind or "linear" in kind for kind in kinds):
-        return tuple(most if kind in (attention_layers.FULL, "attention") else () for kind in kinds)
+        return tuple(full if kind in (attention_layers.FULL, "attention") else () for kind in kinds)
     windowed = attention_layers.attention(config)
-    return windowed if windowed != (most,) * count else None
+    return windowed if windowed != (full,) * count else (full, ()) * (count // 2) + (full,) * (count % 2)

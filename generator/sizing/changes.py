@@ -22,12 +22,10 @@ class Change:
 def changes(model: Model, *, device: Device, split: Split, engine: Engine) -> list[Change]:
     """What would make a model fit that does not, one change at a time; the least intrusive first."""
     now = fit(model, device=device, split=split, engine=engine)
-    attempts: list[tuple[str, Engine, Split]] = []
-    if not now.refusal:
-        attempts += [(words, changed, split) for words, changed in _engines(model, now, device, engine)]
-    for tensor in (2, 4, 8, 16):
-        if tensor > split.tensor and not model.obstacle(tensor):
-            attempts.append((f"--tp {tensor}", engine, replace(split, tensor=tensor)))
+    attempts = [(words, changed, split) for words, changed in _engines(model, now, device, engine, split)]
+    wider, narrower = (n for n in (2, 4, 8, 16) if n > split.tensor), (n for n in (8, 4, 2, 1) if n < split.tensor)
+    for tensor in (*wider, *(narrower if now.refusal else ())):
+        attempts.append((f"--tp {tensor}", engine, replace(split, tensor=tensor)))
     found: dict[str, Change] = {}
     for words, changed, divided in attempts:
         option = words.split()[0]
@@ -37,8 +35,12 @@ def changes(model: Model, *, device: Device, split: Split, engine: Engine) -> li
     return list(found.values())
 
 
-def _engines(model: Model, now: MemoryFit, device: Device, engine: Engine) -> Iterator[tuple[str, Engine]]:
+def _engines(
+    model: Model, now: MemoryFit, device: Device, engine: Engine, split: Split
+) -> Iterator[tuple[str, Engine]]:
     """Arguments to try, in words and applied."""
+    if now.refusal:
+        yield from _allowed(model, now, engine, split)
     if 0 < now.longest_context < now.context:
         longest = now.longest_context
         yield f"--max-model-len {longest}", replace(engine, context=longest)
@@ -53,3 +55,19 @@ def _engines(model: Model, now: MemoryFit, device: Device, engine: Engine) -> It
         yield "--eager", replace(engine, eager=True)
     if model.scheme(engine.quantization) is None:
         yield "--quantization fp8", replace(engine, quantization="fp8")
+
+
+def _allowed(model: Model, now: MemoryFit, engine: Engine, split: Split) -> Iterator[tuple[str, Engine]]:
+    """Arguments instead of those that vLLM refuses."""
+    most = model.positions
+    if 0 < most < now.context:
+        yield f"--max-model-len {most}", replace(engine, context=most)
+    if now.shape.sequences > now.shape.batched_tokens:
+        tokens = now.shape.sequences
+        yield f"--max-num-batched-tokens {tokens}", replace(engine, batched_tokens=tokens)
+    if engine.dtype != "auto":
+        yield "--dtype auto", replace(engine, dtype="auto")
+    if engine.quantization is not None:
+        yield "no --quantization", replace(engine, quantization=None)
+    if split.tensor > 1 and not engine.expert_parallel:
+        yield "--enable-expert-parallel", replace(engine, expert_parallel=True)

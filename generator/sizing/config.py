@@ -12,6 +12,16 @@ from .data import read_data
 
 # transformers 5 `PreTrainedConfig.get_text_config`, and the words of models whose own classes answer it.
 _TEXT_PARTS = ("text_config", "llm_config", "language_config", "decoder", "generator", "thinker_config")
+# Other words for max_position_embeddings (vllm/transformers_utils/model_arch_config_convertor.py).
+POSITIONS = (
+    "n_positions",
+    "max_seq_len",
+    "seq_length",
+    "max_target_positions",
+    "max_sequence_length",
+    "max_seq_length",
+    "seq_len",
+)
 # The attribute maps of transformers' configurations: one value, many words.
 _OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
     "hidden_size": ("n_embd", "d_model", "model_dim"),
@@ -19,7 +29,7 @@ _OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
     "num_attention_heads": ("n_head", "n_heads"),
     "num_key_value_heads": ("n_head_kv", "num_kv_heads", "n_kv_heads", "multi_query_group_num", "num_attention_groups"),
     "intermediate_size": ("ffn_hidden_size", "n_inner", "ffn_dim"),
-    "max_position_embeddings": ("n_positions", "max_sequence_length", "max_seq_len", "seq_length"),
+    "max_position_embeddings": POSITIONS,
     "head_dim": ("attention_head_dim", "hidden_size_per_head", "kv_channels"),
     "num_experts": ("n_routed_experts", "num_local_experts", "moe_num_experts"),
     "num_experts_per_tok": ("num_experts_per_token", "experts_per_token", "moe_k", "moe_topk", "top_k_experts"),
@@ -30,6 +40,7 @@ _OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
     "vision_config": ("vision_model", "img_processor", "visual", "vit_config"),
     "layer_types": ("layers_block_type",),
 }
+MOST_LAYERS = 10_000
 _STATED = {"num_attention_heads", "intermediate_size", "vocab_size", "max_position_embeddings"}
 
 
@@ -90,6 +101,15 @@ class ModelConfig:
             what = f"`{key}` is {value!r}, not a whole number above 0"
             raise UserError(what, where=self.where, fix="Copy or download the file again.")
         return value
+
+    @property
+    def layers(self) -> int:
+        """Decoder layers. Raises UserError where there are none, or more than a model can have."""
+        count = self.needed("num_hidden_layers")
+        if count > MOST_LAYERS:
+            what = f"`num_hidden_layers` is {count:,}"
+            raise UserError(what, where=self.where, fix=f"No model has more than {MOST_LAYERS:,}: is the file whole?")
+        return count
 
     def needed(self, key: str) -> int:
         """`integer`, of a key that every language model has. Raises UserError where it is missing."""

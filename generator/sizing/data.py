@@ -22,6 +22,7 @@ def read_data(name: str) -> Any:
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
+@cache
 def version(text: str) -> tuple[int, ...]:
     """A version of vLLM or Ray as numbers that compare; what follows them (rc1, post1, dev) is left out."""
     numbers = []

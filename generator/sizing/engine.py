@@ -11,7 +11,8 @@ from .config import ModelConfig
 from .data import version
 from .memory_behaviour import memory_behaviour
 from .model import Model
-from .rotary import positions_of
+from .quantization_methods import computes_in_float16
+from .rotary import default_context
 from .weights import DTYPE_ALIASES, DTYPE_BYTES, LoraSlots
 
 if TYPE_CHECKING:
@@ -27,6 +28,21 @@ class Device:
     """The total as CUDA reports it."""
     compute_capability: float = 9.0
     nvlink: bool = True
+    slice: bool = False
+    """A MIG slice, which reaches no other."""
+    amd: bool = False
+    is_known: bool = True
+    """False where only the memory is said: what the GPU can do is then not asked."""
+
+    @property
+    def note(self) -> str:
+        """What people should know of figures for it; nothing of GPUs that figures were held against."""
+        if not self.amd:
+            return ""
+        return (
+            "AMD's GPUs have no constants of their own: overhead is NVIDIA's, and padded experts and graphs may take "
+            "more (docs/sizing.md)"
+        )
 
     @classmethod
     def of(cls, gpu: Gpu) -> Device:
@@ -35,6 +51,8 @@ class Device:
             memory_gib=gpu.memory_gib,
             compute_capability=gpu.compute_capability,
             nvlink=gpu.nvlink,
+            slice=gpu.mig is not None,
+            amd=gpu.amd,
         )
 
 
@@ -50,6 +68,8 @@ class Engine:
     utilization: float | None = None
     kv_cache_dtype: str = "auto"
     quantization: str | None = None
+    allow_deprecated: bool = False
+    """Quantization methods that are deprecated."""
     eager: bool = False
     expert_parallel: bool = False
     block_tokens: int | None = None
@@ -82,17 +102,24 @@ class EngineShape:
 
 
 def shape_of(config: ModelConfig, device: Device, engine: Engine) -> EngineShape:
-    """Resolve the engine's arguments as vLLM does: the model's context and the GPU's defaults, where none are given."""
+    """Resolve the engine's arguments as vLLM does: the model's context and the GPU's defaults, where none are given.
+
+    Source: `vllm/engine/arg_utils.py::_set_default_max_num_seqs_and_batched_tokens_args`. What is given stays as it is,
+    be it something that vLLM refuses.
+    """
     behaviour = memory_behaviour(engine.vllm)
     usual = behaviour.defaults_on(device.memory_gib, device.name)
-    context = engine.context or positions_of(config) or 2048
-    tokens = engine.batched_tokens or usual.batched_tokens
-    if behaviour.whole_prompts and context <= 32768 and engine.batched_tokens is None:
-        tokens = max(tokens, context)
+    context = engine.context or default_context(config, engine.vllm)
+    tokens, sequences = engine.batched_tokens or usual.batched_tokens, engine.sequences or usual.sequences
+    if engine.batched_tokens is None:
+        if behaviour.whole_prompts and context <= 32768:
+            tokens = max(tokens, context)
+        if behaviour.tokens_of_use:
+            tokens = min(tokens, sequences * context)
     return EngineShape(
         dtype=dtype_of(config, device, engine),
         context=context,
-        sequences=min(engine.sequences or usual.sequences, tokens),
+        sequences=sequences if engine.sequences else min(sequences, tokens),
         batched_tokens=tokens,
         utilization=engine.utilization or behaviour.utilization,
         eager=engine.eager,
@@ -103,17 +130,27 @@ def shape_of(config: ModelConfig, device: Device, engine: Engine) -> EngineShape
 
 
 def dtype_of(config: ModelConfig, device: Device, engine: Engine) -> str:
-    """The type of activations: as asked, or the checkpoint's; float32 is halved and bfloat16 needs capability 8.0.
+    """The type of activations: as asked, or the checkpoint's; float32 is halved, to a type that the GPU and model take.
 
     Source: `vllm/config/model.py::_resolve_auto_dtype`.
     """
     asked = DTYPE_ALIASES.get(engine.dtype, engine.dtype)
     if asked != "auto":
         return asked
-    stated = config.dtype
-    if stated == "float32":
-        stated = "bfloat16" if device.compute_capability >= 8 else "float16"
-    return "float16" if stated == "bfloat16" and device.compute_capability < 8 else stated
+    able = [
+        *(("bfloat16",) if device.compute_capability >= 8 else ()),
+        *(("float16",) if takes_float16(config, engine.vllm) else ()),
+    ]
+    return config.dtype if config.dtype in able else next(iter(able), "float32")
+
+
+def takes_float16(config: ModelConfig, vllm: str) -> bool:
+    """Whether vLLM `vllm` computes the model in float16."""
+    # vLLM looks at the whole model's type. A catalog has the language model's, and the whole's architecture.
+    kind = str(config.data.get("model_type") or config.model_type)
+    named = str((config.data.get("architectures") or [""])[0]).lower()
+    inner = config.complete and not named.startswith(kind.removesuffix("_text").replace("_", ""))
+    return inner or computes_in_float16(kind, vllm)
 
 
 def kv_cache_dtype_of(config: ModelConfig, engine: Engine) -> str:

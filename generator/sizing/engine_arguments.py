@@ -11,6 +11,7 @@ from .config import ModelConfig
 from .engine import Engine
 from .model import Model
 from .modules import draft_layers
+from .quantization_methods import method_of, methods
 from .weights import DTYPE_ALIASES, LoraSlots
 
 _PLAIN = {
@@ -18,7 +19,6 @@ _PLAIN = {
     "max_num_seqs": "sequences",
     "max_num_batched_tokens": "batched_tokens",
     "gpu_memory_utilization": "utilization",
-    "quantization": "quantization",
     "block_size": "block_tokens",
     "enable_prefix_caching": "prefix_caching",
 }
@@ -27,6 +27,7 @@ _SWITCHES = {
     "enforce_eager": "eager",
     "enable_expert_parallel": "expert_parallel",
     "language_model_only": "text_only",
+    "allow_deprecated_quantization": "allow_deprecated",
 }
 _LORA = {"max_loras": 1, "max_lora_rank": 16}
 """vLLM's own values where nothing is said (`vllm/config/lora.py`)."""
@@ -52,11 +53,22 @@ def engine_of(
     dtype = arguments.get("dtype") or "auto"
     fields["dtype"] = DTYPE_ALIASES.get(dtype, dtype)
     fields["kv_cache_dtype"] = arguments.get("kv_cache_dtype") or "auto"
+    fields["quantization"] = _quantization(arguments.get("quantization"), where=where)
     fields["state_dtype"] = _state_dtype(arguments)
     if arguments.get("enable_lora"):
         adapters, rank = (count_of(arguments, name, usual, where=where) for name, usual in _LORA.items())
         fields["lora"] = LoraSlots(adapters=adapters, rank=rank)
     return Engine(vllm=vllm, **fields, **_speculation(arguments.get("speculative_config"), config, draft, where=where))
+
+
+def _quantization(said: Any, *, where: str) -> str | None:
+    """The method that is asked for; None where it is left to the checkpoint."""
+    word = str(said).lower()
+    if said is None or word in ("none", "auto"):
+        return None
+    if method_of(word) is None:
+        raise UserError.unknown("quantization method", said, methods(), where=f"{where}: quantization")
+    return word
 
 
 def _state_dtype(arguments: Mapping[str, Any]) -> str | None:

@@ -6,14 +6,15 @@ Budget and order of terms: `vllm/v1/worker/gpu_worker.py::determine_available_me
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import ceil
 
 from . import GIB
+from .architectures import missing_in
 from .cache_behaviour import Platform
-from .data import read_data
+from .data import read_data, version
 from .engine import Device, Engine, EngineShape, shape_of
 from .kv_cache import CacheLayout
 from .layers import CacheLayers, Layers
@@ -22,6 +23,7 @@ from .model import Model
 from .overhead import Step, graph_gib
 from .pages import CacheOptions
 from .quantization import Quantization
+from .refusals import refusal
 from .split import Split
 from .weights import DTYPE_BYTES, WeightOptions, Weights
 
@@ -47,6 +49,8 @@ class MemoryFit:
     ranges: Mapping[str, Range]
     """By term: weights, activation, non_torch, cuda_graph, kv_cache (GiB)."""
     parameters: int = 0
+    experts_gib: float = 0.0
+    """Of the weights, those of routed experts."""
     refusal: str = ""
     """Why vLLM does not start whatever the memory; empty where it does."""
     notes: tuple[str, ...] = ()
@@ -87,11 +91,25 @@ class MemoryFit:
     @property
     def fits(self) -> bool:
         """vLLM's own condition at start: one request of full context."""
-        return not self.refusal and self.fits_in(self.kv_gib)
+        return self.fits_in(self.kv_gib)
 
-    def fits_in(self, kv_gib: float) -> bool:
-        """Whether vLLM would start with that much for the cache."""
-        return kv_gib > 0 and self.layout.holds(kv_gib * GIB, self.context)
+    def fits_in(self, kv_gib: float, layout: CacheLayout | None = None) -> bool:
+        """Whether vLLM would start with that much for the cache; `layout`: were it the model's."""
+        return not self.refusal and kv_gib > 0 and (layout or self.layout).holds(kv_gib * GIB, self.context)
+
+    @property
+    def surely_fits(self) -> bool:
+        """Whether it does at the unfavourable ends of all ranges."""
+        return self.fits and all(self.fits_in(self.ranges["kv_cache"].low, layout) for layout in self._layouts)
+
+    @property
+    def may_fit(self) -> bool:
+        """Whether it does at the favourable ends."""
+        return self.fits or any(self.fits_in(self.ranges["kv_cache"].high, layout) for layout in self._layouts)
+
+    @property
+    def _layouts(self) -> list[CacheLayout]:
+        return [self.layout, *(one for one in (self.layout.least, self.layout.most) if one is not None)]
 
     @property
     def missing_gib(self) -> float:
@@ -113,7 +131,7 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
     # The length of requests changes what one needs of the cache and nothing else, once the tokens of a step are known.
     settled = replace(engine, context=None, sequences=shape.sequences, batched_tokens=shape.batched_tokens)
     memory = _memory(model, device, split, settled)
-    return replace(memory, shape=shape)
+    return replace(memory, shape=shape, refusal=refusal(model, device, split, engine, shape) or memory.layout.refusal)
 
 
 @lru_cache(maxsize=8192)
@@ -154,9 +172,18 @@ def _memory(model: Model, device: Device, split: Split, engine: Engine) -> Memor
         shape=shape,
         ranges=ranges,
         parameters=weights.parameters,
-        refusal=_refusal(model, layout, device, split, shape),
-        notes=(*weights.notes, *(() if layout.exact else (f"cache: {layout.why}",))),
+        experts_gib=weights.experts / GIB,
+        notes=(*weights.notes, *(() if layout.exact else (f"cache: {layout.why}",)), *_notes(model, engine)),
     )
+
+
+def _notes(model: Model, engine: Engine) -> Iterator[str]:
+    """What people should know of figures that rest on no measurement, and of models that vLLM has not."""
+    if missing := missing_in(engine.vllm, model.config):
+        yield missing
+    newest = read_data("memory.yaml")["read"]
+    if version(engine.vllm) > version(newest):
+        yield f"vLLM {engine.vllm} is newer than {newest}, the last whose sources were read, and taken to be like it"
 
 
 def loaded_weights(model: Model, device: Device, split: Split, engine: Engine, shape: EngineShape) -> Weights:
@@ -226,11 +253,3 @@ def cache_options(split: Split, engine: Engine, shape: EngineShape, *, platform:
         prefix_caching=engine.prefix_caching,
         speculative_tokens=engine.speculative_tokens,
     )
-
-
-def _refusal(model: Model, layout: CacheLayout, device: Device, split: Split, shape: EngineShape) -> str:
-    if shape.dtype == "bfloat16" and device.compute_capability < 8:
-        return f"{device.name} has no bfloat16 (dtype float16 would run)"
-    if split.pipeline > len(model.caches.layers) > 0:
-        return f"{len(model.caches.layers)} layers cannot be divided over {split.pipeline} stages"
-    return layout.refusal or model.obstacle(split.tensor)

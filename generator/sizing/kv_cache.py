@@ -44,6 +44,8 @@ class CacheLayout:
     """Why vLLM does not start with this cache, in words; empty where it does."""
     least: CacheLayout | None
     """Where it is not exact: the layout that takes least, as far as the configuration tells."""
+    most: CacheLayout | None
+    """And the one that takes most."""
 
     @property
     def keeps_nothing(self) -> bool:
@@ -133,9 +135,10 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
     groups = tuple(cache_groups(found, behaviour))
     of_stages = tuple(stages(len(layers.layers), options.pipeline_parallel))
     near = layers.packed and behaviour.packed_blocks == "not_followed"
-    least = None
-    if layers.least is not None:
-        least = cache_layout(replace(layers, layers=layers.least, least=None), options)
+    least, most = (
+        None if bound is None else cache_layout(replace(layers, layers=bound, least=None, most=None), options)
+        for bound in (layers.least, layers.most)
+    )
     return CacheLayout(
         groups=groups,
         stage_layers=of_stages,
@@ -150,6 +153,7 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
         why=layers.why or (_NEAR if near else ""),
         refusal=_refusal(layers, options, unequal=refused(found, behaviour)),
         least=least,
+        most=most,
     )
 
 

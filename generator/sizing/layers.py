@@ -105,6 +105,8 @@ class CacheLayers:
     """What is not known, in words."""
     least: Layers | None = None
     """Where it is not exact, what the layers keep at least as far as the configuration tells."""
+    most: Layers | None = None
+    """And what they keep at most."""
 
     @cached_property
     def caches(self) -> tuple[Cache, ...]:

@@ -52,6 +52,7 @@ class MemoryBehaviour:
     expert_buffers_stay: bool
     graphs_subtracted: bool
     whole_prompts: bool
+    tokens_of_use: bool
     defaults: tuple[dict[str, Any], ...]
 
     def non_torch_gib(self, gpus: int, *, nvlink: bool) -> Range:
@@ -79,5 +80,6 @@ def memory_behaviour(vllm: str) -> MemoryBehaviour:
         expert_buffers_stay=row["expertBuffersStay"],
         graphs_subtracted=row["graphsSubtracted"],
         whole_prompts=row["wholePrompts"],
+        tokens_of_use=row["tokensOfUse"],
         defaults=tuple(row["defaults"]),
     )

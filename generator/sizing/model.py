@@ -14,6 +14,7 @@ from .modules import ModelModules, model_modules
 from .overhead import Step, activation_gib
 from .pages import CacheOptions
 from .quantization import Quantization, quantization_of
+from .rotary import positions_of
 from .split import obstacle
 from .weights import WeightOptions, Weights, rank_weights
 
@@ -29,12 +30,16 @@ class Model:
         self._modules: dict[bool, ModelModules] = {}
         self._schemes: dict[str | None, Quantization | None] = {}
         self._obstacles: dict[int, str] = {}
-        self._splits: dict[int, list[int]] = {}
         self._activations: dict[tuple[Step, str | None, str], Range] = {}
 
     @cached_property
     def caches(self) -> CacheLayers:
         return cache_layers(self.config)
+
+    @cached_property
+    def positions(self) -> int:
+        """Tokens of a request at the most; 0 where the configuration does not say."""
+        return positions_of(self.config)
 
     def layout(self, options: CacheOptions, *, drafts: Layers = ()) -> CacheLayout:
         """The cache of one GPU, split as `options` says, with that of a draft's layers."""
@@ -42,8 +47,8 @@ class Model:
         if key not in self._layouts:
             caches = self.caches
             if drafts:
-                least = None if caches.least is None else caches.least + drafts
-                caches = replace(caches, layers=caches.layers + drafts, least=least)
+                least, most = (None if bound is None else bound + drafts for bound in (caches.least, caches.most))
+                caches = replace(caches, layers=caches.layers + drafts, least=least, most=most)
             self._layouts[key] = cache_layout(caches, options)
         return self._layouts[key]
 
@@ -54,17 +59,10 @@ class Model:
         return self._schemes[asked]
 
     def obstacle(self, tensor: int) -> str:
-        """Why vLLM cannot divide the model by `tensor`, in words; empty where it can."""
+        """Why vLLM cannot divide the model's heads and widths by `tensor`, in words; empty where it can."""
         if tensor not in self._obstacles:
             self._obstacles[tensor] = obstacle(self.config, self.caches, tensor)
         return self._obstacles[tensor]
-
-    def tensor_splits(self, most: int) -> list[int]:
-        """Tensor parallel sizes up to `most` by which vLLM can divide the model."""
-        if most not in self._splits:
-            heads = self.config.integer("num_attention_heads") or most
-            self._splits[most] = [n for n in range(1, min(most, heads) + 1) if not self.obstacle(n)]
-        return self._splits[most]
 
     def activation(self, step: Step, *, quantization: str | None, vllm: str) -> Range:
         """The peak of a profile run in vLLM `vllm` (GiB of the fullest GPU); `quantization` as `scheme` takes it."""

@@ -143,7 +143,9 @@ def pages(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour)
         tokens = window_block if getattr(cache, "window", None) else block
         return Page(cache, tokens, tokens * token_bytes(cache, options))
 
-    return [[page(cache) for cache in layer] for layer in layers.layers]
+    # Most layers are like others.
+    made = {cache: page(cache) for cache in set(layers.caches)}
+    return [[made[cache] for cache in layer] for layer in layers.layers]
 
 
 def _packed_page(cache: PackedLatent, block: int) -> Page:

@@ -8,18 +8,27 @@ compressed-tensors' `config_groups`.
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
+from ..errors import UserError
 from .config import ModelConfig
+from .quantization_methods import method_of
 
 _EMBEDDINGS = ("embed_tokens", "lm_head", "embed_in", "embed_out")
+UNNAMED = "unknown"
+"""The method of a configuration that names none."""
 _ALL = ("Linear",)
 """Targets that mean every linear layer."""
-_BITS_BY_NAME = {"fp8": 8, "int8": 8, "w8a8": 8, "awq": 4, "gptq": 4, "int4": 4, "fp4": 4, "mxfp4": 4, "nvfp4": 4}
+# Methods whose `create_weights` asks for whole groups or blocks on each GPU.
+_CHECKED = ("awq", "gptq", "auto", "inc", "compressed", "modelopt", "fp8", "deepseek_v4_fp8")
+Activations = Literal["", "fp8", "int8", "fp4"]
+_BITS_BY_NAME = {"fp8": 8, "int8": 8, "w8a8": 8, "awq": 4, "gptq": 4, "int4": 4, "fp4": 4, "mxfp4": 4}
+_BITS_BY_NAME |= {"nvfp4": 4, "float8": 8, "aqlm": 2, "bitnet": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +68,16 @@ class Quantization:
     """Whether embedding and output head are quantized as well."""
     known: bool = True
     """False where the method's bits are a guess."""
+    activations: Activations = ""
+    """Type in which GPUs that have it multiply: activations are quantized too. Empty: weights are widened first."""
+    kinds: frozenset[str] = frozenset()
+    """What the groups of compressed-tensors are, in the words of `data/quantization.yaml`."""
     _seen: dict[str, Format | None] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether vLLM refuses to cut through what shares a scale."""
+        return self.method.startswith(_CHECKED)
 
     @property
     def by_layer(self) -> bool:
@@ -126,22 +144,45 @@ def quantization_of(config: ModelConfig, asked: str | None = None) -> Quantizati
     """
     stated = config.get("quantization_config") or config.get("compression_config")
     if isinstance(stated, Mapping):
-        return _of_checkpoint(stated, config)
-    if not asked or asked in ("none", "auto"):
-        return None
-    return _online(asked)
+        try:
+            found = _of_checkpoint(stated, config)
+            found.format_of("model.layers.0.self_attn.q_proj")  # which compiles its lists of layers
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, re.error) as error:
+            what = f"`quantization_config` cannot be read: {error}"
+            raise UserError(what, where=config.where, fix="Copy or download the file again.") from None
+        return found
+    return _online(asked) if asked else None
+
+
+# What the engine makes of a matrix: by the word for it. Sources: `vllm/config/quantization.py` (shorthands),
+# `layers/quantization/online/`, and Fp8Config, which makes the same of all but embeddings.
+_ONLINE: Mapping[str, tuple[Format, Activations]] = {
+    "fp8": (Format(bits=8, group=-1), "fp8"),
+    "fp8_per_tensor": (Format(bits=8, group=-1), "fp8"),
+    "fp8_per_channel": (Format(bits=8), "fp8"),
+    "fp8_per_block": (Format(bits=8, group=128, block=128), "fp8"),
+    "mxfp8": (Format(bits=8, group=32, scale_bytes=1), "fp8"),
+    "mxfp4": (Format(bits=4, group=32, scale_bytes=1), "fp4"),
+    "nvfp4_per_token": (Format(bits=4, group=16, scale_bytes=1), "fp4"),
+    "int8_per_channel_weight_only": (Format(bits=8), ""),
+    "experts_int8": (Format(bits=8), ""),
+    "rtn": (Format(bits=8), ""),
+    "bitsandbytes": (Format(bits=4, group=64), ""),
+}
 
 
 def _online(asked: str) -> Quantization:
     """What vLLM makes while it loads weights that are not quantized."""
-    if asked == "bitsandbytes":
-        return Quantization(method=asked, formats=((_ALL, Format(bits=4, group=64)),))
-    bits = next((bits for word, bits in _BITS_BY_NAME.items() if word in asked), None)
-    return Quantization(method=asked, formats=((_ALL, Format(bits=bits or 8)),), known=bits is not None)
+    method = method_of(asked)
+    only = "experts" if method is not None and method.makes == "experts" else ""
+    bits = next((bits for word, bits in _BITS_BY_NAME.items() if word in asked), 8)
+    stored, activations = _ONLINE.get(asked, (Format(bits=bits), ""))
+    known = asked in _ONLINE
+    return Quantization(method=asked, formats=((_ALL, stored),), only=only, known=known, activations=activations)
 
 
 def _of_checkpoint(stated: Mapping[str, Any], config: ModelConfig) -> Quantization:
-    method = str(stated.get("quant_method") or stated.get("quant_algo") or "unknown").lower()
+    method = str(stated.get("quant_method") or stated.get("quant_algo") or UNNAMED).lower()
     skipped = tuple(
         str(name)
         for key in (
@@ -155,14 +196,16 @@ def _of_checkpoint(stated: Mapping[str, Any], config: ModelConfig) -> Quantizati
         if isinstance(stated.get(key), list)
         for name in stated[key]
     )
-    rest = {"method": method, "skipped": skipped}
+    rest: dict[str, Any] = {"method": method, "skipped": skipped}
     if method in ("compressed-tensors", "compressed_tensors"):
-        return Quantization(formats=_groups(stated), **rest)
+        kinds = frozenset(_kinds(stated))
+        return Quantization(formats=_groups(stated), activations=_activations(stated), kinds=kinds, **rest)
     if method.startswith("modelopt") or stated.get("quant_algo"):
+        rest["method"], rest["activations"] = _modelopt_method(stated)
         return Quantization(formats=_modelopt(stated), **rest)
     if method in ("awq", "gptq", "awq_marlin", "gptq_marlin", "auto-round", "auto_round", "gptqmodel", "inc"):
-        bits = stated.get("bits") or stated.get("w_bit") or 4
-        group = stated.get("group_size") or stated.get("q_group_size") or 128
+        bits = _positive(stated.get("bits") or stated.get("w_bit") or 4)
+        group = int(stated.get("group_size") or stated.get("q_group_size") or 128)
         # Marlin kernels take symmetric weights without zero points and sort by g_idx only where desc_act is.
         zero = bits if "awq" in method and stated.get("zero_point", True) else 0 if stated.get("sym", True) else bits
         stored = Format(bits=bits, group=group if group > 0 else 0, scale_bytes=2, zero_bits=zero)
@@ -176,13 +219,16 @@ def _of_checkpoint(stated: Mapping[str, Any], config: ModelConfig) -> Quantizati
         return Quantization(formats=((_ALL, Format(bits=4, group=32, scale_bytes=1)),), only="experts", **rest)
     if method in ("fp8", "fbgemm_fp8", "ptpc_fp8", "deepseek_v4_fp8"):
         block = stated.get("weight_block_size")
-        stored = Format(bits=8, group=block[1], block=block[0]) if isinstance(block, list) else Format(bits=8, group=-1)
+        stored = Format(bits=8, group=-1)
+        if isinstance(block, list):
+            stored = Format(bits=8, block=_positive(block[0]), group=_positive(block[1]))
         experts = (("re:.*\\.experts\\..*",), Format(bits=4, group=32, scale_bytes=1))
         first = (experts,) if method == "deepseek_v4_fp8" or config.get("expert_dtype") == "fp4" else ()
-        return Quantization(formats=(*first, (_ALL, stored)), **rest)
-    bits = stated.get("bits") or stated.get("nbits") or next((b for w, b in _BITS_BY_NAME.items() if w in method), None)
+        return Quantization(formats=(*first, (_ALL, stored)), activations="fp8", **rest)
+    words = method if method != "torchao" else json.dumps(stated.get("quant_type"), default=str).lower()
+    bits = stated.get("bits") or stated.get("nbits") or next((b for w, b in _BITS_BY_NAME.items() if w in words), None)
     known = isinstance(bits, int)
-    stored = Format(bits=bits if known else 8, group=stated.get("group_size") or 128, scale_bytes=2)
+    stored = Format(bits=_positive(bits) if known else 8, group=int(stated.get("group_size") or 128), scale_bytes=2)
     return Quantization(formats=((_ALL, stored),), known=known, **rest)
 
 
@@ -200,12 +246,57 @@ def _groups(stated: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], Format], 
     return tuple(sorted(found, key=lambda item: "Linear" in item[0]))
 
 
+def _activations(stated: Mapping[str, Any]) -> Activations:
+    """compressed-tensors: the type of the activations of its groups, where they all have one."""
+    groups = stated.get("config_groups")
+    found: set[Activations] = set()
+    for group in groups.values() if isinstance(groups, Mapping) else ():
+        taken = group.get("input_activations") if isinstance(group, Mapping) else None
+        kind = (taken.get("type"), taken.get("num_bits")) if isinstance(taken, Mapping) else None
+        found.add(_ACTIVATIONS.get(kind, "") if kind else "")
+    return found.pop() if len(found) == 1 else ""
+
+
+_ACTIVATIONS: Mapping[tuple[Any, Any], Activations] = {("float", 8): "fp8", ("int", 8): "int8", ("float", 4): "fp4"}
+
+
+def _kinds(stated: Mapping[str, Any]) -> Iterator[str]:
+    """compressed-tensors: what vLLM makes of each group (`compressed_tensors.py::_get_scheme_from_parts`)."""
+    groups = stated.get("config_groups")
+    for group in groups.values() if isinstance(groups, Mapping) else ():
+        weights = group.get("weights") if isinstance(group, Mapping) else None
+        if not isinstance(weights, Mapping):
+            continue
+        taken = group.get("input_activations")
+        kind = _ACTIVATIONS.get((taken.get("type"), taken.get("num_bits")), "") if isinstance(taken, Mapping) else ""
+        match weights.get("type"), weights.get("num_bits"):
+            case "float", 4:
+                yield "mxfp4" if weights.get("group_size") == 32 else "nvfp4"
+            case "float", 8:
+                yield "mxfp8" if weights.get("group_size") == 32 else "fp8"
+            case "int", 4 if kind == "fp8":
+                yield "w4a8_fp8"
+            case "int", 8 if kind == "int8":
+                yield "int8"
+            case "int", _:
+                yield "integers"
+
+
+def _positive(value: Any) -> int:
+    """A whole number above 0, also where it is written as text. Raises ValueError for anything else."""
+    number = int(value)
+    if number < 1:
+        raise ValueError(f"{value!r} is no whole number above 0")
+    return number
+
+
 def _weights(weights: Mapping[str, Any]) -> Format:
-    bits, strategy = weights.get("num_bits") or 8, weights.get("strategy")
+    bits, strategy = _positive(weights.get("num_bits") or 8), weights.get("strategy")
     zero = 0 if weights.get("symmetric", True) else bits
     size = weights.get("group_size")
     if strategy == "block":
-        rows, columns = weights.get("block_structure") or (128, 128)
+        said = weights.get("block_structure") or (128, 128)
+        rows, columns = map(_positive, said.lower().split("x") if isinstance(said, str) else said)
         return Format(bits=bits, group=columns, block=rows)
     if strategy == "tensor":
         return Format(bits=bits, group=-1)
@@ -215,9 +306,21 @@ def _weights(weights: Mapping[str, Any]) -> Format:
     return Format(bits=bits, scale_bytes=4 if bits == 8 else 2)
 
 
+def _modelopt_method(stated: Mapping[str, Any]) -> tuple[str, Activations]:
+    """vLLM's word for the scheme, by what was quantized how, and the type of its activations."""
+    algo = str(stated.get("quant_algo") or "FP8").upper()
+    if isinstance(stated.get("quantized_layers"), Mapping) or "MIXED" in algo:
+        return "modelopt_mixed", ""
+    if "MXFP8" in algo:
+        return "modelopt_mxfp8", "fp8"
+    if "FP4" in algo:
+        return "modelopt_fp4", "" if "W4A16" in algo else "fp4"
+    return "modelopt", "" if "W4A16" in algo else "fp8"
+
+
 def _modelopt(stated: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], Format], ...]:
     algo = str(stated.get("quant_algo") or stated.get("quant_method") or "FP8").upper()
-    nvfp4 = Format(bits=4, group=stated.get("group_size") or 16, scale_bytes=1)
+    nvfp4 = Format(bits=4, group=_positive(stated.get("group_size") or 16), scale_bytes=1)
     mixed = stated.get("quantized_layers")
     if isinstance(mixed, Mapping):
         each = [

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from . import towers
-from .config import ModelConfig
+from .config import POSITIONS, ModelConfig
+from .data import version
+
+_NOT_STRETCHED = ("su", "longrope", "llama3")
+"""Scalings that `max_position_embeddings` already counts in."""
 
 
 def rope_of(config: ModelConfig) -> Mapping[str, Any]:
@@ -16,20 +21,61 @@ def rope_of(config: ModelConfig) -> Mapping[str, Any]:
 
 
 def positions_of(config: ModelConfig) -> int:
-    """Positions the model can take: as configured, or further by YaRN, as vLLM does it; 0 where nothing is said."""
-    rope, positions = rope_of(config), config.integer("max_position_embeddings") or 0
-    if (rope.get("rope_type") or rope.get("type")) == "yarn":
-        original, factor = rope.get("original_max_position_embeddings"), rope.get("factor")
-        if isinstance(original, int) and isinstance(factor, (int, float)):
-            positions = max(positions, int(original * factor))
+    """Positions that the model can take: as configured and stretched by its scaling; 0 where nothing is said.
+
+    vLLM refuses a longer max_model_len. A catalog says the stretched ones. Source:
+    `vllm/config/model.py::_get_and_verify_max_len`, which leaves Gemma 3's as they are.
+    """
+    # Cohere's word for what its positions are stretched to wins, else the least of all words.
+    words = [word for word in ("max_position_embeddings", *POSITIONS) if word in config.text]
+    said = [config.integer(word) for word in words] or [config.integer("max_position_embeddings")]
+    positions = config.integer("model_max_length") or min(filter(None, said), default=0)
+    if config.complete or config.model_type.startswith("gemma3"):
+        return positions
+    for rope in _ropes(config):
+        original = rope.get("original_max_position_embeddings")
+        if _kind(rope) == "yarn" and isinstance(original, int) and original > 0:
+            positions = original
+        positions = int(positions * _factor(rope))
+        if _factor(rope) != 1:
+            break
     return positions
+
+
+def default_context(config: ModelConfig, vllm: str) -> int:
+    """Tokens of a request where nothing is asked for: the model's positions, 2,048 where it says none.
+
+    From 0.12.0 on, of those scaled by LongRoPE what the model was made for before (same source).
+    """
+    original = config.integer("original_max_position_embeddings")
+    if original and version(vllm) >= (0, 12) and any(_kind(rope) in ("longrope", "su") for rope in _ropes(config)):
+        return original
+    return positions_of(config) or 2048
+
+
+def _ropes(config: ModelConfig) -> list[Mapping[str, Any]]:
+    """Every scaling that the configuration says: one, or one for each kind of layer."""
+    rope = rope_of(config)
+    nested = [part for part in rope.values() if isinstance(part, Mapping)]
+    return nested or [rope]
+
+
+def _kind(rope: Mapping[str, Any]) -> str:
+    return str(rope.get("rope_type") or rope.get("type"))
+
+
+def _factor(rope: Mapping[str, Any]) -> float:
+    factor = rope.get("factor")
+    if not isinstance(factor, (int, float)) or not 0 < factor < inf or _kind(rope) in _NOT_STRETCHED:
+        return 1.0
+    return factor
 
 
 def rotary_bytes(config: ModelConfig, width: int) -> float:
     """The table of sines and cosines, one for all layers: positions x rotated entries of a head.
 
-    Linear scaling makes it longer by its factor, positions of several dimensions four times as long (`mrope.py`), and
-    windows that turn differently have one of their own (Gemma 3). Source:
+    Positions of several dimensions make it four times as long (`mrope.py`), and windows that turn differently have one
+    of their own (Gemma 3, whose positions are stretched here alone). Source:
     `vllm/model_executor/layers/rotary_embedding/base.py::_compute_cos_sin_cache`; its 0.03 GiB is the whole difference
     between Llama 3.1 8B's checkpoint and what vLLM prints.
     """
@@ -37,8 +83,8 @@ def rotary_bytes(config: ModelConfig, width: int) -> float:
     longer = 1.0
     if rope.get("mrope_section") or config.model_type.startswith(("qwen2_vl", "qwen2_5_vl", "qwen3_vl")):
         longer = 4.0
-    elif (rope.get("rope_type") or rope.get("type")) in ("linear", "dynamic"):
-        longer = rope["factor"] if isinstance(rope.get("factor"), (int, float)) else 1.0
+    elif config.model_type.startswith("gemma3"):
+        longer = max(_factor(rope) for rope in _ropes(config))
     if config.model_type.startswith("gemma3") or "full_attention" in rope:
         longer += 1.0
     return longer * positions * _rotated(config, rope) * width

@@ -58,7 +58,7 @@ def _mamba2(
 def mamba(config: ModelConfig) -> Layers:
     inner = config.integer("intermediate_size") or config.needed("expand") * config.needed("hidden_size")
     state = _mamba1(inner=inner, state=config.needed("state_size"), kernel=config.needed("conv_kernel"))
-    return ((state,),) * config.needed("num_hidden_layers")
+    return ((state,),) * config.layers
 
 
 def mamba2(config: ModelConfig) -> Layers:
@@ -71,7 +71,7 @@ def mamba2(config: ModelConfig) -> Layers:
         dim=config.needed("head_dim"),
         speculative=True,
     )
-    return ((state,),) * config.needed("num_hidden_layers")
+    return ((state,),) * config.layers
 
 
 def jamba(config: ModelConfig) -> Layers:
@@ -82,7 +82,7 @@ def jamba(config: ModelConfig) -> Layers:
     )
     period, offset = config.integer("attn_layer_period") or 8, config.whole("attn_layer_offset", 4)
     attending = _attention(config)
-    return tuple((attending,) if i % period == offset else (state,) for i in range(config.needed("num_hidden_layers")))
+    return tuple((attending,) if i % period == offset else (state,) for i in range(config.layers))
 
 
 def _mamba2_beside_attention(config: ModelConfig) -> State:
@@ -103,11 +103,11 @@ def _mamba2_beside_attention(config: ModelConfig) -> State:
 def falcon_h1(config: ModelConfig) -> Layers:
     """Attention and a Mamba 2 mixer side by side in every layer."""
     both = (_mamba2_beside_attention(config), _attention(config))
-    return (both,) * config.needed("num_hidden_layers")
+    return (both,) * config.layers
 
 
 def granite(config: ModelConfig) -> Layers:
-    kinds = _kinds(config) or ["mamba"] * config.needed("num_hidden_layers")
+    kinds = _kinds(config) or ["mamba"] * config.layers
     attending = (_attention(config),)
     if "mamba" not in kinds:  # Granite 4 Micro has the hybrid's configuration and attention only
         return _one_of(kinds, {"attention": attending, FULL: attending})
@@ -118,7 +118,7 @@ def bamba(config: ModelConfig) -> Layers:
     """Source: `bamba.py`, 0.22.0, the last release with it."""
     attending, state = (_attention(config),), (_mamba2_beside_attention(config),)
     where = config.get("attn_layer_indices") or []
-    return tuple(attending if i in where else state for i in range(config.needed("num_hidden_layers")))
+    return tuple(attending if i in where else state for i in range(config.layers))
 
 
 def nemotron_h(config: ModelConfig) -> Layers:
@@ -154,7 +154,7 @@ def zamba2(config: ModelConfig) -> Layers:
     both = (state, KeyValues(heads=heads, key_dim=dim, value_dim=dim))
     kinds = _kinds(config) or []
     where = config.get("hybrid_layer_ids") or [i for i, kind in enumerate(kinds) if kind == "hybrid"]
-    return tuple(both if i in where else (state,) for i in range(config.needed("num_hidden_layers")))
+    return tuple(both if i in where else (state,) for i in range(config.layers))
 
 
 def gated_delta_net(config: ModelConfig) -> Layers:
@@ -177,7 +177,7 @@ def gated_delta_net(config: ModelConfig) -> Layers:
         key_dim=None if config.model_type == "olmo_hybrid" else key_dim,
     )
     stated = config.model_type.startswith("qwen3_5") and config.integer("full_attention_interval")
-    every, count = stated or 4, config.needed("num_hidden_layers")
+    every, count = stated or 4, config.layers
     kinds = _kinds(config) or [FULL if (i + 1) % every == 0 else "linear_attention" for i in range(count)]
     return _one_of(kinds, {"linear_attention": (state,), FULL: (_attention(config),)})
 
@@ -195,9 +195,7 @@ def linear_beside_latent(config: ModelConfig) -> Layers:
     dim = head_dim(config)
     state = State(kind="linear_attention", heads=config.needed("num_attention_heads"), matrix=dim * dim)
     every = config.integer("layer_group_size") or 1
-    return tuple(
-        (state,) if (i + 1) % every else (latent_of(config),) for i in range(config.needed("num_hidden_layers"))
-    )
+    return tuple((state,) if (i + 1) % every else (latent_of(config),) for i in range(config.layers))
 
 
 def kimi_linear(config: ModelConfig) -> Layers:
@@ -214,9 +212,7 @@ def kimi_linear(config: ModelConfig) -> Layers:
         matrix_dtype="float32",
     )
     recurrent = {layer - 1 for layer in linear.get("kda_layers", ())}
-    return tuple(
-        (state,) if i in recurrent else (latent_of(config),) for i in range(config.needed("num_hidden_layers"))
-    )
+    return tuple((state,) if i in recurrent else (latent_of(config),) for i in range(config.layers))
 
 
 def short_convolution(config: ModelConfig) -> Layers:
@@ -229,5 +225,5 @@ def short_convolution(config: ModelConfig) -> Layers:
     kinds = _kinds(config)
     if kinds is None:
         where = config.get("full_attn_idxs") or []
-        kinds = [FULL if i in where else "conv" for i in range(config.needed("num_hidden_layers"))]
+        kinds = [FULL if i in where else "conv" for i in range(config.layers)]
     return _one_of(kinds, {"conv": (state,), FULL: (_attention(config),)})

@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import ceil
 
-from . import towers
+from . import GIB, towers
 from .attention_modules import absorbed
 from .config import ModelConfig
 from .data import read_data
+from .feed_forward_modules import experts_of
 from .layers import CacheLayers
-from .module import Module
+from .module import Module, Share
 from .modules import ModelModules, draft_layers, draft_modules
 from .quantization import Format, Quantization
 from .rotary import deepstack_bytes, rotary_bytes
@@ -64,6 +65,8 @@ class Weights:
     bytes: float
     low: float
     high: float
+    experts: float = 0.0
+    """Of `bytes`, those of routed experts."""
     notes: tuple[str, ...] = ()
 
 
@@ -84,16 +87,18 @@ def rank_weights(
     sizes = _Sizes(config, scheme, options)
     whole = _Sizes(config, scheme, _undivided(options))
     drafts = draft_modules(config, model, options.draft_layers)
-    counted = max(sizes.stage(model, held) for held in stages(len(model.layers), options.pipeline_parallel))
+    by_stage = {held: sizes.stage(model, held) for held in stages(len(model.layers), options.pipeline_parallel)}
+    fullest, counted = max(by_stage.items(), key=lambda item: item[1])
     extra = sizes.runtime(model, options) + sum(sizes.of(m, prefix="mtp") for m in drafts)
     notes = []
     # What the count may miss: biases and small norms; towers and schemes more.
     doubt = 0.004
     if not caches.exact:
         doubt, notes = 0.05, [f"weights: {caches.why}"]
+    guess = f"quantization {scheme.method} is not known here; 8 bits are taken where it does not say" if scheme else ""
     if scheme is not None and not scheme.known:
         doubt = 0.3
-        notes.append(f"quantization {scheme.method} is not known here; 8 bits are taken where it does not say")
+        notes.append(guess)
     value = counted
     if checkpoint_bytes is not None:
         # A cast changes what files hold; the ratio of the undivided count to the files corrects every part alike.
@@ -102,6 +107,12 @@ def rank_weights(
         beside = sum(whole.of(module, prefix="mtp") for module in draft_modules(config, model, draft_layers(config)))
         ratio = min((checkpoint_bytes / all_bytes, checkpoint_bytes / (all_bytes + beside)), key=lambda r: abs(r - 1))
         value, doubt = counted * ratio, 0.003
+        notes = [note for note in notes if note != guess]
+        if not 0.5 < ratio < 2 and (scheme is None or scheme.known):
+            notes.append(
+                f"weights: {checkpoint_bytes / GIB:,.2f} GiB are given and config.json makes {all_bytes / GIB:,.2f}: "
+                "do they belong together?"
+            )
     elif model.first[-1].name in ("tower", "encoder"):
         doubt += towers.ABOUT * sizes.of(model.first[-1]) / max(counted, 1)
     if checkpoint_bytes is None and not options.text_only and towers.is_unsized(config):
@@ -120,6 +131,7 @@ def rank_weights(
         bytes=value + extra,
         low=value * (1 - doubt) + extra,
         high=high + extra,
+        experts=sizes.layers(model, fullest, only="expert") * value / max(counted, 1) if experts_of(config) else 0.0,
         notes=tuple(notes),
     )
 
@@ -177,11 +189,17 @@ class _Sizes:
         total = sum(self.of(module) for module in ends)
         if last and not (model.tied and held.start == 0):
             total += sum(self.of(module) for module in model.last)
+        return total + self.layers(model, held)
+
+    def layers(self, model: ModelModules, held: range, *, only: Share | None = None) -> float:
+        """Bytes of these decoder layers; `only`: of their modules that are divided so."""
+        total = 0.0
         alike: dict[int, float] = {}
         for index in held:
             modules = model.layers[index]
             if id(modules) not in alike or self._by_layer:
-                alike[id(modules)] = sum(self.of(module, prefix=f"model.layers.{index}") for module in modules)
+                prefix = f"model.layers.{index}"
+                alike[id(modules)] = sum(self.of(m, prefix=prefix) for m in modules if only in (None, m.share))
             total += alike[id(modules)]
         return total
 

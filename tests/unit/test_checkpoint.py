@@ -135,7 +135,7 @@ class TestParametersFromAConfiguration:
         assert awq.quantization == "awq"
 
     def test_an_unknown_quantization_without_weights_asks_for_the_folder(self, tmp_path: Path) -> None:
-        folder(tmp_path, LLAMA | {"quantization_config": {"quant_method": "aqlm"}})
+        folder(tmp_path, LLAMA | {"quantization_config": {"quant_method": "vptq"}})
         assert "safetensors" in refused(tmp_path).fix
 
     def test_an_unknown_architecture_without_weights_asks_for_the_folder(self, tmp_path: Path) -> None:
@@ -465,3 +465,16 @@ def test_a_model_is_called_by_its_name_and_its_family_by_the_name_up_to_the_size
     name: str, model_id: str, family: str
 ) -> None:
     assert (suggest_model_id(name), suggest_family(name)) == (model_id, family)
+
+
+def test_what_modelopt_writes_beside_the_configuration_says_how_the_weights_are_quantized(tmp_path: Path) -> None:
+    said = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "NVFP4", "group_size": 16}}
+    tensors = {"model.layers.0.mlp.up_proj.weight": ("U8", [64, 32])}
+    checkpoint = read_checkpoint(
+        str(folder(tmp_path, LLAMA, hf_quant_config__json=said, model__safetensors=safetensors(tensors)))
+    )
+    assert checkpoint.architecture.quantization_config == {
+        "quant_method": "modelopt",
+        "quant_algo": "NVFP4",
+        "group_size": 16,
+    }

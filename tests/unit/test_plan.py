@@ -14,7 +14,7 @@ from generator.errors import UserError
 from generator.gpus import gpus
 from generator.packing import bins_needed
 from generator.plan import make_plan
-from generator.values import replica_cpus
+from generator.values import replica_cpus, worker_group
 
 L4 = {"gpu": "L4-24GB", "nodes": 10}
 H100 = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 2}
@@ -241,6 +241,27 @@ def test_a_stage_of_several_gpus_gets_pods_that_hold_it():
 def test_two_groups_of_mamba_heads_are_never_divided_by_four():
     decided = plan({"m": model(falcon_h1(**H1_34B), billions=33.6)}, {"small": {**L4, "gpusPerNode": 8}})
     assert decided.models["m"].place.split.tensor == 2
+
+
+T4 = {"gpu": "T4-16GB", "nodes": 4, "gpusPerNode": 4}
+
+
+def test_weights_go_to_no_gpu_that_cannot_multiply_them():
+    small = model(llama(quantization_config={"quant_method": "mxfp4"}, torch_dtype="float16"), billions=1)
+    with pytest.raises(UserError, match=r"mxfp4 weights need compute capability 8\.0; T4-16GB has 7\.5"):
+        plan({"m": small}, {"old": T4}, defaults={"llmConfig": {"engine_kwargs": {"dtype": "float16"}}})
+
+
+def test_what_vllm_would_not_start_is_refused_with_the_reason_and_not_for_memory():
+    with pytest.raises(UserError, match=r"would not start model 'm' on any pool: config\.json tells"):
+        plan({"m": model()}, {"big": H100}, defaults={"llmConfig": {"engine_kwargs": {"quantization": "awq"}}})
+
+
+def test_an_amd_gpu_is_asked_for_by_its_own_name_and_said_to_be_unmeasured():
+    decided = plan({"m": model()}, {"amd": {"gpu": "MI300X-192GB", "nodes": 1}})
+    (pool,) = decided.pools.values()
+    assert worker_group(pool)["gpuResourceName"] == "amd.com/gpu"
+    assert any("AMD's GPUs have no constants" in warning for warning in decided.warnings)
 
 
 def test_a_gpu_without_bfloat16_is_not_given_a_bfloat16_model():

@@ -83,6 +83,50 @@ def test_a_model_that_is_not_known_has_a_range_and_says_so(tmp_path):
     assert found["kv_cache_tokens_range"]["high"] > 3 * found["kv_cache_tokens"]
 
 
+def test_a_model_of_which_nothing_is_known_has_a_range_to_both_sides(tmp_path):
+    config = json.loads(QWEN.read_text()) | {"architectures": ["SomethingNewForCausalLM"], "model_type": "new"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    found = answer(tmp_path, "--gpu", "H200-141GB")
+    low, high = found["kv_bytes_per_token_range"].values()
+    assert (low, high) == (found["kv_bytes_per_token"] // 2, found["kv_bytes_per_token"] * 2)
+    assert found["kv_cache_tokens_range"]["low"] < found["kv_cache_tokens"] / 1.9
+
+
+def test_a_model_of_windows_alone_keeps_something_for_each_token(tmp_path):
+    config = json.loads(QWEN.read_text()) | {"sliding_window": 4096, "architectures": ["MistralForCausalLM"]}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"model_type": "mistral"}))
+    assert answer(tmp_path, "--gpu", "H200-141GB")["kv_bytes_per_token"] > 0
+
+
+def test_a_folder_of_gguf_weights_is_counted_by_its_file(tmp_path):
+    (tmp_path / "config.json").write_bytes(QWEN.read_bytes())
+    for part in ("q4-00001-of-00002", "q4-00002-of-00002"):
+        with (tmp_path / f"{part}.gguf").open("wb") as file:
+            file.truncate(10 * 2**30)  # which takes no place on a disk
+    found = answer(tmp_path, "--gpu", "H100-80GB", "--vllm", "0.20.0")
+    assert found["weights_gib"] == pytest.approx(20, rel=0.01)
+    assert "has no quantization method 'gguf'" in answer(tmp_path, "--gpu", "H100-80GB")["why"]
+    (tmp_path / "q8.gguf").touch()
+    assert "several GGUF weights: q4, q8" in run(tmp_path).stderr
+
+
+def test_figures_that_rest_on_nothing_measured_say_so():
+    notes = answer(QWEN, "--gpu", "MI300X-192GB", "--vllm", "0.99.0", "--weights-bytes", 1)["notes"]
+    for what in ("vLLM 0.99.0 is newer than", "AMD's GPUs have no constants", "do they belong together?"):
+        assert any(what in note for note in notes), what
+
+
+def test_more_layers_than_a_model_can_have_are_refused_at_once(tmp_path):
+    config = json.loads(QWEN.read_text()) | {"num_hidden_layers": 10**9}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert "`num_hidden_layers` is 1,000,000,000" in run(tmp_path).stderr
+
+
+def test_a_table_in_which_nothing_runs_says_why():
+    done = run(CONFIGS / "deepseek-ai--DeepSeek-V4-Pro.json")
+    assert (done.returncode, "refused: DeepSeek V4 starts with an fp8 cache only" in done.stdout) == (1, True)
+
+
 def test_a_gpu_without_bfloat16_halves_in_float16_unless_bfloat16_is_asked_for():
     small = CONFIGS / "Qwen--Qwen3-0.6B.json"
     assert answer(small, "--gpu", "T4-16GB")["engine"]["dtype"] == "float16"
@@ -97,6 +141,11 @@ def test_a_gpu_without_bfloat16_halves_in_float16_unless_bfloat16_is_asked_for()
         ((QWEN, "--gpu", "H100-80GB", "--gpu-memory-gib", 80), "both --gpu and --gpu-memory-gib"),
         ((QWEN, "--vllm", "0.7.3"), "no vLLM version that is known here"),
         ((QWEN, "--kv-cache-dtype", "fp7"), "unknown type of cache 'fp7'"),
+        ((QWEN, "--quantization", "fp9"), "unknown quantization method 'fp9'"),
+        ((QWEN, "--gpu-memory-gib", "nan"), "nan is no number to count with"),
+        ((QWEN, "--gpu-memory-gib", "inf"), "inf is no number to count with"),
+        ((QWEN, "--gpu-memory-utilization", "nan"), "nan is no number to count with"),
+        (("model.gguf",), "a GGUF file says nothing of its cache here"),
         (("./nowhere/config.json",), "no such folder or file"),
     ],
 )
@@ -121,3 +170,24 @@ def test_a_configuration_is_answered_without_what_catalogs_and_hubs_need():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_what_is_said_lies_within_what_it_may_be():
+    """The margin that is kept before a model is said to fit may be more than the range."""
+    found = answer(CONFIGS / "Qwen--Qwen3-8B.json", "--gpu", "L4-24GB", "--max-num-seqs", 16, "--eager",
+                   "--max-num-batched-tokens", 512, "--max-model-len", 32000)  # fmt: skip
+    assert (found["fits"], found["fits_range"]) == (False, {"low": False, "high": True})
+    low, high = found["max_model_len_that_fits_range"].values()
+    assert low <= found["max_model_len_that_fits"] <= high
+
+
+@pytest.mark.parametrize(
+    "more", [{"kv_lora_rank": 512, "qk_rope_head_dim": 64}, {"layer_types": ["linear_attention"] * 64}]
+)
+def test_ranges_of_what_is_not_known_are_not_turned_round(tmp_path, more):
+    config = json.loads(QWEN.read_text()) | {"architectures": ["NewForCausalLM"], "model_type": "new"} | more
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    found = answer(tmp_path, "--gpu", "H200-141GB", "--tp", 8)
+    for key in ("kv_bytes_per_token", "kv_cache_tokens", "max_concurrency"):
+        low, high = found[f"{key}_range"].values()
+        assert low <= found[key] and (high is None or found[key] <= high), key

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.sizing.config import ModelConfig
+from generator.sizing.engine import Device, Engine
 from generator.sizing.model import Model
 from generator.sizing.quantization import quantization_of
+from generator.sizing.refusals import tensor_splits
 from generator.sizing.rotary import positions_of
 from generator.sizing.weights import LoraSlots, WeightOptions
 
@@ -155,7 +157,6 @@ def test_gpus_together_hold_at_least_the_model(tensor, pipeline, name):
 
 
 def test_splits_are_those_by_which_every_kind_of_head_divides():
-    model = Model(config_of("Qwen/Qwen3-32B"))
-    assert model.tensor_splits(16) == [1, 2, 4, 8, 16]
-    falcon = Model(config_of("tiiuae/Falcon-H1-3B-Base"))
-    assert 4 not in falcon.tensor_splits(8)  # ten attention heads
+    engine, h100 = Engine(vllm="0.29.0"), Device(name="H100-80GB", memory_gib=79.11)
+    assert tensor_splits(Model(config_of("Qwen/Qwen3-32B")), 16, engine, h100) == [1, 2, 4, 8, 16]
+    assert 4 not in tensor_splits(Model(config_of("tiiuae/Falcon-H1-3B-Base")), 8, engine, h100)  # ten attention heads
