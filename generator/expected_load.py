@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from .catalog import CatalogModel
 from .environment import Expectation, Replicas
 from .facts import throughput
 from .placement import Candidate
 from .throughput import Speed, speed
+from .wishes import Wish
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +49,13 @@ class ExpectedLoad:
         return self.planned_per_second * (self.expectation.promptTokens + self.expectation.outputTokens)
 
 
-def expected_load(
-    place: Candidate, model: CatalogModel, expectation: Expectation, sequences: int
-) -> ExpectedLoad | None:
+def expected_load(place: Candidate, wish: Wish, expectation: Expectation, sequences: int) -> ExpectedLoad | None:
     """The most requests at once that cache, `sequences` and latency allow. None where the GPU's speed is not known.
 
     With r requests a second, each is read in p seconds and decoded in o steps of s(b) seconds, b at a time: while one
     is read the others wait, so b = r x (o x s(b) + b x p), and a token takes b / (r x o) = s(b) + b x p / o.
     """
-    fast = speed(place, model)
+    fast = speed(place, wish)
     if fast is None:
         return None
     longest = expectation.promptTokens + expectation.outputTokens

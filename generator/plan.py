@@ -138,7 +138,7 @@ def _places(found: list[Candidate], wish: Wish, overrides: Overrides) -> list[Pl
     """The candidates with their replicas, best first; those too slow for what is asked only where all are."""
     places = []
     for candidate in found:
-        load = expected_load(candidate, wish.model, wish.expect, candidate.sequences) if wish.expect else None
+        load = expected_load(candidate, wish, wish.expect, candidate.sequences) if wish.expect else None
         replicas = overrides.replicas or (load.replicas if load else _usual_replicas(candidate))
         places.append(Place(candidate=candidate, replicas=replicas, load=load))
     in_time = [place for place in places if place.load is None or place.load.in_time]

@@ -9,7 +9,7 @@ from builders import catalog, environment, llama, model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.environment import Expectation
+from generator.environment import Expectation, Overrides
 from generator.errors import UserError
 from generator.expected_load import expected_load
 from generator.facts import prices, throughput
@@ -17,6 +17,7 @@ from generator.plan import make_plan
 from generator.plan_report import plan_json, plan_lines
 from generator.throughput import peak_flops, speed
 from generator.values import llm_config
+from generator.wishes import make_wish
 
 H100 = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 4}
 LOAD = {"requestsPerSecond": 20.0, "promptTokens": 1000, "outputTokens": 200}
@@ -29,20 +30,73 @@ def plan(expect=None, pools=None, served=SERVED, **fields):
     return make_plan("test", made, catalog(family={"m": served}), where="environments/test.yaml")
 
 
+def wish(served=SERVED):
+    return make_wish("m", catalog(family={"m": served}), "family", Overrides(), vllm="0.29.0", where="test")
+
+
 def test_decoding_one_request_is_reading_the_weights_once_for_each_token():
     """Worked by hand: 7.456e9 x 2 bytes x 1.01 over 3350 GB/s x 0.72, one request's cache, and a step's overhead."""
     place = plan().models["m"].place
-    fast = speed(place, SERVED)
+    fast = speed(place, wish())
     weights = 7.456e9 * 2 * 1.01 / (3350e9 * 0.72)
     cache = 1100 * 28 * 4 * 2 * 256 * 2 / (3350e9 * 0.72)
     assert fast.step(1, 1100) == pytest.approx(weights + cache + 0.0005 + 28 * 0.00002, rel=0.01)
 
 
 def test_reading_a_prompt_is_two_operations_for_each_parameter_and_token_and_attention():
+    """The layers' 28 x (3072 x (12 + 4 + 4 + 12) x 256 + 3 x 3072 x 23040); the head works for one token alone."""
     place = plan().models["m"].place
-    flops = peak_flops(place, SERVED) * throughput().compute_share
-    by_hand = (2 * 7.456e9 * 1000 + 4 * 12 * 256 * 28 * 1000 * 1000 / 2) / flops
-    assert speed(place, SERVED).prefill(1000) == pytest.approx(by_hand + 0.0005 + 28 * 0.00002, rel=0.01)
+    flops = peak_flops(place, wish()) * throughput().compute_share
+    layers, head = 28 * (3072 * 32 * 256 + 3 * 3072 * 23040), 131072 * 3072
+    by_hand = (2 * layers * 1000 + 2 * head + 4 * 12 * 256 * 28 * 1000 * 1000 / 2) / flops
+    assert speed(place, wish()).prefill(1000) == pytest.approx(by_hand + 0.0005 + 28 * 0.00002, rel=1e-6)
+
+
+MIXTURE = {"num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 768, "hidden_size": 2048}
+MIXTURE |= {"name": "Qwen3MoeForCausalLM", "num_hidden_layers": 48, "num_attention_heads": 32, "head_dim": 128}
+
+
+def test_a_token_passes_the_experts_it_picks_and_few_requests_read_few_of_them():
+    """Qwen3-30B-A3B: 3.0 of its 30.5 billion parameters are multiplied, beside embedding and head."""
+    mixture = model(llama(**MIXTURE), billions=30.5)
+    place = plan(served=mixture).models["m"].place
+    fast, dense = speed(place, wish(mixture)), speed(plan().models["m"].place, wish())
+    layers = 48 * (2048 * (32 + 4 + 4 + 32) * 128 + 8 * 3 * 2048 * 768)
+    flops = peak_flops(place, wish(mixture)) * throughput().compute_share * place.split.gpus
+    assert fast.multiply_seconds == pytest.approx(2 * layers / flops, rel=0.001)
+    assert fast.picked == 8 / 128
+    one, many = fast.step(1, 1000), fast.step(64, 1000)
+    assert one < many / 2  # all experts are read for many
+    assert dense.picked == 1
+    assert fast.weights_seconds < fast.experts_seconds / 5
+
+
+@pytest.mark.parametrize(
+    ("scheme", "type_of_flops"),
+    [
+        (None, "bf16"),
+        ({"quant_method": "fp8"}, "fp8"),
+        ({"quant_method": "awq", "bits": 4}, "bf16"),
+        ({"quant_method": "modelopt", "quant_algo": "FP8"}, "fp8"),
+        ({"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"num_bits": 8, "type": "int"},
+          "input_activations": {"num_bits": 8, "type": "int"}}}}, "int8"),
+        ({"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"num_bits": 4, "type": "int",
+          "strategy": "group", "group_size": 128}}}}, "bf16"),
+    ],
+)  # fmt: skip
+def test_weights_are_multiplied_in_the_type_that_activations_have(scheme, type_of_flops):
+    served = model(llama(quantization_config=scheme))
+    place = plan(served=served).models["m"].place
+    assert peak_flops(place, wish(served)) == place.hardware.gpu.tflops[type_of_flops] * 1e12
+
+
+def test_attention_sees_no_further_than_its_window():
+    windows = llama(name="MistralForCausalLM", sliding_window=1024)
+    near, far = (speed(plan(served=one).models["m"].place, wish(one)) for one in (model(windows), SERVED))
+    assert sum(each.prefill(1024) for each in near.attention) == pytest.approx(
+        sum(each.prefill(1024) for each in far.attention)
+    )
+    assert sum(each.prefill(8192) for each in near.attention) < sum(each.prefill(8192) for each in far.attention) / 4
 
 
 loads = st.builds(
@@ -52,13 +106,13 @@ loads = st.builds(
     outputTokens=st.integers(1, 4000),
     secondsPerToken=st.none() | st.floats(0.001, 1),
 )
-PLACE = plan().models["m"].place
+PLACE, WISH = plan().models["m"].place, wish()
 
 
 @settings(max_examples=200)
 @given(load=loads, sequences=st.integers(1, 512))
 def test_replicas_serve_the_load_within_cache_sequences_and_latency(load, sequences):
-    one = expected_load(PLACE, SERVED, load, sequences)
+    one = expected_load(PLACE, WISH, load, sequences)
     assert 1 <= one.requests_at_once <= sequences
     if one.requests_at_once > 1:
         assert one.requests_at_once * (load.promptTokens + load.outputTokens) <= PLACE.memory.kv_tokens
@@ -75,7 +129,7 @@ def test_replicas_serve_the_load_within_cache_sequences_and_latency(load, sequen
 @given(load=loads)
 def test_twice_the_load_never_takes_fewer_replicas(load):
     twice = load.model_copy(update={"requestsPerSecond": 2 * load.requestsPerSecond})
-    one, two = (expected_load(PLACE, SERVED, each, 64).replicas for each in (load, twice))
+    one, two = (expected_load(PLACE, WISH, each, 64).replicas for each in (load, twice))
     assert one.min <= two.min <= 2 * one.min
     assert one.max <= two.max
 
