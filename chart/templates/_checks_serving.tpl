@@ -124,7 +124,15 @@ pods.env.{{ . }}: the throughput path is made of HAProxy and direct streaming, a
 {{- if and $why (hasKey $env $body) (ne (get $env $body | toString) "1") }}
 pods.env.{{ $body }}: {{ $why }}, so that the router must see the request's body on the throughput path. Remove it, or set serving.path to standard.
 {{- end }}
-{{- else if and (include "ray-serve-llm.ingress" .root) (eq (get $env "RAY_SERVE_THROUGHPUT_OPTIMIZED" | toString) "1") (ne (get $env "RAY_SERVE_ENABLE_HA_PROXY" | toString) "1") (ne (get $env "RAY_SERVE_ENABLE_DIRECT_INGRESS" | toString) "0") }}
-pods.env.RAY_SERVE_THROUGHPUT_OPTIMIZED: without HAProxy it turns on direct ingress, which leaves a proxy on the head alone, and the head is not in the Service, which would be without endpoints. Set RAY_SERVE_ENABLE_DIRECT_INGRESS to "0" beside it, or serving.path to throughput.
+{{- else if and (include "ray-serve-llm.ingress" .root) (ne (get $env "RAY_SERVE_ENABLE_HA_PROXY" | toString) "1") }}
+{{- /* ray/serve/_private/constants.py: the one turns on the other unless it is told. */ -}}
+{{- $optimized := eq (get $env "RAY_SERVE_THROUGHPUT_OPTIMIZED" | toString) "1" -}}
+{{- $ingress := get $env "RAY_SERVE_ENABLE_DIRECT_INGRESS" | toString -}}
+{{- $why := "leaves a proxy on the head alone, and the head is not in the Service, which would be without endpoints" }}
+{{- if eq $ingress "1" }}
+pods.env.RAY_SERVE_ENABLE_DIRECT_INGRESS: without HAProxy it {{ $why }}. Remove it, or set serving.path to throughput.
+{{- else if and $optimized (ne $ingress "0") }}
+pods.env.RAY_SERVE_THROUGHPUT_OPTIMIZED: without HAProxy it turns on direct ingress, which {{ $why }}. Set RAY_SERVE_ENABLE_DIRECT_INGRESS to "0" beside it, or serving.path to throughput.
+{{- end }}
 {{- end }}
 {{- end -}}

@@ -126,6 +126,8 @@ def test_serves_throughput_settings_without_a_proxy_behind_the_service(
     env = {OPTIMIZED: "1"}
     message = render_error({"pods": {"env": env}})
     assert f"pods.env.{OPTIMIZED}: without HAProxy it turns on direct ingress" in message
+    alone = render_error({"pods": {"env": {"RAY_SERVE_ENABLE_DIRECT_INGRESS": "1"}}})
+    assert "pods.env.RAY_SERVE_ENABLE_DIRECT_INGRESS: without HAProxy it leaves a proxy on the head alone" in alone
     env |= {"RAY_SERVE_ENABLE_DIRECT_INGRESS": "0"}
     assert render_with({"pods": {"env": env}}).env("head") == render_with().env("head") | env
 

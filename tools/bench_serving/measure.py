@@ -85,7 +85,9 @@ def _lost(failed: int) -> str:
 def plan(variant: Variant, points: str) -> str:
     """A digest of all that a variant's figures depend on and that this project can change, and of the versions."""
     text = values_text(variant) + json.dumps([asdict(load) for load in sweep(points)]) + json.dumps(versions())
-    files = [*(ROOT / "chart").rglob("*.*"), *(ROOT / "generator").glob("*load.py")]
+    chart_files = ("templates/**/*", "files/**/*", "values.yaml", "Chart.yaml")
+    files = [path for pattern in chart_files for path in (ROOT / "chart").glob(pattern)]
+    files += [ROOT / "generator" / name for name in ("load.py", "vllm_load.py")]
     chart = b"".join(path.read_bytes() for path in sorted(files) if path.is_file())
     return hashlib.sha256(text.encode() + chart).hexdigest()[:16]
 
