@@ -53,21 +53,15 @@ class Case:
         None at the favourable end: without a limit.
         """
         cache = self.memory.ranges["kv_cache"]
-        found = [value, *(figure(gib, layout) for gib in (cache.low, cache.high) for layout in self._layouts)]
+        found = [value, *(figure(gib, layout) for gib in (cache.low, cache.high) for layout in self.memory.layouts)]
         known = [one for one in found if one is not None]
-        endless = None in found or any(layout.keeps_nothing for layout in self._layouts[1:])
+        endless = None in found or any(layout.keeps_nothing for layout in self.memory.layouts[1:])
         return min(known, default=None), None if endless else max(known)
-
-    @property
-    def _layouts(self) -> list[CacheLayout]:
-        """The model's cache; of one that is not known also the least and the most."""
-        layout = self.memory.layout
-        return [layout, *(one for one in (layout.least, layout.most) if one is not None)]
 
     @property
     def token_bytes_between(self) -> Ends | None:
         """`token_bytes` of the least and of the most; None where the cache is known."""
-        found = [self.token_bytes(layout) for layout in self._layouts]
+        found = [self.token_bytes(layout) for layout in self.memory.layouts]
         return (min(found), max(found)) if len(found) > 1 else None
 
     def token_bytes(self, layout: CacheLayout | None = None) -> int:

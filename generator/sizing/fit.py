@@ -100,15 +100,16 @@ class MemoryFit:
     @property
     def surely_fits(self) -> bool:
         """Whether it does at the unfavourable ends of all ranges."""
-        return self.fits and all(self.fits_in(self.ranges["kv_cache"].low, layout) for layout in self._layouts)
+        return self.fits and all(self.fits_in(self.ranges["kv_cache"].low, layout) for layout in self.layouts)
 
     @property
     def may_fit(self) -> bool:
         """Whether it does at the favourable ends."""
-        return self.fits or any(self.fits_in(self.ranges["kv_cache"].high, layout) for layout in self._layouts)
+        return self.fits or any(self.fits_in(self.ranges["kv_cache"].high, layout) for layout in self.layouts)
 
     @property
-    def _layouts(self) -> list[CacheLayout]:
+    def layouts(self) -> list[CacheLayout]:
+        """The model's cache; of one that is not known also the least and the most."""
         return [self.layout, *(one for one in (self.layout.least, self.layout.most) if one is not None)]
 
     @property

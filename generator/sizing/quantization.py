@@ -235,11 +235,7 @@ def _of_checkpoint(stated: Mapping[str, Any], config: ModelConfig) -> Quantizati
 def _groups(stated: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], Format], ...]:
     """compressed-tensors: each group of layers with its own weights."""
     found: list[tuple[tuple[str, ...], Format]] = []
-    groups = stated.get("config_groups")
-    for group in groups.values() if isinstance(groups, Mapping) else ():
-        weights = group.get("weights") if isinstance(group, Mapping) else None
-        if not isinstance(weights, Mapping):
-            continue
+    for group, weights in _weight_groups(stated):
         targets = tuple(str(target) for target in group.get("targets") or ("Linear",))
         found.append((targets, _weights(weights)))
     # Groups that name layers come before the one that means every linear layer.
@@ -248,13 +244,21 @@ def _groups(stated: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], Format], 
 
 def _activations(stated: Mapping[str, Any]) -> Activations:
     """compressed-tensors: the type of the activations of its groups, where they all have one."""
-    groups = stated.get("config_groups")
-    found: set[Activations] = set()
-    for group in groups.values() if isinstance(groups, Mapping) else ():
-        taken = group.get("input_activations") if isinstance(group, Mapping) else None
-        kind = (taken.get("type"), taken.get("num_bits")) if isinstance(taken, Mapping) else None
-        found.add(_ACTIVATIONS.get(kind, "") if kind else "")
+    found = {_activations_of(group) for group, _ in _weight_groups(stated)}
     return found.pop() if len(found) == 1 else ""
+
+
+def _activations_of(group: Mapping[str, Any]) -> Activations:
+    taken = group.get("input_activations")
+    return _ACTIVATIONS.get((taken.get("type"), taken.get("num_bits")), "") if isinstance(taken, Mapping) else ""
+
+
+def _weight_groups(stated: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """compressed-tensors' groups that quantize weights, each with what it says of them."""
+    groups = stated.get("config_groups")
+    for group in groups.values() if isinstance(groups, Mapping) else ():
+        if isinstance(group, Mapping) and isinstance(group.get("weights"), Mapping):
+            yield group, group["weights"]
 
 
 _ACTIVATIONS: Mapping[tuple[Any, Any], Activations] = {("float", 8): "fp8", ("int", 8): "int8", ("float", 4): "fp4"}
@@ -262,13 +266,8 @@ _ACTIVATIONS: Mapping[tuple[Any, Any], Activations] = {("float", 8): "fp8", ("in
 
 def _kinds(stated: Mapping[str, Any]) -> Iterator[str]:
     """compressed-tensors: what vLLM makes of each group (`compressed_tensors.py::_get_scheme_from_parts`)."""
-    groups = stated.get("config_groups")
-    for group in groups.values() if isinstance(groups, Mapping) else ():
-        weights = group.get("weights") if isinstance(group, Mapping) else None
-        if not isinstance(weights, Mapping):
-            continue
-        taken = group.get("input_activations")
-        kind = _ACTIVATIONS.get((taken.get("type"), taken.get("num_bits")), "") if isinstance(taken, Mapping) else ""
+    for group, weights in _weight_groups(stated):
+        kind = _activations_of(group)
         match weights.get("type"), weights.get("num_bits"):
             case "float", 4:
                 yield "mxfp4" if weights.get("group_size") == 32 else "nvfp4"

@@ -19,7 +19,7 @@ from generator.errors import UserError
 from generator.load import Load, LoadClient, Target, arguments, measured, table
 from tools.bench_serving.__main__ import PAGE, RESULT, main
 from tools.bench_serving.plot import plot
-from tools.bench_serving.report import BEGIN, END, server_cpu_ms, with_block
+from tools.bench_serving.report import BEGIN, END, server_cpu_ms, with_block, without_trace
 from tools.bench_serving.rounds import compared, shared_out
 from tools.bench_serving.variants import sweep, variants
 
@@ -310,3 +310,11 @@ def test_a_point_that_hangs_ends_and_the_next_one_has_a_new_load_generator(tmp_p
             with pytest.raises(UserError, match="gave no result within 0 s"):
                 client.measure(Target(url="http://x/v1", model="m", tokenizer="t"), Load(), timeout_s=0.2)
     assert log.read_text().split() == ["started", "started"]
+
+
+def test_a_variant_that_failed_is_told_without_this_machines_paths() -> None:
+    told = (
+        'Serve refuses it: Traceback (most recent call last):\n  File "/a/b.py", line 1\n    f()\nRuntimeError: no port'
+    )
+    assert without_trace(told) == "Serve refuses it: RuntimeError: no port"
+    assert without_trace("one line") == "one line"

@@ -18,6 +18,7 @@ from generator.load import Load, LoadClient
 from generator.progress import Report
 
 from .processes import Processes, spent
+from .report import without_trace
 from .servers import serving, values_text
 from .variants import ROOT, Variant, sweep
 from .yardstick import yardstick_s
@@ -72,8 +73,9 @@ def measure(variant: Variant, points: str, client: LoadClient, *, report: Report
                 report(f"  {load.name:36} {found.requests_per_s:7.1f} requests/s{_lost(found.failed)}")
         document["yardstick_s"] = round((before_s + yardstick_s()) / 2, 3)
     except Exception as error:  # Whatever one variant meets, the others are measured.
-        document["error"] = str(error) if isinstance(error, UserError) else traceback.format_exc(limit=-3)
-        report(f"  failed: {document['error']}")
+        told = str(error) if isinstance(error, UserError) else traceback.format_exc(limit=-3)
+        report(f"  failed: {told}")
+        document["error"] = without_trace(told)
     document["seconds"] = round(time.monotonic() - started, 1)
     return document
 

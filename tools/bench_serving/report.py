@@ -227,3 +227,10 @@ def _reason(text: str) -> str:
     """The line that says it: the first of a message, the last of a traceback."""
     lines = text.strip().splitlines()
     return lines[-1] if lines[0].startswith("Traceback") else lines[0]
+
+
+def without_trace(told: str) -> str:
+    """A fault's first and last line, without the traceback between them: its paths are this machine's."""
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    first = lines[0].removesuffix("Traceback (most recent call last):").strip(" :")
+    return ": ".join(dict.fromkeys(part for part in (first, lines[-1]) if part))
