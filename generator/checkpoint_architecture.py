@@ -17,7 +17,7 @@ from .sizing.cache_layers import known_layers
 from .sizing.config import ModelConfig
 from .sizing.layers import KeyValues
 from .sizing.modules import is_tied
-from .sizing.rotary import positions_of, rope_of
+from .sizing.rotary import positions_of, stretch_of
 from .sizing.towers import sizes_of
 
 Dtype = Literal["bfloat16", "float16", "float32"]
@@ -90,15 +90,18 @@ def _tokenizer_limit(tokenizer: Mapping[str, Any]) -> int | None:
 
 
 def _positions(config: ModelConfig, tokenizer: Mapping[str, Any]) -> int:
-    """Positions the model can take: as configured, or further by YaRN, as vLLM derives them."""
+    """Positions the model can take: as configured, or further by their scaling, as vLLM derives them."""
     positions = config.integer("max_position_embeddings")
     if positions is None:
         positions = _tokenizer_limit(tokenizer) or config.needed("max_position_embeddings")
         config.notes.append(f"config.json says no max_position_embeddings; the tokenizer's {positions:,} are taken.")
     stretched = positions_of(config)
     if stretched > positions:
-        original = rope_of(config)["original_max_position_embeddings"]
-        config.notes.append(f"YaRN stretches {original:,} positions to {stretched:,}, at some cost to short prompts.")
+        if (factor := stretch_of(config)) > 1:
+            config.notes.append(
+                f"`rope_scaling` stretches {round(stretched / factor):,} positions to {stretched:,}, at some cost to "
+                "short prompts."
+            )
         return stretched
     return positions
 

@@ -68,6 +68,11 @@ class _Number(click.FloatRange):
     metavar="JSON",
     help="""A draft: '{"model": "<as above>", "num_speculative_tokens": 3}', or "method": "mtp".""",
 )
+@click.option(
+    "--hf-overrides",
+    metavar="JSON",
+    help="""What vLLM sets in config.json: '{"rope_parameters": {"rope_type": "yarn", "factor": 4.0, …}}'.""",
+)
 @click.option("--vllm", metavar="V", help="vLLM's version, from 0.8 on; by default the newest Ray release's.")
 @click.option("--eager", "--enforce-eager", "enforce_eager", is_flag=True, help="No CUDA graphs.")
 @click.option("--weights-bytes", type=_positive, help="Bytes of the whole model's files, where you know them (GGUF).")
@@ -81,7 +86,7 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
     from .fit_report import case_json, case_lines, table_lines
     from .fit_source import read_model
     from .sizing.changes import changes
-    from .sizing.engine_arguments import engine_of
+    from .sizing.engine_arguments import engine_of, overrides_of
 
     vllm, dtype = _version(given["vllm"]), given["dtype"]
     devices = _devices(given["gpu"], given["gpu_memory_gib"])
@@ -90,6 +95,7 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
         dtype=dtype,
         weights_bytes=given["weights_bytes"],
         quantization=given["quantization"],
+        overrides=overrides_of(given, vllm=vllm, where="fit"),
     )
     # What is not an engine argument is not looked at there.
     engine = engine_of(
@@ -97,7 +103,7 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
         model.config,
         vllm=vllm,
         where="fit",
-        draft=lambda name: read_model(name, dtype=dtype, weights_bytes=None, quantization=None)[0],
+        draft=lambda name: read_model(name, dtype=dtype)[0],
     )
     if len(devices) == 1:
         case = _case(model, devices[0], engine, given["tp"] or 1, given["pp"])

@@ -7,24 +7,35 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .errors import UserError
 from .safetensors_headers import Tensor
 from .sizing.config import ModelConfig
 from .sizing.model import Model
+from .sizing.overrides import overridden
 from .sizing.quantization import quantization_of
 from .sizing.weights import DTYPE_BYTES
 
 _CONFIG = "config.json"
 
 
-def read_model(reference: str, *, dtype: str, weights_bytes: int | None, quantization: str | None) -> tuple[Model, str]:
+def read_model(
+    reference: str,
+    *,
+    dtype: str,
+    weights_bytes: int | None = None,
+    quantization: str | None = None,
+    overrides: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[Model, str]:
     """Return the model, and where its weights' size was read, in words.
 
     `dtype` is the type of weights that are not quantized (`auto`: the checkpoint's own), `weights_bytes` what the whole
-    model's files hold where the caller knows it. Raises UserError: nothing there, half-written, no model.
+    model's files hold where the caller knows it, `overrides` what the engine sets in its config.json (`hf_overrides`).
+    Raises UserError: nothing there, half-written, no model.
     """
     path = Path(reference).expanduser()
     tensors: dict[str, Tensor] = {}
@@ -40,9 +51,11 @@ def read_model(reference: str, *, dtype: str, weights_bytes: int | None, quantiz
         config = ModelConfig(_read(path / _CONFIG), str(path / _CONFIG))
         if weights_bytes is None and (held := _gguf_bytes(path)):
             quantized = {**config.data, "quantization_config": {"quant_method": "gguf"}}
-            return Model(ModelConfig(quantized, config.where), checkpoint_bytes=held), "GGUF file"
+            config = overridden(ModelConfig(quantized, config.where), overrides)
+            return Model(config, checkpoint_bytes=held), "GGUF file"
     else:
         config, tensors = _read_checkpoint(reference)
+    config = overridden(config, overrides)
     if weights_bytes is not None:
         return Model(config, checkpoint_bytes=float(weights_bytes)), "--weights-bytes"
     if tensors and not (quantization and quantization_of(config) is None):

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
 
 from .catalog import CatalogModel
 from .sizing.config import ModelConfig
 from .sizing.model import Model
+from .sizing.overrides import overridden
 from .sizing.weights import DTYPE_BYTES
 
 
-def sized_model(model: CatalogModel, *, dtype: str, quantization: str | None = None) -> Model:
+def sized_model(
+    model: CatalogModel,
+    *,
+    dtype: str,
+    quantization: str | None = None,
+    overrides: Mapping[str, Any] = MappingProxyType({}),
+) -> Model:
     """The model with its weights as they are on the GPU: unquantized ones cast to `dtype`, others as they are.
 
-    What `quantization` makes of unquantized weights while they load is counted from the configuration alone.
+    What `quantization` makes of unquantized weights while they load is counted from the configuration alone;
+    `overrides` is what the engine sets in that (`hf_overrides`).
     """
     held: float | None = float(model.weights.total_bytes)
     if model.architecture.quant_method is None:
         held = None if quantization else float(model.weights.parameters * DTYPE_BYTES[dtype])
-    return _derived(json.dumps(model.architecture.config_json(), sort_keys=True), held)
+    config = json.dumps(model.architecture.config_json(), sort_keys=True)
+    return _derived(config, json.dumps(dict(overrides), sort_keys=True), held)
 
 
 @lru_cache(maxsize=4096)
-def _derived(config: str, checkpoint_bytes: float | None) -> Model:
+def _derived(config: str, overrides: str, checkpoint_bytes: float | None) -> Model:
     """One model for all that are alike, since what follows from a configuration is derived once."""
-    return Model(ModelConfig(json.loads(config), "catalog", complete=True), checkpoint_bytes=checkpoint_bytes)
+    stated = ModelConfig(json.loads(config), "catalog", complete=True)
+    return Model(overridden(stated, json.loads(overrides)), checkpoint_bytes=checkpoint_bytes)

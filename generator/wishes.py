@@ -12,7 +12,7 @@ from .environment import Environment, Expectation, FamilyService, Overrides
 from .errors import UserError
 from .sized_model import sized_model
 from .sizing.engine import Engine
-from .sizing.engine_arguments import count_of, engine_of
+from .sizing.engine_arguments import count_of, engine_of, overrides_of
 from .sizing.model import Model
 from .sizing.weights import DTYPE_ALIASES
 
@@ -106,12 +106,20 @@ def make_wish(model_id: str, catalog: Catalog, family: str, overrides: Overrides
     sequences = count_of(engine, "max_num_seqs", overrides.sequences or model.needs.sequences, where=who)
     batched_tokens = count_of(engine, "max_num_batched_tokens", 0, where=who)
     utilization = engine.get("gpu_memory_utilization")
-    most = model.architecture.max_position_embeddings
+    dtype = DTYPE_ALIASES.get(engine.get("dtype"), engine.get("dtype")) or model.needs.dtype
+    dtype = model.architecture.torch_dtype if dtype == "auto" else dtype
+    sized = sized_model(
+        model,
+        dtype=dtype,
+        quantization=engine.get("quantization"),
+        overrides=overrides_of(engine, vllm=vllm, where=who),
+    )
+    most = sized.positions
     if context > most:
         raise UserError(
             f"model '{model_id}' is asked for a context of {context:,} tokens and knows {most:,}",
             where=where,
-            fix=f"Set `context` to {most} or less.",
+            fix=f"Set `context` to {most} or less, or stretch its positions by `hf_overrides` in its engine_kwargs.",
         )
     if overrides.expect and (longest := overrides.expect.promptTokens + overrides.expect.outputTokens) > context:
         raise UserError(
@@ -131,9 +139,6 @@ def make_wish(model_id: str, catalog: Catalog, family: str, overrides: Overrides
             where=where,
             fix=f"Set it to {MOST_UTILIZATION} or less.",
         )
-    dtype = DTYPE_ALIASES.get(engine.get("dtype"), engine.get("dtype")) or model.needs.dtype
-    dtype = model.architecture.torch_dtype if dtype == "auto" else dtype
-    sized = sized_model(model, dtype=dtype, quantization=engine.get("quantization"))
     return Wish(
         model_id=model_id,
         model=model,

@@ -11,7 +11,7 @@ from ..errors import UserError
 from .data import read_data
 
 # transformers 5 `PreTrainedConfig.get_text_config`, and the words of models whose own classes answer it.
-_TEXT_PARTS = ("text_config", "llm_config", "language_config", "decoder", "generator", "thinker_config")
+TEXT_PARTS = ("text_config", "llm_config", "language_config", "decoder", "generator", "thinker_config")
 # Other words for max_position_embeddings (vllm/transformers_utils/model_arch_config_convertor.py).
 POSITIONS = (
     "n_positions",
@@ -58,7 +58,7 @@ class ModelConfig:
     def text(self) -> Mapping[str, Any]:
         """The part about the language model, which is what is served of a multimodal one; else the whole."""
         part: Mapping[str, Any] = self.data
-        while (inner := next((part[key] for key in _TEXT_PARTS if isinstance(part.get(key), dict)), None)) is not None:
+        while (inner := next((part[key] for key in TEXT_PARTS if isinstance(part.get(key), dict)), None)) is not None:
             part = inner
         return part
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import UserError
 from .config import ModelConfig
+from .data import version
 from .engine import Engine
 from .model import Model
 from .modules import draft_layers
@@ -31,6 +32,7 @@ _SWITCHES = {
 }
 _LORA = {"max_loras": 1, "max_lora_rank": 16}
 """vLLM's own values where nothing is said (`vllm/config/lora.py`)."""
+_OVERRIDES = '{"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}}'
 _WITHOUT_WEIGHTS = ("ngram", "ngram_gpu", "suffix")
 """Speculative methods that look the draft up in what was said, and load nothing."""
 
@@ -84,7 +86,7 @@ def _speculation(
     """What speculative decoding loads beside the model: a draft model, or the model's own layers (MTP)."""
     if said is None:
         return {}
-    said = _json(said, where=where)
+    said = _json(said, "speculative_config", '{"method": "mtp", "num_speculative_tokens": 1}', where=where)
     where = f"{where}: speculative_config"
     tokens = count_of(said, "num_speculative_tokens", 1, where=where)
     method = str(said.get("method") or "")
@@ -106,15 +108,28 @@ def _speculation(
     )
 
 
-def _json(said: Any, *, where: str) -> Mapping[str, Any]:
+def overrides_of(arguments: Mapping[str, Any], *, vllm: str, where: str) -> dict[str, Any]:
+    """What the engine sets in the model's config.json before it reads it. Raises UserError where that is no object.
+
+    Until 0.12 there were arguments for rotary positions too, which `vllm/config/model.py` puts among them.
+    """
+    found = dict(_json(arguments.get("hf_overrides") or {}, "hf_overrides", _OVERRIDES, where=where))
+    if version(vllm) < (0, 12):
+        if scaling := arguments.get("rope_scaling"):
+            found["rope_scaling"] = dict(_json(scaling, "rope_scaling", _OVERRIDES, where=where))
+        if (base := arguments.get("rope_theta")) is not None:
+            found["rope_theta"] = base
+    return found
+
+
+def _json(said: Any, name: str, example: str, *, where: str) -> Mapping[str, Any]:
     """An object, which a command line gives as JSON."""
     try:
         said = json.loads(said) if isinstance(said, str) else said
     except ValueError:
         said = None
     if not isinstance(said, Mapping):
-        fix = 'Such as {"method": "mtp", "num_speculative_tokens": 1}.'
-        raise UserError("speculative_config is no JSON object", where=where, fix=fix)
+        raise UserError(f"{name} is no JSON object", where=where, fix=f"Such as {example}.")
     return said
 
 

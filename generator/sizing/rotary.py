@@ -42,6 +42,11 @@ def positions_of(config: ModelConfig) -> int:
     return positions
 
 
+def stretch_of(config: ModelConfig) -> float:
+    """How many times as long the configuration's scaling makes the positions of its model."""
+    return next((factor for rope in _ropes(config) if (factor := _factor(rope)) != 1), 1.0)
+
+
 def default_context(config: ModelConfig, vllm: str) -> int:
     """Tokens of a request where nothing is asked for: the model's positions, 2,048 where it says none.
 

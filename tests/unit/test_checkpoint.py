@@ -192,6 +192,12 @@ class TestWhatAConfigurationSays:
         rope = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 4096}
         assert read_config(tmp_path, LLAMA | {"rope_scaling": rope}).context == 16384
 
+    def test_a_scaling_without_original_positions_stretches_the_configured_ones(self, tmp_path: Path) -> None:
+        rope = {"type": "linear", "factor": 4.0}
+        found = read_config(tmp_path, LLAMA | {"rope_scaling": rope, "max_position_embeddings": 4096})
+        assert found.context == 16384
+        assert any("stretches 4,096 positions to 16,384" in note for note in found.notes)
+
     def test_yarn_that_is_counted_already_is_not_counted_twice(self, tmp_path: Path) -> None:
         rope = {"type": "yarn", "factor": 40, "original_max_position_embeddings": 4096}
         config = LLAMA | {"rope_scaling": rope, "max_position_embeddings": 163840}

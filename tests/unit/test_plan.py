@@ -257,6 +257,15 @@ def test_what_vllm_would_not_start_is_refused_with_the_reason_and_not_for_memory
         plan({"m": model()}, {"big": H100}, defaults={"llmConfig": {"engine_kwargs": {"quantization": "awq"}}})
 
 
+def test_a_context_is_stretched_by_hf_overrides():
+    said = {"context": 65536, "llmConfig": {"engine_kwargs": {}}}
+    with pytest.raises(UserError, match=r"context of 65,536 tokens and knows 32,768\n.*hf_overrides"):
+        plan({"m": model()}, {"big": H100}, defaults=said)
+    yarn = {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 32768}
+    said["llmConfig"]["engine_kwargs"] = {"hf_overrides": {"rope_parameters": yarn}}
+    assert plan({"m": model()}, {"big": H100}, defaults=said).models["m"].place.shape.context == 65536
+
+
 def test_an_amd_gpu_is_asked_for_by_its_own_name_and_said_to_be_unmeasured():
     decided = plan({"m": model()}, {"amd": {"gpu": "MI300X-192GB", "nodes": 1}})
     (pool,) = decided.pools.values()

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vllm.config import quantization as online
 from vllm.config.model import _FLOAT16_NOT_SUPPORTED_MODELS, _get_and_verify_max_len
+from vllm.config.model import ModelConfig as VllmModelConfig
 from vllm.model_executor.layers import quantization
 from vllm.model_executor.layers.fused_moe.oracle.fp8 import refine_fp8_moe_block_shape
 from vllm.model_executor.layers.quantization.utils.fp8_utils import validate_fp8_block_shape
@@ -23,6 +24,7 @@ from generator.sizing.architectures import missing_in
 from generator.sizing.config import ModelConfig
 from generator.sizing.data import read_data
 from generator.sizing.module import Module
+from generator.sizing.overrides import overridden
 from generator.sizing.quantization import Format, Quantization
 from generator.sizing.quantization_methods import computes_in_float16, engine_capability, method_of, methods
 from generator.sizing.refusals import Cutting, cut
@@ -96,6 +98,38 @@ def test_a_model_takes_as_many_tokens_as_vllm_says(file: Path, tmp_path: Path):
     assert _longest(theirs, most) == most
     with pytest.raises(ValueError, match="is greater than the derived max_model_len"):
         _longest(theirs, most + 1)
+
+
+YARN = {"rope_type": "yarn", "rope_theta": 1e6, "factor": 4.0, "original_max_position_embeddings": 32768}
+OVERRIDES = [
+    ("Qwen--Qwen3-8B", {"rope_parameters": YARN}, 131072),
+    ("Qwen--Qwen3-8B", {"rope_scaling": YARN | {"factor": 2.0}}, 65536),
+    ("Qwen--Qwen3-8B", {"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, 81920),
+    ("Qwen--Qwen3-8B", {"max_position_embeddings": 50000}, 50000),
+    (
+        "deepseek-ai--DeepSeek-R1-0528-Qwen3-8B",
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+        131072,
+    ),
+    ("llava-hf--llava-v1.6-mistral-7b-hf", {"text_config": {"max_position_embeddings": 20000}}, 20000),
+    ("Qwen--Qwen3-VL-30B-A3B-Instruct", {"text_config": {"rope_parameters": YARN, "num_hidden_layers": 4}}, 131072),
+]
+
+
+@pytest.mark.parametrize(("name", "said", "most"), OVERRIDES)
+def test_what_hf_overrides_make_of_a_model_is_what_vllm_makes_of_it(
+    name: str, said: dict[str, Any], most: int, tmp_path: Path
+):
+    stated = json.loads(FILES[0].with_name(f"{name}.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(_with_bases(stated)))
+    # As ModelConfig does, which would also look for the processors of images.
+    parts = {key: value for key, value in said.items() if isinstance(value, dict)}
+    plain = {key: value for key, value in said.items() if key not in parts}
+    theirs = get_config(str(tmp_path), trust_remote_code=False, hf_overrides_kw=plain)
+    object.__new__(VllmModelConfig)._apply_dict_overrides(theirs, parts)
+    ours = overridden(ModelConfig(stated, name), said)
+    assert positions_of(ours) == _longest(theirs, None) == most
+    assert ours.layers == theirs.get_text_config().num_hidden_layers
 
 
 def _with_bases(said: Any) -> Any:
