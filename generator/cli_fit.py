@@ -59,6 +59,11 @@ class _Number(click.FloatRange):
 @click.option("--language-model-only", is_flag=True, help="Without the towers for images and sounds.")
 @click.option("--block-size", type=_positive, help="Tokens of a cache block; by default vLLM's.")
 @click.option("--enable-prefix-caching/--no-enable-prefix-caching", default=None, help="By default vLLM's choice.")
+@click.option(
+    "--enable-chunked-prefill/--no-enable-chunked-prefill",
+    default=None,
+    help="Whether a step may hold a part of a prompt; by default it may, but an encoder's.",
+)
 @click.option("--mamba-ssm-cache-dtype", metavar="D", help="Type of Mamba state where it is not the model's.")
 @click.option("--enable-lora", is_flag=True, help="Room for adapters: --max-loras of them at once.")
 @click.option("--max-loras", type=_positive, help="By default 1.")

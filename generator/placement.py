@@ -168,7 +168,8 @@ def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:
     (`vllm/config/scheduler.py`).
     """
     usual = 2048 if gpu is None else 8192 if gpu.memory_gib >= 70 else 4096
-    return max(usual, wish.sequences, wish.context if wish.whole_prompts else 0)
+    whole = wish.engine.whole_prompts or wish.sized.takes_whole_prompts
+    return max(usual, wish.sequences, wish.context if whole else 0)
 
 
 def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
@@ -176,7 +177,7 @@ def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
     split, device = Split(), Device(name=hardware.label, memory_gib=0.0)
     engine = replace(wish.engine, context=wish.context, sequences=wish.sequences, utilization=1.0, eager=True)
     engine = replace(engine, batched_tokens=engine.batched_tokens or _batched_tokens(wish, None))
-    shape = shape_of(wish.sized.config, device, engine)
+    shape = shape_of(wish.sized, device, engine)
     layout = wish.sized.layout(
         cache_options(split, engine, shape, platform="cpu"), drafts=draft_caches(wish.sized, engine)
     )

@@ -48,8 +48,6 @@ class Wish:
     expect: Expectation | None = None
     tensor_parallel: int | None = None
     pipeline_parallel: int | None = None
-    whole_prompts: bool = False
-    """Prompts are not cut into chunks (enable_chunked_prefill: false)."""
 
     @property
     def is_urgent(self) -> bool:
@@ -157,7 +155,6 @@ def make_wish(model_id: str, catalog: Catalog, family: str, overrides: Overrides
         expect=overrides.expect,
         tensor_parallel=engine.get("tensor_parallel_size"),
         pipeline_parallel=engine.get("pipeline_parallel_size"),
-        whole_prompts=engine.get("enable_chunked_prefill") is False,
     )
 
 

@@ -71,6 +71,8 @@ class Engine:
     allow_deprecated: bool = False
     """Quantization methods that are deprecated."""
     eager: bool = False
+    whole_prompts: bool = False
+    """No chunked prefill: a step holds a whole prompt."""
     expert_parallel: bool = False
     block_tokens: int | None = None
     prefix_caching: bool | None = None
@@ -101,18 +103,19 @@ class EngineShape:
     compute_capability: float = 9.0
 
 
-def shape_of(config: ModelConfig, device: Device, engine: Engine) -> EngineShape:
+def shape_of(model: Model, device: Device, engine: Engine) -> EngineShape:
     """Resolve the engine's arguments as vLLM does: the model's context and the GPU's defaults, where none are given.
 
     Source: `vllm/engine/arg_utils.py::_set_default_max_num_seqs_and_batched_tokens_args`. What is given stays as it is,
     be it something that vLLM refuses.
     """
-    behaviour = memory_behaviour(engine.vllm)
+    config, behaviour = model.config, memory_behaviour(engine.vllm)
     usual = behaviour.defaults_on(device.memory_gib, device.name)
     context = engine.context or default_context(config, engine.vllm)
     tokens, sequences = engine.batched_tokens or usual.batched_tokens, engine.sequences or usual.sequences
     if engine.batched_tokens is None:
-        if behaviour.whole_prompts and context <= 32768:
+        by_version = behaviour.whole_prompts and context <= 32768
+        if by_version or engine.whole_prompts or model.takes_whole_prompts:
             tokens = max(tokens, context)
         if behaviour.tokens_of_use:
             tokens = min(tokens, sequences * context)

@@ -52,6 +52,7 @@ def engine_of(
     """
     fields = {ours: arguments[name] for name, ours in _PLAIN.items() if arguments.get(name) is not None}
     fields |= {ours: bool(arguments.get(name)) for name, ours in _SWITCHES.items()}
+    fields["whole_prompts"] = arguments.get("enable_chunked_prefill") is False
     dtype = arguments.get("dtype") or "auto"
     fields["dtype"] = DTYPE_ALIASES.get(dtype, dtype)
     fields["kv_cache_dtype"] = arguments.get("kv_cache_dtype") or "auto"

@@ -128,7 +128,7 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
 
     Raises UserError where the configuration lacks a size that every model has, or an argument is not known.
     """
-    shape = shape_of(model.config, device, engine)
+    shape = shape_of(model, device, engine)
     # The length of requests changes what one needs of the cache and nothing else, once the tokens of a step are known.
     settled = replace(engine, context=None, sequences=shape.sequences, batched_tokens=shape.batched_tokens)
     memory = _memory(model, device, split, settled)
@@ -138,7 +138,7 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
 @lru_cache(maxsize=8192)
 def _memory(model: Model, device: Device, split: Split, engine: Engine) -> MemoryFit:
     """The same for every context: a fleet has many models that differ in that alone."""
-    shape, behaviour = shape_of(model.config, device, engine), memory_behaviour(engine.vllm)
+    shape, behaviour = shape_of(model, device, engine), memory_behaviour(engine.vllm)
     weights = loaded_weights(model, device, split, engine, shape)
     step = Step(
         tokens=shape.batched_tokens,

@@ -10,7 +10,7 @@ from .config import ModelConfig
 from .kv_cache import CacheLayout, cache_layout
 from .layers import CacheLayers, Layers
 from .memory_behaviour import Range, memory_behaviour
-from .modules import ModelModules, model_modules
+from .modules import ModelModules, is_encoder, model_modules
 from .overhead import Step, activation_gib
 from .pages import CacheOptions
 from .quantization import Quantization, quantization_of
@@ -40,6 +40,11 @@ class Model:
     def positions(self) -> int:
         """Tokens of a request at the most; 0 where the configuration does not say."""
         return positions_of(self.config)
+
+    @cached_property
+    def takes_whole_prompts(self) -> bool:
+        """Whether a step must hold a whole prompt: an encoder attends both ways (`vllm/config/model.py`)."""
+        return is_encoder(self.config, self.caches) or self.config.get("is_encoder_decoder") is True
 
     def layout(self, options: CacheOptions, *, drafts: Layers = ()) -> CacheLayout:
         """The cache of one GPU, split as `options` says, with that of a draft's layers."""

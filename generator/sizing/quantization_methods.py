@@ -30,6 +30,7 @@ class Method:
     elsewhere: bool
     also: tuple[str, ...]
     any_word: bool
+    whole: bool
     rocm: str | None
     _capability: Mapping[str, float]
     _dtypes: Mapping[str, Sequence[str]]
@@ -83,6 +84,7 @@ def _method(name: str, row: Mapping[str, Any]) -> Method:
         elsewhere=row.get("elsewhere", False),
         also=tuple(row.get("also", ())),
         any_word=row.get("anyWord", False),
+        whole=row.get("whole", False),
         rocm=row.get("rocm"),
         _capability=row["capability"],
         _dtypes=by_version,

@@ -85,6 +85,9 @@ def argument_refusal(model: Model, engine: Engine, shape: EngineShape) -> str:
     if shape.sequences > shape.batched_tokens:
         # vllm/config/scheduler.py::SchedulerConfig.verify_max_model_len
         return f"max_num_seqs {shape.sequences:,} is more than the {shape.batched_tokens:,} tokens of a step"
+    if (engine.whole_prompts or model.takes_whole_prompts) and shape.batched_tokens < shape.context:
+        step = f"max_num_batched_tokens {shape.batched_tokens:,}"
+        return f"{step} is less than a prompt of {shape.context:,} tokens, which is not cut here"
     if shape.dtype == "float16" and not takes_float16(model.config, engine.vllm):
         return f"vLLM does not compute {model.config.model_type} in float16 (bfloat16 and float32 would run)"
     return _quantization_refusal(model.scheme(engine.quantization), model, engine, shape)
@@ -146,6 +149,10 @@ def _tensor_splits(model: Model, most: int, *rest: Any) -> Sequence[int]:
 def _split_refusal(
     model: Model, tensor: int, quantization: str | None, expert_parallel: bool, vllm: str, smaller_blocks: bool
 ) -> str:
+    stated = model.scheme(None)
+    method = method_of(stated.method) if stated else None
+    if method is not None and method.whole and tensor > 1:
+        return f"{method.name} checkpoints are not divided by tensor parallelism (pipeline stages would do)"
     cutting = Cutting(tensor=tensor, experts_over=1 if expert_parallel else tensor, vllm=vllm, smaller=smaller_blocks)
     return model.obstacle(tensor) or _cut_anywhere(model, quantization, cutting)
 

@@ -330,6 +330,12 @@ def test_prompts_that_may_not_be_cut_fit_a_step_whole():
     assert placed.shape.batched_tokens >= placed.shape.context
 
 
+def test_a_step_of_an_encoder_holds_a_whole_prompt():
+    encoder = llama(name="ModernBertModel", model_type="modernbert", max_position_embeddings=8192)
+    placed = plan({"m": model(encoder, billions=1, context=8192)}, {"small": L4}).models["m"].place
+    assert placed.shape.batched_tokens >= placed.shape.context == 8192
+
+
 def test_the_cache_of_a_cpu_replica_is_whole_gib_that_hold_a_request():
     cpus = {"cpus": {"nodes": 1, "cpusPerNode": 1, "memoryPerNode": "24000M"}}
     try:

@@ -184,5 +184,5 @@ def test_a_draft_model_takes_what_the_engine_gives_it(engines: dict[str, dict[st
     )
     for cache in caches(engines[name]):
         asked = replace(engine, context=cache["context"], batched_tokens=cache["batched_tokens"])
-        options = cache_options(Split(), engine, shape_of(model.config, CPU, asked), platform="cpu")
+        options = cache_options(Split(), engine, shape_of(model, CPU, asked), platform="cpu")
         agrees(model.layout(options, drafts=draft_caches(model, engine)), cache)

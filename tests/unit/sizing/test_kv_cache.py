@@ -19,6 +19,7 @@ from generator.sizing.config import ModelConfig
 from generator.sizing.engine import Device, Engine, kv_cache_dtype_of, shape_of
 from generator.sizing.kv_cache import CacheLayout, cache_layout
 from generator.sizing.layers import CacheLayers, KeyValues, State
+from generator.sizing.model import Model
 from generator.sizing.pages import CacheOptions, state_bytes
 from generator.sizing.stages import stages
 
@@ -424,7 +425,7 @@ def test_kernels_of_sparse_latents_lay_an_fp8_cache_out_their_own_way(
     name: str, capability: float, asked: str, dtype: str
 ) -> None:
     device = Device(name="a GPU", memory_gib=80, compute_capability=capability)
-    assert shape_of(config(name), device, Engine(vllm=NEW, kv_cache_dtype=asked)).kv_cache_dtype == dtype
+    assert shape_of(Model(config(name)), device, Engine(vllm=NEW, kv_cache_dtype=asked)).kv_cache_dtype == dtype
 
 
 @pytest.mark.parametrize(
@@ -441,5 +442,5 @@ def test_glm_5_has_an_fp8_cache_on_blackwell_since_0_32(vllm: str, capability: f
     device = Device(name="a GPU", memory_gib=180, compute_capability=capability)
     same = config("deepseek-ai--DeepSeek-V3.2")
     glm = ModelConfig(same.data | {"architectures": ["GlmMoeDsaForCausalLM"], "model_type": "glm_moe_dsa"}, "GLM 5")
-    assert shape_of(glm, device, Engine(vllm=vllm, kv_cache_dtype=asked)).kv_cache_dtype == dtype
-    assert shape_of(same, device, Engine(vllm=vllm, kv_cache_dtype=asked)).kv_cache_dtype == asked
+    assert shape_of(Model(glm), device, Engine(vllm=vllm, kv_cache_dtype=asked)).kv_cache_dtype == dtype
+    assert shape_of(Model(same), device, Engine(vllm=vllm, kv_cache_dtype=asked)).kv_cache_dtype == asked

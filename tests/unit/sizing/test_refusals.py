@@ -315,6 +315,31 @@ def test_what_holds_a_language_model_that_float16_breaks_may_run_in_it():
     assert "in float16" in refusal(ModelConfig(gemma, "config.json"), dtype="float16")
 
 
+def test_a_bitsandbytes_checkpoint_goes_over_several_gpus_by_stages_only():
+    stored = words(QWEN, quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True})
+    assert "not divided by tensor parallelism" in refusal(stored, tp=2, vllm="0.27.0")
+    assert refusal(stored, tp=1, vllm="0.27.0") == ""
+    # What is made while loading is.
+    assert refusal(words(QWEN), tp=2, vllm="0.27.0", quantization="bitsandbytes") == ""
+
+
+ENCODER = {
+    "architectures": ["ModernBertModel"], "model_type": "modernbert", "hidden_size": 768, "intermediate_size": 1152,
+    "num_hidden_layers": 22, "num_attention_heads": 12, "vocab_size": 50368, "max_position_embeddings": 8192,
+}  # fmt: skip
+
+
+def test_a_prompt_that_is_not_cut_must_fit_a_step():
+    encoder = ModelConfig(ENCODER, "config.json")
+    assert refusal(encoder, on="L4-24GB") == ""
+    assert refusal(encoder, on="L4-24GB", max_num_batched_tokens=8192) == ""
+    asked = refusal(encoder, on="L4-24GB", max_num_batched_tokens=4096)
+    assert asked == "max_num_batched_tokens 4,096 is less than a prompt of 8,192 tokens, which is not cut here"
+    assert refusal(words(QWEN), max_num_batched_tokens=4096) == ""
+    assert "not cut" in refusal(words(QWEN), max_num_batched_tokens=4096, enable_chunked_prefill=False)
+    assert refusal(words(QWEN), enable_chunked_prefill=False) == ""
+
+
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
 
 
