@@ -41,7 +41,9 @@ class _Number(click.FloatRange):
 )
 @click.argument("reference", metavar="HUB-ID|FOLDER|CONFIG.JSON")
 @click.option("--gpu", metavar="TYPE", help="A GPU type of `list gpus`; by default all of them, as a table.")
-@click.option("--gpu-memory-gib", type=_Number(min=0, min_open=True), help="Instead: a GPU's memory, as CUDA says.")
+@click.option(
+    "--gpu-memory-gib", type=_Number(min=0, min_open=True, max=10_000), help="Instead: a GPU's memory, as CUDA says."
+)
 @click.option("--tp", type=_positive, help="Tensor parallel size; by default 1, in the table 1, 2, 4 and 8.")
 @click.option("--pp", type=_positive, default=1, help="Pipeline parallel size.")
 @click.option("--max-model-len", type=_positive, help="Tokens of a request; by default the model's positions.")
@@ -58,6 +60,11 @@ class _Number(click.FloatRange):
 @click.option("--enable-expert-parallel", is_flag=True, help="Whole experts on each GPU, instead of a part of each.")
 @click.option("--language-model-only", is_flag=True, help="Without the towers for images and sounds.")
 @click.option("--block-size", type=_positive, help="Tokens of a cache block; by default vLLM's.")
+@click.option(
+    "--kv-cache-memory-bytes", type=_positive, help="Bytes of the cache on each GPU, instead of what is left."
+)
+@click.option("--num-gpu-blocks-override", type=_positive, help="Instead: its blocks.")
+@click.option("--disable-hybrid-kv-cache-manager", is_flag=True, help="Windows are cached as if they saw all tokens.")
 @click.option("--enable-prefix-caching/--no-enable-prefix-caching", default=None, help="By default vLLM's choice.")
 @click.option(
     "--enable-chunked-prefill/--no-enable-chunked-prefill",
@@ -76,7 +83,7 @@ class _Number(click.FloatRange):
 @click.option(
     "--hf-overrides",
     metavar="JSON",
-    help="""What vLLM sets in config.json: '{"rope_parameters": {"rope_type": "yarn", "factor": 4.0, …}}'.""",
+    help="""What vLLM sets in config.json: '{"rope_parameters": {"rope_type": "yarn", "rope_theta": 1000000, …}}'.""",
 )
 @click.option("--vllm", metavar="V", help="vLLM's version, from 0.8 on; by default the newest Ray release's.")
 @click.option("--eager", "--enforce-eager", "enforce_eager", is_flag=True, help="No CUDA graphs.")
@@ -101,6 +108,7 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
         weights_bytes=given["weights_bytes"],
         quantization=given["quantization"],
         overrides=overrides_of(given, vllm=vllm, where="fit"),
+        vllm=vllm,
     )
     # What is not an engine argument is not looked at there.
     engine = engine_of(

@@ -162,19 +162,22 @@ def case_lines(case: Case, changes: list[Change], *, source: str) -> Iterator[st
     gpus = f"{case.split.gpus} x {case.device.name}" if case.split.gpus > 1 else case.device.name
     split = f", tensor {case.split.tensor} x pipeline {case.split.pipeline}" if case.split.gpus > 1 else ""
     if memory.refusal:
-        yield f"{gpus}{split}: vLLM would not start, whatever the memory: {memory.refusal}."
+        yield f"{gpus}{split}: vLLM would not start: {memory.refusal}."
     else:
         yield f"{gpus}{split}: {'fits' if memory.fits else 'does not fit'}. {case.why[:1].upper()}{case.why[1:]}."
     yield ""
     yield f"  {'GiB of each GPU':28}{'estimate':>12}{'range':>24}"
-    yield _line("usable", Range.exactly(memory.usable_gib), f"{memory.total_gib:g} x {shape.utilization:g}")
+    asked = memory.margin_gib == 0
+    how = "as the cache is asked for" if asked else f"{memory.total_gib:g} x {shape.utilization:g}"
+    yield _line("usable", Range.exactly(memory.usable_gib), how)
     yield _line("- weights", ranges["weights"], f"{memory.parameters / 1e9:.2f} B parameters, {source}")
     step = f"{shape.sequences:,} sequences, {shape.batched_tokens:,} tokens in a step"
     yield _line("- activation peak", ranges["activation"], step)
     yield _line("- non-torch", ranges["non_torch"], "CUDA context, NCCL")
     graphs = "none with --eager" if shape.eager else "captured outside the budget" if not memory.cuda_graph_gib else ""
     yield _line("- CUDA graphs", ranges["cuda_graph"], graphs)
-    yield _line("= KV cache", ranges["kv_cache"], f"{memory.margin_gib:g} kept as margin before it is said to fit")
+    kept = "asked for" if asked else f"{memory.margin_gib:g} kept as margin before it is said to fit"
+    yield _line("= KV cache", ranges["kv_cache"], kept)
     yield ""
     cache = ranges["kv_cache"]
     figures: list[tuple[str, float | None, Ends | None]] = [
@@ -189,7 +192,7 @@ def case_lines(case: Case, changes: list[Change], *, source: str) -> Iterator[st
         figures.append((name, value, case.between(figure, value)))
     for name, value, between in figures:
         shown = "" if between is None or value is None else f"{_number(between[0])} to {_number(between[1])}"
-        yield f"  {name:28}{_number(value):>12}{shown:>24}".rstrip()
+        yield f"  {name:28}{_number(value):>12}  {shown:>22}".rstrip()
     for note in case.notes:
         yield f"  note: {note}"
     if not memory.fits:

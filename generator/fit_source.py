@@ -30,11 +30,13 @@ def read_model(
     weights_bytes: int | None = None,
     quantization: str | None = None,
     overrides: Mapping[str, Any] = MappingProxyType({}),
+    vllm: str = "",
 ) -> tuple[Model, str]:
     """Return the model, and where its weights' size was read, in words.
 
     `dtype` is the type of weights that are not quantized (`auto`: the checkpoint's own), `weights_bytes` what the whole
-    model's files hold where the caller knows it, `overrides` what the engine sets in its config.json (`hf_overrides`).
+    model's files hold where the caller knows it, `overrides` what the engine of vLLM `vllm` sets in its config.json
+    (`hf_overrides`).
     Raises UserError: nothing there, half-written, no model.
     """
     path = Path(reference).expanduser()
@@ -51,11 +53,11 @@ def read_model(
         config = ModelConfig(_read(path / _CONFIG), str(path / _CONFIG))
         if weights_bytes is None and (held := _gguf_bytes(path)):
             quantized = {**config.data, "quantization_config": {"quant_method": "gguf"}}
-            config = overridden(ModelConfig(quantized, config.where), overrides)
+            config = overridden(ModelConfig(quantized, config.where), overrides, vllm=vllm, where=reference)
             return Model(config, checkpoint_bytes=held), "GGUF file"
     else:
         config, tensors = _read_checkpoint(reference)
-    config = overridden(config, overrides)
+    config = overridden(config, overrides, vllm=vllm, where=reference)
     if weights_bytes is not None:
         return Model(config, checkpoint_bytes=float(weights_bytes)), "--weights-bytes"
     if tensors and not (quantization and quantization_of(config) is None):

@@ -21,21 +21,27 @@ def sized_model(
     dtype: str,
     quantization: str | None = None,
     overrides: Mapping[str, Any] = MappingProxyType({}),
+    vllm: str = "",
+    where: str = "",
 ) -> Model:
     """The model with its weights as they are on the GPU: unquantized ones cast to `dtype`, others as they are.
 
     What `quantization` makes of unquantized weights while they load is counted from the configuration alone;
-    `overrides` is what the engine sets in that (`hf_overrides`).
+    `overrides` is what the engine of vLLM `vllm` sets in that (`hf_overrides`), said at `where`.
     """
     held: float | None = float(model.weights.total_bytes)
     if model.architecture.quant_method is None:
         held = None if quantization else float(model.weights.parameters * DTYPE_BYTES[dtype])
     config = json.dumps(model.architecture.config_json(), sort_keys=True)
-    return _derived(config, json.dumps(dict(overrides), sort_keys=True), held)
+    said = (json.dumps(dict(overrides), sort_keys=True), vllm, where) if overrides else None
+    return _derived(config, said, held)
 
 
 @lru_cache(maxsize=4096)
-def _derived(config: str, overrides: str, checkpoint_bytes: float | None) -> Model:
+def _derived(config: str, said: tuple[str, str, str] | None, checkpoint_bytes: float | None) -> Model:
     """One model for all that are alike, since what follows from a configuration is derived once."""
     stated = ModelConfig(json.loads(config), "catalog", complete=True)
-    return Model(overridden(stated, json.loads(overrides)), checkpoint_bytes=checkpoint_bytes)
+    if said is not None:
+        overrides, vllm, where = said
+        stated = overridden(stated, json.loads(overrides), vllm=vllm, where=where)
+    return Model(stated, checkpoint_bytes=checkpoint_bytes)

@@ -100,6 +100,12 @@ def make_wish(model_id: str, catalog: Catalog, family: str, overrides: Overrides
     model = catalog.families[family].models[model_id]
     engine = overrides.llmConfig.get("engine_kwargs", {})
     who = f"{where}: model '{model_id}'"
+    if engine.get("max_model_len") == -1:
+        raise UserError(
+            f"model '{model_id}': max_model_len -1 leaves the context to vLLM, and the plan decides it",
+            where=where,
+            fix="Take it out, or say `context`.",
+        )
     context = count_of(engine, "max_model_len", overrides.context or model.needs.context, where=who)
     sequences = count_of(engine, "max_num_seqs", overrides.sequences or model.needs.sequences, where=who)
     batched_tokens = count_of(engine, "max_num_batched_tokens", 0, where=who)
@@ -111,6 +117,8 @@ def make_wish(model_id: str, catalog: Catalog, family: str, overrides: Overrides
         dtype=dtype,
         quantization=engine.get("quantization"),
         overrides=overrides_of(engine, vllm=vllm, where=who),
+        vllm=vllm,
+        where=who,
     )
     most = sized.positions
     if context > most:

@@ -42,7 +42,7 @@ def layer_kinds(config: ModelConfig) -> tuple[str, ...] | None:
     if isinstance(stated, list) and len(stated) >= count:
         return tuple(str(kind) for kind in stated[:count])
     pattern = config.get("sliding_window_pattern")
-    if isinstance(pattern, str):  # EXAONE 4: LLLG
+    if isinstance(pattern, str) and pattern:  # EXAONE 4: LLLG
         return tuple(SLIDING if pattern[i % len(pattern)] == "L" else FULL for i in range(count))
     every = {"gemma2": 2, "gpt_oss": 2}.get(config.model_type, pattern)
     if isinstance(every, int) and every > 0:
@@ -221,7 +221,7 @@ def packed_latent(config: ModelConfig) -> Layers:
     ratios = config.get("compress_ratios")
     if not isinstance(ratios, list) or len(ratios) < count or not set(ratios[:count]) <= set(caches):
         what = f"`compress_ratios` does not say 0, 1, 4 or 128 for each of {count} layers"
-        raise UserError(what, where=config.where, fix="Copy or download the file again.")
+        raise UserError(what, where=config.where, fix=config.fix)
     return tuple(caches[ratio] for ratio in ratios[:count])
 
 

@@ -62,9 +62,12 @@ def _allowed(model: Model, now: MemoryFit, engine: Engine, split: Split) -> Iter
     most = model.positions
     if 0 < most < now.context:
         yield f"--max-model-len {most}", replace(engine, context=most)
-    if now.shape.sequences > now.shape.batched_tokens:
-        tokens = now.shape.sequences
+    least = max(now.shape.sequences, now.context if engine.whole_prompts or model.takes_whole_prompts else 0)
+    if least > now.shape.batched_tokens:
+        tokens = least
         yield f"--max-num-batched-tokens {tokens}", replace(engine, batched_tokens=tokens)
+    if engine.cache_bytes or engine.cache_blocks:
+        yield "no size of the cache", replace(engine, cache_bytes=None, cache_blocks=None)
     if engine.dtype != "auto":
         yield "--dtype auto", replace(engine, dtype="auto")
     if engine.quantization is not None:

@@ -53,6 +53,10 @@ class ModelConfig:
     """What people should know before they serve the model; whoever reads the configuration adds to it."""
     complete: bool = False
     """Nothing is left out, as in the catalog: a key that is missing is null."""
+    fix: str = "Copy or download the file again."
+    """What to do about a fault in it."""
+    warnings: tuple[str, ...] = ()
+    """What people should know of what was set in it."""
 
     @cached_property
     def text(self) -> Mapping[str, Any]:
@@ -98,9 +102,18 @@ class ModelConfig:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            what = f"`{key}` is {value!r}, not a whole number above 0"
-            raise UserError(what, where=self.where, fix="Copy or download the file again.")
+            raise UserError(f"`{key}` is {value!r}, not a whole number above 0", where=self.where, fix=self.fix)
         return value
+
+    def word(self, key: str) -> str | None:
+        """A text; None where nothing is said, or something else."""
+        value = self.get(key)
+        return value if isinstance(value, str) else None
+
+    def listed(self, key: str) -> list[Any]:
+        """A list; empty where nothing is said, or something else."""
+        value = self.get(key)
+        return value if isinstance(value, list) else []
 
     @property
     def layers(self) -> int:
@@ -126,18 +139,22 @@ class ModelConfig:
         """A whole number, 0 included; `default` where it is missing. Raises UserError where it is something else."""
         value = self.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            what = f"`{key}` is {value!r}, not a whole number"
-            raise UserError(what, where=self.where, fix="Copy or download the file again.")
+            raise UserError(f"`{key}` is {value!r}, not a whole number", where=self.where, fix=self.fix)
         return value
 
     @property
     def architecture(self) -> str:
         """`architectures[0]`: the whole model's, which is what vLLM knows it by."""
-        named = self.data.get("architectures") or self.get("architectures")
-        if not isinstance(named, list) or not named or not isinstance(named[0], str):
+        if not self.named:
             raise UserError(
                 "`architectures` is missing",
                 where=self.where,
                 fix='Add it, such as "architectures": ["LlamaForCausalLM"].',
             )
-        return named[0]
+        return self.named
+
+    @property
+    def named(self) -> str:
+        """`architecture`, empty where nothing says it."""
+        named = self.data.get("architectures") or self.get("architectures")
+        return named[0] if isinstance(named, list) and named and isinstance(named[0], str) else ""

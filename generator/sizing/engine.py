@@ -86,6 +86,14 @@ class Engine:
     """Instead: the model's own layers of multi-token prediction."""
     speculative_tokens: int = 0
     lora: LoraSlots | None = None
+    cache_bytes: int | None = None
+    """Of the cache, whatever is left (`kv_cache_memory_bytes`)."""
+    cache_blocks: int | None = None
+    """Instead: so many blocks (`num_gpu_blocks_override`)."""
+    windows_keep_all: bool = False
+    """Windows are cached like layers that see all tokens (`disable_hybrid_kv_cache_manager`)."""
+    uncounted: tuple[str, ...] = ()
+    """Arguments that memory depends on and that are not counted here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,8 +159,7 @@ def takes_float16(config: ModelConfig, vllm: str) -> bool:
     """Whether vLLM `vllm` computes the model in float16."""
     # vLLM looks at the whole model's type. A catalog has the language model's, and the whole's architecture.
     kind = str(config.data.get("model_type") or config.model_type)
-    named = str((config.data.get("architectures") or [""])[0]).lower()
-    inner = config.complete and not named.startswith(kind.removesuffix("_text").replace("_", ""))
+    inner = config.complete and not config.named.lower().startswith(kind.removesuffix("_text").replace("_", ""))
     return inner or computes_in_float16(kind, vllm)
 
 
@@ -197,5 +204,5 @@ def kernel_dtype(dtype: str, config: ModelConfig, device: Device) -> str:
 
 
 def _stated_state_dtype(config: ModelConfig) -> str | None:
-    stated = config.get("mamba_ssm_cache_dtype")
+    stated = config.word("mamba_ssm_cache_dtype")
     return stated if stated in DTYPE_BYTES else None

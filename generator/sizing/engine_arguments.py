@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UserError
 from .config import ModelConfig
-from .data import version
+from .data import read_data, version
 from .engine import Engine
 from .model import Model
 from .modules import draft_layers
@@ -21,6 +21,8 @@ _PLAIN = {
     "max_num_batched_tokens": "batched_tokens",
     "gpu_memory_utilization": "utilization",
     "block_size": "block_tokens",
+    "kv_cache_memory_bytes": "cache_bytes",
+    "num_gpu_blocks_override": "cache_blocks",
     "enable_prefix_caching": "prefix_caching",
 }
 """Arguments that are taken as they are, and the names that sizing has for them."""
@@ -29,10 +31,14 @@ _SWITCHES = {
     "enable_expert_parallel": "expert_parallel",
     "language_model_only": "text_only",
     "allow_deprecated_quantization": "allow_deprecated",
+    "disable_hybrid_kv_cache_manager": "windows_keep_all",
 }
 _LORA = {"max_loras": 1, "max_lora_rank": 16}
 """vLLM's own values where nothing is said (`vllm/config/lora.py`)."""
-_OVERRIDES = '{"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}}'
+_OVERRIDES = (
+    '{"rope_parameters": {"rope_type": "yarn", "rope_theta": 1000000, "factor": 4.0, '
+    '"original_max_position_embeddings": 32768}}'
+)
 _WITHOUT_WEIGHTS = ("ngram", "ngram_gpu", "suffix")
 """Speculative methods that look the draft up in what was said, and load nothing."""
 
@@ -55,12 +61,22 @@ def engine_of(
     fields["whole_prompts"] = arguments.get("enable_chunked_prefill") is False
     dtype = arguments.get("dtype") or "auto"
     fields["dtype"] = DTYPE_ALIASES.get(dtype, dtype)
-    fields["kv_cache_dtype"] = arguments.get("kv_cache_dtype") or "auto"
+    fields["kv_cache_dtype"] = _cache_dtype(arguments.get("kv_cache_dtype"), where=where)
     fields["quantization"] = _quantization(arguments.get("quantization"), where=where)
     fields["state_dtype"] = _state_dtype(arguments)
     if arguments.get("enable_lora"):
         adapters, rank = (count_of(arguments, name, usual, where=where) for name, usual in _LORA.items())
-        fields["lora"] = LoraSlots(adapters=adapters, rank=rank)
+        if rank not in (ranks := read_data("memory.yaml")["loraRanks"]):
+            raise UserError(
+                f"max_lora_rank {rank} is not a rank of vLLM's",
+                where=where,
+                fix=f"Give one of {', '.join(map(str, ranks))}: the next that is not less than your adapters'.",
+            )
+        experts = version(vllm) >= version(read_data("memory.yaml")["loraOnExperts"])
+        fields["lora"] = LoraSlots(adapters=adapters, rank=rank, experts=experts)
+    for name in ("kv_cache_memory_bytes", "num_gpu_blocks_override", "block_size"):
+        count_of(arguments, name, 0, where=where)
+    fields["uncounted"] = tuple(name for name in read_data("memory.yaml")["notCounted"] if arguments.get(name))
     return Engine(vllm=vllm, **fields, **_speculation(arguments.get("speculative_config"), config, draft, where=where))
 
 
@@ -72,6 +88,21 @@ def _quantization(said: Any, *, where: str) -> str | None:
     if method_of(word) is None:
         raise UserError.unknown("quantization method", said, methods(), where=f"{where}: quantization")
     return word
+
+
+def _cache_dtype(said: Any, *, where: str) -> str:
+    """The type of the cache; `auto` where nothing is asked for."""
+    data, chosen = read_data("kv_cache.yaml"), str(said or "auto")
+    if chosen in data["uncountedCacheDtypes"]:
+        counted = ", ".join(data["cacheDtypes"])
+        raise UserError(
+            f"kv_cache_dtype {chosen} is vLLM's, and its memory is not known here",
+            where=where,
+            fix=f"Counted: {counted}.",
+        )
+    if chosen not in data["cacheDtypes"]:
+        raise UserError.unknown("type of cache", chosen, data["cacheDtypes"], where=f"{where}: kv_cache_dtype")
+    return chosen
 
 
 def _state_dtype(arguments: Mapping[str, Any]) -> str | None:

@@ -64,22 +64,22 @@ def has_experts(config: ModelConfig, layer: int) -> bool:
         return False
     pattern = config.get("hybrid_override_pattern")
     if isinstance(pattern, str):
-        return pattern[layer] == "E"
+        return pattern[layer : layer + 1] == "E"
     listed = config.get("moe_layers")
     if isinstance(listed, str):
-        listed = [int(one) for one in listed.split(",") if one.strip()]
+        listed = [int(one) for one in listed.split(",") if one.strip().isdigit()]
     if isinstance(listed, list):
         return layer in listed
     frequency = config.get("moe_layer_freq", 1)
     if isinstance(frequency, list):
-        return bool(frequency[layer])
-    if layer < config.whole("first_k_dense_replace", 0) or layer in (config.get("mlp_only_layers") or ()):
+        return any(frequency[layer : layer + 1])
+    if layer < config.whole("first_k_dense_replace", 0) or layer in config.listed("mlp_only_layers"):
         return False
     if config.get("expert_layer_period"):
-        return layer % config.get("expert_layer_period") == config.get("expert_layer_offset", 0)
+        return layer % config.needed("expert_layer_period") == config.whole("expert_layer_offset", 0)
     steps = ("interleave_moe_layer_step", "decoder_sparse_step", "moe_layer_interval")
-    step = next((found for word in steps if (found := config.get(word))), None)
-    return (layer + 1) % step == 0 if step else layer % max(1, frequency) == 0
+    step = next((found for word in steps if config.get(word) and (found := config.integer(word))), None)
+    return (layer + 1) % step == 0 if step else layer % (config.whole("moe_layer_freq", 1) or 1) == 0
 
 
 def feed_forward_kind(config: ModelConfig, layer: int, kept: tuple[Cache, ...], own_caches: int) -> str:

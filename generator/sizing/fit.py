@@ -132,7 +132,16 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
     # The length of requests changes what one needs of the cache and nothing else, once the tokens of a step are known.
     settled = replace(engine, context=None, sequences=shape.sequences, batched_tokens=shape.batched_tokens)
     memory = _memory(model, device, split, settled)
-    return replace(memory, shape=shape, refusal=refusal(model, device, split, engine, shape) or memory.layout.refusal)
+    refused = refusal(model, device, split, engine, shape) or memory.layout.refusal
+    return replace(memory, shape=shape, refusal=refused or _asked_too_much(memory))
+
+
+def _asked_too_much(memory: MemoryFit) -> str:
+    """A cache that is asked for by its size is made, or not (`vllm/v1/worker/gpu_worker.py`)."""
+    over = memory.usable_gib - memory.total_gib
+    if over <= 0:
+        return ""
+    return f"a cache of {memory.kv_gib:.2f} GiB is asked for, {over:.2f} GiB more than weights and overhead leave"
 
 
 @lru_cache(maxsize=8192)
@@ -160,6 +169,10 @@ def _memory(model: Model, device: Device, split: Split, engine: Engine) -> Memor
     ranges["kv_cache"] = Range(estimate=usable - taken.estimate, low=usable - taken.high, high=usable - taken.low)
     margin = read_data("memory.yaml")["marginGiB"]
     layout = model.layout(cache_options(split, engine, shape), drafts=draft_caches(model, engine))
+    asked = engine.cache_bytes if engine.cache_blocks is None else engine.cache_blocks * layout.block_bytes
+    if asked:  # made as it is asked for, whatever share of the GPU is said
+        ranges["kv_cache"], margin = Range.exactly(asked / GIB), 0.0
+        usable = taken.estimate + asked / GIB
     return MemoryFit(
         total_gib=device.memory_gib,
         usable_gib=usable,
@@ -182,6 +195,11 @@ def _notes(model: Model, engine: Engine) -> Iterator[str]:
     """What people should know of figures that rest on no measurement, and of models that vLLM has not."""
     if missing := missing_in(engine.vllm, model.config):
         yield missing
+    yield from model.config.warnings
+    if engine.uncounted:
+        yield f"{', '.join(engine.uncounted)}: memory depends on it, and it is not counted here"
+    if engine.block_tokens and engine.block_tokens % 16:
+        yield f"blocks of {engine.block_tokens} tokens: FlashAttention's and Triton's kernels take multiples of 16"
     newest = read_data("memory.yaml")["read"]
     if version(engine.vllm) > version(newest):
         yield f"vLLM {engine.vllm} is newer than {newest}, the last whose sources were read, and taken to be like it"
@@ -253,4 +271,5 @@ def cache_options(split: Split, engine: Engine, shape: EngineShape, *, platform:
         block_tokens=engine.block_tokens,
         prefix_caching=engine.prefix_caching,
         speculative_tokens=engine.speculative_tokens,
+        windows_keep_all=engine.windows_keep_all,
     )

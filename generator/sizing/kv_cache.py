@@ -14,7 +14,7 @@ from math import ceil, floor
 
 from .cache_behaviour import CacheBehaviour, cache_behaviour
 from .cache_groups import CacheGroup, cache_groups, refused
-from .layers import CacheLayers, CrossKeyValues, KeyValues, Latent, PackedLatent, State
+from .layers import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, Layers, PackedLatent, State
 from .pages import CacheOptions, caches_prefixes, pages, prompt_state, token_bytes
 from .stages import stages
 
@@ -131,6 +131,8 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
     Raises UserError for a type of cache that is not known.
     """
     behaviour = cache_behaviour(options.vllm)
+    if options.windows_keep_all:
+        layers = replace(layers, layers=_without_windows(layers.layers))
     found = pages(layers, options, behaviour)
     groups = tuple(cache_groups(found, behaviour))
     of_stages = tuple(stages(len(layers.layers), options.pipeline_parallel))
@@ -154,6 +156,24 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
         refusal=_refusal(layers, options, unequal=refused(found, behaviour)),
         least=least,
         most=most,
+    )
+
+
+def _without_windows(layers: Layers) -> Layers:
+    """Windows and chunks as layers that see all tokens, where there are such too (`unify_hybrid_kv_cache_specs`)."""
+
+    def is_local(cache: Cache) -> bool:
+        return isinstance(cache, KeyValues) and bool(cache.window or cache.chunk)
+
+    attending = [cache for layer in layers for cache in layer if isinstance(cache, KeyValues)]
+    if all(is_local(cache) for cache in attending):
+        return layers
+    return tuple(
+        tuple(
+            replace(cache, window=None, chunk=None) if isinstance(cache, KeyValues) and is_local(cache) else cache
+            for cache in layer
+        )
+        for layer in layers
     )
 
 

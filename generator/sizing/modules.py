@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import towers
+from .architectures import makes_vectors
 from .attention_layers import head_dim, kv_heads
 from .attention_modules import attention, indexer, latent_attention, packed_latent
 from .config import ModelConfig
@@ -72,7 +73,7 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
     return ModelModules(
         layers,
         tuple(first),
-        () if is_encoder(config, caches) else (head,),
+        () if is_encoder(config, caches) or makes_vectors(config) else (head,),
         tied=is_tied(config),
         draft_like=len(layers) - 1 if like is None else like,
     )

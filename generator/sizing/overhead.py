@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import GIB, towers
+from .architectures import makes_vectors
 from .config import ModelConfig
 from .data import read_data
 from .feed_forward_modules import expert_width, experts_of, is_ungated, shared_width
@@ -48,7 +49,8 @@ def activation_gib(
     stay, may_stay = _stay(scheme, step, behaviour)
     kept = images + data["hiddenFactor"] * step.tokens * hidden * step.width
     forward = images + _forward_bytes(config, caches, step, data["forward"])
-    entries = min(step.sequences, step.tokens) * config.needed("vocab_size") if caches.layers and caches.caches else 0
+    samples = caches.layers and caches.caches and not makes_vectors(config)
+    entries = min(step.sequences, step.tokens) * config.needed("vocab_size") if samples else 0
     tower = 0.0 if step.text_only else _tower_bytes(config, step)
 
     def peak(sampler_bytes: float, beside: float, share: float) -> float:
@@ -120,9 +122,9 @@ def _image_tokens(config: ModelConfig, step: Step, most: int) -> tuple[int, floa
     size = vision.get("image_size")
     if not isinstance(size, int):  # images of any size: one of the most tokens that the processor makes
         tokens = max(step.tokens, most)
-        frames = vision.get("temporal_patch_size") or 1
+        frames = towers.size_in(vision, "temporal_patch_size") or 1
         return tokens, tokens * merge * merge * 3 * patch * patch * frames
-    each = config.data.get("mm_tokens_per_image") or max(1, (size // patch // merge) ** 2)
+    each = towers.size_in(config.data, "mm_tokens_per_image") or max(1, (size // patch // merge) ** 2)
     return max(step.tokens, each), max(1, step.tokens // each) * 3 * size * size
 
 
@@ -134,8 +136,8 @@ def _tower_bytes(config: ModelConfig, step: Step) -> float:
     tokens, _ = _image_tokens(config, step, read_data("memory.yaml")["encoder"]["imageTokens"])
     merge = vision.get("spatial_merge_size")
     patches = tokens * (merge * merge if isinstance(merge, int) else 4)
-    width = vision.get("embed_dim") or vision.get("hidden_size") or vision.get("vt_hidden_size") or 1024
-    inner = vision.get("intermediate_size") or vision.get("vt_intermediate_size") or 4 * width
+    width = towers.size_in(vision, "embed_dim", "hidden_size", "vt_hidden_size") or 1024
+    inner = towers.size_in(vision, "intermediate_size", "vt_intermediate_size") or 4 * width
     return patches * step.width * (2 * inner / step.tensor_parallel + 3 * width)
 
 

@@ -40,6 +40,8 @@ class CacheOptions:
     """What --block-size asks for; None: vLLM's own choice."""
     prefix_caching: bool | None = None
     """None: vLLM's own choice."""
+    windows_keep_all: bool = False
+    """Windows and chunks are cached like layers that see all tokens."""
     speculative_tokens: int = 0
     async_scheduling: bool = True
     platform: Platform = "gpu"

@@ -149,7 +149,7 @@ def quantization_of(config: ModelConfig, asked: str | None = None) -> Quantizati
             found.format_of("model.layers.0.self_attn.q_proj")  # which compiles its lists of layers
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, re.error) as error:
             what = f"`quantization_config` cannot be read: {error}"
-            raise UserError(what, where=config.where, fix="Copy or download the file again.") from None
+            raise UserError(what, where=config.where, fix=config.fix) from None
         return found
     return _online(asked) if asked else None
 
@@ -282,10 +282,10 @@ def _kinds(stated: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _positive(value: Any) -> int:
-    """A whole number above 0, also where it is written as text. Raises ValueError for anything else."""
+    """A whole number from 1 to a million, also where it is written as text. Raises ValueError for anything else."""
     number = int(value)
-    if number < 1:
-        raise ValueError(f"{value!r} is no whole number above 0")
+    if not 1 <= number <= 1_000_000:
+        raise ValueError(f"{value!r} is no whole number above 0 that makes sense")
     return number
 
 

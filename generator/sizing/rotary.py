@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf
 from typing import Any
 
 from . import towers
 from .config import POSITIONS, ModelConfig
 from .data import version
 
+MOST_STRETCH = 10_000
+"""No model's positions are stretched further; what says so is a mistake."""
 _NOT_STRETCHED = ("su", "longrope", "llama3")
 """Scalings that `max_position_embeddings` already counts in."""
+_BY_FACTOR = ("yarn", "linear", "dynamic")
 
 
 def rope_of(config: ModelConfig) -> Mapping[str, Any]:
@@ -40,6 +42,29 @@ def positions_of(config: ModelConfig) -> int:
         if _factor(rope) != 1:
             break
     return positions
+
+
+def rope_fault(config: ModelConfig, *, whole: bool) -> str:
+    """What vLLM would stumble over in how positions are scaled, in words; empty where there is nothing.
+
+    `whole`: all of it is said; else the class of the configuration may fill in what is not.
+    Sources: `vllm/config/model.py::_get_and_verify_max_len`, `vllm/model_executor/layers/rotary_embedding/__init__.py`.
+    """
+    stated = next(
+        (found for word in ("rope_scaling", "rope_parameters") if (found := config.get(word)) is not None), {}
+    )
+    if not isinstance(stated, Mapping):
+        return f"how positions are scaled is {stated!r}, and no object"
+    for rope in filter(None, _ropes(config)):
+        kind, factor, original = _kind(rope), rope.get("factor"), rope.get("original_max_position_embeddings")
+        if kind == "None" and whole:
+            return "how positions are scaled has no `rope_type`"
+        said = factor is not None or (whole and kind in _BY_FACTOR)
+        if said and (not isinstance(factor, (int, float)) or not 0 < factor <= MOST_STRETCH):
+            return f"`factor` is {factor!r}, and no number from 0 to {MOST_STRETCH:,}"
+        if kind == "yarn" and whole and (not isinstance(original, int) or original < 1):
+            return f"`original_max_position_embeddings` is {original!r}, and yarn needs it"
+    return ""
 
 
 def stretch_of(config: ModelConfig) -> float:
@@ -71,7 +96,7 @@ def _kind(rope: Mapping[str, Any]) -> str:
 
 def _factor(rope: Mapping[str, Any]) -> float:
     factor = rope.get("factor")
-    if not isinstance(factor, (int, float)) or not 0 < factor < inf or _kind(rope) in _NOT_STRETCHED:
+    if not isinstance(factor, (int, float)) or not 0 < factor <= MOST_STRETCH or _kind(rope) in _NOT_STRETCHED:
         return 1.0
     return factor
 

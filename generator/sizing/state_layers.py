@@ -117,7 +117,7 @@ def granite(config: ModelConfig) -> Layers:
 def bamba(config: ModelConfig) -> Layers:
     """Source: `bamba.py`, 0.22.0, the last release with it."""
     attending, state = (_attention(config),), (_mamba2_beside_attention(config),)
-    where = config.get("attn_layer_indices") or []
+    where = config.listed("attn_layer_indices")
     return tuple(attending if i in where else state for i in range(config.layers))
 
 
@@ -132,9 +132,9 @@ def nemotron_h(config: ModelConfig) -> Layers:
         heads=heads,
         dim=dim,
         speculative=True,
-        matrix_dtype=config.get("mamba_ssm_cache_dtype", "float32"),
+        matrix_dtype=config.word("mamba_ssm_cache_dtype") or "float32",
     )
-    pattern = config.get("hybrid_override_pattern") or _kinds(config) or ""
+    pattern = config.word("hybrid_override_pattern") or _kinds(config) or ""
     caches: dict[str, tuple[Cache, ...]] = {"M": (state,), "mamba": (state,)}
     return _one_of(pattern, caches | {"*": (_attention(config),), "attention": (_attention(config),)})
 
@@ -153,7 +153,7 @@ def zamba2(config: ModelConfig) -> Layers:
     dim = config.integer("attention_head_dim") or 2 * config.needed("hidden_size") // heads
     both = (state, KeyValues(heads=heads, key_dim=dim, value_dim=dim))
     kinds = _kinds(config) or []
-    where = config.get("hybrid_layer_ids") or [i for i, kind in enumerate(kinds) if kind == "hybrid"]
+    where = config.listed("hybrid_layer_ids") or [i for i, kind in enumerate(kinds) if kind == "hybrid"]
     return tuple(both if i in where else (state,) for i in range(config.layers))
 
 
@@ -172,7 +172,7 @@ def gated_delta_net(config: ModelConfig) -> Layers:
         speculative_rows=True,
         heads=values,
         matrix=key_dim * value_dim,
-        matrix_dtype=config.get("mamba_ssm_dtype"),
+        matrix_dtype=config.word("mamba_ssm_dtype"),
         # OLMo Hybrid's layers are a class of their own (`olmo_gdn_linear_attn.py`, 0.33.0).
         key_dim=None if config.model_type == "olmo_hybrid" else key_dim,
     )

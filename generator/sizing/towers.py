@@ -21,7 +21,8 @@ _NAMED = {
 }
 
 
-def _first(config: Mapping[str, Any], *words: str) -> int:
+def size_in(config: Mapping[str, Any], *words: str) -> int:
+    """The first of these words that says a whole number; 0 where none does."""
     return next((int(v) for word in words if isinstance(v := config.get(word), int) and not isinstance(v, bool)), 0)
 
 
@@ -32,7 +33,7 @@ def tower_parameters(config: ModelConfig) -> int:
     found = _vision(vision, text) if vision is not None else 0
     audio = config.data.get("audio_config")
     if isinstance(audio, Mapping):
-        found += _layers(audio) + _first(audio, "hidden_size", "d_model") * text
+        found += _layers(audio) + size_in(audio, "hidden_size", "d_model") * text
     return found
 
 
@@ -64,12 +65,12 @@ def sizes_of(tower: Mapping[str, Any]) -> dict[str, Any]:
 def _layers(tower: Mapping[str, Any]) -> int:
     kind = str(tower.get("model_type") or tower.get("name") or "")
     tower = {**_NAMED.get(kind, {}), **tower}
-    width = _first(tower, "embed_dim", "vt_hidden_size") or _first(tower, "hidden_size", "d_model", "width")
+    width = size_in(tower, "embed_dim", "vt_hidden_size") or size_in(tower, "hidden_size", "d_model", "width")
     if kind == "qwen2_5_vl":
-        width = _first(tower, "hidden_size")
-    depth = _first(tower, "depth", "num_hidden_layers", "vt_num_hidden_layers", "encoder_layers", "layers")
-    depth += _first(tower, "num_global_layers")
-    inner = _first(tower, "intermediate_size", "vt_intermediate_size", "encoder_ffn_dim", "mlp_dim")
+        width = size_in(tower, "hidden_size")
+    depth = size_in(tower, "depth", "num_hidden_layers", "vt_num_hidden_layers", "encoder_layers", "layers")
+    depth += size_in(tower, "num_global_layers")
+    inner = size_in(tower, "intermediate_size", "vt_intermediate_size", "encoder_ffn_dim", "mlp_dim")
     inner = inner or int(width * float(tower.get("mlp_ratio") or 4))
     matrices = 3 if any(word in kind for word in _GATED) else 2
     return depth * (4 * width * width + matrices * width * inner + 8 * width)
@@ -78,19 +79,24 @@ def _layers(tower: Mapping[str, Any]) -> int:
 def _vision(tower: Mapping[str, Any], text: int) -> int:
     kind = str(tower.get("model_type") or tower.get("name") or "")
     sizes = {**_NAMED.get(kind, {}), **tower}
-    width = _first(sizes, "embed_dim", "vt_hidden_size") or _first(sizes, "hidden_size", "width")
+    width = size_in(sizes, "embed_dim", "vt_hidden_size") or size_in(sizes, "hidden_size", "width")
     if kind == "qwen2_5_vl":
-        width = _first(sizes, "hidden_size")
-    patch = _first(sizes, "patch_size") or 14
-    found = _layers(tower) + 3 * patch * patch * width * (_first(sizes, "temporal_patch_size") or 1)
-    image = _first(sizes, "image_size")
+        width = size_in(sizes, "hidden_size")
+    patch = size_in(sizes, "patch_size") or 14
+    found = _layers(tower) + 3 * patch * patch * width * (size_in(sizes, "temporal_patch_size") or 1)
+    image = size_in(sizes, "image_size")
     if image and "pixtral" not in kind:
         found += (image // patch) ** 2 * width
-    found += _first(sizes, "num_position_embeddings", "position_embedding_size") * width
+    found += size_in(sizes, "num_position_embeddings", "position_embedding_size") * width
     # A merger takes 2 x 2 patches to the text's width in two steps; plain projectors take one patch.
     merge = sizes.get("merge_kernel_size")
-    merge = merge[0] if isinstance(merge, list) and merge else _first(sizes, "spatial_merge_size") or 1
+    merge = (
+        merge[0]
+        if isinstance(merge, list) and merge and isinstance(merge[0], int)
+        else size_in(sizes, "spatial_merge_size") or 1
+    )
     joined = width * merge * merge
     # Qwen3-VL has one more merger for each layer whose features go deeper into the text model.
-    mergers = 1 + len(sizes.get("deepstack_visual_indexes") or ())
+    deeper = sizes.get("deepstack_visual_indexes")
+    mergers = 1 + (len(deeper) if isinstance(deeper, list) else 0)
     return found + mergers * (joined * joined + joined * text if merge > 1 else width * text + text * text)

@@ -34,6 +34,8 @@ class LoraSlots:
 
     adapters: int
     rank: int
+    experts: bool = True
+    """Experts have slots too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,12 +258,21 @@ def _lora(model: ModelModules, options: WeightOptions) -> float:
     """Bytes of the slots for adapters: two thin matrices beside every linear layer, for each adapter.
 
     The first is repeated on every GPU, the second divided (`vllm/lora/layers/base_linear.py::create_lora_weights`).
+    Beside an expert what has the model's width is repeated, and what has the expert's divided with it
+    (`vllm/lora/layers/fused_moe.py`, without `fully_sharded_loras`).
     """
     assert options.lora is not None
-    entries = 0.0
+    entries, share = 0.0, options.tensor_parallel
     for layer in model.layers:
         for module in layer:
             if module.linear and module.share in ("tensor", "key_value"):
-                entries += module.columns + module.rows / options.tensor_parallel
+                entries += module.columns + module.rows / share
+            elif module.share == "expert" and options.lora.experts:
+                down = module.name.endswith("down_proj")
+                hidden, inner = (module.rows, module.columns) if down else (module.columns, module.rows)
+                if options.expert_parallel:
+                    entries += ceil(module.count / share) * (hidden + inner)
+                else:
+                    entries += module.count * (hidden + inner / share)
     layers = ceil(len(model.layers) / options.pipeline_parallel) / len(model.layers)
     return entries * layers * options.lora.rank * options.lora.adapters * DTYPE_BYTES.get(options.dtype, 2)

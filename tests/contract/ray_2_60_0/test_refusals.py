@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vllm.config import quantization as online
-from vllm.config.model import _FLOAT16_NOT_SUPPORTED_MODELS, _get_and_verify_max_len
+from vllm.config.cache import CacheDType
+from vllm.config.lora import MaxLoRARanks
+from vllm.config.model import _FLOAT16_NOT_SUPPORTED_MODELS, _get_and_verify_max_len, iter_architecture_defaults
 from vllm.config.model import ModelConfig as VllmModelConfig
 from vllm.model_executor.layers import quantization
 from vllm.model_executor.layers.fused_moe.oracle.fp8 import refine_fp8_moe_block_shape
@@ -20,7 +22,8 @@ from vllm.model_executor.layers.quantization.utils.fp8_utils import validate_fp8
 from vllm.transformers_utils.config import get_config
 from vllm.transformers_utils.model_arch_config_convertor import ModelArchConfigConvertorBase
 
-from generator.sizing.architectures import missing_in
+from generator.errors import UserError
+from generator.sizing.architectures import makes_vectors, missing_in
 from generator.sizing.config import ModelConfig
 from generator.sizing.data import read_data
 from generator.sizing.module import Module
@@ -111,6 +114,10 @@ OVERRIDES = [
         {"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
         131072,
     ),
+    # Beside the text part nothing reads it; in it, it is merged into what is there.
+    ("Qwen--Qwen3-VL-30B-A3B-Instruct", {"rope_parameters": YARN}, 262144),
+    ("Qwen--Qwen3-VL-30B-A3B-Instruct", {"max_position_embeddings": 1000}, 262144),
+    ("google--gemma-3-4b-it", {"text_config": {"rope_parameters": {"full_attention": {"factor": 4.0}}}}, 131072),
     ("llava-hf--llava-v1.6-mistral-7b-hf", {"text_config": {"max_position_embeddings": 20000}}, 20000),
     ("Qwen--Qwen3-VL-30B-A3B-Instruct", {"text_config": {"rope_parameters": YARN, "num_hidden_layers": 4}}, 131072),
 ]
@@ -127,9 +134,50 @@ def test_what_hf_overrides_make_of_a_model_is_what_vllm_makes_of_it(
     plain = {key: value for key, value in said.items() if key not in parts}
     theirs = get_config(str(tmp_path), trust_remote_code=False, hf_overrides_kw=plain)
     object.__new__(VllmModelConfig)._apply_dict_overrides(theirs, parts)
-    ours = overridden(ModelConfig(stated, name), said)
+    ours = overridden(ModelConfig(stated, name), said, vllm=VLLM, where="test")
     assert positions_of(ours) == _longest(theirs, None) == most
     assert ours.layers == theirs.get_text_config().num_hidden_layers
+
+
+def test_a_part_of_a_part_is_merged_as_vllm_merges_it(tmp_path: Path):
+    stated = json.loads(FILES[0].with_name("Qwen--Qwen3-VL-30B-A3B-Instruct.json").read_text())
+    stated["text_config"] |= {"rope_scaling": None, "rope_parameters": YARN | {"factor": 16.0}}
+    (tmp_path / "config.json").write_text(json.dumps(stated))
+    said = {"text_config": {"rope_parameters": {"factor": 8.0}}}
+    theirs = get_config(str(tmp_path), trust_remote_code=False)
+    object.__new__(VllmModelConfig)._apply_dict_overrides(theirs, said)
+    ours = overridden(ModelConfig(stated, "test"), said, vllm=VLLM, where="test")
+    assert positions_of(ours) == _longest(theirs, None) == 8 * 32768
+
+
+REFUSED = [
+    {"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e6, "factor": 4.0}},
+    {"rope_parameters": YARN | {"factor": -4.0}},
+    {"rope_parameters": {"rope_theta": 1e6, "factor": 4.0}},
+    {"text_config": {"num_hidden_layers": 4}},
+]
+
+
+@pytest.mark.parametrize("said", REFUSED, ids=str)
+def test_overrides_that_are_refused_are_those_that_vllm_stumbles_over(said: dict[str, Any], tmp_path: Path):
+    stated = json.loads(FILES[0].with_name("Qwen--Qwen3-8B.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(stated))
+    with pytest.raises((ValueError, KeyError)):
+        VllmModelConfig(model=str(tmp_path), skip_tokenizer_init=True, hf_overrides=said)
+    with pytest.raises(UserError, match="hf_overrides"):
+        overridden(ModelConfig(stated, "test"), said, vllm=VLLM, where="test")
+
+
+def test_the_ranks_and_cache_types_are_vllms():
+    assert read_data("memory.yaml")["loraRanks"] == list(get_args(MaxLoRARanks))
+    types = read_data("kv_cache.yaml")
+    assert {*types["cacheDtypes"], *types["uncountedCacheDtypes"]} == set(get_args(CacheDType))
+    assert {*types["cacheDtypes"]} - {"auto"} <= set(types["dtypes"])
+
+
+def test_the_ends_of_names_are_vllms():
+    for suffix, (runner, _) in iter_architecture_defaults():
+        assert makes_vectors(ModelConfig({"architectures": [f"Odd{suffix}"]}, "test")) == (runner == "pooling")
 
 
 def _with_bases(said: Any) -> Any:

@@ -143,7 +143,7 @@ def test_a_gpu_without_bfloat16_halves_in_float16_unless_bfloat16_is_asked_for()
         ((QWEN, "--kv-cache-dtype", "fp7"), "unknown type of cache 'fp7'"),
         ((QWEN, "--quantization", "fp9"), "unknown quantization method 'fp9'"),
         ((QWEN, "--gpu-memory-gib", "nan"), "nan is no number to count with"),
-        ((QWEN, "--gpu-memory-gib", "inf"), "inf is no number to count with"),
+        ((QWEN, "--gpu-memory-gib", "inf"), "inf is not in the range"),
         ((QWEN, "--gpu-memory-utilization", "nan"), "nan is no number to count with"),
         (("model.gguf",), "a GGUF file says nothing of its cache here"),
         (("./nowhere/config.json",), "no such folder or file"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from stored import CONFIGS, FP8_MIXTURE, QWEN, refusal, words
 
 from generator.errors import UserError
 from generator.gpus import gpu
@@ -15,27 +15,12 @@ from generator.sizing.architectures import missing_in
 from generator.sizing.changes import changes
 from generator.sizing.config import ModelConfig
 from generator.sizing.engine import Device
-from generator.sizing.engine_arguments import engine_of, overrides_of
+from generator.sizing.engine_arguments import engine_of
 from generator.sizing.fit import fit
 from generator.sizing.model import Model
-from generator.sizing.overrides import overridden
 from generator.sizing.refusals import tensor_splits
 from generator.sizing.rotary import default_context, positions_of
 from generator.sizing.split import Split
-
-CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"
-QWEN, FP8_MIXTURE = "Qwen--Qwen3-8B", "Qwen--Qwen3-30B-A3B-FP8"
-
-
-def words(name: str, **more: Any) -> ModelConfig:
-    return ModelConfig(json.loads((CONFIGS / f"{name}.json").read_text()) | more, "config.json")
-
-
-def refusal(config: ModelConfig, *, on: str = "H100-80GB", tp: int = 1, vllm: str = "0.29.0", **arguments: Any) -> str:
-    model = Model(config)
-    engine = engine_of(arguments, config, vllm=vllm, where="test", draft=lambda name: model)
-    return fit(model, device=Device.of(gpu(on, where="")), split=Split(tensor=tp), engine=engine).refusal
-
 
 QUANTIZED = [
     ("openai--gpt-oss-20b", "T4-16GB", "0.29.0", "mxfp4 weights need compute capability 8.0; T4-16GB has 7.5"),
@@ -338,39 +323,3 @@ def test_a_prompt_that_is_not_cut_must_fit_a_step():
     assert refusal(words(QWEN), max_num_batched_tokens=4096) == ""
     assert "not cut" in refusal(words(QWEN), max_num_batched_tokens=4096, enable_chunked_prefill=False)
     assert refusal(words(QWEN), enable_chunked_prefill=False) == ""
-
-
-YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
-
-
-def test_a_context_beyond_the_positions_is_taken_where_hf_overrides_stretch_them():
-    config = words(QWEN)
-    assert "takes 40,960 tokens" in refusal(config, max_model_len=131072)
-    for said in ({"rope_scaling": YARN}, {"rope_parameters": YARN}):
-        assert refusal(overridden(config, said), max_model_len=131072) == ""
-        assert "takes 131,072 tokens" in refusal(overridden(config, said), max_model_len=131073)
-
-
-def test_a_catalogs_positions_are_stretched_anew_by_what_is_set():
-    plain = ModelConfig({**words(QWEN).data}, "catalog", complete=True)
-    assert positions_of(overridden(plain, {"rope_scaling": YARN})) == 131072
-    # A catalog's positions are already those of its own scaling, which the other word takes the place of.
-    scaled = ModelConfig(
-        {**plain.data, "max_position_embeddings": 131072, "rope_scaling": YARN}, "catalog", complete=True
-    )
-    assert positions_of(scaled) == 131072
-    assert positions_of(overridden(scaled, {"rope_theta": 5e6})) == 131072
-    assert positions_of(overridden(scaled, {"rope_parameters": YARN | {"factor": 2.0}})) == 65536
-    assert positions_of(overridden(scaled, {"rope_parameters": {"rope_type": "default"}})) == 32768
-    # Its configuration is the language model's part, whatever file it came from.
-    assert positions_of(overridden(plain, {"text_config": {"max_position_embeddings": 65536}})) == 65536
-
-
-def test_arguments_for_rotary_positions_are_overrides_until_0_12():
-    said = {"rope_scaling": YARN, "rope_theta": 5e6, "hf_overrides": {"num_hidden_layers": 2}}
-    early = overrides_of(said, vllm="0.11.0", where="test")
-    assert early == {"rope_scaling": YARN, "rope_theta": 5e6, "num_hidden_layers": 2}
-    assert overrides_of(said, vllm="0.12.0", where="test") == {"num_hidden_layers": 2}
-    assert overrides_of({"hf_overrides": json.dumps(early)}, vllm="0.29.0", where="test") == early
-    with pytest.raises(UserError, match="hf_overrides is no JSON object"):
-        overrides_of({"hf_overrides": "{"}, vllm="0.29.0", where="test")

@@ -1,0 +1,35 @@
+"""Stored configurations, and what is predicted for them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from generator.gpus import gpu
+from generator.sizing.config import ModelConfig
+from generator.sizing.engine import Device
+from generator.sizing.engine_arguments import engine_of
+from generator.sizing.fit import MemoryFit, fit
+from generator.sizing.model import Model
+from generator.sizing.split import Split
+
+CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"
+QWEN, FP8_MIXTURE = "Qwen--Qwen3-8B", "Qwen--Qwen3-30B-A3B-FP8"
+
+
+def words(name: str, **more: Any) -> ModelConfig:
+    return ModelConfig(json.loads((CONFIGS / f"{name}.json").read_text()) | more, "config.json")
+
+
+def predicted(
+    config: ModelConfig, *, on: str = "H100-80GB", tp: int = 1, vllm: str = "0.29.0", **arguments: Any
+) -> MemoryFit:
+    """With engine arguments, which know the model itself as a draft."""
+    model = Model(config)
+    engine = engine_of(arguments, config, vllm=vllm, where="test", draft=lambda name: model)
+    return fit(model, device=Device.of(gpu(on, where="")), split=Split(tensor=tp), engine=engine)
+
+
+def refusal(config: ModelConfig, **asked: Any) -> str:
+    return predicted(config, **asked).refusal
