@@ -142,8 +142,7 @@ def _climb(
 
 def _fit_on_gpu(wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRelease) -> tuple[MemoryFit, int, bool]:
     utilization = release.gpu_memory_utilization if wish.engine.utilization is None else wish.engine.utilization
-    engine = replace(
-        wish.engine,
+    engine = wish.engine._replace(
         context=wish.context,
         sequences=wish.sequences,
         batched_tokens=wish.engine.batched_tokens or _batched_tokens(wish, gpu),
@@ -175,8 +174,8 @@ def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:
 def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
     """A CPU engine: of the slot's memory less weights and process, whole GiB for the cache, as many as are of use."""
     split, device = Split(), Device(name=hardware.label, memory_gib=0.0)
-    engine = replace(wish.engine, context=wish.context, sequences=wish.sequences, utilization=1.0, eager=True)
-    engine = replace(engine, batched_tokens=engine.batched_tokens or _batched_tokens(wish, None))
+    engine = wish.engine._replace(context=wish.context, sequences=wish.sequences, utilization=1.0, eager=True)
+    engine = engine._replace(batched_tokens=engine.batched_tokens or _batched_tokens(wish, None))
     shape = shape_of(wish.sized, device, engine)
     layout = wish.sized.layout(
         cache_options(split, engine, shape, platform="cpu"), drafts=draft_caches(wish.sized, engine)

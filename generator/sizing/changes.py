@@ -43,34 +43,34 @@ def _engines(
         yield from _allowed(model, now, engine, split)
     if 0 < now.longest_context < now.context:
         longest = now.longest_context
-        yield f"--max-model-len {longest}", replace(engine, context=longest)
+        yield f"--max-model-len {longest}", engine._replace(context=longest)
     for sequences in (256, 64, 16):
         if (engine.sequences or 1024) > sequences:
-            yield f"--max-num-seqs {sequences}", replace(engine, sequences=sequences)
+            yield f"--max-num-seqs {sequences}", engine._replace(sequences=sequences)
     if engine.kv_cache_dtype == "auto" and device.compute_capability >= 8.9:
-        yield "--kv-cache-dtype fp8", replace(engine, kv_cache_dtype="fp8")
+        yield "--kv-cache-dtype fp8", engine._replace(kv_cache_dtype="fp8")
     if (engine.utilization or 0) < 0.95:
-        yield "--gpu-memory-utilization 0.95", replace(engine, utilization=0.95)
+        yield "--gpu-memory-utilization 0.95", engine._replace(utilization=0.95)
     if not engine.eager and now.cuda_graph_gib:
-        yield "--eager", replace(engine, eager=True)
+        yield "--eager", engine._replace(eager=True)
     if model.scheme(engine.quantization) is None:
-        yield "--quantization fp8", replace(engine, quantization="fp8")
+        yield "--quantization fp8", engine._replace(quantization="fp8")
 
 
 def _allowed(model: Model, now: MemoryFit, engine: Engine, split: Split) -> Iterator[tuple[str, Engine]]:
     """Arguments instead of those that vLLM refuses."""
     most = model.positions
     if 0 < most < now.context:
-        yield f"--max-model-len {most}", replace(engine, context=most)
+        yield f"--max-model-len {most}", engine._replace(context=most)
     least = max(now.shape.sequences, now.context if engine.whole_prompts or model.takes_whole_prompts else 0)
     if least > now.shape.batched_tokens:
         tokens = least
-        yield f"--max-num-batched-tokens {tokens}", replace(engine, batched_tokens=tokens)
+        yield f"--max-num-batched-tokens {tokens}", engine._replace(batched_tokens=tokens)
     if engine.cache_bytes or engine.cache_blocks:
-        yield "no size of the cache", replace(engine, cache_bytes=None, cache_blocks=None)
+        yield "no size of the cache", engine._replace(cache_bytes=None, cache_blocks=None)
     if engine.dtype != "auto":
-        yield "--dtype auto", replace(engine, dtype="auto")
+        yield "--dtype auto", engine._replace(dtype="auto")
     if engine.quantization is not None:
-        yield "no --quantization", replace(engine, quantization=None)
+        yield "no --quantization", engine._replace(quantization=None)
     if split.tensor > 1 and not engine.expert_parallel:
-        yield "--enable-expert-parallel", replace(engine, expert_parallel=True)
+        yield "--enable-expert-parallel", engine._replace(expert_parallel=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .cache_behaviour import cache_behaviour
 from .config import ModelConfig
@@ -56,9 +56,11 @@ class Device:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Engine:
-    """vLLM's arguments that memory depends on. None: vLLM's own choice."""
+class Engine(NamedTuple):
+    """vLLM's arguments that memory depends on. None: vLLM's own choice.
+
+    A tuple, since a plan asks with thousands of them, which are compared and changed faster so.
+    """
 
     vllm: str
     dtype: str = "auto"

@@ -130,7 +130,7 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
     """
     shape = shape_of(model, device, engine)
     # The length of requests changes what one needs of the cache and nothing else, once the tokens of a step are known.
-    settled = replace(engine, context=None, sequences=shape.sequences, batched_tokens=shape.batched_tokens)
+    settled = engine._replace(context=None, sequences=shape.sequences, batched_tokens=shape.batched_tokens)
     memory = _memory(model, device, split, settled)
     refused = refusal(model, device, split, engine, shape) or memory.layout.refusal
     return replace(memory, shape=shape, refusal=refused or _asked_too_much(memory))

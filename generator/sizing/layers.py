@@ -112,7 +112,7 @@ class CacheLayers:
     def caches(self) -> tuple[Cache, ...]:
         return tuple(cache for layer in self.layers for cache in layer)
 
-    @property
+    @cached_property
     def packed(self) -> bool:
         """Whether pages differ in size and lie side by side in a block."""
         return any(isinstance(cache, PackedLatent) for cache in self.caches)

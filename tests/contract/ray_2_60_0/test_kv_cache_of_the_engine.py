@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +182,6 @@ def test_a_draft_model_takes_what_the_engine_gives_it(engines: dict[str, dict[st
         draft=lambda _: draft,
     )
     for cache in caches(engines[name]):
-        asked = replace(engine, context=cache["context"], batched_tokens=cache["batched_tokens"])
+        asked = engine._replace(context=cache["context"], batched_tokens=cache["batched_tokens"])
         options = cache_options(Split(), engine, shape_of(model, CPU, asked), platform="cpu")
         agrees(model.layout(options, drafts=draft_caches(model, engine)), cache)

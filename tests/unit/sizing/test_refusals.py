@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,7 +117,7 @@ def test_whole_experts_on_each_gpu_are_not_cut():
     engine = engine_of({}, config, vllm="0.28.0", where="test", draft=lambda name: model)
     h100 = Device.of(gpu("H100-80GB", where=""))
     assert tensor_splits(model, 8, engine, h100) == [1, 2]
-    assert tensor_splits(model, 8, replace(engine, expert_parallel=True), h100) == [1, 2, 4, 8]
+    assert tensor_splits(model, 8, engine._replace(expert_parallel=True), h100) == [1, 2, 4, 8]
 
 
 def test_slices_of_a_gpu_do_not_work_together():
