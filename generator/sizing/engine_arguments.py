@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import UserError
 from .config import ModelConfig
 from .data import read_data, version
+from .eagle import Generation, as_head
 from .engine import Engine
 from .model import Model
 from .modules import draft_layers
@@ -33,6 +34,7 @@ _SWITCHES = {
     "allow_deprecated_quantization": "allow_deprecated",
     "disable_hybrid_kv_cache_manager": "windows_keep_all",
 }
+_EAGLES: Mapping[str, Generation] = {"eagle": 1, "eagle3": 3}
 _LORA = {"max_loras": 1, "max_lora_rank": 16}
 """vLLM's own values where nothing is said (`vllm/config/lora.py`)."""
 _OVERRIDES = (
@@ -125,7 +127,11 @@ def _speculation(
     if method in _WITHOUT_WEIGHTS:
         return {"speculative_tokens": tokens}
     if said.get("model") is not None:
-        return {"speculative_tokens": tokens, "draft": draft(str(said["model"]))}
+        found = draft(str(said["model"]))
+        if generation := _EAGLES.get(method or _eagle_by_name(str(said["model"]))):
+            # Of its file it may share a part with the model, so it is counted from its configuration.
+            found = Model(as_head(found.config, generation))
+        return {"speculative_tokens": tokens, "draft": found}
     if method.endswith("mtp"):
         layers = draft_layers(config)
         if not layers:
@@ -152,6 +158,11 @@ def overrides_of(arguments: Mapping[str, Any], *, vllm: str, where: str) -> dict
         if (base := arguments.get("rope_theta")) is not None:
             found["rope_theta"] = base
     return found
+
+
+def _eagle_by_name(model: str) -> str:
+    """The method that vLLM takes where none is said (`vllm/config/speculative.py`)."""
+    return next((method for word, method in (("eagle3", "eagle3"), ("eagle-", "eagle")) if word in model.lower()), "")
 
 
 def _json(said: Any, name: str, example: str, *, where: str) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from . import towers
+from . import eagle, towers
 from .architectures import makes_vectors
 from .attention_layers import head_dim, kv_heads
 from .attention_modules import attention, indexer, latent_attention, packed_latent
@@ -49,6 +49,15 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
     """Return the modules of the whole model. Raises UserError where the configuration lacks a size."""
     hidden, vocabulary = config.needed("hidden_size"), config.needed("vocab_size")
     layers = decoder(config, caches)
+    if generation := eagle.generation_of(config):
+        norm = Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False)
+        return ModelModules(
+            eagle.layers_of(layers, generation),
+            (norm, eagle.joined(config, generation)),
+            eagle.head_of(config, generation),
+            tied=False,
+            draft_like=len(layers) - 1,
+        )
     wide = config.integer("embedding_size") or config.integer("word_embed_proj_dim") or hidden
     first = [Module(name="embed_tokens", rows=vocabulary, columns=wide, share="vocabulary", linear=False)]
     first.append(Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False))

@@ -8,6 +8,13 @@ import pytest
 from stored import QWEN, predicted, words
 
 from generator.errors import UserError
+from generator.gpus import gpu
+from generator.sizing.config import ModelConfig
+from generator.sizing.engine import Device
+from generator.sizing.engine_arguments import engine_of
+from generator.sizing.fit import fit
+from generator.sizing.model import Model
+from generator.sizing.split import Split
 
 
 def test_a_cache_that_is_asked_for_by_its_size_has_that_and_no_other():
@@ -44,6 +51,42 @@ def test_adapters_of_experts_have_slots_since_vllm_has_them():
     # Whole experts, half of them.
     whole = 48 * 64 * 3 * (2048 + 768) * 64 * 4 * 2
     assert slots("0.29.0", enable_expert_parallel=True) - slots("0.10.0") == pytest.approx(whole, rel=1e-6)
+
+
+EAGLE3 = {
+    "architectures": ["LlamaForCausalLMEagle3"], "model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336,
+    "num_hidden_layers": 1, "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
+    "draft_vocab_size": 32000, "max_position_embeddings": 2048,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "words_of_head", "parameters"),
+    [
+        # fc, queries and keys and values of two vectors, output projection, MLP, its own head.
+        ("eagle3", EAGLE3, 3 * 4096**2 + 8192 * (4096 + 2048) + 4096**2 + 3 * 4096 * 14336 + 32000 * 4096),
+        # A checkpoint that names the plain model; its head is the model's.
+        (
+            "eagle",
+            EAGLE3 | {"architectures": ["LlamaForCausalLM"]},
+            2 * 4096**2 + 4096 * (4096 + 2048) + 4096**2 + 3 * 4096 * 14336,
+        ),
+    ],
+)
+def test_a_head_of_eagle_has_no_embedding_of_its_own(method: str, words_of_head: dict[str, Any], parameters: int):
+    model, head = (
+        Model(words("meta-llama--Llama-3.1-8B")),
+        Model(ModelConfig(words_of_head, "head"), checkpoint_bytes=2e9),
+    )
+    said = {"speculative_config": {"model": "head", "method": method, "num_speculative_tokens": 3}}
+    on = {"device": Device.of(gpu("H100-80GB", where="")), "split": Split()}
+    with_head, alone = (
+        fit(model, engine=engine_of(asked, model.config, vllm="0.29.0", where="test", draft=lambda name: head), **on)
+        for asked in (said, {})
+    )
+    # Beside its matrices two norms and the tables of its positions.
+    assert (with_head.weights_gib - alone.weights_gib) * 2**30 / 2 == pytest.approx(parameters, rel=2e-3)
+    assert with_head.layout.token_bytes - alone.layout.token_bytes == 2 * 8 * 128 * 2
 
 
 def test_an_argument_that_is_not_counted_is_told():
