@@ -22,8 +22,14 @@ def obstacle(wish: Wish, hardware: Hardware, release: RayRelease) -> str:
     if hardware.pool.share:
         if (wish.tensor_parallel or 1) * (wish.pipeline_parallel or 1) > 1:
             return "its GPUs are shared, and a model of several GPUs shares none"
-        if wish.engine.utilization:
-            return "its GPUs are shared, so that gpu_memory_utilization is the plan's to decide"
+        engine = wish.engine
+        for name, said in (
+            ("gpu_memory_utilization", engine.utilization),
+            ("kv_cache_memory_bytes", engine.cache_bytes),
+            ("num_gpu_blocks_override", engine.cache_blocks),
+        ):
+            if said:
+                return f"its GPUs are shared, so that {name} is the plan's to decide"
         if release.placement_field != "placement_group_config":
             return f"Ray {release.ray} shares no GPU between models"
     if hardware.gpu.mig and (wish.tensor_parallel or 1) * (wish.pipeline_parallel or 1) > 1:

@@ -86,9 +86,14 @@ def test_a_share_that_people_say_is_taken():
         ({"share": False}, {"gpuShare": 0.5}, "its models do not share GPUs"),
         ({}, {"llmConfig": {"engine_kwargs": {"tensor_parallel_size": 2}}}, "a model of several GPUs shares none"),
         ({}, {"llmConfig": {"engine_kwargs": {"gpu_memory_utilization": 0.4}}}, "is the plan's to decide"),
+        (
+            {},
+            {"llmConfig": {"engine_kwargs": {"kv_cache_memory_bytes": 10**10}}},
+            "memory_bytes is the plan's to decide",
+        ),
         ({"gpu": None, "cpusPerNode": 4, "memoryPerNode": "64Gi"}, {}, "'share' is of GPUs"),
     ],
-    ids=["not shared", "several GPUs", "utilization", "CPUs"],
+    ids=["not shared", "several GPUs", "utilization", "size of the cache", "CPUs"],
 )
 def test_what_contradicts_sharing_is_refused(pool, overrides, message):
     given = {key: value for key, value in {**SHARED, **pool}.items() if value is not None}
