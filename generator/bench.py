@@ -64,18 +64,29 @@ def target(url: str, model: str | None, tokenizer: str | None, sources: Mapping[
 def loads(shape: Load, concurrencies: Sequence[int], *, requests: int | None = None) -> list[Load]:
     """A point for each number of requests at a time; every point has prompts of its own.
 
-    Raises UserError where `requests`, of each point, are fewer than run at a time.
+    Raises UserError where `requests`, of each point, are fewer than run at a time, and where prefixes are too many for
+    them or have no tokens.
     """
+    if shape.prefixes > 1 and not shape.prefix_tokens:
+        raise UserError(f"{shape.prefixes} prefixes of 0 tokens", where="--prefixes", fix="Give --prefix-tokens too.")
     if requests is not None and requests < max(concurrencies):
         raise UserError(
             f"{requests} requests are fewer than the {max(concurrencies)} at a time",
             where="--requests",
             fix=f"Give {max(concurrencies)} or more.",
         )
-    return [
+    points = [
         replace(shape, concurrency=count, requests=requests or max(LEAST, ROUNDS * count), seed=number)
         for number, count in enumerate(concurrencies, 1)
     ]
+    for point in points:
+        if point.requests < shape.prefixes:
+            raise UserError(
+                f"{point.requests} requests have no {shape.prefixes} prefixes",
+                where="--prefixes",
+                fix=f"Give --requests {ROUNDS * shape.prefixes}, so that each comes {ROUNDS} times.",
+            )
+    return points
 
 
 def bench(

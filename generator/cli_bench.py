@@ -45,6 +45,13 @@ from .errors import UserError
     help="Before these, the same in every prompt, as a system prompt.",
 )
 @click.option(
+    "--prefixes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="So many different ones, each in as many prompts: what choosing a replica by prompt is for.",
+)
+@click.option(
     "--requests",
     type=click.IntRange(min=1),
     show_default="8 for each at a time, and at least 32",
@@ -70,6 +77,7 @@ def bench(
     plain: bool,
     python: str,
     as_json: bool,
+    prefixes: int,
     **lengths: Any,
 ) -> None:
     """Measure a running server: requests/s, tokens/s, times to the first and between tokens, errors.
@@ -88,7 +96,7 @@ def bench(
     aim = target(url, model, tokenizer, sources)
     shape = f"{lengths['prefix_tokens'] + lengths['prompt_tokens']} + {lengths['answer_tokens']} tokens"
     say(f"{aim.model} at {url}: {shape}, tokenizer {aim.tokenizer}")
-    points = loads(Load(shape=shape, stream=not plain, **lengths), concurrencies, requests=requests)
+    points = loads(Load(shape=shape, stream=not plain, prefixes=prefixes, **lengths), concurrencies, requests=requests)
     rows: list[tuple[Load, Measured]] = []
     failure = {}
     try:

@@ -49,7 +49,9 @@ class Load:
     answer_tokens: int = 16
     """Exactly so many: the end of text is ignored."""
     prefix_tokens: int = 0
-    """Of the prompt, before `prompt_tokens` of its own: the same in every request."""
+    """Of the prompt, before `prompt_tokens` of its own: the same in every request that has this prefix."""
+    prefixes: int = 1
+    """So many of them, each in as many requests."""
     seed: int = 0
     """The same seed is the same prompts."""
 
@@ -79,6 +81,7 @@ class Measured:
     tpot_p50_ms: float | None
     """Each request's mean time for one more token, after the first."""
     tpot_p99_ms: float | None
+    tpot_mean_ms: float | None
     answer_p50_ms: float
     """Time to the whole answer."""
     answer_p99_ms: float
@@ -90,16 +93,13 @@ def arguments(target: Target, load: Load) -> list[str]:
     """The command line of `vllm bench serve` for one point."""
     base = target.url.rstrip("/").removesuffix("/v1")
     return [
+        *_prompts(load),
         f"--backend={'openai' if load.stream else 'openai-plain'}",
         f"--base-url={base}",
         "--endpoint=/v1/completions",
         f"--model={target.model}",
         f"--served-model-name={target.model}",
         f"--tokenizer={target.tokenizer}",
-        "--dataset-name=random",
-        f"--random-input-len={load.prompt_tokens}",
-        f"--random-output-len={load.answer_tokens}",
-        f"--random-prefix-len={load.prefix_tokens}",
         f"--num-prompts={load.requests}",
         f"--max-concurrency={load.concurrency}",
         f"--seed={load.seed}",
@@ -110,6 +110,22 @@ def arguments(target: Target, load: Load) -> list[str]:
         "--ready-check-timeout-sec=0",
         "--percentile-metrics=ttft,tpot,itl,e2el",
         "--metric-percentiles=50,99",
+    ]
+
+
+def _prompts(load: Load) -> list[str]:
+    if load.prefixes == 1:
+        of, lengths = (
+            "random",
+            {"input": load.prompt_tokens, "output": load.answer_tokens, "prefix": load.prefix_tokens},
+        )
+        return [f"--dataset-name={of}", *(f"--{of}-{name}-len={tokens}" for name, tokens in lengths.items())]
+    of = "prefix-repetition"
+    lengths = {"prefix": load.prefix_tokens, "suffix": load.prompt_tokens, "output": load.answer_tokens}
+    return [
+        "--dataset-name=prefix_repetition",
+        f"--{of}-num-prefixes={load.prefixes}",
+        *(f"--{of}-{name}-len={tokens}" for name, tokens in lengths.items()),
     ]
 
 
@@ -132,6 +148,7 @@ def measured(found: dict[str, Any], load: Load) -> Measured:
         itl_p99_ms=of_streams("p99_itl_ms"),
         tpot_p50_ms=of_streams("p50_tpot_ms"),
         tpot_p99_ms=of_streams("p99_tpot_ms"),
+        tpot_mean_ms=of_streams("mean_tpot_ms"),
         answer_p50_ms=round(found["p50_e2el_ms"], 3),
         answer_p99_ms=round(found["p99_e2el_ms"], 3),
         client_cpu_s=round(found["client_cpu_s"], 3),

@@ -31,7 +31,7 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    told = "serving.path of every release; by default the values' own, and `standard` where a file's tests say so"
+    told = "serving.path of every release; by default the values' own"
     parser.addoption("--serving-path", choices=("standard", "throughput"), help=told)
 
 
@@ -77,7 +77,7 @@ def client(make_namespace: Callable[[str], str]) -> Client:
 @pytest.fixture(scope="module")
 def release(make_namespace: Callable[[str], str], client: Client, request: pytest.FixtureRequest) -> Release:
     """The file's release, not installed yet."""
-    path = request.config.getoption("--serving-path") or getattr(request.module, "SERVING_PATH", "")
+    path = request.config.getoption("--serving-path") or ""
     return Release("llm", make_namespace("llm"), client, path)
 
 

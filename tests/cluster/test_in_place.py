@@ -16,8 +16,6 @@ from .startup import note_startup
 from .waiting import wait
 
 FALCON3, FALCON_H1 = "falcon3-1b-instruct", "falcon-h1-0.5b-instruct"
-SERVING_PATH = "standard"
-"""The other stories take the values' own."""
 QUICK = {"upscale_delay_s": 2, "downscale_delay_s": 10, "downscale_to_zero_delay_s": 10}
 """Ray waits ten minutes before it stops a replica; a test does not."""
 

@@ -19,14 +19,23 @@ from generator.errors import UserError
 from generator.load import Load, LoadClient, Target, arguments, measured, table
 from tools.bench_serving.__main__ import PAGE, RESULT, main
 from tools.bench_serving.plot import plot
-from tools.bench_serving.report import BEGIN, END, server_cpu_ms, with_block, without_trace
+from tools.bench_serving.report import (
+    AIMS,
+    BEGIN,
+    END,
+    engine_step_cpu_ms,
+    server_cpu_ms,
+    streams_in_a_step,
+    with_block,
+    without_trace,
+)
 from tools.bench_serving.rounds import compared, shared_out
 from tools.bench_serving.variants import sweep, variants
 
 FOUND = {
     "completed": 30, "failed": 2, "errors": ["status 503"], "duration": 1.5, "request_throughput": 20.0,
     "output_throughput": 320.0, "client_cpu_s": 0.25,
-    **{f"p{p}_{of}_ms": 10.0 * p for p in (50, 99) for of in ("ttft", "itl", "tpot", "e2el")},
+    **{f"p{p}_{of}_ms": 10.0 * p for p in (50, 99) for of in ("ttft", "itl", "tpot", "e2el")}, "mean_tpot_ms": 500.0,
 }  # fmt: skip
 
 
@@ -42,6 +51,16 @@ def test_a_stream_is_asked_below_the_models_own_route() -> None:
     asked = arguments(Target(url="http://x:1/inference/m/v1/", model="m", tokenizer="t"), Load(prefix_tokens=9, seed=3))
     assert {"--base-url=http://x:1/inference/m", "--endpoint=/v1/completions", "--backend=openai"} < set(asked)
     assert {"--random-prefix-len=9", "--seed=3", "--served-model-name=m"} < set(asked)
+
+
+def test_several_prefixes_are_shared_by_as_many_requests_each() -> None:
+    several = Load(prefix_tokens=9, prefixes=4, prompt_tokens=5, answer_tokens=3)
+    asked = arguments(Target(url="http://x/m/v1", model="m", tokenizer="t"), several)
+    assert {"--dataset-name=prefix_repetition", "--prefix-repetition-num-prefixes=4"} < set(asked)
+    assert {f"--prefix-repetition-{name}-len={n}" for name, n in (("prefix", 9), ("suffix", 5), ("output", 3))} < set(
+        asked
+    )
+    assert not any(argument.startswith("--random") for argument in asked)
 
 
 def test_the_table_has_a_line_for_each_point_and_says_what_failed() -> None:
@@ -60,13 +79,22 @@ def test_a_point_has_prompts_of_its_own_and_at_least_so_many_requests_as_run_at_
     assert [point.requests for point in loads(Load(), [1, 128], requests=200)] == [200, 200]
     with pytest.raises(UserError, match="100 requests are fewer than the 128 at a time"):
         loads(Load(), [1, 128], requests=100)
+    with pytest.raises(UserError, match="64 prefixes of 0 tokens"):
+        loads(Load(prefixes=64), [128])
+    with pytest.raises(UserError, match=r"32 requests have no 64 prefixes\n.*--requests 512"):
+        loads(Load(prefixes=64, prefix_tokens=8), [1, 128])
 
 
-@pytest.mark.parametrize("name", ["full", "key", "prompts", "quick"])
+@pytest.mark.parametrize("name", ["full", "key", "many", "replicas", "prompts", "quick"])
 def test_every_point_of_a_sweep_keeps_as_many_requests_under_way_as_it_says(name: str) -> None:
-    points = sweep(name)
+    points = [load for load, _ in sweep(name)]
     assert all(point.requests >= 3 * point.concurrency for point in points)
     assert len({point.seed for point in points}) == len(points)
+
+
+def test_what_the_aims_are_of_is_measured_for_twenty_seconds() -> None:
+    long = {(load.shape, load.concurrency, load.stream) for load, at_least_s in sweep("full") if at_least_s >= 20}
+    assert long == {key for aim in AIMS for key in aim.at}
 
 
 def test_every_variant_says_what_it_changes_and_the_limit_comes_first() -> None:
@@ -76,7 +104,7 @@ def test_every_variant_says_what_it_changes_and_the_limit_comes_first() -> None:
     # 1 to 128 at a time, both ways of answering, every shape: for what is compared throughout.
     swept = {variant.name for variant in compared(found)}
     assert swept == {"engine", "original", "standard", "throughput"}
-    assert {(load.shape, load.stream) for load in sweep("full")} == {
+    assert {(load.shape, load.stream) for load, _ in sweep("full")} == {
         (shape, stream)
         for shape in ("short", "long prompt", "long answer", "shared prefix")
         for stream in (True, False)
@@ -146,8 +174,8 @@ def test_a_python_without_vllm_is_a_message_and_not_a_traceback(python: str, tmp
 
 
 def point(rate: float, cpu: dict[str, float]) -> dict[str, Any]:
-    load = {"shape": "short", "concurrency": 32, "stream": True}
-    times = {f"{of}_{p}_ms": 8.0 for of in ("ttft", "itl", "tpot", "answer") for p in ("p50", "p99")}
+    load = {"shape": "short", "concurrency": 32, "stream": True, "answer_tokens": 16}
+    times = {f"{of}_{p}_ms": 8.0 for of in ("ttft", "itl", "tpot", "answer") for p in ("p50", "p99", "mean")}
     return {
         "load": load, "completed": 100, "failed": 0, "errors": [], "requests_per_s": rate,
         "tokens_per_s": 16 * rate, "cpu_s": cpu, "peak_mib": {"client": 800, "replica": 1024}, **times,
@@ -216,6 +244,14 @@ def test_the_page_compares_every_variant_with_the_limit_and_the_standard_path() 
     assert "**broken**, round 1: stopped after 0 points: broken: no" in page
 
 
+def test_the_engines_part_is_told_by_the_step_where_pieces_are_tokens() -> None:
+    cpu = {"engine core": 0.5, "engine worker": 1.0}
+    # 200 streams/s, each 15 tokens of 8 ms after its first, are 24 at a time; the 3,000 ms of a second are 125 steps.
+    assert streams_in_a_step(point(200, cpu)) == pytest.approx(24)
+    assert engine_step_cpu_ms(point(200, cpu)) == pytest.approx(24)
+    assert streams_in_a_step(point(200, cpu) | {"itl_p50_ms": 0.1}) is None
+
+
 def test_a_variant_is_compared_with_the_limit_of_its_own_round() -> None:
     # Over the rounds the machine halves: every figure moves, and the ratio of each round much less.
     rows = cells(with_block(f"{BEGIN}{END}", result((200, 50), (100, 20), (150, 30))), "### Every variant")
@@ -277,7 +313,8 @@ def test_what_is_compared_is_in_every_round_and_each_single_setting_in_one(count
 def test_the_page_shows_where_the_processor_time_of_a_request_goes() -> None:
     rows = cells(with_block(f"{BEGIN}{END}", result()), "### CPU milliseconds")
     assert rows["`standard`"] == {
-        "variant": "`standard`", "API server": "0.00", "proxy": "30.00", "replica": "10.00", "client": "5.00"
+        "variant": "`standard`", "API server": "0.00", "proxy": "30.00", "replica": "10.00", "client": "5.00",
+        "streams in a step": "6.0", "engine, of a step": "0.0",
     }  # fmt: skip
     assert server_cpu_ms(result()["rounds"][0][0]["points"][0]) == 10
 

@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     sampled = commands.add_parser("profile", help="whose code the CPU time of a process is, by py-spy")
     sampled.add_argument("variant", help="such as throughput")
     sampled.add_argument(
-        "--role", default="replica", help="the process, as in the table of CPU time (default: replica)"
+        "--role", action="append", help="the process, as in the table of CPU time (can be repeated; default: replica)"
     )
     sampled.add_argument("--py-spy", default="py-spy", metavar="PATH")
     sampled.add_argument("--timeout", type=int, default=300, help="seconds that the variant may take to start")
@@ -88,17 +88,19 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _profile(options: argparse.Namespace) -> int:
-    from .profile import profile
+    from .profile import profile, stacks_of
 
     (variant,) = variants([options.variant])
-    log = cache_folder() / "bench-serving" / f"profile-{variant.name}-{options.role}.log".replace(" ", "-")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    measured, samples = profile(variant, options.role, py_spy=options.py_spy, log=log, timeout_s=options.timeout)
-    total = sum(samples.values())
-    print(f"{variant.name}, {options.role}: {measured.requests_per_s:.0f} requests/s meanwhile, {total} samples")
-    for package, count in samples.items():
-        print(f"{count / total:6.1%}  {package}")
-    print(f"stacks, for a flame graph: {log.with_suffix('.stacks')}")
+    folder = cache_folder() / "bench-serving" / "profile"
+    folder.mkdir(parents=True, exist_ok=True)
+    roles = options.role or ["replica"]
+    measured, found = profile(variant, roles, py_spy=options.py_spy, folder=folder, timeout_s=options.timeout)
+    print(f"{variant.name}: {measured.requests_per_s:.0f} requests/s meanwhile")
+    for role, samples in found.items():
+        total = sum(samples.values())
+        print(f"{role}, {total} samples (stacks, for a flame graph: {stacks_of(folder, variant, role)})")
+        for package, count in samples.items():
+            print(f"{count / total:6.1%}  {package}")
     return 0
 
 

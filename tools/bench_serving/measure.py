@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from generator.documents import write_files
 from generator.errors import UserError
-from generator.load import Load, LoadClient
+from generator.load import Load, LoadClient, Target
 from generator.progress import Report
 
 from .processes import Processes, spent
 from .report import without_trace
 from .servers import serving, values_text
-from .variants import ROOT, Variant, sweep
+from .variants import ROOT, Asked, Variant, sweep
 from .yardstick import yardstick_s
 
 WARM_UP = (
@@ -32,6 +33,9 @@ WARM_UP = (
 
 POINT_S = 120.0
 """No point may take longer: a server that hangs is a failed variant."""
+
+ONE_PIECE_MS = 0.05
+"""A token after the first takes a step of the engine, and never so little."""
 
 KEPT_S = 6 * 3600.0
 """An older figure is not side by side with a new one."""
@@ -60,17 +64,12 @@ def measure(variant: Variant, points: str, client: LoadClient, *, report: Report
             processes = Processes()
             for load in WARM_UP:
                 client.measure(target, load, timeout_s=POINT_S)
-            for load in sweep(points):
-                before = processes.cpu_s()
-                found = client.measure(target, load, timeout_s=POINT_S)
-                point = {
-                    "load": asdict(load),
-                    **asdict(found),
-                    "cpu_s": spent(before, processes.cpu_s()),
-                    "peak_mib": processes.peak_mib(),
-                }
+            for asked in sweep(points):
+                point = _long_enough(asked, target, client, processes)
+                if variant.engine is not None:
+                    _streamed(point)
                 document["points"].append(point)
-                report(f"  {load.name:36} {found.requests_per_s:7.1f} requests/s{_lost(found.failed)}")
+                report(f"  {asked.load.name:36} {point['requests_per_s']:7.1f} requests/s{_lost(point['failed'])}")
         document["yardstick_s"] = round((before_s + yardstick_s()) / 2, 3)
     except Exception as error:  # Whatever one variant meets, the others are measured.
         told = str(error) if isinstance(error, UserError) else traceback.format_exc(limit=-3)
@@ -80,13 +79,48 @@ def measure(variant: Variant, points: str, client: LoadClient, *, report: Report
     return document
 
 
+def _long_enough(asked: Asked, target: Target, client: LoadClient, processes: Processes) -> Document:
+    """The point, measured for as long as it is asked for. One that lost a request is told as it is."""
+    point = _point(asked.load, target, client, processes)
+    if point["failed"] or point["seconds"] >= asked.at_least_s:
+        return point
+    # By a tenth more, since a longer one is faster. Other prompts, for those are in the prefix cache now.
+    requests = math.ceil(1.1 * asked.load.requests * asked.at_least_s / point["seconds"])
+    return _point(replace(asked.load, requests=requests, seed=asked.load.seed ^ 1), target, client, processes)
+
+
+def _point(load: Load, target: Target, client: LoadClient, processes: Processes) -> Document:
+    before = processes.cpu_s()
+    found = client.measure(target, load, timeout_s=POINT_S)
+    return {
+        "load": asdict(load),
+        **asdict(found),
+        "cpu_s": spent(before, processes.cpu_s()),
+        "peak_mib": processes.peak_mib(),
+    }
+
+
+def _streamed(point: Document) -> None:
+    """Raises UserError where the engine's own server gave answers in one piece: no figure of a stream would hold."""
+    if point["load"]["stream"] and point["completed"] and point["tpot_p50_ms"] < ONE_PIECE_MS:
+        raise UserError(
+            f"answers came in one piece, at {point['load']['concurrency']} at a time",
+            where="the engine's own server",
+            fix="See what stands between it and the client.",
+        )
+
+
 def _lost(failed: int) -> str:
     return f", {failed} failed" if failed else ""
 
 
 def plan(variant: Variant, points: str) -> str:
     """A digest of all that a variant's figures depend on and that this project can change, and of the versions."""
-    text = values_text(variant) + json.dumps([asdict(load) for load in sweep(points)]) + json.dumps(versions())
+    text = (
+        values_text(variant)
+        + json.dumps([[asdict(load), at_least_s] for load, at_least_s in sweep(points)])
+        + json.dumps(versions())
+    )
     chart_files = ("templates/**/*", "files/**/*", "values.yaml", "Chart.yaml")
     files = [path for pattern in chart_files for path in (ROOT / "chart").glob(pattern)]
     files += [ROOT / "generator" / name for name in ("load.py", "vllm_load.py")]

@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,8 @@ SECONDS = 15
 RATE = 200
 """Samples a second."""
 WARM_S = 3.0
+START_S = 5.0
+"""Until py-spy samples, and after; the load must last longer than all of it."""
 PACKAGES: Mapping[str, str] = {
     "Ray": r"\((?:ray|python/ray)/",
     "vLLM": r"\(vllm/",
@@ -38,23 +40,33 @@ STANDARD = "asyncio, logging and the rest"
 
 
 def profile(
-    variant: Variant, role: str, *, py_spy: str, log: Path, timeout_s: float
-) -> tuple[Measured, dict[str, int]]:
-    """Samples by package of the process of that role (`processes.ROLES`) which holds its interpreter's lock.
+    variant: Variant, roles: Sequence[str], *, py_spy: str, folder: Path, timeout_s: float
+) -> tuple[Measured, dict[str, dict[str, int]]]:
+    """By role (`processes.ROLES`), samples by package of its process while that holds its interpreter's lock.
 
-    What waits, and what runs without the lock (uvloop's and Ray's own C and C++), is not sampled. The load is that of
-    the summary: short prompts, 32 at a time, streaming. Raises UserError where the role has no process, or several.
+    One role after another, under one load: that of the summary, short prompts, 32 at a time, streaming. What waits, and
+    what runs without the lock (uvloop's and Ray's own C and C++), is not sampled. Stacks and the client's log are left
+    in `folder`. Raises UserError where a role has no process, or several.
     """
-    load = next(each for each in sweep("full") if (each.shape, each.concurrency, each.stream) == SUMMARY)
-    stacks = log.with_suffix(".stacks")
+    load = next(load for load, _ in sweep("full") if (load.shape, load.concurrency, load.stream) == SUMMARY)
+    log, found = folder / f"{variant.name}.log", {}
     with serving(variant, report=print, timeout_s=timeout_s) as target, LoadClient(log=log, offline=True) as client:
+        processes = {role: _process(role) for role in roles}
         rate = client.measure(target, load).requests_per_s
-        steady = replace(load, requests=int(rate * (WARM_S + SECONDS + 5)))
+        steady = replace(load, requests=int(rate * (WARM_S + (SECONDS + START_S) * len(roles))))
         with ThreadPoolExecutor(1) as pool:
             asking = pool.submit(client.measure, target, steady)
             time.sleep(WARM_S)
-            _record(py_spy, _process(role), stacks)
-    return asking.result(), by_package(stacks.read_text().splitlines())
+            for role, pid in processes.items():
+                stacks = stacks_of(folder, variant, role)
+                _record(py_spy, pid, stacks)
+                found[role] = by_package(stacks.read_text().splitlines())
+    return asking.result(), found
+
+
+def stacks_of(folder: Path, variant: Variant, role: str) -> Path:
+    """Where the stacks of a role are left, which tools for flame graphs take."""
+    return folder / f"{variant.name}-{role.replace(' ', '-')}.stacks"
 
 
 def _process(role: str) -> int:

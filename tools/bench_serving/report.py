@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from generator.errors import UserError
@@ -70,6 +70,30 @@ def role_cpu_ms(point: Point, role: str) -> float:
     return 1000 * spent / max(1, point["completed"])
 
 
+ONE_TOKEN_MS = 0.5
+"""Where less lies between most pieces of a stream, a piece is several tokens, or several pieces came at once."""
+
+
+def streams_in_a_step(point: Point) -> float | None:
+    """Streams that the engine decodes at once: by Little's law, requests/s times the time from first to last token.
+
+    None where pieces are not tokens: of those the client does not see when the first one was ready.
+    """
+    if point["itl_p50_ms"] < ONE_TOKEN_MS:
+        return None
+    decoding_s: float = (point["load"]["answer_tokens"] - 1) * point["tpot_mean_ms"] / 1000
+    return point["requests_per_s"] * decoding_s
+
+
+def engine_step_cpu_ms(point: Point) -> float | None:
+    """CPU milliseconds of the engine's two processes for one step; a stream takes part in as many as it has tokens."""
+    streams = streams_in_a_step(point)
+    if streams is None:
+        return None
+    of_request = role_cpu_ms(point, "engine core") + role_cpu_ms(point, "engine worker")
+    return of_request * streams / (point["load"]["answer_tokens"] - 1)
+
+
 _STREAMS = (SUMMARY, SUMMARY._replace(concurrency=128))
 _PLAIN = tuple(key._replace(stream=False) for key in _STREAMS)
 
@@ -87,8 +111,8 @@ class _Aim(NamedTuple):
 AIMS = (
     _Aim("requests/s, of `engine`", "0.9 or more", requests_per_s, LIMIT, _STREAMS + _PLAIN),
     _Aim("first token (median), of `engine`", "1.5 or less", first_token_ms, LIMIT, _STREAMS),
-    _Aim("CPU time of a request, of `engine`", "1.25 or less", server_cpu_ms, LIMIT, _STREAMS),
-    _Aim("requests/s, of `original`", "3 or more", requests_per_s, "original", _STREAMS),
+    _Aim("CPU time of a request, of `engine`", "1.25 or less", server_cpu_ms, LIMIT, _STREAMS + _PLAIN),
+    _Aim("requests/s, of `original`", "3 or more", requests_per_s, "original", _STREAMS + _PLAIN),
 )
 
 
@@ -169,11 +193,19 @@ def _summary(rounds: Rounds) -> list[str]:
 def _cpu(rounds: Rounds) -> list[str]:
     found = roles(rounds, SUMMARY)
     rows = [
-        [f"`{name}`", *(_median([role_cpu_ms(point, role) for point in points], 2) for role in found)]
+        [
+            f"`{name}`",
+            *(_median([role_cpu_ms(point, role) for point in points], 2) for role in found),
+            *(_median(_present(points, of), 1) for of in (streams_in_a_step, engine_step_cpu_ms)),
+        ]
         for name in rounds.names
         if (points := rounds.points(name, SUMMARY))
     ]
-    return _table(["variant", *found], rows)
+    return _table(["variant", *found, "streams in a step", "engine, of a step"], rows)
+
+
+def _present(points: Sequence[Point], figure: Callable[[Point], float | None]) -> list[float]:
+    return [found for point in points if (found := figure(point)) is not None]
 
 
 def _sweeps(rounds: Rounds) -> dict[tuple[str, bool], list[Key]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -80,11 +80,20 @@ def _keys(values: Any, dotted: str) -> list[str]:
     raise KeyError(dotted)
 
 
-def sweep(name: str) -> list[Load]:
+class Asked(NamedTuple):
+    """A point as points.yaml has it."""
+
+    load: Load
+    at_least_s: float
+    """Where its requests are answered sooner, it is measured again with as many as take so long."""
+
+
+def sweep(name: str) -> list[Asked]:
     """The points of a sweep. A point has the same prompts for every variant, and other prompts than any other point."""
     said = yaml.safe_load((HERE / "points.yaml").read_text())
     found = []
     for point in said["sweeps"][name]:
+        at_least_s = point.pop("at_least_s", 0.0)
         load = Load(**said["shapes"][point["shape"]], **point)
-        found.append(Load(**{**vars(load), "seed": zlib.crc32(load.name.encode())}))
+        found.append(Asked(replace(load, seed=zlib.crc32(load.name.encode())), at_least_s))
     return found
