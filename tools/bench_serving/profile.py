@@ -51,8 +51,8 @@ def profile(
     load = next(load for load, _ in sweep("full") if (load.shape, load.concurrency, load.stream) == SUMMARY)
     log, found = folder / f"{variant.name}.log", {}
     with serving(variant, report=print, timeout_s=timeout_s) as target, LoadClient(log=log, offline=True) as client:
-        processes = {role: _process(role) for role in roles}
         rate = client.measure(target, load).requests_per_s
+        processes = {role: _process(role) for role in roles}
         steady = replace(load, requests=int(rate * (WARM_S + (SECONDS + START_S) * len(roles))))
         with ThreadPoolExecutor(1) as pool:
             asking = pool.submit(client.measure, target, steady)
