@@ -102,7 +102,7 @@ bench-serving: checkpoints ## The serving path beside the engine's own server: t
 	export $(WITH_HELM); status=0; $(ENGINE_PYTHON) -m tools.bench_serving run $(ARGS) || status=$$?; \
 	$(TEST_PYTHON) -m tools.bench_serving report; exit $$status
 
-profile-serving: checkpoints ## Whose code the CPU time of one serving process is (ARGS="throughput --role router", …)
+profile-serving: checkpoints ## Whose code the CPU time of one serving process is (ARGS="throughput --role router --role replica", …)
 	export $(WITH_HELM); $(ENGINE_PYTHON) -m tools.bench_serving profile --py-spy "$$(dirname "$(TEST_PYTHON)")/py-spy" $(or $(ARGS),throughput)
 
 bench-sizing: ## What `fit` predicts against what vLLM logged, row for row
