@@ -46,9 +46,17 @@ def _missing_in(vllm: str, name: str) -> str:
 
 
 def _is_in(vllm: str, name: str) -> bool:
-    now = version(vllm)
-    spans = read_data("architectures.json")["spans"].get(name, [])
+    """Whether that vLLM has the class. One that all versions have is not among the spans, but its caches are known."""
+    now, spans = version(vllm), read_data("architectures.json")["spans"].get(name)
+    if spans is None:
+        return name in _known()
     return any(version(span[0]) <= now and (len(span) == 1 or now < version(span[1])) for span in spans)
+
+
+@cache
+def _known() -> frozenset[str]:
+    rules = read_data("cache_layers.yaml").values()
+    return frozenset(name for rule in rules for name in rule.get("architectures", ()))
 
 
 def _adapted(name: str) -> list[str]:
