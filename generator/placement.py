@@ -167,8 +167,7 @@ def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:
     (`vllm/config/scheduler.py`).
     """
     usual = 2048 if gpu is None else 8192 if gpu.memory_gib >= 70 else 4096
-    whole = wish.engine.whole_prompts or wish.sized.takes_whole_prompts
-    return max(usual, wish.sequences, wish.context if whole else 0)
+    return max(usual, wish.sequences, wish.context if wish.engine.takes_whole_prompts(wish.sized) else 0)
 
 
 def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:

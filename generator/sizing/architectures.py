@@ -6,7 +6,7 @@ from functools import cache
 
 from ..errors import UserError
 from .config import ModelConfig
-from .data import read_data, version
+from .data import read_data, version, within
 
 # Where vLLM has not that very class it adapts another one, and to what is said by how the name ends.
 # Source: vllm/config/model.py::_SUFFIX_TO_DEFAULTS, 0.29.0
@@ -47,10 +47,8 @@ def _missing_in(vllm: str, name: str) -> str:
 
 def _is_in(vllm: str, name: str) -> bool:
     """Whether that vLLM has the class. One that all versions have is not among the spans, but its caches are known."""
-    now, spans = version(vllm), read_data("architectures.json")["spans"].get(name)
-    if spans is None:
-        return name in _known()
-    return any(version(span[0]) <= now and (len(span) == 1 or now < version(span[1])) for span in spans)
+    spans = read_data("architectures.json")["spans"].get(name)
+    return name in _known() if spans is None else any(within(span, vllm) for span in spans)
 
 
 @cache

@@ -62,7 +62,7 @@ def _allowed(model: Model, now: MemoryFit, engine: Engine, split: Split) -> Iter
     most = model.positions
     if 0 < most < now.context:
         yield f"--max-model-len {most}", engine._replace(context=most)
-    least = max(now.shape.sequences, now.context if engine.whole_prompts or model.takes_whole_prompts else 0)
+    least = max(now.shape.sequences, now.context if engine.takes_whole_prompts(model) else 0)
     if least > now.shape.batched_tokens:
         tokens = least
         yield f"--max-num-batched-tokens {tokens}", engine._replace(batched_tokens=tokens)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,3 +41,9 @@ def as_of(vllm: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
         if not row or version(number) <= version(vllm):
             row |= entries[number]
     return row
+
+
+def within(span: Sequence[str], vllm: str) -> bool:
+    """Whether `vllm` is in a span: from its first version on, until its second where it has one."""
+    now = version(vllm)
+    return version(span[0]) <= now and (len(span) == 1 or now < version(span[1]))

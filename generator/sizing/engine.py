@@ -97,6 +97,10 @@ class Engine(NamedTuple):
     uncounted: tuple[str, ...] = ()
     """Arguments that memory depends on and that are not counted here."""
 
+    def takes_whole_prompts(self, model: Model) -> bool:
+        """Whether a step must hold a whole prompt of the model: it is asked to, or the model cannot cut one."""
+        return self.whole_prompts or model.takes_whole_prompts
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineShape:
@@ -125,7 +129,7 @@ def shape_of(model: Model, device: Device, engine: Engine) -> EngineShape:
     tokens, sequences = engine.batched_tokens or usual.batched_tokens, engine.sequences or usual.sequences
     if engine.batched_tokens is None:
         by_version = behaviour.whole_prompts and context <= 32768
-        if by_version or engine.whole_prompts or model.takes_whole_prompts:
+        if by_version or engine.takes_whole_prompts(model):
             tokens = max(tokens, context)
         if behaviour.tokens_of_use:
             tokens = min(tokens, sequences * context)

@@ -13,10 +13,8 @@ from typing import Any
 from ..errors import UserError
 from .config import TEXT_PARTS, ModelConfig
 from .data import version
-from .rotary import positions_of, rope_fault, rope_of, stretch_of
+from .rotary import ROPE, positions_of, rope_fault, rope_of, stretch_of
 
-# Two words for one thing, which transformers 5 reads as one: the last that is said holds.
-_ROPE = ("rope_scaling", "rope_parameters")
 _POSITIONS = "max_position_embeddings"
 # By these a catalog's flat configuration is known for the text part of a larger one.
 _TOWERS = ("vision_config", "audio_config")
@@ -51,14 +49,14 @@ def overridden(config: ModelConfig, said: Mapping[str, Any], *, vllm: str, where
                 f"hf_overrides: `{key}` is the language model's, and not read beside its part (text_config)"
             )
         else:
-            if key in _ROPE:
+            if key in ROPE:
                 warnings += _base_that_is_lost(config, value, vllm)
-                data = {word: kept for word, kept in data.items() if word not in _ROPE}
+                data = {word: kept for word, kept in data.items() if word not in ROPE}
             data[key] = value
     found = replace(
         config, data=data, where=where, fix="Mend what is set there.", warnings=(*config.warnings, *warnings)
     )
-    whole, inside = (any(word in part for word in _ROPE) for part in (said, _text_part(said)))
+    whole, inside = (any(word in part for word in ROPE) for part in (said, _text_part(said)))
     if (whole or inside) and (fault := rope_fault(found, whole=whole)):
         raise UserError(
             fault, where=where, fix='Such as {"rope_type": "yarn", "factor": 4.0, …}, as the model card has it.'
@@ -79,9 +77,9 @@ def _merged(own: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(own)
     for key, value in said.items():
         before = found.get(key)
-        if key in _ROPE:
-            before = next((found[word] for word in _ROPE if isinstance(found.get(word), Mapping)), None)
-            found = {word: kept for word, kept in found.items() if word not in _ROPE}
+        if key in ROPE:
+            before = next((found[word] for word in ROPE if isinstance(found.get(word), Mapping)), None)
+            found = {word: kept for word, kept in found.items() if word not in ROPE}
         both = isinstance(before, Mapping) and isinstance(value, Mapping)
         found[key] = _merged(before, value) if both else value
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar
 
-from .data import read_data, version
+from .data import read_data, version, within
 
 Made = Literal["layers", "experts"]
 _Value = TypeVar("_Value")
@@ -38,10 +38,10 @@ class Method:
 
     def is_in(self, vllm: str) -> bool:
         """Whether vLLM `vllm` has it."""
-        return _within((self.since or "0", *([self.until] if self.until else [])), vllm)
+        return within((self.since or "0", *([self.until] if self.until else [])), vllm)
 
     def is_deprecated(self, vllm: str) -> bool:
-        return bool(self.deprecated) and _within(self.deprecated, vllm)
+        return bool(self.deprecated) and within(self.deprecated, vllm)
 
     def is_on_rocm(self, vllm: str) -> bool:
         """Whether AMD's GPUs have it."""
@@ -49,7 +49,7 @@ class Method:
 
     def quantizes_while_loading(self, vllm: str) -> bool:
         """Whether vLLM `vllm` makes it of weights that are not quantized."""
-        return self.makes is not None and self.is_in(vllm) and _within((self.makes_from or "0",), vllm)
+        return self.makes is not None and self.is_in(vllm) and within((self.makes_from or "0",), vllm)
 
     def least_capability(self, vllm: str) -> float:
         """The least compute capability of an NVIDIA GPU."""
@@ -119,7 +119,7 @@ def only_capability(scheme: str) -> float | None:
 def computes_in_float16(model_type: str, vllm: str) -> bool:
     """Whether vLLM `vllm` computes models of this type in float16."""
     span = read_data("quantization.yaml")["notInFloat16"].get(model_type)
-    return span is None or not _within(span, vllm)
+    return span is None or not within(span, vllm)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +142,6 @@ def fp8_blocks(vllm: str) -> Fp8Blocks:
         least_rows=row["leastRows"] if now >= version(row["experts"]) else None,
         capability=row["capability"],
     )
-
-
-def _within(span: Sequence[str], vllm: str) -> bool:
-    """Whether `vllm` is in a span: from its first version on, until its second where it has one."""
-    now = version(vllm)
-    return version(span[0]) <= now and (len(span) == 1 or now < version(span[1]))
 
 
 def _newest(by_version: Mapping[str, _Value], vllm: str) -> _Value:

@@ -85,7 +85,7 @@ def argument_refusal(model: Model, engine: Engine, shape: EngineShape) -> str:
     if shape.sequences > shape.batched_tokens:
         # vllm/config/scheduler.py::SchedulerConfig.verify_max_model_len
         return f"max_num_seqs {shape.sequences:,} is more than the {shape.batched_tokens:,} tokens of a step"
-    if (engine.whole_prompts or model.takes_whole_prompts) and shape.batched_tokens < shape.context:
+    if engine.takes_whole_prompts(model) and shape.batched_tokens < shape.context:
         step = f"max_num_batched_tokens {shape.batched_tokens:,}"
         return f"{step} is less than a prompt of {shape.context:,} tokens, which is not cut here"
     if shape.dtype == "float16" and not takes_float16(model.config, engine.vllm):

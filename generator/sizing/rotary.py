@@ -9,6 +9,8 @@ from . import towers
 from .config import POSITIONS, ModelConfig
 from .data import version
 
+ROPE = ("rope_scaling", "rope_parameters")
+"""Two words for one thing, which transformers 5 reads as one: the last that is set holds."""
 MOST_STRETCH = 10_000
 """No model's positions are stretched further; what says so is a mistake."""
 _NOT_STRETCHED = ("su", "longrope", "llama3")
@@ -50,9 +52,7 @@ def rope_fault(config: ModelConfig, *, whole: bool) -> str:
     `whole`: all of it is said; else the class of the configuration may fill in what is not.
     Sources: `vllm/config/model.py::_get_and_verify_max_len`, `vllm/model_executor/layers/rotary_embedding/__init__.py`.
     """
-    stated = next(
-        (found for word in ("rope_scaling", "rope_parameters") if (found := config.get(word)) is not None), {}
-    )
+    stated = next((found for word in ROPE if (found := config.get(word)) is not None), {})
     if not isinstance(stated, Mapping):
         return f"how positions are scaled is {stated!r}, and no object"
     for rope in filter(None, _ropes(config)):
