@@ -107,9 +107,7 @@ def _computed_bytes(config: ModelConfig, architecture: Architecture, quantizatio
     """Bytes by dtype of weights that are not there: quantized layers with their scales, and the rest."""
     model, short = Model(config), SAFETENSORS_DTYPES[architecture.torch_dtype]
     scheme = model.scheme(None)
-    quantized, plain = (
-        round(size) for size in bytes_by_kind(config, model.modules(), scheme, architecture.torch_dtype)
-    )
+    quantized, plain = (round(size) for size in bytes_by_kind(config, model.stored(), architecture.torch_dtype))
     if scheme is None:
         return {short: plain}
     if not scheme.known:

@@ -6,7 +6,6 @@ Everything heavy is imported inside the command that needs it, so that `--help` 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import gc
 import json
 import os
@@ -271,6 +270,8 @@ def _finish(generated: Generated, *, check: bool, again: str) -> None:
 
 
 def _print_diff(generated: Generated) -> None:
+    import difflib
+
     from .documents import text_or_none
 
     colors = {"+": "green", "-": "red", "@": "cyan"}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -183,6 +181,9 @@ def _watch(read: Callable[[], ReleaseStatus], *, as_json: bool, live: bool) -> N
 
 def _redraw(lines: list[tuple[str, dict[str, Any]]], *, first: bool) -> None:
     """Write over what is on the screen, line by line, so that nothing flickers."""
+    import shutil
+    import textwrap
+
     columns, rows = shutil.get_terminal_size()
     shown: list[str] = []
     for line, style in [*lines, (f"{_clock()}, Ctrl-C stops", {})]:

@@ -172,7 +172,7 @@ def _case(model: Model, device: Device, engine: Engine, tensor: int, pipeline: i
 
     split = Split(tensor=tensor, pipeline=pipeline)
     memory = fit(model, device=device, split=split, engine=engine)
-    return Case.of(model.config, device, split, memory)
+    return Case.of(model, device, split, memory)
 
 
 def _cases(model: Model, devices: list[Device], engine: Engine, tensor: int | None, pipeline: int) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -48,6 +47,8 @@ class RunFailed(UserError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?`, or the accepted words where nothing is near and the list is short enough to read."""
+    import difflib  # late: commands start without it
+
     word, words = str(word), sorted(str(k) for k in known)
     longer = [w for w in words if word and w.startswith(word) and not w[len(word) :][:1].isalnum()]
     near = longer[:1] if len(longer) == 1 else difflib.get_close_matches(word, words, n=1, cutoff=0.6)

@@ -9,12 +9,11 @@ from typing import Any
 
 from .sizing import GIB
 from .sizing.changes import Change
-from .sizing.config import ModelConfig
 from .sizing.engine import Device
 from .sizing.fit import MemoryFit
 from .sizing.kv_cache import CacheLayout
 from .sizing.memory_behaviour import Range
-from .sizing.rotary import positions_of
+from .sizing.model import Model
 from .sizing.split import Split
 
 Ends = tuple[float | None, float | None]
@@ -31,8 +30,8 @@ class Case:
     """Tokens that the model can take; 0 where it does not say."""
 
     @classmethod
-    def of(cls, config: ModelConfig, device: Device, split: Split, memory: MemoryFit) -> Case:
-        return cls(device=device, split=split, memory=memory, positions=positions_of(config))
+    def of(cls, model: Model, device: Device, split: Split, memory: MemoryFit) -> Case:
+        return cls(device=device, split=split, memory=memory, positions=model.positions)
 
     def longest(self, kv_gib: float, layout: CacheLayout | None = None) -> int:
         """The longest context that a cache of `kv_gib` holds, and the model can take; `layout`: were it the model's."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from .cache_behaviour import CacheBehaviour
-from .layers import Cache, KeyValues, Latent, PackedLatent, State
+from .layers import Cache, Latent, PackedLatent
 from .pages import Page
 
 
@@ -69,7 +69,7 @@ def _side_by_side(entries: Sequence[tuple[int, Page]]) -> list[CacheGroup]:
     """
     kinds: dict[object, dict[int, list[tuple[int, Page]]]] = {}
     for layer, page in entries:
-        kinds.setdefault((page.block_tokens, _type(page.cache)), {}).setdefault(page.bytes, []).append((layer, page))
+        kinds.setdefault(page.kind, {}).setdefault(page.bytes, []).append((layer, page))
     repeats = {kind: _repeats(sizes) for kind, sizes in kinds.items()}
     mixed = max((repeats[kind] for kind, sizes in kinds.items() if len(sizes) > 1), default=0)
     share = _share([count for count in repeats.values() if count], mixed) if mixed else 0
@@ -93,17 +93,7 @@ def _share(counts: Sequence[int], least: int) -> int:
 
 def _one_type(pages: Sequence[Page]) -> bool:
     """Whether all layers need as many blocks as one another: then they are one group, whatever their widths."""
-    return len({(page.block_tokens, _type(page.cache)) for page in pages}) == 1
-
-
-def _type(cache: Cache) -> tuple[str, int | None]:
-    if isinstance(cache, State):
-        return "state", None
-    if isinstance(cache, KeyValues) and cache.chunk:
-        return "chunk", cache.chunk
-    if isinstance(cache, KeyValues | Latent | PackedLatent):
-        return "window" if cache.window else "all", cache.window
-    return "cross", None
+    return len({page.kind for page in pages}) == 1
 
 
 def _equal_pages(entries: list[tuple[int, Page]], behaviour: CacheBehaviour) -> list[tuple[int, Page]]:

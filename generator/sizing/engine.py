@@ -12,7 +12,6 @@ from .data import version
 from .memory_behaviour import memory_behaviour
 from .model import Model
 from .quantization_methods import computes_in_float16
-from .rotary import default_context
 from .weights import DTYPE_ALIASES, DTYPE_BYTES, LoraSlots
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def shape_of(model: Model, device: Device, engine: Engine) -> EngineShape:
     """
     config, behaviour = model.config, memory_behaviour(engine.vllm)
     usual = behaviour.defaults_on(device.memory_gib, device.name)
-    context = engine.context or default_context(config, engine.vllm)
+    context = engine.context or model.default_context(engine.vllm)
     tokens, sequences = engine.batched_tokens or usual.batched_tokens, engine.sequences or usual.sequences
     if engine.batched_tokens is None:
         by_version = behaviour.whole_prompts and context <= 32768

@@ -14,8 +14,9 @@ from .modules import ModelModules, is_encoder, model_modules
 from .overhead import Step, activation_gib
 from .pages import CacheOptions
 from .quantization import Quantization, quantization_of
-from .rotary import positions_of
+from .rotary import default_context, positions_of
 from .split import obstacle
+from .stored import StoredModel
 from .weights import WeightOptions, Weights, rank_weights
 
 
@@ -29,6 +30,8 @@ class Model:
         self._weights: dict[WeightOptions, Weights] = {}
         self._modules: dict[bool, ModelModules] = {}
         self._schemes: dict[str | None, Quantization | None] = {}
+        self._stored: dict[tuple[str | None, bool], StoredModel] = {}
+        self._default_contexts: dict[str, int] = {}
         self._obstacles: dict[int, str] = {}
         self._activations: dict[tuple[Step, str | None, str], Range] = {}
 
@@ -40,6 +43,12 @@ class Model:
     def positions(self) -> int:
         """Tokens of a request at the most; 0 where the configuration does not say."""
         return positions_of(self.config)
+
+    def default_context(self, vllm: str) -> int:
+        """Tokens of a request where nothing is asked for."""
+        if vllm not in self._default_contexts:
+            self._default_contexts[vllm] = default_context(self.config, vllm)
+        return self._default_contexts[vllm]
 
     @cached_property
     def takes_whole_prompts(self) -> bool:
@@ -82,14 +91,20 @@ class Model:
             self._modules[text_only] = model_modules(self.config, self.caches, text_only=text_only)
         return self._modules[text_only]
 
+    def stored(self, quantization: str | None = None, *, text_only: bool = False) -> StoredModel:
+        """The modules in the formats of the checkpoint, or of the quantization that the engine is asked to make."""
+        key = (quantization, text_only)
+        if key not in self._stored:
+            self._stored[key] = StoredModel(self.modules(text_only=text_only), self.scheme(quantization))
+        return self._stored[key]
+
     def weights(self, options: WeightOptions) -> Weights:
         """Bytes of weights on the fullest GPU."""
         if options not in self._weights:
             self._weights[options] = rank_weights(
                 self.config,
                 self.caches,
-                self.modules(text_only=options.text_only),
-                self.scheme(options.quantization),
+                self.stored(options.quantization, text_only=options.text_only),
                 options,
                 checkpoint_bytes=self.checkpoint_bytes,
             )

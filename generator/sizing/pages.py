@@ -6,6 +6,7 @@ Source: `page_size_bytes` of vLLM's `v1/kv_cache_interface.py`, and `platforms/i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import ceil, lcm
 
 from .cache_behaviour import (
@@ -60,6 +61,18 @@ class Page:
     block_tokens: int | None
     """Tokens of a block; None: a block holds a request's state, whatever its length."""
     bytes: int
+
+    @cached_property
+    def kind(self) -> tuple[int | None, str, int | None]:
+        """Pages of one kind need as many blocks as one another."""
+        cache = self.cache
+        if isinstance(cache, State):
+            return self.block_tokens, "state", None
+        if isinstance(cache, KeyValues) and cache.chunk:
+            return self.block_tokens, "chunk", cache.chunk
+        if isinstance(cache, KeyValues | Latent | PackedLatent):
+            return self.block_tokens, "window" if cache.window else "all", cache.window
+        return self.block_tokens, "cross", None
 
 
 def token_bytes(cache: KeyValues | Latent | PackedLatent | CrossKeyValues, options: CacheOptions) -> int:

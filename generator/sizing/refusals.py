@@ -174,13 +174,9 @@ def _cut_anywhere(model: Model, quantization: str | None, cutting: Cutting) -> s
     scheme = model.scheme(quantization)
     if scheme is None or not scheme.is_checked:
         return ""
-    seen: set[int] = set()
-    for index, layer in enumerate(model.modules(text_only=True).layers):
-        if id(layer) in seen and not scheme.by_layer:
-            continue
-        seen.add(id(layer))
-        for module in layer:
-            stored = scheme.format_of(f"model.layers.{index}.{module.name}") if module.linear else None
+    alike = {id(layer): layer for layer in model.stored(quantization, text_only=True).layers}
+    for layer in alike.values():
+        for module, stored in layer:
             # DeepSeek V4's shared expert is padded (models/deepseek_v4/nvidia/model.py, 0.24.0 on).
             padded = model.caches.packed and "shared_experts" in module.name
             if stored is not None and not padded and (why := cut(module, stored, scheme, cutting)):

@@ -6,7 +6,6 @@ is said by each module (`modules.py`); what quantization makes of a module by `q
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -18,9 +17,10 @@ from .feed_forward_modules import experts_of
 from .layers import CacheLayers
 from .module import Module, Share
 from .modules import ModelModules, draft_layers, draft_modules
-from .quantization import Format, Quantization
+from .quantization import Format
 from .rotary import deepstack_bytes, rotary_bytes
 from .stages import stages
+from .stored import Stored, StoredModel
 
 DTYPE_ALIASES = {"half": "float16", "float": "float32"}
 DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "half": 2, "float": 4}
@@ -75,8 +75,7 @@ class Weights:
 def rank_weights(
     config: ModelConfig,
     caches: CacheLayers,
-    model: ModelModules,
-    scheme: Quantization | None,
+    stored: StoredModel,
     options: WeightOptions,
     *,
     checkpoint_bytes: float | None = None,
@@ -86,12 +85,13 @@ def rank_weights(
     `checkpoint_bytes` is what the checkpoint's files hold of what vLLM loads, where that is known: it corrects the
     count from the configuration, which then only says how the bytes are divided.
     """
-    sizes = _Sizes(config, scheme, options)
-    whole = _Sizes(config, scheme, _undivided(options))
+    model, scheme = stored.modules, stored.scheme
+    sizes = _Sizes(config, stored, options)
+    whole = _Sizes(config, stored, _undivided(options))
     drafts = draft_modules(config, model, options.draft_layers)
-    by_stage = {held: sizes.stage(model, held) for held in stages(len(model.layers), options.pipeline_parallel)}
+    by_stage = {held: sizes.stage(held) for held in stages(len(model.layers), options.pipeline_parallel)}
     fullest, counted = max(by_stage.items(), key=lambda item: item[1])
-    extra = sizes.runtime(model, options) + sum(sizes.of(m, prefix="mtp") for m in drafts)
+    extra = sizes.runtime() + sizes.together(stored.stored(drafts, "mtp"))
     notes = []
     # What the count may miss: biases and small norms; towers and schemes more.
     doubt = 0.004
@@ -104,9 +104,9 @@ def rank_weights(
     value = counted
     if checkpoint_bytes is not None:
         # A cast changes what files hold; the ratio of the undivided count to the files corrects every part alike.
-        all_bytes = whole.stage(model, range(len(model.layers)))
+        all_bytes = whole.stage(range(len(model.layers)))
         # Files may also hold the layers of multi-token prediction, which are not loaded unless they are asked for.
-        beside = sum(whole.of(module, prefix="mtp") for module in draft_modules(config, model, draft_layers(config)))
+        beside = whole.together(stored.stored(draft_modules(config, model, draft_layers(config)), "mtp"))
         ratio = min((checkpoint_bytes / all_bytes, checkpoint_bytes / (all_bytes + beside)), key=lambda r: abs(r - 1))
         value, doubt = counted * ratio, 0.003
         notes = [note for note in notes if note != guess]
@@ -116,7 +116,7 @@ def rank_weights(
                 "do they belong together?"
             )
     elif model.first[-1].name in ("tower", "encoder"):
-        doubt += towers.ABOUT * sizes.of(model.first[-1]) / max(counted, 1)
+        doubt += towers.ABOUT * sizes.of(*stored.first[-1]) / max(counted, 1)
     if checkpoint_bytes is None and not options.text_only and towers.is_unsized(config):
         doubt += 0.15
         notes.append(
@@ -126,31 +126,28 @@ def rank_weights(
         extra += _lora(model, options)
     high = value * (1 + doubt)
     if scheme is not None and scheme.method == "mxfp4":  # Marlin's layout is taken where Triton's kernels are missing
-        other = _Sizes(config, scheme, replace(options, compute_capability=8.0))
-        high = max(high, max(other.stage(model, held) for held in stages(len(model.layers), options.pipeline_parallel)))
+        other = _Sizes(config, stored, replace(options, compute_capability=8.0))
+        high = max(high, *(other.stage(held) for held in by_stage))
     return Weights(
         parameters=model.parameters,
         bytes=value + extra,
         low=value * (1 - doubt) + extra,
         high=high + extra,
-        experts=sizes.layers(model, fullest, only="expert") * value / max(counted, 1) if experts_of(config) else 0.0,
+        experts=sizes.layers(fullest, only="expert") * value / max(counted, 1) if experts_of(config) else 0.0,
         notes=tuple(notes),
     )
 
 
-def bytes_by_kind(
-    config: ModelConfig, model: ModelModules, scheme: Quantization | None, dtype: str
-) -> tuple[float, float]:
+def bytes_by_kind(config: ModelConfig, stored: StoredModel, dtype: str) -> tuple[float, float]:
     """Bytes of the whole checkpoint's quantized matrices, with their scales, and of all others."""
-    sizes = _Sizes(config, scheme, _undivided(WeightOptions(dtype=dtype)), loaded=False)
+    sizes = _Sizes(config, stored, _undivided(WeightOptions(dtype=dtype)), loaded=False)
     quantized = plain = 0.0
-    named = [(m, f"model.layers.{i}") for i, layer in enumerate(model.layers) for m in layer]
-    named += [(m, "model") for m in (*model.first, *(() if model.tied else model.last))]
-    for module, prefix in named:
-        if sizes.is_quantized(module, prefix):
-            quantized += sizes.of(module, prefix)
-        else:
-            plain += sizes.of(module, prefix)
+    for part in (*stored.layers, stored.first, () if stored.modules.tied else stored.last):
+        for module, form in part:
+            if form is not None:
+                quantized += sizes.of(module, form)
+            else:
+                plain += sizes.of(module, form)
     return quantized, plain
 
 
@@ -166,15 +163,12 @@ def _undivided(options: WeightOptions) -> WeightOptions:
 class _Sizes:
     """Bytes of modules on one GPU; or in a checkpoint, which pads nothing and has one type (`loaded` false)."""
 
-    def __init__(
-        self, config: ModelConfig, scheme: Quantization | None, options: WeightOptions, *, loaded: bool = True
-    ) -> None:
-        self._config, self._scheme, self._options, self._loaded = config, scheme, options, loaded
+    def __init__(self, config: ModelConfig, model: StoredModel, options: WeightOptions, *, loaded: bool = True) -> None:
+        self._config, self._model, self._options, self._loaded = config, model, options, loaded
         self._width = DTYPE_BYTES.get(options.dtype, 2)
         padding = read_data("memory.yaml")["expertPadding"]
-        self._by_layer = scheme is not None and scheme.by_layer
         self._padding = None
-        if scheme is not None and scheme.method == "mxfp4" and options.compute_capability:
+        if model.scheme is not None and model.scheme.method == "mxfp4" and options.compute_capability:
             backend = (
                 "marlin"
                 if options.compute_capability < 9
@@ -184,30 +178,30 @@ class _Sizes:
             )
             self._padding = padding[backend]
 
-    def stage(self, model: ModelModules, held: range) -> float:
+    def stage(self, held: range) -> float:
         """Bytes of a pipeline stage with these decoder layers."""
-        last = held.stop == len(model.layers)
-        ends: Iterable[Module] = model.first if held.start == 0 else ()
-        total = sum(self.of(module) for module in ends)
-        if last and not (model.tied and held.start == 0):
-            total += sum(self.of(module) for module in model.last)
-        return total + self.layers(model, held)
+        last = held.stop == len(self._model.layers)
+        total = self.together(self._model.first) if held.start == 0 else 0.0
+        if last and not (self._model.modules.tied and held.start == 0):
+            total += self.together(self._model.last)
+        return total + self.layers(held)
 
-    def layers(self, model: ModelModules, held: range, *, only: Share | None = None) -> float:
+    def layers(self, held: range, *, only: Share | None = None) -> float:
         """Bytes of these decoder layers; `only`: of their modules that are divided so."""
         total = 0.0
         alike: dict[int, float] = {}
         for index in held:
-            modules = model.layers[index]
-            if id(modules) not in alike or self._by_layer:
-                prefix = f"model.layers.{index}"
-                alike[id(modules)] = sum(self.of(m, prefix=prefix) for m in modules if only in (None, m.share))
-            total += alike[id(modules)]
+            layer = self._model.layers[index]
+            if id(layer) not in alike:
+                alike[id(layer)] = self.together(layer, only=only)
+            total += alike[id(layer)]
         return total
 
-    def of(self, module: Module, prefix: str = "model") -> float:
+    def together(self, part: Stored, *, only: Share | None = None) -> float:
+        return sum(self.of(module, form) for module, form in part if only in (None, module.share))
+
+    def of(self, module: Module, form: Format | None) -> float:
         rows, columns, share = module.rows, module.columns, self._options.tensor_parallel
-        stored = self._format(module, prefix)
         if module.share == "vocabulary" and self._loaded:
             rows = ceil(rows / _PADDING) * _PADDING
         divided = 1 / share
@@ -218,22 +212,14 @@ class _Sizes:
         elif module.share == "expert":
             if self._options.expert_parallel:
                 divided = ceil(module.count / share) / module.count
-            if stored is not None and self._padding:
+            if form is not None and self._padding:
                 rows, columns = self._padded(module, share if not self._options.expert_parallel else 1)
         size = (
-            stored.bytes(rows, columns)
-            if stored
+            form.bytes(rows, columns)
+            if form
             else rows * columns * ((module.width if self._loaded else None) or self._width)
         )
         return size * module.count * divided
-
-    def is_quantized(self, module: Module, prefix: str) -> bool:
-        return self._format(module, prefix) is not None
-
-    def _format(self, module: Module, prefix: str) -> Format | None:
-        if self._scheme is None or not module.linear:
-            return None
-        return self._scheme.format_of(f"{prefix}.{module.name}" if module.name != "lm_head" else "lm_head")
 
     def _padded(self, module: Module, share: int) -> tuple[float, float]:
         """Rows and columns of an expert's matrix as the mxfp4 kernels lay it out."""
@@ -244,14 +230,14 @@ class _Sizes:
         inner = ceil(inner / self._padding["intermediate"]) * self._padding["intermediate"] * share
         return (hidden, inner) if down else (inner, hidden)
 
-    def runtime(self, model: ModelModules, options: WeightOptions) -> float:
+    def runtime(self) -> float:
         """What loading adds to the checkpoint's tensors: absorbed latent projections, and the rotary table."""
         made = absorbed(self._config)
-        share = ceil(len(model.layers) / options.pipeline_parallel)
-        buffers = deepstack_bytes(self._config, options.batched_tokens, self._width) + rotary_bytes(
+        share = ceil(len(self._model.layers) / self._options.pipeline_parallel)
+        buffers = deepstack_bytes(self._config, self._options.batched_tokens, self._width) + rotary_bytes(
             self._config, self._width
         )
-        return buffers + (share * self.of(made) if made else 0.0)
+        return buffers + (share * self.together(self._model.stored([made], "model")) if made else 0.0)
 
 
 def _lora(model: ModelModules, options: WeightOptions) -> float:
