@@ -57,6 +57,8 @@ class Model:
 
     def layout(self, options: CacheOptions, *, drafts: Layers = ()) -> CacheLayout:
         """The cache of one GPU, split as `options` says, with that of a draft's layers."""
+        if self.caches.state is None:  # only kernels of states differ by the GPU's generation
+            options = replace(options, compute_capability=CacheOptions.compute_capability)
         key = (options, drafts)
         if key not in self._layouts:
             caches = self.caches

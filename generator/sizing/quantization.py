@@ -123,14 +123,17 @@ class Names:
 
     def mean(self, name: str) -> bool:
         """Whether the list means the layer `name`, or a module that holds it."""
-        parts = name.split(".")
-        for begin in (0, 1) if parts[0] == "model" else (0,):
-            if any(".".join(parts[begin:end]) in self._whole for end in range(begin + 1, len(parts) + 1)):
-                return True
         short = name.removeprefix("model.")
+        for whole in {name, short}:
+            holder = whole
+            while holder:
+                if holder in self._whole:
+                    return True
+                holder = holder.rpartition(".")[0]
         if any(one.match(name) or one.match(short) for one in self._expressions):
             return True
-        return any(part in f".{name}." for part in self._parts)
+        dotted = f".{name}."
+        return any(part in dotted for part in self._parts)
 
 
 def _is_expression(pattern: str) -> bool:
