@@ -5,7 +5,8 @@
 
 Rows: tests/sizing/kv_points.csv and measured.csv; configurations: tests/sizing/configs. Two baselines stand beside:
 KAITO's rule and llm-d's constants, with the bytes per token counted here, so that only their overheads are compared.
-"Left out" predicts each model with constants that are refitted without any row of that model.
+"Left out" predicts each model with constants that are refitted without any row of that model; "in the range" counts the
+measured figures that lie in the range that `fit` prints.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ SAME_AS = {
 TYPES = {"H100": "H100-80GB", "H200": "H200-141GB", "B200": "B200-180GB", "A100": "A100-80GB", "L40S": "L40S-48GB"}
 TYPES |= {"L4": "L4-24GB", "RTX4090": "RTX4090-24GB", "RTX3090": "RTX3090-24GB", "MI300X": "MI300X-192GB"}
 TYPES |= {"A10": "A10-24GB", "A10G": "A10G-24GB", "RTX5090": "RTX5090-32GB", "RTXPRO6000": "RTXPRO6000-96GB"}
+_ROUNDED = 0.006
+"""Logs tell hundredths of a GiB."""
 # Where a source tells the engine or the month instead of the version.
 ABOUT = {"V0": "0.6.4", "V1": "0.8.0", "0.2x": "0.24.0", "0.3x": "0.30.0"}
 
@@ -205,6 +208,14 @@ class Prediction:
             return None
         return predicted / measured - 1
 
+    def inside(self, figure: str) -> bool | None:
+        """Whether the measured figure lies in the range that `fit` prints; None where it was not measured."""
+        measured = self.row.measured[figure]
+        if not measured or measured <= 0 or (figure == "kv cache" and not self.budget_known):
+            return None
+        found = self.memory.ranges[figure.replace(" ", "_")]
+        return found.low - _ROUNDED <= measured <= found.high + _ROUNDED
+
     def kaito(self) -> float:
         """The cache that KAITO's rule leaves. Source: kaito-project/kaito pkg/workspace/estimator/budget.go."""
         weights = self.memory.weights_gib
@@ -318,6 +329,9 @@ def report(all_of_them: list[Prediction]) -> Iterator[str]:
             aim = AIMS.get(figure) if scope == "NVIDIA, 0.10 on" else None
             told = f"   aim: mean {aim[0]:.1%}" + (f", worst {aim[1]:.0%}" if aim[1] else "") if aim else ""
             yield f"  {figure:26}{summary(errors)}{told}"
+        for figure in ("weights", "kv cache"):
+            inside = [held for _, p in rows if (held := p.inside(figure)) is not None]
+            yield f"  {figure + ', in the range':26}{sum(inside)} of {len(inside)}"
         others: tuple[tuple[str, Callable[[int, Prediction], float | None]], ...] = (
             ("kv cache, left out", lambda place, p: refitted.get(place)),
             ("kv cache, KAITO's rule", lambda place, p: p.kaito()),

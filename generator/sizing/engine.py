@@ -39,8 +39,8 @@ class Device:
         if not self.amd:
             return ""
         return (
-            "AMD's GPUs have no constants of their own: overhead is NVIDIA's, and padded experts and graphs may take "
-            "more (docs/sizing.md)"
+            "AMD's GPUs have no constants of their own: overhead is NVIDIA's, and padding, which the range of weights "
+            "holds, and graphs may take more (docs/sizing.md)"
         )
 
     @classmethod

@@ -209,9 +209,12 @@ def loaded_weights(model: Model, device: Device, split: Split, engine: Engine, s
     """The weights on the fullest GPU. A draft model is divided as the model is, with an embedding of its own."""
     options = _weight_options(model.scheme(engine.quantization), device, split, engine, shape)
     found = model.weights(options)
-    if engine.draft is None:
-        return found
-    draft = engine.draft.weights(replace(options, quantization=None, lora=None, text_only=True))
+    if engine.draft is not None:
+        found = _with_draft(found, engine.draft.weights(replace(options, quantization=None, lora=None, text_only=True)))
+    return found.on_amd() if device.amd else found
+
+
+def _with_draft(found: Weights, draft: Weights) -> Weights:
     return replace(
         found,
         bytes=found.bytes + draft.bytes,

@@ -71,6 +71,12 @@ class Weights:
     """Of `bytes`, those of routed experts."""
     notes: tuple[str, ...] = ()
 
+    def on_amd(self) -> Weights:
+        """As AMD's GPUs may hold them: padded, by how much is not known."""
+        more = read_data("memory.yaml")["amdWeights"]
+        padding = self.experts * more["experts"] + (self.bytes - self.experts) * more["others"]
+        return replace(self, high=self.high + padding)
+
 
 def rank_weights(
     config: ModelConfig,
@@ -93,8 +99,8 @@ def rank_weights(
     fullest, counted = max(by_stage.items(), key=lambda item: item[1])
     extra = sizes.runtime() + sizes.together(stored.stored(drafts, "mtp"))
     notes = []
-    # What the count may miss: biases and small norms; towers and schemes more.
-    doubt = 0.004
+    spread = read_data("memory.yaml")["weightsSpread"]
+    doubt, sure = 0.0, spread["counted" if caches.state is None else "countedWithStates"]
     if not caches.exact:
         doubt, notes = 0.05, [f"weights: {caches.why}"]
     guess = f"quantization {scheme.method} is not known here; 8 bits are taken where it does not say" if scheme else ""
@@ -108,7 +114,7 @@ def rank_weights(
         # Files may also hold the layers of multi-token prediction, which are not loaded unless they are asked for.
         beside = whole.together(stored.stored(draft_modules(config, model, draft_layers(config)), "mtp"))
         ratio = min((checkpoint_bytes / all_bytes, checkpoint_bytes / (all_bytes + beside)), key=lambda r: abs(r - 1))
-        value, doubt = counted * ratio, 0.003
+        value, doubt, sure = counted * ratio, 0.0, spread["files"]
         notes = [note for note in notes if note != guess]
         if not 0.5 < ratio < 2 and (scheme is None or scheme.known):
             notes.append(
@@ -124,15 +130,15 @@ def rank_weights(
         )
     if options.lora is not None:
         extra += _lora(model, options)
-    high = value * (1 + doubt)
+    most = value
     if scheme is not None and scheme.method == "mxfp4":  # Marlin's layout is taken where Triton's kernels are missing
         other = _Sizes(config, stored, replace(options, compute_capability=8.0))
-        high = max(high, *(other.stage(held) for held in by_stage))
+        most = max(value, *(other.stage(held) for held in by_stage))
     return Weights(
         parameters=model.parameters,
         bytes=value + extra,
-        low=value * (1 - doubt) + extra,
-        high=high + extra,
+        low=value * (1 - doubt - sure["below"]) + extra,
+        high=most * (1 + doubt + sure["above"]) + extra,
         experts=sizes.layers(fullest, only="expert") * value / max(counted, 1) if experts_of(config) else 0.0,
         notes=tuple(notes),
     )

@@ -39,6 +39,19 @@ def test_the_cache_is_within_three_percent_on_average_also_for_models_that_no_co
     assert statistics.mean(refitted) < 0.03
 
 
+@pytest.mark.parametrize(("figure", "rows"), [("weights", 96), ("kv cache", 78)])
+def test_ranges_hold_what_was_measured(found, figure, rows):
+    inside = [held for p in found if (held := p.inside(figure)) is not None]
+    assert len(inside) >= rows
+    assert sum(inside) >= 0.98 * len(inside)
+
+
+def test_ranges_of_amds_gpus_hold_what_their_padding_takes():
+    inside = [held for p in predictions() if "MI3" in p.row.gpu and (held := p.inside("weights")) is not None]
+    assert len(inside) >= 25
+    assert all(inside)
+
+
 def test_nothing_is_said_to_fit_that_vllm_refused(found):
     refused = [p for p in found if p.row.started is False and p.budget_known]
     assert len(refused) >= 4
