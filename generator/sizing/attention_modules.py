@@ -14,7 +14,8 @@ def attention(config: ModelConfig, cache: KeyValues, name: str) -> Iterator[Modu
     hidden = config.needed("hidden_size") * (2 if config.model_type == "zamba2" else 1)
     queries = config.integer("num_attention_heads") or cache.heads
     kv = {"share": "key_value", "heads": cache.heads}
-    gate = 2 if config.get("attn_output_gate") else 1
+    # These have it where nothing is said (vllm/model_executor/models/qwen3_next.py).
+    gate = 2 if config.get("attn_output_gate", config.model_type.startswith(("qwen3_next", "qwen3_5"))) else 1
     yield Module(name=f"{name}.q_proj", rows=queries * cache.key_dim * gate, columns=hidden)
     yield Module(name=f"{name}.k_proj", rows=cache.heads * cache.key_dim, columns=hidden, **kv)
     yield Module(name=f"{name}.v_proj", rows=cache.heads * cache.value_dim, columns=hidden, **kv)
@@ -22,6 +23,21 @@ def attention(config: ModelConfig, cache: KeyValues, name: str) -> Iterator[Modu
     small = _small_of_attention(config, queries * cache.key_dim, cache.heads * cache.key_dim)
     if small:
         yield Module(name=f"{name}.small", rows=1, columns=small, linear=False)
+
+
+def zamba2_joint(config: ModelConfig) -> Iterator[Module]:
+    """What each place where Zamba 2 attends has of its own: thin matrices beside the shared ones, and a projection.
+
+    Source: `vllm/model_executor/models/zamba2.py`.
+    """
+    hidden, rank = config.needed("hidden_size"), config.whole("adapter_rank", 128)
+    adapted = [("feed_forward.gate_up_proj", hidden, 2 * config.needed("intermediate_size"))]
+    if config.get("use_shared_attention_adapter"):
+        adapted += [(f"self_attn.linear_{part}", 2 * hidden, 2 * hidden) for part in "qkv"]
+    for name, inputs, outputs in adapted:
+        yield Module(name=f"{name}_adapter.A", rows=rank, columns=inputs)
+        yield Module(name=f"{name}_adapter.B", rows=outputs, columns=rank)
+    yield Module(name="linear", rows=hidden, columns=hidden, share="whole")
 
 
 def _small_of_attention(config: ModelConfig, queries: int, keys: int) -> int:
@@ -111,4 +127,7 @@ def packed_latent(config: ModelConfig, cache: PackedLatent) -> Iterator[Module]:
         yield Module(name="attn.indexer.wq_b", rows=rows, columns=queries, share="whole")
         yield Module(name="attn.indexer.weights_proj", rows=heads, columns=hidden, share="whole", linear=False)
     elif cache.part == "open" and cache.vector_bytes:
-        yield Module(name="attn.compressor", rows=cache.vector_bytes // 4, columns=hidden, share="whole", linear=False)
+        width = cache.vector_bytes // 8  # keys, and what they are weighed by
+        positions = 4 if cache.window == 8 else cache.window
+        yield Module(name="attn.compressor", rows=2 * width, columns=hidden, share="whole", linear=False)
+        yield Module(name="attn.compressor.ape", rows=positions, columns=width, share="whole", linear=False, width=4)

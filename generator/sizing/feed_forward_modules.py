@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from .config import ModelConfig
+from .data import read_data, version
 from .layers import Cache
 from .module import Module
 
@@ -56,6 +57,14 @@ def experts_of(config: ModelConfig) -> int:
 def expert_width(config: ModelConfig) -> int:
     """Intermediate size of one routed expert."""
     return config.integer("moe_intermediate_size") or config.needed("intermediate_size")
+
+
+def least_expert_rows(config: ModelConfig, vllm: str) -> int:
+    """Rows that vLLM `vllm` pads a cut expert to on each GPU; 0 where it leaves them as they are."""
+    known = read_data("memory.yaml")["leastExpertRows"]
+    if config.model_type not in known["modelTypes"] or version(vllm) < version(known["since"]):
+        return 0
+    return config.integer("min_moe_intermediate_per_partition") or known["rows"]
 
 
 def has_experts(config: ModelConfig, layer: int) -> bool:

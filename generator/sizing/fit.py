@@ -16,13 +16,13 @@ from .architectures import missing_in
 from .cache_behaviour import Platform
 from .data import read_data, version
 from .engine import Device, Engine, EngineShape, shape_of
+from .feed_forward_modules import least_expert_rows
 from .kv_cache import CacheLayout
 from .layers import CacheLayers, Layers
 from .memory_behaviour import MemoryBehaviour, Range, memory_behaviour
 from .model import Model
 from .overhead import Step, graph_gib
 from .pages import CacheOptions
-from .quantization import Quantization
 from .refusals import refusal
 from .split import Split
 from .weights import DTYPE_BYTES, WeightOptions, Weights
@@ -207,7 +207,7 @@ def _notes(model: Model, engine: Engine) -> Iterator[str]:
 
 def loaded_weights(model: Model, device: Device, split: Split, engine: Engine, shape: EngineShape) -> Weights:
     """The weights on the fullest GPU. A draft model is divided as the model is, with an embedding of its own."""
-    options = _weight_options(model.scheme(engine.quantization), device, split, engine, shape)
+    options = _weight_options(model, device, split, engine, shape)
     found = model.weights(options)
     if engine.draft is not None:
         found = _with_draft(found, engine.draft.weights(replace(options, quantization=None, lora=None, text_only=True)))
@@ -234,9 +234,8 @@ def draft_caches(model: Model, engine: Engine) -> Layers:
     return (() if like is None else model.caches.layers[like],) * engine.draft_layers
 
 
-def _weight_options(
-    scheme: Quantization | None, device: Device, split: Split, engine: Engine, shape: EngineShape
-) -> WeightOptions:
+def _weight_options(model: Model, device: Device, split: Split, engine: Engine, shape: EngineShape) -> WeightOptions:
+    scheme = model.scheme(engine.quantization)
     # Only mxfp4 is laid out by the GPU's generation: without it, weights are the same on every GPU.
     capability = device.compute_capability if scheme is not None and scheme.method == "mxfp4" else 9.0
     return WeightOptions(
@@ -246,6 +245,7 @@ def _weight_options(
         expert_parallel=engine.expert_parallel,
         quantization=engine.quantization,
         compute_capability=capability,
+        least_expert_rows=least_expert_rows(model.config, engine.vllm),
         text_only=engine.text_only,
         batched_tokens=shape.batched_tokens,
         draft_layers=engine.draft_layers,

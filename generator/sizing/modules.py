@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from . import eagle, towers
 from .architectures import makes_vectors
 from .attention_layers import head_dim, kv_heads
-from .attention_modules import attention, indexer, latent_attention, packed_latent
+from .attention_modules import attention, indexer, latent_attention, packed_latent, zamba2_joint
 from .config import ModelConfig
 from .data import read_data
 from .feed_forward_modules import feed_forward, feed_forward_kind
 from .layers import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, PackedLatent, State
-from .module import Module
+from .module import Module, Share
 from .state_modules import STATES
+
+Ends = Literal["", "embedding", "both"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class ModelModules:
     tied: bool
     draft_like: int
     """Index of the layer that a layer of multi-token prediction is like."""
+    on_every_stage: Ends = ""
+    """What each pipeline stage holds of the vocabulary, and not only the first its embedding and the last its head."""
 
     @property
     def parameters(self) -> int:
@@ -59,11 +64,16 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
             draft_like=len(layers) - 1,
         )
     wide = config.integer("embedding_size") or config.integer("word_embed_proj_dim") or hidden
-    first = [Module(name="embed_tokens", rows=vocabulary, columns=wide, share="vocabulary", linear=False)]
+    # Whisper's embedding is repeated (vllm/model_executor/models/whisper.py).
+    divided: Share = "whole" if config.model_type == "whisper" else "vocabulary"
+    first = [Module(name="embed_tokens", rows=vocabulary, columns=wide, share=divided, linear=False)]
     first.append(Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False))
     if config.model_type in ("gpt2", "opt", "gpt_bigcode", "whisper", "bert", "roberta"):
         positions = config.integer("max_position_embeddings") or config.integer("max_target_positions") or 0
-        first.append(Module(name="positions", rows=positions, columns=hidden, share="whole", linear=False))
+        kept: Share = "vocabulary" if config.model_type == "bert" else "whole"
+        first.append(Module(name="positions", rows=positions, columns=hidden, share=kept, linear=False))
+        if types := config.whole("type_vocab_size", 0):
+            first.append(Module(name="token_types", rows=types, columns=hidden, share=kept, linear=False))
     small = config.whole("hidden_size_per_layer_input", 0)
     if small:  # Gemma 3n and 4: a second embedding with a vector for every layer
         rows = config.integer("vocab_size_per_layer_input") or vocabulary
@@ -71,6 +81,9 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
         first.append(Module(name="embed_tokens_per_layer", rows=rows, columns=inputs, share="vocabulary", linear=False))
         first.append(Module(name="per_layer_model_projection", rows=inputs, columns=hidden, share="whole"))
     if config.integer("encoder_layers") and not text_only:
+        first.append(
+            Module(name="encoder_inputs", rows=_encoder_inputs(config), columns=hidden, share="whole", linear=False)
+        )
         first.append(Module(name="encoder", rows=1, columns=_encoder(config), linear=False))
     elif not text_only:
         beside = towers.tower_parameters(config)
@@ -85,7 +98,13 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
         () if is_encoder(config, caches) or makes_vectors(config) else (head,),
         tied=is_tied(config),
         draft_like=len(layers) - 1 if like is None else like,
+        on_every_stage=_on_every_stage(config),
     )
+
+
+def _on_every_stage(config: ModelConfig) -> Ends:
+    known = read_data("memory.yaml")["onEveryStage"]
+    return next((ends for ends in ("embedding", "both") if config.named in known[ends]), "")
 
 
 def is_tied(config: ModelConfig) -> bool:
@@ -97,12 +116,17 @@ def is_tied(config: ModelConfig) -> bool:
 
 
 def _encoder(config: ModelConfig) -> int:
-    """Parameters of an encoder of text or speech (Whisper, BART)."""
+    """Parameters of the layers of an encoder of text or speech (Whisper, BART)."""
     hidden = config.needed("hidden_size")
     inner = config.integer("encoder_ffn_dim") or 4 * hidden
-    layers = (config.integer("encoder_layers") or 0) * (4 * hidden * hidden + 2 * hidden * inner + 9 * hidden)
-    mels = config.integer("num_mel_bins") or 0
-    return layers + 3 * hidden * (mels + hidden) * bool(mels) + (config.integer("max_source_positions") or 0) * hidden
+    return (config.integer("encoder_layers") or 0) * (4 * hidden * hidden + 2 * hidden * inner + 9 * hidden)
+
+
+def _encoder_inputs(config: ModelConfig) -> int:
+    """Rows of an encoder's convolutions over speech (of three entries) and of its positions."""
+    mels = config.whole("num_mel_bins", 0)
+    convolutions = 3 * (mels + config.needed("hidden_size")) if mels else 0
+    return convolutions + config.whole("max_source_positions", 0)
 
 
 def draft_layers(config: ModelConfig) -> int:
@@ -131,15 +155,17 @@ def decoder(config: ModelConfig, caches: CacheLayers) -> list[tuple[Module, ...]
     layers: list[tuple[Module, ...]] = []
     kinds: dict[object, tuple[Module, ...]] = {}
     for index, cached in enumerate(caches.layers):
+        joined = blocks is not None and len(cached) > 1
         kept = (_encoding(config),) if encodes else cached
         if not cached and shared:  # they read another layer's cache with queries of their own
             kept = next(one for one in caches.layers if one)
         attending += len(cached) > 1
-        if blocks is not None and len(cached) > 1 and attending > blocks:
+        if joined and attending > blocks:
             kept = cached[:1]  # Zamba 2 attends with the same few blocks' weights at all its places
-        kind = (kept, feed_forward_kind(config, index, kept, len(caches.layers) - shared))
+        kind = (kept, feed_forward_kind(config, index, kept, len(caches.layers) - shared), joined)
         if kind not in kinds:
-            kinds[kind] = (*_mixer(config, kept), *feed_forward(config, kind[1]), *_norms(config))
+            own = zamba2_joint(config) if joined else ()
+            kinds[kind] = (*_mixer(config, kept), *feed_forward(config, kind[1]), *own, *_norms(config))
         layers.append(kinds[kind])
     return layers
 

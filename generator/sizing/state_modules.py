@@ -14,9 +14,14 @@ from .module import Module
 def _mamba2(config: ModelConfig, state: State) -> Iterator[Module]:
     hidden, convolved = config.needed("hidden_size"), state.channels + state.groups * state.group_channels
     name = "mixer" if config.model_type in ("nemotron_h", "mamba2") else "mamba"
-    yield Module(name=f"{name}.in_proj", rows=state.channels + convolved + state.heads, columns=hidden)
     bias = 1 if config.get("mamba_conv_bias", config.get("use_conv_bias", True)) else 0
-    yield Module(name=f"{name}.conv1d", rows=convolved, columns=state.rows + 1 + bias, linear=False)
+    kernel, groups = state.rows + 1 + bias, convolved - state.channels
+    # A single group is repeated, as key-value heads are (mamba_mixer2.py::extra_groups_for_head_shards).
+    repeated = {"share": "key_value", "heads": state.groups}
+    yield Module(name=f"{name}.in_proj", rows=2 * state.channels + state.heads, columns=hidden)
+    yield Module(name=f"{name}.in_proj", rows=groups, columns=hidden, **repeated)
+    yield Module(name=f"{name}.conv1d", rows=state.channels, columns=kernel, linear=False)
+    yield Module(name=f"{name}.conv1d", rows=groups, columns=kernel, linear=False, **repeated)
     yield Module(name=f"{name}.heads", rows=3, columns=state.heads, linear=False, width=4)
     small = state.channels if config.get("mamba_rms_norm") else 0
     small += hidden if config.get("projectors_bias") else 0

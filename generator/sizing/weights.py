@@ -49,6 +49,8 @@ class WeightOptions:
     quantization: str | None = None
     """What the engine is asked to make of weights that are not quantized."""
     compute_capability: float = 9.0
+    least_expert_rows: int = 0
+    """Of a cut expert on each GPU."""
     text_only: bool = False
     """Towers of other modalities are not loaded (`language_model_only`)."""
     batched_tokens: int = 2048
@@ -95,7 +97,7 @@ def rank_weights(
     sizes = _Sizes(config, stored, options)
     whole = _Sizes(config, stored, _undivided(options))
     drafts = draft_modules(config, model, options.draft_layers)
-    by_stage = {held: sizes.stage(held) for held in stages(len(model.layers), options.pipeline_parallel)}
+    by_stage = stage_bytes(config, stored, options)
     fullest, counted = max(by_stage.items(), key=lambda item: item[1])
     extra = sizes.runtime() + sizes.together(stored.stored(drafts, "mtp"))
     notes = []
@@ -132,8 +134,8 @@ def rank_weights(
         extra += _lora(model, options)
     most = value
     if scheme is not None and scheme.method == "mxfp4":  # Marlin's layout is taken where Triton's kernels are missing
-        other = _Sizes(config, stored, replace(options, compute_capability=8.0))
-        most = max(value, *(other.stage(held) for held in by_stage))
+        other = stage_bytes(config, stored, replace(options, compute_capability=8.0))
+        most = max(value, *other.values())
     return Weights(
         parameters=model.parameters,
         bytes=value + extra,
@@ -142,6 +144,12 @@ def rank_weights(
         experts=sizes.layers(fullest, only="expert") * value / max(counted, 1) if experts_of(config) else 0.0,
         notes=tuple(notes),
     )
+
+
+def stage_bytes(config: ModelConfig, stored: StoredModel, options: WeightOptions) -> dict[range, float]:
+    """Bytes of the checkpoint's tensors on a GPU of each pipeline stage, by the stage's decoder layers."""
+    sizes = _Sizes(config, stored, options)
+    return {held: sizes.stage(held) for held in stages(len(stored.layers), options.pipeline_parallel)}
 
 
 def bytes_by_kind(config: ModelConfig, stored: StoredModel, dtype: str) -> tuple[float, float]:
@@ -186,11 +194,16 @@ class _Sizes:
 
     def stage(self, held: range) -> float:
         """Bytes of a pipeline stage with these decoder layers."""
-        last = held.stop == len(self._model.layers)
-        total = self.together(self._model.first) if held.start == 0 else 0.0
-        if last and not (self._model.modules.tied and held.start == 0):
-            total += self.together(self._model.last)
-        return total + self.layers(held)
+        modules, first = self._model.modules, held.start == 0
+        total = self.layers(held)
+        if first:
+            total += self.together(self._model.first)
+        elif modules.on_every_stage:
+            total += self.of(*self._model.first[0])
+        if held.stop == len(self._model.layers) or modules.on_every_stage == "both":
+            embedded = first or bool(modules.on_every_stage)
+            total += 0.0 if modules.tied and embedded else self.together(self._model.last)
+        return total
 
     def layers(self, held: range, *, only: Share | None = None) -> float:
         """Bytes of these decoder layers; `only`: of their modules that are divided so."""
@@ -218,6 +231,8 @@ class _Sizes:
         elif module.share == "expert":
             if self._options.expert_parallel:
                 divided = ceil(module.count / share) / module.count
+            elif share > 1 and self._options.least_expert_rows:
+                rows, columns = self._widened(module, self._options.least_expert_rows * share)
             if form is not None and self._padding:
                 rows, columns = self._padded(module, share if not self._options.expert_parallel else 1)
         size = (
@@ -226,6 +241,12 @@ class _Sizes:
             else rows * columns * ((module.width if self._loaded else None) or self._width)
         )
         return size * module.count * divided
+
+    @staticmethod
+    def _widened(module: Module, least: int) -> tuple[int, int]:
+        if module.name.endswith("down_proj"):
+            return module.rows, max(module.columns, least)
+        return max(module.rows, least), module.columns
 
     def _padded(self, module: Module, share: int) -> tuple[float, float]:
         """Rows and columns of an expert's matrix as the mxfp4 kernels lay it out."""

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from model_configs import CONFIGS
+from model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE
 from vllm_layers import DTYPE, vllm_cache
 
 from generator.sizing.cache_layers import cache_layers
@@ -29,14 +29,8 @@ from generator.sizing.layers import Cache, PackedLatent, State
 from generator.sizing.pages import CacheOptions
 from generator.sizing.stages import stages
 
-# Built for one pipeline stage only, as vLLM has it.
-ONE_STAGE = {"mamba2", "zamba2", "whisper", "bert"}
-# Their modules ask for CUDA when they are built (vllm_layers.py says what stands in).
-ON_GPU = {"deepseek_v32", "glm_5", "deepseek_v4", "kimi_linear"}
 # The CPU's latent attention takes blocks of 16 tokens only, and the GPU's those of its kernels.
 OWN_BLOCKS = ON_GPU | {"deepseek", "ling"}
-# The CPU platform keeps no prefixes of latents, which has to be said where there are states too.
-LATENTS_AND_STATES = {"kimi_linear", "ling"}
 CACHE_TYPES = {
     "deepseek_v32": st.sampled_from(["auto", "fp8_ds_mla"]),
     "glm_5": st.sampled_from(["auto", "fp8_ds_mla"]),

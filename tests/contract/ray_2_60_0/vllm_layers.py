@@ -78,6 +78,8 @@ class VllmCache:
 
     config: VllmConfig
     specs: list[dict[str, KVCacheSpec]]
+    weights: list[int]
+    """Bytes of every stage's parameters, each once."""
 
     @property
     def groups(self) -> list[tuple[int, int, int]]:
@@ -141,7 +143,7 @@ def vllm_cache(
             max_num_seqs=8,
             **arguments,
         )
-        specs, layouts = [], []
+        specs, layouts, weights = [], [], []
         for stage in range(pipeline):
             vllm_config = made.create_engine_config()
             if on_gpu:  # the CPU platform takes whole prompts only where there are latents
@@ -150,7 +152,8 @@ def vllm_cache(
                 _pretend_ranks(tensor, pipeline, stage)
                 gpu = _hopper_stand_in() if on_gpu else nullcontext()
                 with gpu, torch.device("meta"), set_default_torch_dtype(getattr(torch, DTYPE)):
-                    initialize_model(vllm_config=vllm_config, model_config=vllm_config.model_config)
+                    model = initialize_model(vllm_config=vllm_config, model_config=vllm_config.model_config)
+                weights.append(sum(one.numel() * one.element_size() for one in model.parameters()))
                 (Platform if on_gpu else current_platform).update_block_size_for_backend(vllm_config)
                 specs.append(get_kv_cache_spec(vllm_config))
                 layers = vllm_config.compilation_config.static_forward_context.values()
@@ -164,7 +167,7 @@ def vllm_cache(
                 )
     every = [spec for stage in specs for spec in stage.values()]
     vllm_config.cache_config.kv_cache_layout = resolve_kv_cache_layout(vllm_config, layouts, every).name
-    return VllmCache(vllm_config, specs)
+    return VllmCache(vllm_config, specs, weights)
 
 
 def _inspect_in_this_process(architecture: str) -> None:

@@ -1,0 +1,62 @@
+"""What the plan counts of weights is what vLLM's own models hold on every GPU, over random configurations.
+
+vLLM's own: the models built on the meta device (vllm_layers.py), for one rank of each pipeline stage. Ours:
+`generator/sizing/weights.py`. What loading adds (rotary tables, absorbed projections) is not in it, nor quantization,
+which logs of real engines tell (tests/sizing).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE
+from vllm_layers import DTYPE, vllm_cache
+
+from generator.sizing.config import ModelConfig
+from generator.sizing.feed_forward_modules import least_expert_rows
+from generator.sizing.model import Model
+from generator.sizing.weights import WeightOptions, stage_bytes
+
+# Stages of these may disagree on the layout of their caches, which vLLM refuses.
+UNDIVIDED = (
+    ONE_STAGE | LATENTS_AND_STATES | {"deepseek_v4", "granite_hybrid", "nemotron_h", "jamba", "lfm2", "qwen3_next"}
+)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+# Without shrinking, as for the caches.
+@settings(
+    max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+)
+@given(data=st.data())
+def test_every_stage_holds_what_vllms_own_models_hold(name: str, data: st.DataObject) -> None:
+    config = data.draw(CONFIGS[name])
+    tensor = data.draw(st.sampled_from([1, 2, 4]))
+    pipeline = 1 if name in UNDIVIDED else data.draw(st.sampled_from([1, 2, 3]))
+    theirs = vllm_cache(
+        config,
+        tensor=tensor,
+        pipeline=pipeline,
+        on_gpu=name in ON_GPU,
+        max_model_len=400,
+        max_num_batched_tokens=8192,
+        **({"kv_cache_dtype": "fp8"} if name == "deepseek_v4" else {}),
+        **({"enable_prefix_caching": False} if name in LATENTS_AND_STATES else {}),
+    )
+    model = Model(ModelConfig(config, "config.json"))
+    options = WeightOptions(
+        dtype=DTYPE,
+        tensor_parallel=tensor,
+        pipeline_parallel=pipeline,
+        least_expert_rows=least_expert_rows(model.config, "0.29.0"),
+    )
+    ours = stage_bytes(model.config, model.stored(), options)
+    # Biases and small norms, which are not all counted, are a large share of models as small as these.
+    assert list(ours.values()) == pytest.approx(theirs.weights, rel=0.01)
