@@ -97,10 +97,13 @@ def shared(config: ModelConfig) -> Layers:
     kinds, window = layer_kinds(config), _window(config)
     count = config.layers
     kinds = kinds or (FULL,) * count
+    # Gemma 4's, where nothing is said (transformers' Gemma4TextConfig).
+    usual = 512 if config.model_type.startswith("gemma4") else head_dim(config)
+    width = config.integer("global_head_dim") or usual
     wide = KeyValues(
         heads=(config.get("attention_k_eq_v") and config.integer("num_global_key_value_heads")) or kv_heads(config),
-        key_dim=config.integer("global_head_dim") or head_dim(config),
-        value_dim=config.integer("global_head_dim") or head_dim(config),
+        key_dim=width,
+        value_dim=width,
     )
     own = count - config.whole("num_kv_shared_layers", 0)
     each = [(_plain(config, window) if kind == SLIDING else wide) for kind in kinds]

@@ -14,8 +14,8 @@ def attention(config: ModelConfig, cache: KeyValues, name: str) -> Iterator[Modu
     hidden = config.needed("hidden_size") * (2 if config.model_type == "zamba2" else 1)
     queries = config.integer("num_attention_heads") or cache.heads
     kv = {"share": "key_value", "heads": cache.heads}
-    # These have it where nothing is said (vllm/model_executor/models/qwen3_next.py).
-    gate = 2 if config.get("attn_output_gate", config.model_type.startswith(("qwen3_next", "qwen3_5"))) else 1
+    # These have it where nothing is said (vllm/model_executor/models/qwen3_next.py, afmoe.py).
+    gate = 2 if config.get("attn_output_gate", config.model_type.startswith(("qwen3_next", "qwen3_5", "afmoe"))) else 1
     yield Module(name=f"{name}.q_proj", rows=queries * cache.key_dim * gate, columns=hidden)
     yield Module(name=f"{name}.k_proj", rows=cache.heads * cache.key_dim, columns=hidden, **kv)
     yield Module(name=f"{name}.v_proj", rows=cache.heads * cache.value_dim, columns=hidden, **kv)
@@ -86,7 +86,7 @@ def absorbed(config: ModelConfig) -> Module | None:
 
     Source: `vllm/model_executor/layers/attention/mla_attention.py::process_weights_after_loading` (W_UK, W_UV).
     """
-    if config.integer("kv_lora_rank") is None:
+    if config.integer("kv_lora_rank") is None or config.model_type == "minicpm3":
         return None
     rows = config.needed("num_attention_heads") * sum(latent_dims(config))
     return Module(name="absorbed", rows=rows, columns=config.needed("kv_lora_rank"), linear=False)

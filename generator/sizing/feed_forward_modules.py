@@ -74,6 +74,9 @@ def has_experts(config: ModelConfig, layer: int) -> bool:
     pattern = config.get("hybrid_override_pattern")
     if isinstance(pattern, str):
         return pattern[layer : layer + 1] == "E"
+    kinds = config.listed("mlp_layer_types")  # transformers 5: dense or sparse
+    if kinds:
+        return kinds[layer : layer + 1] == ["sparse"]
     listed = config.get("moe_layers")
     if isinstance(listed, str):
         listed = [int(one) for one in listed.split(",") if one.strip().isdigit()]

@@ -13,7 +13,7 @@ from typing import Literal
 
 from . import eagle, towers
 from .architectures import makes_vectors
-from .attention_layers import head_dim, kv_heads
+from .attention_layers import head_dim, kv_heads, layer_kinds
 from .attention_modules import attention, indexer, latent_attention, packed_latent, zamba2_joint
 from .config import ModelConfig
 from .data import read_data
@@ -79,7 +79,9 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
         rows = config.integer("vocab_size_per_layer_input") or vocabulary
         inputs = small * len(layers)
         first.append(Module(name="embed_tokens_per_layer", rows=rows, columns=inputs, share="vocabulary", linear=False))
-        first.append(Module(name="per_layer_model_projection", rows=inputs, columns=hidden, share="whole"))
+        first.append(Module(name="per_layer_model_projection", rows=inputs, columns=hidden))
+    if streams := config.whole("altup_num_inputs", 0):  # Gemma 3n's residual streams, in and out
+        first.append(Module(name="altup_projections", rows=2 * (streams - 1) * hidden, columns=hidden))
     if config.integer("encoder_layers") and not text_only:
         first.append(
             Module(name="encoder_inputs", rows=_encoder_inputs(config), columns=hidden, share="whole", linear=False)
@@ -151,6 +153,7 @@ def decoder(config: ModelConfig, caches: CacheLayers) -> list[tuple[Module, ...]
     """
     shared = config.whole("num_kv_shared_layers", 0)
     blocks = config.integer("num_mem_blocks") if config.model_type == "zamba2" else None
+    types = (layer_kinds(config) if shared else None) or (None,) * len(caches.layers)
     attending, encodes = 0, is_encoder(config, caches)
     layers: list[tuple[Module, ...]] = []
     kinds: dict[object, tuple[Module, ...]] = {}
@@ -158,7 +161,8 @@ def decoder(config: ModelConfig, caches: CacheLayers) -> list[tuple[Module, ...]
         joined = blocks is not None and len(cached) > 1
         kept = (_encoding(config),) if encodes else cached
         if not cached and shared:  # they read another layer's cache with queries of their own
-            kept = next(one for one in caches.layers if one)
+            others = [one for one, like in zip(caches.layers, types, strict=False) if like in types[index : index + 1]]
+            kept = next((one for one in (*others, *caches.layers) if one), ())
         attending += len(cached) > 1
         if joined and attending > blocks:
             kept = cached[:1]  # Zamba 2 attends with the same few blocks' weights at all its places
@@ -182,6 +186,8 @@ def _encoding(config: ModelConfig) -> KeyValues:
 def _mixer(config: ModelConfig, cached: tuple[Cache, ...]) -> Iterator[Module]:
     for cache in cached:
         match cache:
+            case KeyValues() if config.integer("kv_lora_rank") and config.model_type == "minicpm3":
+                yield from latent_attention(config)  # computed from latents, and cached as keys and values
             case KeyValues():
                 yield from attention(config, cache, "self_attn")
             case CrossKeyValues(heads=heads, key_dim=dim):
@@ -199,8 +205,10 @@ def _mixer(config: ModelConfig, cached: tuple[Cache, ...]) -> Iterator[Module]:
 def _norms(config: ModelConfig) -> Iterator[Module]:
     per_layer = 4 if config.model_type.startswith("gemma") else 2
     yield Module(name="norms", rows=per_layer, columns=config.needed("hidden_size"), share="whole", linear=False)
-    small = config.whole("hidden_size_per_layer_input", 0)
+    small, hidden = config.whole("hidden_size_per_layer_input", 0), config.needed("hidden_size")
+    if rank := config.whole("laurel_rank", 0):  # Gemma 3n's path beside attention
+        yield Module(name="laurel.linear_left", rows=rank, columns=hidden)
+        yield Module(name="laurel.linear_right", rows=hidden, columns=rank)
     if small:
-        hidden = config.needed("hidden_size")
         yield Module(name="per_layer_input_gate", rows=small, columns=hidden, share="whole")
         yield Module(name="per_layer_projection", rows=hidden, columns=small, share="whole")

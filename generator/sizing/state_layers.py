@@ -109,6 +109,7 @@ def falcon_h1(config: ModelConfig) -> Layers:
 def granite(config: ModelConfig) -> Layers:
     kinds = _kinds(config) or ["mamba"] * config.layers
     attending = (_attention(config),)
+    kinds = ["mamba" if kind == "linear_attention" else kind for kind in kinds]  # as transformers 5 writes it
     if "mamba" not in kinds:  # Granite 4 Micro has the hybrid's configuration and attention only
         return _one_of(kinds, {"attention": attending, FULL: attending})
     return _one_of(kinds, {"attention": attending, FULL: attending, "mamba": (_mamba2_beside_attention(config),)})

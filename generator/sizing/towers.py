@@ -15,6 +15,8 @@ ABOUT = 0.08
 """Share of a tower's parameters by which the count may err."""
 
 _GATED = ("pixtral", "qwen2_5_vl", "llama4_vision_model", "gemma4_vision", "glm4v", "qwen2_5_omni")
+# Pixtral's, and Gemma 4's, which transformers runs; Kimi's are known by their words.
+_REPEATED = ("pixtral", "gemma4_vision")
 # SigLIP and CLIP sizes that a configuration names instead of giving them.
 _NAMED = {
     "clip_vision_model": {"hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096, "patch_size": 14}
@@ -33,7 +35,7 @@ def tower_parameters(config: ModelConfig) -> int:
     found = _vision(vision, text) if vision is not None else 0
     audio = config.data.get("audio_config")
     if isinstance(audio, Mapping):
-        found += _layers(audio) + size_in(audio, "hidden_size", "d_model") * text
+        found += _audio(audio, text)
     return found
 
 
@@ -44,9 +46,9 @@ def is_unsized(config: ModelConfig) -> bool:
 
 
 def is_repeated(config: ModelConfig) -> bool:
-    """Whether every GPU of a tensor parallel group holds the whole tower, as vLLM does with Pixtral's and Kimi's."""
+    """Whether every GPU of a tensor parallel group holds the whole tower, as vLLM does with some."""
     vision = vision_of(config)
-    return vision is not None and (vision.get("model_type") == "pixtral" or "vt_hidden_size" in vision)
+    return vision is not None and (vision.get("model_type") in _REPEATED or "vt_hidden_size" in vision)
 
 
 def vision_of(config: ModelConfig) -> Mapping[str, Any] | None:
@@ -87,7 +89,8 @@ def _vision(tower: Mapping[str, Any], text: int) -> int:
     image = size_in(sizes, "image_size")
     if image and "pixtral" not in kind:
         found += (image // patch) ** 2 * width
-    found += size_in(sizes, "num_position_embeddings", "position_embedding_size") * width
+    tables = 2 if kind == "gemma4_vision" else 1  # one for each of two axes
+    found += tables * size_in(sizes, "num_position_embeddings", "position_embedding_size") * width
     # A merger takes 2 x 2 patches to the text's width in two steps; plain projectors take one patch.
     merge = sizes.get("merge_kernel_size")
     merge = (
@@ -99,4 +102,16 @@ def _vision(tower: Mapping[str, Any], text: int) -> int:
     # Qwen3-VL has one more merger for each layer whose features go deeper into the text model.
     deeper = sizes.get("deepstack_visual_indexes")
     mergers = 1 + (len(deeper) if isinstance(deeper, list) else 0)
+    if kind.startswith(("gemma", "siglip")):  # Gemma's, one step
+        return found + width * text
     return found + mergers * (joined * joined + joined * text if merge > 1 else width * text + text * text)
+
+
+def _audio(tower: Mapping[str, Any], text: int) -> int:
+    width, outputs = size_in(tower, "hidden_size", "d_model"), size_in(tower, "output_proj_dims")
+    if tower.get("model_type") != "gemma4_audio":
+        return _layers(tower) + width * text
+    # A conformer's layers: two feed-forward parts, attention with relative positions, and a gated convolution.
+    inner = size_in(tower, "intermediate_size") or 4 * width
+    layers = size_in(tower, "num_hidden_layers") * (4 * width * inner + 8 * width * width)
+    return layers + outputs * (width + text)
