@@ -19,14 +19,13 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from counted import counted_cache, groups_of
 from model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE
-from vllm_layers import DTYPE, vllm_cache
+from vllm_layers import vllm_cache
 
 from generator.sizing.cache_layers import cache_layers
 from generator.sizing.config import ModelConfig
-from generator.sizing.kv_cache import CacheLayout, cache_layout
 from generator.sizing.layers import Cache, PackedLatent, State
-from generator.sizing.pages import CacheOptions
 from generator.sizing.stages import stages
 
 # The CPU's latent attention takes blocks of 16 tokens only, and the GPU's those of its kernels.
@@ -74,24 +73,8 @@ def test_pages_groups_blocks_tokens_and_concurrency_are_vllms_own(name: str, dat
         **({"block_size": block} if block else {}),
         **({"enable_prefix_caching": False} if name in LATENTS_AND_STATES else {}),
     )
-    cache_config = theirs.config.cache_config
-    ours = cache_layout(
-        layers,
-        CacheOptions(
-            dtype=DTYPE,
-            vllm="0.29.0",
-            tensor_parallel=tensor,
-            pipeline_parallel=pipeline,
-            batched_tokens=theirs.config.scheduler_config.max_num_batched_tokens,
-            kv_cache_dtype=dtype,
-            block_tokens=block,
-            prefix_caching=cache_config.enable_prefix_caching,
-            # The CPU platform sets the type of states by what the processor can do.
-            state_dtype=None if cache_config.mamba_ssm_cache_dtype == "auto" else cache_config.mamba_ssm_cache_dtype,
-            async_scheduling=False,
-            platform="gpu" if name in ON_GPU else "cpu",
-        ),
-    )
+    on_gpu = name in ON_GPU
+    ours = counted_cache(layers, theirs, tensor=tensor, pipeline=pipeline, dtype=dtype, block=block, on_gpu=on_gpu)
     assert ours.exact, ours.why
     assert groups_of(ours) == theirs.groups
     if not theirs.groups:
@@ -113,9 +96,3 @@ def test_pages_groups_blocks_tokens_and_concurrency_are_vllms_own(name: str, dat
 def _declares_a_layout(cache: Cache) -> bool:
     """Whether the kernels for it do: those of attention, and of DeepSeek V4 the indexer's."""
     return cache.part == "indexer" if isinstance(cache, PackedLatent) else not isinstance(cache, State)
-
-
-def groups_of(layout: CacheLayout) -> list[tuple[int, int, int]]:
-    return sorted(
-        (group.block_tokens or 0, sum(size for _, size in group.pages), len(group.pages)) for group in layout.groups
-    )
