@@ -57,16 +57,20 @@ class Model:
 
     def layout(self, options: CacheOptions, *, drafts: Layers = ()) -> CacheLayout:
         """The cache of one GPU, split as `options` says, with that of a draft's layers."""
-        if self.caches.state is None:  # only kernels of states differ by the GPU's generation
-            options = replace(options, compute_capability=CacheOptions.compute_capability)
         key = (options, drafts)
         if key not in self._layouts:
-            caches = self.caches
-            if drafts:
-                least, most = (None if bound is None else bound + drafts for bound in (caches.least, caches.most))
-                caches = replace(caches, layers=caches.layers + drafts, least=least, most=most)
-            self._layouts[key] = cache_layout(caches, options)
+            self._layouts[key] = self._laid_out(options, drafts)
         return self._layouts[key]
+
+    def _laid_out(self, options: CacheOptions, drafts: Layers) -> CacheLayout:
+        anywhere = replace(options, compute_capability=CacheOptions.compute_capability)
+        if self.caches.state is None and options != anywhere:  # only kernels of states differ by the GPU's generation
+            return self.layout(anywhere, drafts=drafts)
+        caches = self.caches
+        if drafts:
+            least, most = (None if bound is None else bound + drafts for bound in (caches.least, caches.most))
+            caches = replace(caches, layers=caches.layers + drafts, least=least, most=most)
+        return cache_layout(caches, options)
 
     def scheme(self, asked: str | None) -> Quantization | None:
         """The quantization of the checkpoint, or the one that the engine is asked to make."""
