@@ -114,7 +114,10 @@ class Row:
     @property
     def measured(self) -> dict[str, float | None]:
         figures = {"weights": "weights_gib", "kv cache": "available_kv_gib", "tokens": "kv_tokens"}
-        return {key: self.number(column) for key, column in (*figures.items(), ("concurrency", "max_concurrency"))}
+        found = {key: self.number(column) for key, column in (*figures.items(), ("concurrency", "max_concurrency"))}
+        if "= weights+non-torch" in self.given["source"]:
+            found["weights"] = None
+        return found
 
     @property
     def started(self) -> bool | None:
@@ -167,6 +170,7 @@ class Row:
             eager=self.given.get("enforce_eager") == "true" or "eager" in self.given["model"],
             expert_parallel=self.given.get("expert_parallel") == "true",
             text_only="language_model_only" in self.note,
+            draft_layers=1 if "MTP head" in self.note else 0,
             prefix_caching=False if "no prefix caching" in self.note else None,
             block_tokens=_whole(self.number("block_size")),
         )

@@ -39,7 +39,7 @@ def test_the_cache_is_within_three_percent_on_average_also_for_models_that_no_co
     assert statistics.mean(refitted) < 0.03
 
 
-@pytest.mark.parametrize(("figure", "rows"), [("weights", 96), ("kv cache", 78)])
+@pytest.mark.parametrize(("figure", "rows"), [("weights", 95), ("kv cache", 78)])
 def test_ranges_hold_what_was_measured(found, figure, rows):
     inside = [held for p in found if (held := p.inside(figure)) is not None]
     assert len(inside) >= rows
