@@ -9,6 +9,10 @@ Share = Literal["tensor", "key_value", "expert", "vocabulary", "whole"]
 """What tensor parallelism does with a module: divide it, divide it by key-value heads, by experts, or repeat it."""
 
 
+# The ends of the names of matrices whose inputs are divided.
+_ROW_PARALLEL = ("o_proj", "out_proj", "down_proj", "wo_b")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Module:
     name: str
@@ -25,6 +29,11 @@ class Module:
     """False: no linear layer, which quantization leaves as it is."""
     width: int | None = None
     """Bytes of an entry where the type is fixed."""
+
+    @property
+    def is_row_parallel(self) -> bool:
+        """Whether tensor parallelism divides its inputs, and so every GPU has all of its outputs."""
+        return self.name.endswith(_ROW_PARALLEL)
 
     @property
     def parameters(self) -> int:

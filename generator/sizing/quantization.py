@@ -45,6 +45,10 @@ class Format:
     index_bytes: int = 0
     """Bytes for each input (GPTQ's g_idx)."""
 
+    def row_scales(self, rows: float) -> float:
+        """Bytes of scales that belong to whole output rows."""
+        return rows * self.scale_bytes if self.group == 0 else 0.0
+
     def bytes(self, rows: float, columns: float) -> float:
         groups = 1 / max(rows, 1) if self.group < 0 else columns / self.group if self.group else 1
         scales = rows / self.block * groups

@@ -28,9 +28,8 @@ from .quantization_methods import (
 )
 from .split import Split
 
-# The ends of the names of matrices whose inputs are divided, of those whose outputs are, and of those that vLLM merges
-# into one of several outputs. Others (projections into states) hold several of different widths, and are not checked.
-_ROW_PARALLEL = ("o_proj", "out_proj", "down_proj", "wo_b")
+# The ends of the names of matrices whose outputs are divided, and of those that vLLM merges into one of several. Others
+# (projections into states) hold several of different widths, and are not checked.
 _COLUMN_PARALLEL = ("q_b_proj", "kv_b_proj", "wq_b")
 _MERGED = ("q_proj", "k_proj", "v_proj", "gate_proj", "up_proj")
 
@@ -190,7 +189,7 @@ def cut(module: Module, stored: Format, scheme: Quantization, cutting: Cutting) 
         return _expert_cut(module, stored, scheme, cutting)
     if module.share not in ("tensor", "key_value") or cutting.tensor == 1 or stored.group <= 0:
         return ""
-    if module.name.endswith(_ROW_PARALLEL):
+    if module.is_row_parallel:
         part = module.columns // cutting.tensor
         return f"{part:,} inputs on each GPU are no whole groups of {stored.group}" if part % stored.group else ""
     # compressed-tensors has no such leave (vllm/model_executor/layers/linear.py asks for its `weight_block_size`).
@@ -202,8 +201,7 @@ def cut(module: Module, stored: Format, scheme: Quantization, cutting: Cutting) 
 
 def _expert_cut(module: Module, stored: Format, scheme: Quantization, cutting: Cutting) -> str:
     """Groups of experts' integer weights are left to other kernels where they do not divide; fp8 blocks are not."""
-    row_parallel = module.name.endswith(_ROW_PARALLEL)
-    width, hidden = (module.columns, module.rows) if row_parallel else (module.rows, module.columns)
+    width, hidden = (module.columns, module.rows) if module.is_row_parallel else (module.rows, module.columns)
     part = width // cutting.experts_over
     if stored.block == 1 or part % stored.block == 0:
         return ""

@@ -240,7 +240,12 @@ class _Sizes:
             if form
             else rows * columns * ((module.width if self._loaded else None) or self._width)
         )
-        return size * module.count * divided
+        # Scales of outputs are as many on every GPU where the inputs are divided.
+        scales = form.row_scales(rows) if form and module.is_row_parallel and not self._whole_experts(module) else 0.0
+        return ((size - scales) * divided + scales) * module.count
+
+    def _whole_experts(self, module: Module) -> bool:
+        return module.share == "expert" and self._options.expert_parallel
 
     @staticmethod
     def _widened(module: Module, least: int) -> tuple[int, int]:
