@@ -106,6 +106,8 @@ def shared(config: ModelConfig) -> Layers:
         value_dim=width,
     )
     own = count - config.whole("num_kv_shared_layers", 0)
+    if own < 1:
+        raise UserError(f"none of {count} layers has a cache of its own", where=config.where, fix=config.fix)
     each = [(_plain(config, window) if kind == SLIDING else wide) for kind in kinds]
     return tuple((cache,) if i < own else () for i, cache in enumerate(each))
 

@@ -47,7 +47,7 @@ def _rule(config: ModelConfig) -> str | None:
     """The language model's own architecture first: what holds it (a vision tower) adds nothing to the cache."""
     architectures, model_types = _rules()
     inner = config.text.get("architectures")
-    names = [*(inner if isinstance(inner, list) else ()), _name(config)]
+    names = [name for name in (*(inner if isinstance(inner, list) else ()), _name(config)) if isinstance(name, str)]
     found = next((architectures[name] for name in names if name in architectures), None)
     return found or model_types.get(config.model_type)
 

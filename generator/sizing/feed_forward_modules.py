@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
+from ..errors import UserError
 from .config import ModelConfig
 from .data import read_data, version
 from .layers import Cache
@@ -50,7 +51,7 @@ def experts_of(config: ModelConfig) -> int:
     """Routed experts of a layer that has them; 0 for a dense model."""
     count = config.get("num_experts")
     if isinstance(count, list):
-        count = max(count, default=0)
+        count = max((one for one in count if isinstance(one, int)), default=0)
     return count if isinstance(count, int) and count > 1 else 0
 
 
@@ -76,7 +77,10 @@ def has_experts(config: ModelConfig, layer: int) -> bool:
         return pattern[layer : layer + 1] == "E"
     kinds = config.listed("mlp_layer_types")  # transformers 5: dense or sparse
     if kinds:
-        return kinds[layer : layer + 1] == ["sparse"]
+        if len(kinds) < config.layers:
+            what = f"`mlp_layer_types` has {len(kinds)} words for {config.layers} layers"
+            raise UserError(what, where=config.where, fix=config.fix)
+        return kinds[layer] != "dense"
     listed = config.get("moe_layers")
     if isinstance(listed, str):
         listed = [int(one) for one in listed.split(",") if one.strip().isdigit()]

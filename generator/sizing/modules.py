@@ -23,6 +23,7 @@ from .module import Module, Share
 from .state_modules import STATES
 
 Ends = Literal["", "embedding", "both"]
+_EMBEDDINGS = ("embed_tokens", "embed_tokens_per_layer", "per_layer_model_projection", "positions", "token_types")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class ModelModules:
     """Index of the layer that a layer of multi-token prediction is like."""
     on_every_stage: Ends = ""
     """What each pipeline stage holds of the vocabulary, and not only the first its embedding and the last its head."""
+
+    @property
+    def embeddings(self) -> tuple[Module, ...]:
+        """Of `first`, what makes vectors of tokens."""
+        return tuple(module for module in self.first if module.name in _EMBEDDINGS)
 
     @property
     def parameters(self) -> int:
@@ -105,8 +111,11 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
 
 
 def _on_every_stage(config: ModelConfig) -> Ends:
-    known = read_data("memory.yaml")["onEveryStage"]
-    return next((ends for ends in ("embedding", "both") if config.named in known[ends]), "")
+    known, inner = read_data("memory.yaml")["onEveryStage"], config.text.get("architectures")
+    names = [config.named, *(inner if isinstance(inner, list) else ())]
+    inside = "" if config.text is config.data else config.model_type
+    ends: tuple[Ends, ...] = ("embedding", "both")
+    return next((e for e in ends if any(n in known[e] for n in names) or inside in known[f"{e}Inside"]), "")
 
 
 def is_tied(config: ModelConfig) -> bool:

@@ -21,6 +21,7 @@ class StoredModel:
         self.layers = list(self._layers())
         """By decoder layer, the same object for all that are alike."""
         self.first = self.stored(model.first, "model")
+        self.embeddings = self.stored(model.embeddings, "model")
         self.last = self.stored(model.last, "model")
 
     def stored(self, modules: Iterable[Module], prefix: str) -> Stored:

@@ -199,7 +199,7 @@ class _Sizes:
         if first:
             total += self.together(self._model.first)
         elif modules.on_every_stage:
-            total += self.of(*self._model.first[0])
+            total += self.together(self._model.embeddings)
         if held.stop == len(self._model.layers) or modules.on_every_stage == "both":
             embedded = first or bool(modules.on_every_stage)
             total += 0.0 if modules.tied and embedded else self.together(self._model.last)

@@ -33,7 +33,7 @@ SAID: dict[str, dict[str, Any]] = {
     "Lfm2ForCausalLM": {"block_dim": 2560, "conv_dim": 2560, "block_ff_dim": 12288},
     "MiniMaxM2ForCausalLM": {"rotary_dim": 64, "scoring_func": "sigmoid", "use_routing_bias": True},
 }
-# What vLLM does not build here, in its words.
+# What vLLM does not build here, in its words (of an assertion there are none).
 NOT_BUILT = {
     "ApertusForCausalLM": "Cannot copy out of meta tensor",
     "BloomForCausalLM": "Cannot copy out of meta tensor",
@@ -43,12 +43,20 @@ NOT_BUILT = {
     "GlmMoeDsaForCausalLM": "Sparse Attention is not supported on CPU",
     "KimiLinearForCausalLM": "--mamba-block-size",
     "Lfm2MoeForCausalLM": "is not subscriptable",
-    "LongcatFlashForCausalLM": "",
-    "MiMoV2FlashForCausalLM": "has no attribute",
+    "LongcatFlashForCausalLM": "^$",
+    "MiMoV2FlashForCausalLM": "has no attribute 'hybrid_layer_pattern'",
     "NemotronHForCausalLM": "is_act_and_mul=False",
     "OlmoHybridForCausalLM": "has no attribute 'set_allocator'",
     "Qwen3_5ForCausalLM": "torchvision",
     "Qwen3_5MoeForCausalLM": "torchvision",
+}
+# What vLLM does not divide into stages: in some the layouts of caches disagree, or the last has no embedding to tie.
+ONE_STAGE = {
+    "Ernie4_5_MoeForCausalLM",
+    "Gemma3nForCausalLM",
+    "JambaForCausalLM",
+    "Mamba2ForCausalLM",
+    "Zamba2ForCausalLM",
 }
 # Sizes that do not divide: heads, and experts' widths for the CPU's kernels.
 UP_TO = {"DeepseekV2ForCausalLM": 1, "FalconForCausalLM": 1, "GptOssForCausalLM": 2}
@@ -83,26 +91,32 @@ def known_architectures() -> list[str]:
 KNOWN = known_architectures()
 
 
-def build(architecture: str, tensor: int) -> tuple[Model, VllmCache]:
+def build(architecture: str, tensor: int, pipeline: int) -> tuple[Model, VllmCache]:
     config = default_config(architecture)
     assert config is not None
-    theirs = vllm_cache(config, tensor=tensor, max_model_len=512, max_num_batched_tokens=8192)
+    theirs = vllm_cache(config, tensor=tensor, pipeline=pipeline, max_model_len=512, max_num_batched_tokens=8192)
     return Model(ModelConfig(config, "config.json")), theirs
 
 
-@pytest.mark.parametrize("architecture", [name for name in KNOWN if name not in NOT_BUILT])
-@pytest.mark.parametrize("tensor", [1, 4])
-def test_weights_and_cache_are_vllms_own(architecture: str, tensor: int) -> None:
-    tensor = min(tensor, UP_TO.get(architecture, tensor))
-    model, theirs = build(architecture, tensor)
-    options = WeightOptions(dtype=DTYPE, tensor_parallel=tensor)
+SPLITS = [
+    (name, tensor, pipeline)
+    for name in KNOWN
+    for tensor, pipeline in ((1, 1), (min(4, UP_TO.get(name, 4)), 1), (1, 3))
+    if name not in NOT_BUILT and not (pipeline > 1 and name in ONE_STAGE)
+]
+
+
+@pytest.mark.parametrize(("architecture", "tensor", "pipeline"), dict.fromkeys(SPLITS))
+def test_weights_and_cache_are_vllms_own(architecture: str, tensor: int, pipeline: int) -> None:
+    model, theirs = build(architecture, tensor, pipeline)
+    options = WeightOptions(dtype=DTYPE, tensor_parallel=tensor, pipeline_parallel=pipeline)
     ours = stage_bytes(model.config, model.stored(), options)
     assert list(ours.values()) == pytest.approx(theirs.weights, rel=0.002)
-    assert groups_of(counted_cache(model.caches, theirs, tensor=tensor)) == theirs.groups
+    assert groups_of(counted_cache(model.caches, theirs, tensor=tensor, pipeline=pipeline)) == theirs.groups
 
 
 @pytest.mark.parametrize("architecture", NOT_BUILT)
 def test_what_is_left_out_cannot_be_built_here(architecture: str) -> None:
     assert architecture in KNOWN
     with pytest.raises(Exception, match=NOT_BUILT[architecture]):
-        build(architecture, 1)
+        build(architecture, 1, 1)
