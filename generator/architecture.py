@@ -33,6 +33,8 @@ class Architecture(Closed):
     max_position_embeddings: PositiveInt
     tie_word_embeddings: bool = False
     is_causal: bool | None = None
+    is_encoder_decoder: bool | None = None
+    type_vocab_size: PositiveInt | None = None
     embedding_size: PositiveInt | None = None
     word_embed_proj_dim: PositiveInt | None = None
     rope_scaling: Part | None = None
@@ -111,6 +113,8 @@ class Architecture(Closed):
     hybrid_layer_ids: list[int] | None = None
     attention_head_dim: PositiveInt | None = None
     num_mem_blocks: PositiveInt | None = None
+    adapter_rank: PositiveInt | None = None
+    use_shared_attention_adapter: bool | None = None
     full_attention_interval: PositiveInt | None = None
     full_attn_idxs: list[int] | None = None
     layer_group_size: PositiveInt | None = None
@@ -136,6 +140,8 @@ class Architecture(Closed):
     moe_layer_freq: int | list[int] | None = None
     moe_layers: list[int] | str | None = None
     mlp_only_layers: list[int] | None = None
+    mlp_layer_types: list[str] | None = None
+    min_moe_intermediate_per_partition: PositiveInt | None = None
     expert_layer_period: PositiveInt | None = None
     expert_layer_offset: int | None = None
     interleave_moe_layer_step: int | None = None
@@ -155,6 +161,8 @@ class Architecture(Closed):
     use_double_wide_mlp: bool | None = None
     hidden_size_per_layer_input: int | None = None
     vocab_size_per_layer_input: PositiveInt | None = None
+    altup_num_inputs: PositiveInt | None = None
+    laurel_rank: PositiveInt | None = None
     attention_bias: bool | None = None
     qkv_bias: bool | None = None
     mlp_bias: bool | None = None
@@ -169,6 +177,10 @@ class Architecture(Closed):
     audio_config: Part | None = None
     spatial_merge_size: PositiveInt | None = None
     mm_tokens_per_image: PositiveInt | None = None
+
+    # Draft models.
+    draft_vocab_size: PositiveInt | None = None
+    target_hidden_size: PositiveInt | None = None
 
     # Encoders and decoders.
     encoder_layers: PositiveInt | None = None

@@ -69,40 +69,11 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
             tied=False,
             draft_like=len(layers) - 1,
         )
-    wide = config.integer("embedding_size") or config.integer("word_embed_proj_dim") or hidden
-    # Whisper's embedding is repeated (vllm/model_executor/models/whisper.py).
-    divided: Share = "whole" if config.model_type == "whisper" else "vocabulary"
-    first = [Module(name="embed_tokens", rows=vocabulary, columns=wide, share=divided, linear=False)]
-    first.append(Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False))
-    if config.model_type in ("gpt2", "opt", "gpt_bigcode", "whisper", "bert", "roberta"):
-        positions = config.integer("max_position_embeddings") or config.integer("max_target_positions") or 0
-        kept: Share = "vocabulary" if config.model_type == "bert" else "whole"
-        first.append(Module(name="positions", rows=positions, columns=hidden, share=kept, linear=False))
-        if types := config.whole("type_vocab_size", 0):
-            first.append(Module(name="token_types", rows=types, columns=hidden, share=kept, linear=False))
-    small = config.whole("hidden_size_per_layer_input", 0)
-    if small:  # Gemma 3n and 4: a second embedding with a vector for every layer
-        rows = config.integer("vocab_size_per_layer_input") or vocabulary
-        inputs = small * len(layers)
-        first.append(Module(name="embed_tokens_per_layer", rows=rows, columns=inputs, share="vocabulary", linear=False))
-        first.append(Module(name="per_layer_model_projection", rows=inputs, columns=hidden))
-    if streams := config.whole("altup_num_inputs", 0):  # Gemma 3n's residual streams, in and out
-        first.append(Module(name="altup_projections", rows=2 * (streams - 1) * hidden, columns=hidden))
-    if config.integer("encoder_layers") and not text_only:
-        first.append(
-            Module(name="encoder_inputs", rows=_encoder_inputs(config), columns=hidden, share="whole", linear=False)
-        )
-        first.append(Module(name="encoder", rows=1, columns=_encoder(config), linear=False))
-    elif not text_only:
-        beside = towers.tower_parameters(config)
-        if beside:
-            share = "whole" if towers.is_repeated(config) else "tensor"
-            first.append(Module(name="tower", rows=1, columns=beside, share=share, linear=False))
-    head = Module(name="lm_head", rows=vocabulary, columns=wide, share="vocabulary")
+    head = Module(name="lm_head", rows=vocabulary, columns=_vector(config), share="vocabulary")
     like = caches.draft_like
     return ModelModules(
         layers,
-        tuple(first),
+        tuple(_first(config, len(layers), text_only=text_only)),
         () if is_encoder(config, caches) or makes_vectors(config) else (head,),
         tied=is_tied(config),
         draft_like=len(layers) - 1 if like is None else like,
@@ -110,12 +81,48 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
     )
 
 
+def _first(config: ModelConfig, layers: int, *, text_only: bool) -> Iterator[Module]:
+    """Embeddings, and what stands beside a language model of so many decoder layers."""
+    hidden, vocabulary = config.needed("hidden_size"), config.needed("vocab_size")
+    # Whisper's embedding is repeated (vllm/model_executor/models/whisper.py).
+    divided: Share = "whole" if config.model_type == "whisper" else "vocabulary"
+    yield Module(name="embed_tokens", rows=vocabulary, columns=_vector(config), share=divided, linear=False)
+    yield Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False)
+    if config.model_type in ("gpt2", "opt", "gpt_bigcode", "whisper", "bert", "roberta"):
+        positions = config.integer("max_position_embeddings") or config.integer("max_target_positions") or 0
+        kept: Share = "vocabulary" if config.model_type == "bert" else "whole"
+        yield Module(name="positions", rows=positions, columns=hidden, share=kept, linear=False)
+        if types := config.whole("type_vocab_size", 0):
+            yield Module(name="token_types", rows=types, columns=hidden, share=kept, linear=False)
+    small = config.whole("hidden_size_per_layer_input", 0)
+    if small:  # Gemma 3n and 4: a second embedding with a vector for every layer
+        rows = config.integer("vocab_size_per_layer_input") or vocabulary
+        inputs = small * layers
+        yield Module(name="embed_tokens_per_layer", rows=rows, columns=inputs, share="vocabulary", linear=False)
+        yield Module(name="per_layer_model_projection", rows=inputs, columns=hidden)
+    if streams := config.whole("altup_num_inputs", 0):  # Gemma 3n's residual streams, in and out
+        yield Module(name="altup_projections", rows=2 * (streams - 1) * hidden, columns=hidden)
+    if config.integer("encoder_layers") and not text_only:
+        yield Module(name="encoder_inputs", rows=_encoder_inputs(config), columns=hidden, share="whole", linear=False)
+        yield Module(name="encoder", rows=1, columns=_encoder(config), linear=False)
+    elif not text_only:
+        beside = towers.tower_parameters(config)
+        if beside:
+            share = "whole" if towers.is_repeated(config) else "tensor"
+            yield Module(name="tower", rows=1, columns=beside, share=share, linear=False)
+
+
+def _vector(config: ModelConfig) -> int:
+    """Entries of a token's vector in the embedding and before the output head."""
+    words = ("embedding_size", "word_embed_proj_dim", "hidden_size")
+    return next(found for word in words if (found := config.integer(word)))
+
+
 def _on_every_stage(config: ModelConfig) -> Ends:
     known, inner = read_data("memory.yaml")["onEveryStage"], config.text.get("architectures")
     names = [config.named, *(inner if isinstance(inner, list) else ())]
-    inside = "" if config.text is config.data else config.model_type
     ends: tuple[Ends, ...] = ("embedding", "both")
-    return next((e for e in ends if any(n in known[e] for n in names) or inside in known[f"{e}Inside"]), "")
+    return next((e for e in ends if any(n in known[e] for n in names) or config.model_type in known[f"{e}Types"]), "")
 
 
 def is_tied(config: ModelConfig) -> bool:

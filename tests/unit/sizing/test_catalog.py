@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.architecture import Architecture
 from generator.checkpoint_architecture import architecture_of
 from generator.sizing.config import ModelConfig
 from generator.sizing.engine import Device, Engine
@@ -14,12 +15,14 @@ from generator.sizing.fit import MemoryFit, fit
 from generator.sizing.model import Model
 from generator.sizing.split import Split
 
+# `architectures`, `dtype` and `compression_config` are kept by other names; positions are kept as they are stretched.
+OTHERWISE = {"architectures", "dtype", "compression_config", "model_max_length", "original_max_position_embeddings"}
 CONFIGS = sorted((Path(__file__).parents[2] / "sizing" / "configs").glob("*.json"))
 
 
 def sized(config: ModelConfig) -> MemoryFit:
     device, engine = Device(name="H100-80GB", memory_gib=79.11), Engine(vllm="0.29.0", context=4096)
-    return fit(Model(config), device=device, split=Split(tensor=2), engine=engine)
+    return fit(Model(config), device=device, split=Split(tensor=2, pipeline=2), engine=engine)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -34,3 +37,18 @@ def test_the_catalog_keeps_every_key_that_sizing_reads(path):
     if not any(isinstance(value, list) and len(value) > 16 for value in quantization.values()):
         # Long lists of layers are left out: a catalog knows its weights' bytes from the files.
         assert ours.weights_gib == pytest.approx(theirs.weights_gib)
+
+
+def test_no_key_is_read_that_the_catalog_does_not_keep(monkeypatch):
+    read: set[str] = set()
+    get = ModelConfig.get
+
+    def noted(self, key, default=None):
+        read.add(key)
+        return get(self, key, default)
+
+    monkeypatch.setattr(ModelConfig, "get", noted)
+    for path in CONFIGS:
+        sized(ModelConfig(json.loads(path.read_text()), path.name))
+    assert len(read) > 100
+    assert read - set(Architecture.model_fields) <= OTHERWISE
