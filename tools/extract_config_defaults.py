@@ -18,6 +18,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 DATA = Path(__file__).resolve().parents[1] / "generator" / "data"
 # Sizes that every configuration states: a default in their place would hide that the file is not whole.
 STATED = {"hidden_size", "num_hidden_layers", "torch_dtype", "model_type", "name", "quantization_config"}
+# What every class has and only models of another kind state.
+STATED |= {"is_encoder_decoder"}
 LAYERS = 60
 
 

@@ -30,7 +30,7 @@ def zamba2_joint(config: ModelConfig) -> Iterator[Module]:
 
     Source: `vllm/model_executor/models/zamba2.py`.
     """
-    hidden, rank = config.needed("hidden_size"), config.whole("adapter_rank", 128)
+    hidden, rank = config.needed("hidden_size"), config.whole("adapter_rank", 0)
     adapted = [("feed_forward.gate_up_proj", hidden, 2 * config.needed("intermediate_size"))]
     if config.get("use_shared_attention_adapter"):
         adapted += [(f"self_attn.linear_{part}", 2 * hidden, 2 * hidden) for part in "qkv"]

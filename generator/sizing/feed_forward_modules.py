@@ -10,6 +10,7 @@ from .config import ModelConfig
 from .data import read_data, version
 from .layers import Cache
 from .module import Module
+from .state_layers import hybrid_pattern
 
 # Feed-forward layers of two matrices; all others have a gate as third.
 _UNGATED = frozenset(
@@ -72,8 +73,8 @@ def has_experts(config: ModelConfig, layer: int) -> bool:
     """Whether the layer's feed-forward part is a mixture, by the words that models have for it."""
     if not experts_of(config):
         return False
-    pattern = config.get("hybrid_override_pattern")
-    if isinstance(pattern, str):
+    pattern = hybrid_pattern(config)
+    if pattern is not None:
         return pattern[layer : layer + 1] == "E"
     kinds = config.listed("mlp_layer_types")  # transformers 5: dense or sparse
     if kinds:
@@ -100,8 +101,8 @@ def has_experts(config: ModelConfig, layer: int) -> bool:
 
 def feed_forward_kind(config: ModelConfig, layer: int, kept: tuple[Cache, ...], own_caches: int) -> str:
     """Which feed-forward part the layer has: none, experts, mlp or a double-wide one."""
-    pattern, kind = config.get("hybrid_override_pattern"), config.model_type
-    if isinstance(pattern, str) and pattern[layer] in "M*":
+    pattern, kind = hybrid_pattern(config), config.model_type
+    if pattern is not None and pattern[layer : layer + 1] in ("M", "*"):
         return "none"
     if kind in ("mamba", "falcon_mamba", "mamba2") or (kind == "zamba2" and len(kept) < 2):
         return "none"

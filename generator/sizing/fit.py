@@ -210,8 +210,10 @@ def loaded_weights(model: Model, device: Device, split: Split, engine: Engine, s
     options = _weight_options(model, device, split, engine, shape)
     found = model.weights(options)
     if engine.draft is not None:
-        found = _with_draft(found, engine.draft.weights(replace(options, quantization=None, lora=None, text_only=True)))
-    return found.on_amd() if device.amd else found
+        own = replace(options, quantization=None, lora=None, text_only=True)
+        own = replace(own, least_expert_rows=least_expert_rows(engine.draft.config, engine.vllm))
+        found = _with_draft(found, engine.draft.weights(own))
+    return found.on_amd(quantized=model.scheme(engine.quantization) is not None) if device.amd else found
 
 
 def _with_draft(found: Weights, draft: Weights) -> Weights:

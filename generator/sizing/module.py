@@ -27,6 +27,8 @@ class Module:
     """Key-value heads, where `share` is key_value."""
     linear: bool = True
     """False: no linear layer, which quantization leaves as it is."""
+    merged: int = 1
+    """Matrices that vLLM keeps in this one, each with slots for adapters of its own."""
     width: int | None = None
     """Bytes of an entry where the type is fixed."""
 

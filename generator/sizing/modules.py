@@ -23,6 +23,7 @@ from .module import Module, Share
 from .state_modules import STATES
 
 Ends = Literal["", "embedding", "both"]
+_BERTS = ("bert", "roberta", "xlm-roberta")
 _EMBEDDINGS = ("embed_tokens", "embed_tokens_per_layer", "per_layer_model_projection", "positions", "token_types")
 
 
@@ -88,9 +89,9 @@ def _first(config: ModelConfig, layers: int, *, text_only: bool) -> Iterator[Mod
     divided: Share = "whole" if config.model_type == "whisper" else "vocabulary"
     yield Module(name="embed_tokens", rows=vocabulary, columns=_vector(config), share=divided, linear=False)
     yield Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False)
-    if config.model_type in ("gpt2", "opt", "gpt_bigcode", "whisper", "bert", "roberta"):
+    if config.model_type in ("gpt2", "opt", "gpt_bigcode", "whisper", *_BERTS):
         positions = config.integer("max_position_embeddings") or config.integer("max_target_positions") or 0
-        kept: Share = "vocabulary" if config.model_type == "bert" else "whole"
+        kept: Share = "vocabulary" if config.model_type in _BERTS else "whole"
         yield Module(name="positions", rows=positions, columns=hidden, share=kept, linear=False)
         if types := config.whole("type_vocab_size", 0):
             yield Module(name="token_types", rows=types, columns=hidden, share=kept, linear=False)

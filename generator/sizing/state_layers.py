@@ -135,9 +135,16 @@ def nemotron_h(config: ModelConfig) -> Layers:
         speculative=True,
         matrix_dtype=config.word("mamba_ssm_cache_dtype") or "float32",
     )
-    pattern = config.word("hybrid_override_pattern") or _kinds(config) or ""
-    caches: dict[str, tuple[Cache, ...]] = {"M": (state,), "mamba": (state,)}
-    return _one_of(pattern, caches | {"*": (_attention(config),), "attention": (_attention(config),)})
+    return _one_of(hybrid_pattern(config) or "", {"M": (state,), "*": (_attention(config),)})
+
+
+def hybrid_pattern(config: ModelConfig) -> str | None:
+    """A letter for each layer of Nemotron-H, also where transformers 5 has written words; None for other models."""
+    stated, kinds = config.word("hybrid_override_pattern"), _kinds(config)
+    if stated or kinds is None or not config.model_type.startswith("nemotron_h"):
+        return stated
+    letters = {"mamba": "M", "linear_attention": "M", "attention": "*", "full_attention": "*", "mlp": "-", "moe": "E"}
+    return "".join(letters.get(kind, "?") for kind in kinds)
 
 
 def zamba2(config: ModelConfig) -> Layers:

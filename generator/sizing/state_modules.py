@@ -18,8 +18,8 @@ def _mamba2(config: ModelConfig, state: State) -> Iterator[Module]:
     kernel, groups = state.rows + 1 + bias, convolved - state.channels
     # A single group is repeated, as key-value heads are (mamba_mixer2.py::extra_groups_for_head_shards).
     repeated = {"share": "key_value", "heads": state.groups}
-    yield Module(name=f"{name}.in_proj", rows=2 * state.channels + state.heads, columns=hidden)
-    yield Module(name=f"{name}.in_proj", rows=groups, columns=hidden, **repeated)
+    yield Module(name=f"{name}.in_proj", rows=2 * state.channels + state.heads, columns=hidden, merged=3)
+    yield Module(name=f"{name}.in_proj", rows=groups, columns=hidden, merged=2, **repeated)
     yield Module(name=f"{name}.conv1d", rows=state.channels, columns=kernel, linear=False)
     yield Module(name=f"{name}.conv1d", rows=groups, columns=kernel, linear=False, **repeated)
     yield Module(name=f"{name}.heads", rows=3, columns=state.heads, linear=False, width=4)

@@ -32,7 +32,7 @@ def tower_parameters(config: ModelConfig) -> int:
     """Parameters of all towers and projectors; 0 for a text model."""
     text = config.needed("hidden_size")
     vision = vision_of(config)
-    found = _vision(vision, text) if vision is not None else 0
+    found = _vision(vision, text, steps=1 if config.model_type.startswith("gemma") else 2) if vision is not None else 0
     audio = config.data.get("audio_config")
     if isinstance(audio, Mapping):
         found += _audio(audio, text)
@@ -78,7 +78,8 @@ def _layers(tower: Mapping[str, Any]) -> int:
     return depth * (4 * width * width + matrices * width * inner + 8 * width)
 
 
-def _vision(tower: Mapping[str, Any], text: int) -> int:
+def _vision(tower: Mapping[str, Any], text: int, *, steps: int) -> int:
+    """`steps`: of a projector that takes one patch at a time."""
     kind = str(tower.get("model_type") or tower.get("name") or "")
     sizes = {**_NAMED.get(kind, {}), **tower}
     width = size_in(sizes, "embed_dim", "vt_hidden_size") or size_in(sizes, "hidden_size", "width")
@@ -102,9 +103,8 @@ def _vision(tower: Mapping[str, Any], text: int) -> int:
     # Qwen3-VL has one more merger for each layer whose features go deeper into the text model.
     deeper = sizes.get("deepstack_visual_indexes")
     mergers = 1 + (len(deeper) if isinstance(deeper, list) else 0)
-    if kind.startswith(("gemma", "siglip")):  # Gemma's, one step
-        return found + width * text
-    return found + mergers * (joined * joined + joined * text if merge > 1 else width * text + text * text)
+    plain = width * text + (steps - 1) * text * text
+    return found + mergers * (joined * joined + joined * text if merge > 1 else plain)
 
 
 def _audio(tower: Mapping[str, Any], text: int) -> int:

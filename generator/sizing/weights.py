@@ -73,9 +73,9 @@ class Weights:
     """Of `bytes`, those of routed experts."""
     notes: tuple[str, ...] = ()
 
-    def on_amd(self) -> Weights:
+    def on_amd(self, *, quantized: bool) -> Weights:
         """As AMD's GPUs may hold them: padded, by how much is not known."""
-        more = read_data("memory.yaml")["amdWeights"]
+        more = read_data("memory.yaml")["amdWeights"]["quantized" if quantized else "plain"]
         padding = self.experts * more["experts"] + (self.bytes - self.experts) * more["others"]
         return replace(self, high=self.high + padding)
 
@@ -282,9 +282,12 @@ def _lora(model: ModelModules, options: WeightOptions) -> float:
     assert options.lora is not None
     entries, share = 0.0, options.tensor_parallel
     for layer in model.layers:
+        # What holds a group that is repeated is one matrix, and not several merged (`mamba_mixer2.py`).
+        whole = {module.name for module in layer if module.merged > 1 and module.heads % share}
         for module in layer:
             if module.linear and module.share in ("tensor", "key_value"):
-                entries += module.columns + module.rows / share
+                slots = (0.0 if module.heads else 1.0) if module.name in whole else module.merged
+                entries += slots * module.columns + module.rows / share
             elif module.share == "expert" and options.lora.experts:
                 down = module.name.endswith("down_proj")
                 hidden, inner = (module.rows, module.columns) if down else (module.columns, module.rows)

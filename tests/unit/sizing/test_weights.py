@@ -160,3 +160,29 @@ def test_splits_are_those_by_which_every_kind_of_head_divides():
     engine, h100 = Engine(vllm="0.29.0"), Device(name="H100-80GB", memory_gib=79.11)
     assert tensor_splits(Model(config_of("Qwen/Qwen3-32B")), 16, engine, h100) == [1, 2, 4, 8, 16]
     assert 4 not in tensor_splits(Model(config_of("tiiuae/Falcon-H1-3B-Base")), 8, engine, h100)  # ten attention heads
+
+
+def test_the_words_of_transformers_5_for_layers_mean_what_those_before_meant():
+    moe = gib("deepseek-ai/DeepSeek-V4-Pro")
+    assert gib("deepseek-ai/DeepSeek-V4-Pro", mlp_layer_types=["hash_moe", "moe"] * 40) == pytest.approx(moe)
+    name, words = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-FP8", {"M": "linear_attention", "*": "full_attention"}
+    kinds = [(words | {"E": "moe", "-": "mlp"})[one] for one in config_of(name).data["hybrid_override_pattern"]]
+    before, after = (
+        Model(config_of(name, **more)) for more in ({}, {"hybrid_override_pattern": None, "layer_types": kinds})
+    )
+    assert after.caches == before.caches
+    assert after.modules().parameters == before.modules().parameters
+
+
+@pytest.mark.parametrize(("tensor", "slots"), [(1, 5), (2, 1)])
+def test_a_group_that_is_repeated_makes_one_slot_of_merged_projections(tensor, slots):
+    """Mamba's gate, values, two of its group and steps have slots of their own where the group is not repeated."""
+    name, lora = "tiiuae/Falcon-H1-3B-Base", LoraSlots(adapters=1, rank=16)
+    config = config_of(name)
+    with_slots = replace(TP1, tensor_parallel=tensor, lora=lora)
+    found = gib(name, with_slots) - gib(name, replace(with_slots, lora=None))
+    layer = Model(config).modules().layers[0]
+    others = [m for m in layer if m.linear and not m.name.endswith("in_proj")]
+    rows = sum(m.rows for m in layer if m.linear) / tensor
+    entries = sum(m.columns for m in others) + slots * config.needed("hidden_size") + rows
+    assert found * GIB == pytest.approx(entries * config.layers * 16 * 2)
