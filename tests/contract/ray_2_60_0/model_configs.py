@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 Config = dict[str, Any]
+
+
+def examples(count: int) -> settings:
+    """The same every time. Without shrinking: it would build hundreds of models, and these are small enough to read."""
+    return settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 def _plain(draw: st.DrawFn, architecture: str, model_type: str, **more: Any) -> Config:

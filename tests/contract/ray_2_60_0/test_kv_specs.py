@@ -14,13 +14,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from counted import counted_cache, groups_of
-from model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE
+from model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE, examples
 from vllm_layers import vllm_cache
 
 from generator.sizing.cache_layers import cache_layers
@@ -38,10 +38,7 @@ CACHE_TYPES = {
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-# Without shrinking: it would build hundreds of models, and a model of a few layers is small enough to be read.
-@settings(
-    max_examples=20, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
-)
+@examples(20)
 @given(data=st.data())
 def test_pages_groups_blocks_tokens_and_concurrency_are_vllms_own(name: str, data: st.DataObject) -> None:
     config = data.draw(CONFIGS[name])

@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE
+from model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE, examples
 from vllm_layers import DTYPE, vllm_cache
 
 from generator.sizing.config import ModelConfig
@@ -33,10 +33,7 @@ UNDIVIDED = (
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-# Without shrinking, as for the caches.
-@settings(
-    max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
-)
+@examples(10)
 @given(data=st.data())
 def test_every_stage_holds_what_vllms_own_models_hold(name: str, data: st.DataObject) -> None:
     config = data.draw(CONFIGS[name])
