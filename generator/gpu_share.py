@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import floor
 
-from .facts import process_context_gib
+from generator.facts.releases import process_context_gib
 
 
 def share_utilization(share: float, *, of: float, gpu_gib: float) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .hardware import Hardware
-from .worker_shape import WorkerShape
+from generator.plan.pools import Hardware
+from generator.worker_shape import WorkerShape
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,11 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from .catalog import CatalogModel
-from .sizing.config import ModelConfig
-from .sizing.model import Model
-from .sizing.overrides import overridden
-from .sizing.weights import DTYPE_BYTES
+from generator.formats.catalog import CatalogModel
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.config.overrides import overridden
+from generator.sizing.model import Model
+from generator.sizing.weights.rank import DTYPE_BYTES
 
 
 def sized_model(

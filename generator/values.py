@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .app_plan import AppPlan
-from .contract import JsonObject, merged
-from .environment import Pool, Replicas
-from .hardware import Hardware
-from .model_plan import ModelPlan
-from .placement import Candidate
-from .plan import Plan
-from .pool_plan import PoolPlan
-from .sizing import GIB
+from generator.formats.environment import Pool, Replicas
+from generator.formats.fields import JsonObject, merged
+from generator.plan.apps import AppPlan
+from generator.plan.placement import Candidate
+from generator.plan.plan import Plan
+from generator.plan.plans import ModelPlan
+from generator.plan.pools import Hardware
+from generator.pool_plan import PoolPlan
+from generator.sizing import GIB
 
 PATH_SWITCHES = {"RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING", "RAY_SERVE_THROUGHPUT_OPTIMIZED"}
 """Ray's variables of the throughput path: who sets one in `pods.env` chooses by hand."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from .hardware import Hardware
-from .packing import bins_in_any_order, bins_needed
+from generator.plan.packing import bins_in_any_order, bins_needed
+from generator.plan.pools import Hardware
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench_peers import PEERS  # noqa: E402
 
-from generator.helm import find_helm  # noqa: E402
+from generator.chart import find_helm  # noqa: E402
 
 MODELS, FAMILIES, ENVIRONMENTS, POOLS = 1000, 20, 3, 50
 SECRET_LIMIT = 1_048_576  # bytes of a Kubernetes Secret

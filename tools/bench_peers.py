@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from generator.helm import cache_folder
+from generator.chart import cache_folder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import click
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from generator.cli import cli  # noqa: E402
+from generator.cli.cli import cli  # noqa: E402
 
 PAGE = ROOT / "docs" / "commands.md"
 

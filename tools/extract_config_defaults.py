@@ -27,7 +27,7 @@ def main() -> None:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
     from vllm.transformers_utils.config import _CONFIG_REGISTRY
 
-    from generator.architecture import Architecture
+    from generator.formats.architecture import Architecture
 
     keys = sorted(set(Architecture.model_fields) - STATED)
     rows = yaml.safe_load((DATA / "cache_layers.yaml").read_text(encoding="utf-8"))

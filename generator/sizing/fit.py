@@ -11,21 +11,21 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import ceil
 
-from . import GIB
-from .architectures import missing_in
-from .cache_behaviour import Platform
-from .data import read_data, version
-from .engine import Device, Engine, EngineShape, shape_of
-from .feed_forward_modules import least_expert_rows
-from .kv_cache import CacheLayout
-from .layers import CacheLayers, Layers
-from .memory_behaviour import MemoryBehaviour, Range, memory_behaviour
-from .model import Model
-from .overhead import Step, graph_gib
-from .pages import CacheOptions
-from .refusals import refusal
-from .split import Split
-from .weights import DTYPE_BYTES, WeightOptions, Weights
+from generator.facts.files import read_data, version
+from generator.facts.vllm_cache import Platform
+from generator.facts.vllm_memory import MemoryBehaviour, Range, memory_behaviour
+from generator.sizing import GIB
+from generator.sizing.cache.layout import CacheLayout
+from generator.sizing.cache.pages import CacheOptions
+from generator.sizing.cache.specs import CacheLayers, Layers
+from generator.sizing.config.architectures import missing_in
+from generator.sizing.engine.engine import Device, Engine, EngineShape, shape_of
+from generator.sizing.engine.refusals import refusal
+from generator.sizing.model import Model
+from generator.sizing.overhead import Step, graph_gib
+from generator.sizing.weights.divisions import Split
+from generator.sizing.weights.feed_forward import least_expert_rows
+from generator.sizing.weights.rank import DTYPE_BYTES, WeightOptions, Weights
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
-from .cache_layers import cache_layers
-from .config import ModelConfig
-from .kv_cache import CacheLayout, cache_layout
-from .layers import CacheLayers, Layers
-from .memory_behaviour import Range, memory_behaviour
-from .modules import ModelModules, is_encoder, model_modules
-from .overhead import Step, activation_gib
-from .pages import CacheOptions
-from .quantization import Quantization, quantization_of
-from .rotary import default_context, positions_of
-from .split import obstacle
-from .stored import StoredModel
-from .weights import WeightOptions, Weights, rank_weights
+from generator.facts.vllm_memory import Range, memory_behaviour
+from generator.sizing.cache.layout import CacheLayout, cache_layout
+from generator.sizing.cache.pages import CacheOptions
+from generator.sizing.cache.rules import cache_layers
+from generator.sizing.cache.specs import CacheLayers, Layers
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.config.rotary import default_context, positions_of
+from generator.sizing.overhead import Step, activation_gib
+from generator.sizing.weights.decoder import ModelModules, is_encoder, model_modules
+from generator.sizing.weights.divisions import obstacle
+from generator.sizing.weights.quantization import Quantization, quantization_of
+from generator.sizing.weights.rank import WeightOptions, Weights, rank_weights
+from generator.sizing.weights.stored import StoredModel
 
 
 class Model:

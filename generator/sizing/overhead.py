@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import GIB, towers
-from .architectures import makes_vectors
-from .config import ModelConfig
-from .data import read_data
-from .feed_forward_modules import expert_width, experts_of, is_ungated, shared_width
-from .layers import CacheLayers, State
-from .memory_behaviour import MemoryBehaviour, Range
-from .quantization import Quantization
+from generator.facts.files import read_data
+from generator.facts.vllm_memory import MemoryBehaviour, Range
+from generator.sizing import GIB
+from generator.sizing.cache.specs import CacheLayers, State
+from generator.sizing.config import towers
+from generator.sizing.config.architectures import makes_vectors
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.weights.feed_forward import expert_width, experts_of, is_ungated, shared_width
+from generator.sizing.weights.quantization import Quantization
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from conftest import CHART, INGRESS, MINIMAL, MODEL, ROOT, VALUES, Render, model
 
 sys.path.insert(0, str(ROOT))
 
-from generator.chart_values import Ray, Values
+from generator.formats.chart_values import Ray, Values
 
 NOTES = 'notes: |\n{{ include (print $.Template.BasePath "/NOTES.txt") . | indent 2 }}\n'
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from conftest import GROUP, INGRESS, MODEL, ROOT, Render, Values, model
 
-from generator.helm import render
+from generator.chart import render
 
 ENVIRONMENTS = sorted(path.name for path in (ROOT / "values").iterdir() if path.is_dir())
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from generator.cluster import connect
-from generator.loopback import free_port
+from generator.cluster.api import connect
+from generator.local.http import free_port
 from tools.cluster.control_plane import ControlPlane
 from tools.cluster.kuberay import VERSION
 from tools.cluster.settings import program, run, setup

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from generator.cluster import Cluster, api_path, connect
+from generator.cluster.api import Cluster, api_path, connect
 from tools.cluster.control_plane import ControlPlane
 
 from .api_server import api_server

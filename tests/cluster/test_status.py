@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from generator.helm import render
+from generator.chart import render
 from tools.cluster.control_plane import ControlPlane
 from tools.cluster.settings import program, run
 

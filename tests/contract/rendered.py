@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import pytest
 import yaml
 
-from generator.helm import render
+from generator.chart import render
 
 ROOT = Path(__file__).resolve().parents[2]
 

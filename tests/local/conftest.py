@@ -14,8 +14,8 @@ from machine import MODELS
 from reference import Reference
 from served import served
 
-from generator.helm import cache_folder
-from generator.local_ray import Running
+from generator.chart import cache_folder
+from generator.local.ray import Running
 
 
 @pytest.fixture(scope="session")

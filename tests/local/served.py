@@ -10,9 +10,9 @@ from typing import Any
 
 from machine import ROOT, processes_with, shared_memory
 
-from generator.helm import render
-from generator.local_ray import Running, machine_values, run_folder, running
-from generator.loopback import free_port
+from generator.chart import render
+from generator.local.http import free_port
+from generator.local.ray import Running, machine_values, run_folder, running
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from machine import ROOT, processes_with
 from reference import Reference
 from tiny_checkpoints import ANSWERS, STORY
 
-from generator.local_ray import Running
+from generator.local.ray import Running
 
 # Tokens of prompt: one page of the cache, several, and more than one block of vLLM's CPU backend (128).
 PROMPT_TOKENS = (24, 60, 110, 140, 200)

@@ -19,7 +19,7 @@ from reference import Reference
 from served import Served, served
 from tiny_checkpoints import ANSWERS, STORY
 
-from generator.loopback import complete_chat
+from generator.local.http import complete_chat
 
 MODEL = "falcon3-1b-instruct"
 QUESTION = "What are you?"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from generator.catalog import Architecture, Catalog, CatalogFile, CatalogModel, Needs, Weights
-from generator.environment import Environment
+from generator.formats.catalog import Architecture, Catalog, CatalogFile, CatalogModel, Needs, Weights
+from generator.formats.environment import Environment
 
 
 def llama(**fields: Any) -> Architecture:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from builders import catalog, environment, model
 
-from generator.check import check_document
-from generator.documents import dump_yaml, load_text
-from generator.environment import read_environment
+from generator.cli.plan_report import plan_json, plan_lines
+from generator.documents.load import dump_yaml, load_text
 from generator.errors import UserError
-from generator.plan import Plan, make_plan
-from generator.plan_report import plan_json, plan_lines
-from generator.project import Project
+from generator.formats.check import check_document
+from generator.formats.environment import read_environment
+from generator.plan.plan import Plan, make_plan
+from generator.project.project import Project
 from generator.values import app_values, has_header, header
 
 L4 = {"gpu": "L4-24GB", "nodes": 10}

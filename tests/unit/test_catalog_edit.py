@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.catalog import CatalogFile
-from generator.catalog_edit import SCHEMA_LINE, add_to_catalog
 from generator.errors import UserError
+from generator.formats.catalog import CatalogFile
+from generator.project.catalog_edit import SCHEMA_LINE, add_to_catalog
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ARCHITECTURE = {

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from generator.catalog import CatalogFile
-from generator.documents import load_text, parse_text, read_text
-from generator.environment import Environment
+from generator.documents.load import load_text, parse_text, read_text
 from generator.errors import UserError, UserErrors
+from generator.formats.catalog import CatalogFile
+from generator.formats.environment import Environment
 
 ENVIRONMENT = "namespace: ai\nray: 2.60.0\npools: {p: {nodes: 1}}\nserve: {f: }\n"
 

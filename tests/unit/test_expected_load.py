@@ -9,15 +9,15 @@ from builders import catalog, environment, llama, model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.environment import Expectation, Overrides
+from generator.cli.plan_report import plan_json, plan_lines
 from generator.errors import UserError
-from generator.expected_load import expected_load
-from generator.facts import prices, throughput
-from generator.plan import make_plan
-from generator.plan_report import plan_json, plan_lines
-from generator.throughput import peak_flops, speed
+from generator.facts.releases import prices, throughput
+from generator.formats.environment import Expectation, Overrides
+from generator.plan.plan import make_plan
+from generator.plan.replicas import expected_load
+from generator.plan.requirements import make_wish
+from generator.plan.roofline import peak_flops, speed
 from generator.values import llm_config
-from generator.wishes import make_wish
 
 H100 = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 4}
 LOAD = {"requestsPerSecond": 20.0, "promptTokens": 1000, "outputTokens": 200}

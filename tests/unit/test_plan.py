@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.errors import UserError
-from generator.gpus import gpus
-from generator.packing import bins_needed
-from generator.plan import make_plan
+from generator.facts.gpus import gpus
+from generator.plan.packing import bins_needed
+from generator.plan.plan import make_plan
 from generator.values import replica_cpus, worker_group
 
 L4 = {"gpu": "L4-24GB", "nodes": 10}

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from generator.finding import Finding
-from generator.node_fit import Node, Used, matches, of_others, read_node, room, untolerated, used
-from generator.pod_groups import PodGroup, pod_groups, pod_requests, quantity
-from generator.preflight_images import Image, image_findings, pull_state
-from generator.preflight_kuberay import crd_findings, operator_findings, unknown_field_findings
-from generator.preflight_objects import pod_fix, probe_pod
-from generator.preflight_pools import Demand, pool_findings, update_findings
-from generator.preflight_references import Reference, claim_findings, key_findings, keys_in, references
+from generator.cluster.finding import Finding
+from generator.cluster.nodes import Node, Used, matches, of_others, read_node, room, untolerated, used
+from generator.cluster.pods import PodGroup, pod_groups, pod_requests, quantity
+from generator.cluster.preflight.images import Image, image_findings, pull_state
+from generator.cluster.preflight.kuberay import crd_findings, operator_findings, unknown_field_findings
+from generator.cluster.preflight.objects import pod_fix, probe_pod
+from generator.cluster.preflight.pools import Demand, pool_findings, update_findings
+from generator.cluster.preflight.references import Reference, claim_findings, key_findings, keys_in, references
 
 GIB = 2**30
 

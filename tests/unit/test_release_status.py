@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from generator.release_status import Observed, ReleaseStatus, release_status
-from generator.serve_replicas import replica_counts
-from generator.status_reasons import is_failure, pod_reason, pull_error, root_cause, scheduler_reason
-from generator.status_report import changes, facts, next_step, status_json, status_lines, summary
+from generator.cli.status_report import changes, facts, next_step, status_json, status_lines, summary
+from generator.cluster.status.reasons import is_failure, pod_reason, pull_error, root_cause, scheduler_reason
+from generator.cluster.status.replicas import replica_counts
+from generator.cluster.status.status import Observed, ReleaseStatus, release_status
 
 RECORDED = Path(__file__).parent / "data" / "release_status"
 

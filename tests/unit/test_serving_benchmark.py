@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from generator.bench import loads, served_models, target
+from generator.bench.bench import loads, served_models, target
+from generator.bench.load import Load, LoadClient, Target, arguments, measured, table
 from generator.errors import UserError
-from generator.load import Load, LoadClient, Target, arguments, measured, table
 from tools.bench_serving.__main__ import PAGE, RESULT, main
 from tools.bench_serving.plot import plot
 from tools.bench_serving.report import (

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.errors import UserError
-from generator.facts import process_context_gib
+from generator.facts.gpus import gpus
+from generator.facts.releases import process_context_gib
 from generator.gpu_share import share_utilization
-from generator.gpus import gpus
-from generator.hardware import SHARES
-from generator.plan import make_plan
+from generator.plan.plan import make_plan
+from generator.plan.pools import SHARES
 from generator.values import family_values, llm_config
 
 SHARED = {"gpu": "H100-80GB", "nodes": 2, "share": True}

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from builders import catalog, environment, llama, model
 
-from generator.check import check_document
-from generator.documents import dump_yaml, load_text
-from generator.plan import make_plan
+from generator.documents.load import dump_yaml, load_text
+from generator.formats.check import check_document
+from generator.plan.plan import make_plan
 from generator.values import family_values
 
 L4 = {"gpu": "L4-24GB", "nodes": 10}

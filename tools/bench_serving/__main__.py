@@ -18,10 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from generator.documents import write_files
+from generator.bench.load import LoadClient
+from generator.chart import cache_folder
+from generator.documents.load import write_files
 from generator.errors import UserError
-from generator.helm import cache_folder
-from generator.load import LoadClient
 
 from .rounds import compared, shared_out
 from .variants import ROOT, Variant, variants

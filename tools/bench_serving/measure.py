@@ -13,9 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from generator.documents import write_files
+from generator.bench.load import Load, LoadClient, Target
+from generator.documents.load import write_files
 from generator.errors import UserError
-from generator.load import Load, LoadClient, Target
 from generator.progress import Report
 
 from .processes import Processes, spent

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from generator.bench.load import LoadClient, Measured
 from generator.errors import UserError
-from generator.load import LoadClient, Measured
 
 from .processes import Processes
 from .report import SUMMARY

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import yaml
 
-from generator import supervised
-from generator.contract import JsonObject, merged
+from generator.bench.load import Target
+from generator.chart import cache_folder, render
 from generator.errors import RunFailed
-from generator.helm import cache_folder, render
-from generator.load import Target
-from generator.local_ray import machine_values, run_folder, running
-from generator.loopback import free_port
+from generator.formats.fields import JsonObject, merged
+from generator.local.http import free_port
+from generator.local.ray import machine_values, run_folder, running
+from generator.process import supervised
 from generator.progress import Report
 
 from .variants import ROOT, Variant

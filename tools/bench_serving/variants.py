@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from generator.contract import JsonObject, merged
+from generator.bench.load import Load
 from generator.errors import UserError
-from generator.load import Load
+from generator.formats.fields import JsonObject, merged
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

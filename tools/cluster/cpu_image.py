@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from generator.chart import cache_folder
 from generator.errors import UserError
-from generator.helm import cache_folder
 
 from . import packages
 from .machine import unmount_below

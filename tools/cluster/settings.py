@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from generator.chart import cache_folder
 from generator.errors import UserError
-from generator.helm import cache_folder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 """The project's folder."""

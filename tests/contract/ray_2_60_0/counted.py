@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from vllm_layers import DTYPE, VllmCache
 
-from generator.sizing.kv_cache import CacheLayout, cache_layout
-from generator.sizing.layers import CacheLayers
-from generator.sizing.pages import CacheOptions
+from generator.sizing.cache.layout import CacheLayout, cache_layout
+from generator.sizing.cache.pages import CacheOptions
+from generator.sizing.cache.specs import CacheLayers
 
 
 def counted_cache(

@@ -20,10 +20,10 @@ from counted import counted_cache, groups_of
 from vllm.model_executor.models.registry import _TEXT_GENERATION_MODELS
 from vllm_layers import DTYPE, VllmCache, vllm_cache
 
-from generator.sizing.cache_layers import is_known
-from generator.sizing.config import ModelConfig
+from generator.sizing.cache.rules import is_known
+from generator.sizing.config.config import ModelConfig
 from generator.sizing.model import Model
-from generator.sizing.weights import WeightOptions, stage_bytes
+from generator.sizing.weights.rank import WeightOptions, stage_bytes
 
 # What checkpoints say and the class has no default for.
 SAID: dict[str, dict[str, Any]] = {

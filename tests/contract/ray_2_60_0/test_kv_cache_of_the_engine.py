@@ -18,15 +18,15 @@ from typing import Any
 import pytest
 
 from generator.sizing import GIB
-from generator.sizing.cache_layers import cache_layers
-from generator.sizing.config import ModelConfig
-from generator.sizing.engine import Device, shape_of
-from generator.sizing.engine_arguments import engine_of
+from generator.sizing.cache.layout import CacheLayout, cache_layout
+from generator.sizing.cache.pages import CacheOptions
+from generator.sizing.cache.rules import cache_layers
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.engine.arguments import engine_of
+from generator.sizing.engine.engine import Device, shape_of
 from generator.sizing.fit import cache_options, draft_caches
-from generator.sizing.kv_cache import CacheLayout, cache_layout
 from generator.sizing.model import Model
-from generator.sizing.pages import CacheOptions
-from generator.sizing.split import Split
+from generator.sizing.weights.divisions import Split
 
 PLAIN = {
     "hidden_size": 256,

@@ -23,10 +23,10 @@ from counted import counted_cache, groups_of
 from model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE, examples
 from vllm_layers import vllm_cache
 
-from generator.sizing.cache_layers import cache_layers
-from generator.sizing.config import ModelConfig
-from generator.sizing.layers import Cache, PackedLatent, State
-from generator.sizing.stages import stages
+from generator.sizing.cache.rules import cache_layers
+from generator.sizing.cache.specs import Cache, PackedLatent, State
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.parallelism import stages
 
 # The CPU's latent attention takes blocks of 16 tokens only, and the GPU's those of its kernels.
 OWN_BLOCKS = ON_GPU | {"deepseek", "ling"}

@@ -19,11 +19,11 @@ from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import GangResourceRequest
 from ray.util.placement_group import placement_group, remove_placement_group
 
-from generator.environment import Environment
 from generator.errors import UserError
-from generator.packing import bins_in_any_order, bins_needed
-from generator.plan import Plan, make_plan
-from generator.project import Project
+from generator.formats.environment import Environment
+from generator.plan.packing import bins_in_any_order, bins_needed
+from generator.plan.plan import Plan, make_plan
+from generator.project.project import Project
 from generator.values import llm_config, worker_group
 
 CATALOG = Project.at(Path(__file__).resolve().parents[3]).catalog()

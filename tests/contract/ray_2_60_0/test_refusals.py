@@ -23,15 +23,15 @@ from vllm.transformers_utils.config import get_config
 from vllm.transformers_utils.model_arch_config_convertor import ModelArchConfigConvertorBase
 
 from generator.errors import UserError
-from generator.sizing.architectures import makes_vectors, missing_in
-from generator.sizing.config import ModelConfig
-from generator.sizing.data import read_data
-from generator.sizing.module import Module
-from generator.sizing.overrides import overridden
-from generator.sizing.quantization import Format, Quantization
-from generator.sizing.quantization_methods import computes_in_float16, engine_capability, method_of, methods
-from generator.sizing.refusals import Cutting, cut
-from generator.sizing.rotary import default_context, positions_of
+from generator.facts.files import read_data
+from generator.facts.vllm_quantization import computes_in_float16, engine_capability, method_of, methods
+from generator.sizing.config.architectures import makes_vectors, missing_in
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.config.overrides import overridden
+from generator.sizing.config.rotary import default_context, positions_of
+from generator.sizing.engine.refusals import Cutting, cut
+from generator.sizing.weights.matrix import Module
+from generator.sizing.weights.quantization import Format, Quantization
 
 VLLM = "0.29.0"
 # Their configuration classes come with the checkpoints, and transformers has none.

@@ -20,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE, examples
 from vllm_layers import DTYPE, vllm_cache
 
-from generator.sizing.config import ModelConfig
-from generator.sizing.feed_forward_modules import least_expert_rows
+from generator.sizing.config.config import ModelConfig
 from generator.sizing.model import Model
-from generator.sizing.weights import WeightOptions, stage_bytes
+from generator.sizing.weights.feed_forward import least_expert_rows
+from generator.sizing.weights.rank import WeightOptions, stage_bytes
 
 STORED = Path(__file__).parents[2] / "sizing" / "configs"
 # Stages of these may disagree on the layout of their caches, which vLLM refuses.

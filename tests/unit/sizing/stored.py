@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from generator.gpus import gpu
-from generator.sizing.config import ModelConfig
-from generator.sizing.engine import Device
-from generator.sizing.engine_arguments import engine_of
+from generator.facts.gpus import gpu
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.engine.arguments import engine_of
+from generator.sizing.engine.engine import Device
 from generator.sizing.fit import MemoryFit, fit
 from generator.sizing.model import Model
-from generator.sizing.split import Split
+from generator.sizing.weights.divisions import Split
 
 CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"
 QWEN, FP8_MIXTURE = "Qwen--Qwen3-8B", "Qwen--Qwen3-30B-A3B-FP8"

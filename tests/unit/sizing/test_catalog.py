@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from generator.architecture import Architecture
-from generator.checkpoint_architecture import architecture_of
-from generator.sizing.config import ModelConfig
-from generator.sizing.engine import Device, Engine
+from generator.checkpoint.architecture import architecture_of
+from generator.formats.architecture import Architecture
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.engine.engine import Device, Engine
 from generator.sizing.fit import MemoryFit, fit
 from generator.sizing.model import Model
-from generator.sizing.split import Split
+from generator.sizing.weights.divisions import Split
 
 # `architectures`, `dtype` and `compression_config` are kept by other names; positions are kept as they are stretched.
 OTHERWISE = {"architectures", "dtype", "compression_config", "model_max_length", "original_max_position_embeddings"}

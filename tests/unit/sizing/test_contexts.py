@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from generator.sizing.config import ModelConfig
-from generator.sizing.engine import Device, Engine
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.engine.engine import Device, Engine
 from generator.sizing.fit import _memory, fit
 from generator.sizing.model import Model
-from generator.sizing.split import Split
+from generator.sizing.weights.divisions import Split
 
 CONFIGS = sorted((Path(__file__).parents[2] / "sizing" / "configs").glob("*.json"))
 H100 = Device(name="H100-80GB", memory_gib=79.11)

@@ -8,13 +8,13 @@ import pytest
 from stored import QWEN, predicted, words
 
 from generator.errors import UserError
-from generator.gpus import gpu
-from generator.sizing.config import ModelConfig
-from generator.sizing.engine import Device
-from generator.sizing.engine_arguments import engine_of
+from generator.facts.gpus import gpu
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.engine.arguments import engine_of
+from generator.sizing.engine.engine import Device
 from generator.sizing.fit import fit
 from generator.sizing.model import Model
-from generator.sizing.split import Split
+from generator.sizing.weights.divisions import Split
 
 
 def test_a_cache_that_is_asked_for_by_its_size_has_that_and_no_other():

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from generator.errors import UserError
-from generator.sizing.config import ModelConfig
-from generator.sizing.engine import Device
-from generator.sizing.engine_arguments import engine_of
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.engine.arguments import engine_of
+from generator.sizing.engine.engine import Device
 from generator.sizing.fit import MemoryFit, draft_caches, fit
 from generator.sizing.model import Model
-from generator.sizing.split import Split
+from generator.sizing.weights.divisions import Split
 
 CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"
 H100 = Device(name="H100-80GB", memory_gib=79.1)

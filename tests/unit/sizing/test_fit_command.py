@@ -163,7 +163,7 @@ def test_half_a_configuration_is_told_where_it_breaks(tmp_path):
 
 def test_a_configuration_is_answered_without_what_catalogs_and_hubs_need():
     code = (
-        "import sys; from generator.cli import cli\n"
+        "import sys; from generator.cli.cli import cli\n"
         f"try: cli.main(['fit', {str(QWEN)!r}, '--gpu', 'H100-80GB'], standalone_mode=False)\n"
         "except SystemExit: pass\n"
         "print({'pydantic', 'huggingface_hub', 'requests', 'kubernetes'} & set(sys.modules))"

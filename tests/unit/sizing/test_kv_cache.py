@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.checkpoint_architecture import architecture_of
+from generator.checkpoint.architecture import architecture_of
 from generator.errors import UserError
-from generator.sizing.cache_behaviour import cache_behaviour
-from generator.sizing.cache_layers import cache_layers
-from generator.sizing.config import ModelConfig
-from generator.sizing.engine import Device, Engine, kv_cache_dtype_of, shape_of
-from generator.sizing.kv_cache import CacheLayout, cache_layout
-from generator.sizing.layers import CacheLayers, KeyValues, State
+from generator.facts.vllm_cache import cache_behaviour
+from generator.sizing.cache.layout import CacheLayout, cache_layout
+from generator.sizing.cache.pages import CacheOptions, state_bytes
+from generator.sizing.cache.rules import cache_layers
+from generator.sizing.cache.specs import CacheLayers, KeyValues, State
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.engine.engine import Device, Engine, kv_cache_dtype_of, shape_of
 from generator.sizing.model import Model
-from generator.sizing.pages import CacheOptions, state_bytes
-from generator.sizing.stages import stages
+from generator.sizing.parallelism import stages
 
 GIB = 2**30
 CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"

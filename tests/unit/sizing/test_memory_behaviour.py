@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from generator.sizing.memory_behaviour import Defaults, memory_behaviour
+from generator.facts.vllm_memory import Defaults, memory_behaviour
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from stored import QWEN, refusal, words
 
 from generator.errors import UserError
-from generator.sizing.config import ModelConfig
-from generator.sizing.engine_arguments import overrides_of
-from generator.sizing.overrides import overridden as overridden_at
-from generator.sizing.rotary import positions_of
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.config.overrides import overridden as overridden_at
+from generator.sizing.config.rotary import positions_of
+from generator.sizing.engine.arguments import overrides_of
 
 
 def overridden(config: ModelConfig, said: dict[str, Any], *, vllm: str = "0.29.0") -> ModelConfig:

@@ -9,17 +9,17 @@ import pytest
 from stored import CONFIGS, FP8_MIXTURE, QWEN, refusal, words
 
 from generator.errors import UserError
-from generator.gpus import gpu
-from generator.sizing.architectures import missing_in
-from generator.sizing.changes import changes
-from generator.sizing.config import ModelConfig
-from generator.sizing.engine import Device
-from generator.sizing.engine_arguments import engine_of
+from generator.facts.gpus import gpu
+from generator.sizing.config.architectures import missing_in
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.config.rotary import default_context, positions_of
+from generator.sizing.engine.arguments import engine_of
+from generator.sizing.engine.engine import Device
+from generator.sizing.engine.refusals import tensor_splits
 from generator.sizing.fit import fit
 from generator.sizing.model import Model
-from generator.sizing.refusals import tensor_splits
-from generator.sizing.rotary import default_context, positions_of
-from generator.sizing.split import Split
+from generator.sizing.suggestions import changes
+from generator.sizing.weights.divisions import Split
 
 QUANTIZED = [
     ("openai--gpt-oss-20b", "T4-16GB", "0.29.0", "mxfp4 weights need compute capability 8.0; T4-16GB has 7.5"),

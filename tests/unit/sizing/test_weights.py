@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.sizing.config import ModelConfig
-from generator.sizing.engine import Device, Engine
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.config.rotary import positions_of
+from generator.sizing.engine.engine import Device, Engine
+from generator.sizing.engine.refusals import tensor_splits
 from generator.sizing.model import Model
-from generator.sizing.quantization import quantization_of
-from generator.sizing.refusals import tensor_splits
-from generator.sizing.rotary import positions_of
-from generator.sizing.weights import LoraSlots, WeightOptions
+from generator.sizing.weights.quantization import quantization_of
+from generator.sizing.weights.rank import LoraSlots, WeightOptions
 
 CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"
 GIB = 2**30

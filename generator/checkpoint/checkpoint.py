@@ -1,0 +1,148 @@
+"""A checkpoint: what a model says of itself, in a hub repository, a folder, or its config.json alone.
+
+Takes a reference as people type it and gives what `add` writes of the model. Weights are never loaded: the headers of
+the safetensors files tell parameters and bytes. Where there are none, both are computed from the configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generator.checkpoint.architecture import architecture_of, context_of
+from generator.checkpoint.source import CONFIG, Place, open_place, read_json
+from generator.checkpoint.tensors import read_tensors, refuse_other_formats
+from generator.checkpoint.weights import quantization_of, weights_of
+from generator.formats.catalog import Architecture, Provenance, Weights
+from generator.progress import Report
+from generator.sizing.cache.rules import is_known
+from generator.sizing.config.config import ModelConfig
+
+_TOKENIZER = "tokenizer_config.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What `add` writes of a model, and what people should know before they serve it."""
+
+    source: str
+    """Hub id, or absolute path of the folder."""
+    revision: str | None
+    """Commit of the hub repository (40 hex digits)."""
+    architecture: Architecture
+    weights: Weights
+    license: str | None
+    context: int
+    """Tokens the model was made for: its positions (after YaRN), or fewer where its tokenizer says so."""
+    model_id: str
+    """A suggestion: the name in lower case, DNS-safe."""
+    family: str
+    """A suggestion: the name up to the size."""
+    provenance: Provenance
+    notes: tuple[str, ...] = ()
+
+    @property
+    def quantization(self) -> str | None:
+        """`quant_method`, such as awq; None where weights have the checkpoint's own type."""
+        return self.architecture.quant_method
+
+    def entry(self, *, context: int | None = None, sequences: int = 64) -> dict[str, Any]:
+        """The model's entry of a catalog file, as data. Context by default: 8,192 tokens, or the model's if less."""
+        entry = {
+            "source": self.source,
+            "revision": self.revision,
+            "license": self.license,
+            "needs": {"context": context or min(8192, self.context), "sequences": sequences},
+            "architecture": self.architecture.model_dump(exclude_none=True),
+            "weights": self.weights.model_dump(),
+            "provenance": self.provenance.model_dump(exclude_defaults=True),
+        }
+        return {key: value for key, value in entry.items() if value is not None}
+
+
+def read_checkpoint(reference: str, *, revision: str | None = None, report: Report | None = None) -> Checkpoint:
+    """Return what the checkpoint at `reference` says of itself.
+
+    `reference` is a hub id (`org/name`, or its page's address), a folder, or a config.json. A folder or file that
+    exists wins over a hub id, and needs no network. `revision` (a branch, tag or commit of the hub, `main` by default)
+    is pinned to its commit. `report` gets a line when something slow begins.
+
+    Raises UserError: nothing there, half-written, no weights that can be read, a repository that needs a token.
+    """
+    tell = report or (lambda line: None)
+    with open_place(reference.strip(), revision, tell) as place:
+        return _read(place, tell)
+
+
+def _read(place: Place, tell: Report) -> Checkpoint:
+    refuse_other_formats(place)
+    config = ModelConfig(read_json(place, CONFIG), place.where(CONFIG))
+    tensors = read_tensors(place, tell)
+    tokenizer = read_json(place, _TOKENIZER) if _TOKENIZER in place.names else {}
+    quantization = quantization_of(place, config)
+    architecture = architecture_of(config, tokenizer, tensors, quantization)
+    weights, confidence = weights_of(tensors, config, architecture, quantization)
+    config.notes.extend(_worth_knowing(place, config, architecture, weights_are_there=bool(tensors)))
+    read = "config.json and safetensors headers" if tensors else "config.json"
+    of = place.source if place.revision else Path(place.source).name
+    return Checkpoint(
+        source=place.source,
+        revision=place.revision,
+        architecture=architecture,
+        weights=weights,
+        license=_license(place.card),
+        context=context_of(architecture, tokenizer, config.notes),
+        model_id=suggest_model_id(place.name),
+        family=suggest_family(place.name),
+        provenance=Provenance(source=f"{read} of {of}", confidence=confidence),
+        notes=tuple(config.notes),
+    )
+
+
+def _license(card: Mapping[str, Any]) -> str | None:
+    """A model card's license; where that is `other`, its name."""
+    stated = card.get("license")
+    if isinstance(stated, list):
+        stated = ", ".join(map(str, stated))
+    if stated == "other":
+        stated = card.get("license_name") or stated
+    return str(stated) if stated else None
+
+
+def _worth_knowing(
+    place: Place, config: ModelConfig, architecture: Architecture, *, weights_are_there: bool
+) -> Iterator[str]:
+    if place.gated:
+        yield "gated: workers need a token of an account that accepted the license (a Secret, `existingSecret`)."
+    if place.revision is None and weights_are_there:
+        yield "`source` is a path on this machine: give the workers the same path, or put a hub id or bucket there."
+    elif place.revision is None:
+        yield "no weights are there: set `source` to where they are served from."
+    if not is_known(config):
+        yield f"{architecture.name}: cache estimated as full attention in every layer, which may be too much."
+        if config.get("auto_map"):
+            yield (
+                f"its repository brings code (`auto_map`): if vLLM has no {architecture.name} of its own, the model "
+                "needs `trustRemoteCode: <why you trust it>`."
+            )
+    if architecture.quant_method:
+        yield f"quantized with {architecture.quant_method}: check that the pool's GPUs can run it."
+
+
+def suggest_model_id(name: str) -> str:
+    """`org/Falcon-H1-0.5B-Instruct` → `falcon-h1-0.5b-instruct`: a-z, 0-9, '.' and '-', at most 63 characters."""
+    plain = re.sub(r"[^a-z0-9.]+", "-", name.rsplit("/", 1)[-1].lower())
+    return re.sub(r"\.{2,}", ".", plain)[:63].strip("-.") or "model"
+
+
+def suggest_family(name: str) -> str:
+    """The name up to the size (`-7B`, `_135M`, `-8x7B`, `-E4B`), without dots; the whole name where it has no size.
+
+    `Falcon3-7B-Instruct` → `falcon3`, `Falcon-H1-1.5B-Deep-Instruct` → `falcon-h1`, `Llama-3.1-8B` → `llama-3-1`.
+    """
+    plain = suggest_model_id(name)
+    size = re.search(r"(?<=.)-(\d+x)?e?\d+(\.\d+)?[bmt](?![a-z0-9])", plain)
+    return re.sub(r"[.-]+", "-", plain[: size.start()] if size else plain)[:40].strip("-")

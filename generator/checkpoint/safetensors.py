@@ -1,0 +1,78 @@
+"""The tensors of a safetensors file, by name, with their types and sizes. Takes the path; weights stay unread.
+
+Such a file begins with the length of its header and the header itself, which names every tensor: a few kilobytes tell
+parameters and bytes to the last one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generator.errors import UserError
+
+SAFETENSORS_DTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
+"""What a safetensors header calls the types that models are made in."""
+
+_MAX_HEADER = 100_000_000  # bytes; the format's own limit
+_AGAIN = "Copy or download the file again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor:
+    dtype: str
+    """In the header's words, such as BF16."""
+    elements: int
+    bytes: int
+
+    @classmethod
+    def of(cls, dtype: str, shape: list[int], data_offsets: Any) -> Tensor:
+        start, end = data_offsets
+        return cls(dtype=str(dtype), elements=math.prod(shape), bytes=end - start)
+
+
+def read_header(path: Path) -> dict[str, Tensor]:
+    """Return a local file's tensors. Raises UserError where the file is no safetensors file, or not whole."""
+    header, begin, size = _header(path)
+    where = str(path)
+    try:
+        header.pop("__metadata__", None)
+        tensors = {key: Tensor.of(item["dtype"], item["shape"], item["data_offsets"]) for key, item in header.items()}
+        end = begin + max((item["data_offsets"][1] for item in header.values()), default=0)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        what = "no safetensors file: its header says no dtype, shape and offsets"
+        raise UserError(what, where=where, fix=_AGAIN) from None
+    if end > size:
+        raise UserError(f"cut off: {size:,} of {end:,} bytes are there", where=where, fix=_AGAIN)
+    return tensors
+
+
+def _header(path: Path) -> tuple[Any, int, int]:
+    """The header as JSON, where the tensors begin, and the file's size (bytes)."""
+    where = str(path)
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(8)
+            if start == b"version ":
+                raise UserError("a Git LFS pointer, not the weights", where=where, fix="Run: git lfs pull")
+            length = int.from_bytes(start, "little")
+            if length > min(size - 8, _MAX_HEADER):
+                raise UserError("cut off: its safetensors header is not whole", where=where, fix=_AGAIN)
+            return json.loads(file.read(length)), 8 + length, size
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=where) from None
+    except (ValueError, RecursionError):
+        raise UserError("no safetensors file: its header is not JSON", where=where, fix=_AGAIN) from None
+
+
+def bytes_by_dtype(tensors: Mapping[str, Tensor]) -> dict[str, int]:
+    """Return the bytes of each dtype, most first."""
+    found: dict[str, int] = {}
+    for tensor in tensors.values():
+        found[tensor.dtype] = found.get(tensor.dtype, 0) + tensor.bytes
+    return {dtype: size for dtype, size in sorted(found.items(), key=lambda item: (-item[1], item[0])) if size}

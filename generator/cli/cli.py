@@ -1,0 +1,336 @@
+"""The command line: `python -m generator`. Only this layer (the modules `cli…`) prints, and only it exits.
+
+Everything heavy is imported inside the command that needs it, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from generator import __version__
+from generator.cli.bench import bench
+from generator.cli.cluster import preflight, status
+from generator.cli.fit import fit
+from generator.cli.options import environment_option, examples, json_option, project_of, say
+from generator.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from generator.project.project import Generated
+
+
+class Commands(click.Group):
+    """A group that answers a misspelt command with the nearest one, and lists commands in the order of their use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            ctx.fail(f"no command '{args[0]}': {did_you_mean(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # Errors are printed here and not in `main`, because only the context knows whether colours are wanted.
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            _print_error(error)
+            ctx.exit(error.exit_code)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=examples("generate --check", "plan --environment prod", "add tiiuae/Falcon3-7B-Instruct", "serve falcon3"),
+)
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    show_default="this folder",
+    help="The folder that holds catalog/ and environments/.",
+)
+@click.option("--color/--no-color", default=None, help="Colours; by default where a terminal reads (NO_COLOR is kept).")
+@click.version_option(__version__, prog_name="generator")
+@click.pass_context
+def cli(ctx: click.Context, root: Path, color: bool | None) -> None:
+    """From a model catalog to a fleet of OpenAI endpoints on KubeRay.
+
+    People edit catalog/ (which models, what their users need) and environments/ (which GPUs, which Ray release).
+    The generator plans, and writes values/ for the chart.
+    """
+    ctx.obj = root
+    ctx.color = color if color is not None else (False if os.environ.get("NO_COLOR") else None)
+
+
+@cli.command(
+    epilog=examples(
+        "add tiiuae/Falcon3-7B-Instruct",
+        "add ./checkpoints/my-model --family my-models",
+        "add config.json --id my-model",
+    )
+)
+@click.argument("reference", metavar="HUB-ID|FOLDER|CONFIG.JSON")
+@click.option("--family", help="Family, and so the catalog file; by default from the model's name.")
+@click.option("--id", "model_id", help="The model's id for clients; by default from its name.")
+@click.option(
+    "--source",
+    help="Where the engine finds the weights, when that is not the reference (a bucket, a path in the image).",
+)
+@click.option("--revision", help="Branch, tag or commit of a hub id; written as a commit.")
+@click.option("--context", type=click.IntRange(min=1), help="Tokens that users need; by default 8192, or the model's.")
+@click.option("--sequences", type=click.IntRange(min=1), help="Requests at once of one replica; by default 64.")
+@click.option("--dry-run", is_flag=True, help="Print what would change, write nothing.")
+@click.pass_context
+def add(ctx: click.Context, reference: str, dry_run: bool, **options: Any) -> None:
+    """Add a model to the catalog, from its own config.json, tokenizer and safetensors headers.
+
+    Then the values of every environment that serves its family are generated. A hub id needs the network (HF_TOKEN
+    for gated models); a folder or a file does not.
+    """
+    from generator.documents.load import write_files
+    from generator.project.add import add_model
+
+    project = project_of(ctx)
+    added = add_model(project, reference, report=say, **options)
+    for note in added.notes:
+        say(f"note: {note}", fg="yellow")
+    if dry_run:
+        _print_diff(added.generated)
+    else:
+        write_files(added.generated.changed(), remove=added.generated.stale)
+    verb = "would be" if dry_run else "is"
+    click.echo(f"{_relative(added.path)}   {'+' if added.new else '~'} {added.model_id}  ({added.summary})")
+    for environment, line in added.plans.items():
+        click.echo(f"{_relative(project.values_path(environment, added.family))}   {line}")
+    if not added.plans:
+        say(
+            f"no environment serves {added.model_id} yet: add it below `serve:` in environments/<name>.yaml, "
+            "then: python -m generator generate"
+        )
+    else:
+        environment = next(iter(added.plans))
+        namespace = project.environment(environment).namespace
+        say(
+            f"next ({added.family} {verb} in the values): git diff values/ ; helm upgrade --install {added.family} "
+            f"chart -n {namespace} -f values/{environment}/{added.family}.yaml"
+        )
+
+
+@cli.command(epilog=examples("generate", "generate --environment dev", "generate --check"))
+@environment_option("Only this environment; by default all.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff when a file would change.")
+@click.pass_context
+def generate(ctx: click.Context, environment: str | None, check: bool) -> None:
+    """Plan, and write the values of every environment and family."""
+    project = project_of(ctx)
+    names = [environment] if environment else project.environment_names()
+    _finish(project.generated_values(names, report=say), check=check, again="python -m generator generate")
+
+
+@cli.command(epilog=examples("validate values/dev/falcon3.yaml", "validate catalog/*.yaml environments/*.yaml"))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@json_option
+def validate(files: tuple[Path, ...], as_json: bool) -> None:
+    """Check catalog, environment or values files against their schemas. Exit 2 when one is wrong."""
+    from generator.documents.load import faults
+    from generator.project.validate import validate_file
+
+    wrong: list[dict[str, str]] = []
+    kinds: dict[str, str] = {}
+    for path in files:
+        try:
+            kinds[str(path)] = validate_file(path)
+        except UserError as error:
+            wrong += [{"file": str(path), "where": e.where, "what": e.what, "fix": e.fix} for e in faults(error)]
+            if not as_json:
+                _print_error(error)
+    if as_json:
+        click.echo(json.dumps({"valid": kinds, "faults": wrong}, indent=2))
+    else:
+        for name, kind in kinds.items():
+            click.echo(f"{name}: valid {kind}")
+    if wrong:
+        sys.exit(UserError.exit_code)
+
+
+@cli.command(epilog=examples("schema", "schema --check"))
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff when a file would change.")
+@click.pass_context
+def schema(ctx: click.Context, check: bool) -> None:
+    """Write schemas/, chart/values.schema.json and the Ray releases that the chart knows."""
+    _finish(project_of(ctx).generated_schemas(), check=check, again="python -m generator schema")
+
+
+@cli.command(epilog=examples("plan", "plan --environment prod", "plan --environment prod --json"))
+@environment_option("Only this environment; by default all.")
+@json_option
+@click.pass_context
+def plan(ctx: click.Context, environment: str | None, as_json: bool) -> None:
+    """Show where every model runs and why, as arithmetic that a person can follow."""
+    from generator.cli.plan_report import plan_json, plan_lines
+
+    project = project_of(ctx)
+    names = [environment] if environment else project.environment_names()
+    catalog = project.catalog()
+    plans = [project.plan(name, catalog) for name in names]
+    if as_json:
+        click.echo(json.dumps({p.environment_name: plan_json(p) for p in plans}, indent=2))
+        return
+    for one in plans:
+        for line, style in plan_lines(one):
+            click.secho(line, **style)
+
+
+LISTS = ("models", "families", "environments", "gpus", "releases")
+
+
+@cli.command("list", epilog=examples("list", "list gpus", "list models --json"))
+@click.argument("what", type=click.Choice(LISTS), default="models")
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, what: str, as_json: bool) -> None:
+    """List models, families, environments, GPU types or Ray releases."""
+    from generator.cli.listing import rows
+
+    found = rows(what, None if what in ("gpus", "releases") else project_of(ctx))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    widths = {key: max(len(key), *(len(str(row[key])) for row in found)) for key in found[0]} if found else {}
+    click.secho("  ".join(key.ljust(width) for key, width in widths.items()).rstrip(), bold=True)
+    for row in found:
+        click.echo("  ".join(str(row[key]).ljust(width) for key, width in widths.items()).rstrip())
+
+
+@cli.command(epilog=examples("serve falcon3", "serve falcon3 falcon-h1 --once", "serve falcon3 --port 8000"))
+@click.argument("names", nargs=-1, required=True, metavar="FAMILY|APP...")
+@environment_option("The environment whose values are served; by default local.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the OpenAI API; by default 8000, or a free one.")
+@click.option("--once", is_flag=True, help="Send one chat completion to each model, print the answers, and stop.")
+@click.option("--prompt", default="Why is the sky blue?", show_default=True, help="What --once asks.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=JSON", help="A value of the chart, as for helm --set-json."
+)
+@click.option("--workdir", type=click.Path(path_type=Path), help="Where `checkpoints/` is found and files are mounted.")
+@click.option("--timeout", type=click.IntRange(min=1), default=900, show_default=True, help="Seconds until Ready.")
+@click.pass_context
+def serve(ctx: click.Context, names: tuple[str, ...], environment: str | None, **options: Any) -> None:
+    """Serve families and apps on this machine: the chart's own rendering, on a local Ray with vLLM. Ctrl-C stops it."""
+    from generator.local.serve import serve as serve_here
+
+    serve_here(project_of(ctx), names, environment or "local", say=say, show=click.echo, **options)
+
+
+cli.add_command(fit)
+cli.add_command(preflight)
+cli.add_command(status)
+cli.add_command(bench)
+
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@cli.command(epilog=examples("completion bash > ~/.local/share/bash-completion/completions/generator"))
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell, for the installed command `generator`."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(cli, {}, "generator", "_GENERATOR_COMPLETE").source())
+
+
+def _finish(generated: Generated, *, check: bool, again: str) -> None:
+    from generator.documents.load import write_files
+
+    changed = generated.changed()
+    if check:
+        _print_diff(generated)
+        if changed or generated.stale:
+            say(f"{len(changed) + len(generated.stale)} files are not what is generated; run: {again}", fg="red")
+            sys.exit(1)
+        click.echo(f"{len(generated.texts)} files are as generated")
+        return
+    write_files(changed, remove=generated.stale)
+    for path in changed:
+        click.echo(f"{_relative(path)}   updated")
+    for path in generated.stale:
+        click.echo(f"{_relative(path)}   removed")
+    click.echo(f"{len(generated.texts)} files, {len(changed)} changed")
+
+
+def _print_diff(generated: Generated) -> None:
+    import difflib
+
+    from generator.documents.load import text_or_none
+
+    colors = {"+": "green", "-": "red", "@": "cyan"}
+    changes: dict[Path, str] = {**generated.changed(), **dict.fromkeys(generated.stale, "")}
+    for path, text in changes.items():
+        old = text_or_none(path) or ""
+        name = _relative(path)
+        diff = difflib.unified_diff(
+            old.splitlines(), text.splitlines(), f"{name} (there)", f"{name} (generated)", lineterm=""
+        )
+        for line in diff:
+            click.secho(line, fg=colors.get(line[:1]))
+
+
+def _relative(path: Path) -> str:
+    return os.path.relpath(path)
+
+
+def _print_error(error: UserError) -> None:
+    from generator.documents.load import faults
+
+    for one in faults(error):
+        say(f"error: {one}", fg="red")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 a check or a run failed, 2 bad input, 130 stopped by Ctrl-C."""
+    # Plans are many objects and no garbage: looking for it after every 700 takes a sixth of the time of a big one.
+    gc.set_threshold(100_000)
+    try:
+        code = cli.main(prog_name=_program(), standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        say("stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) has gone: that is no fault.
+        _write_no_more()
+        sys.exit(0)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        with contextlib.suppress(OSError):
+            click.echo(
+                f"error: the output cannot be written: {error.strerror}\n  Make room, or write elsewhere.", err=True
+            )
+        _write_no_more()
+        sys.exit(1)
+
+
+def _write_no_more() -> None:
+    """Keep Python from writing at its exit what could not be written before."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+
+
+def _program() -> str:
+    return "generator" if Path(sys.argv[0]).name == "generator" else "python -m generator"

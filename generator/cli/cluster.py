@@ -1,0 +1,200 @@
+"""The commands that ask a live cluster: `preflight` and `status`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from generator.cli.options import environment_option, examples, json_option, project_of, say
+from generator.errors import UserError
+
+if TYPE_CHECKING:
+    from generator.cluster.status.status import ReleaseStatus
+
+COLORS = {"ok": "green", "warning": "yellow", "fails": "red"}
+PULL_SECONDS = 600
+WATCH_S = 2.0
+"""Between two looks at the cluster."""
+CLEAR, HOME, CLEAR_BELOW = "\x1b[2J", "\x1b[H", "\x1b[J"
+
+
+def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option(
+            "--kubeconfig", type=click.Path(path_type=Path), help="By default KUBECONFIG, then ~/.kube/config."
+        ),
+        click.option("--context", metavar="NAME", help="Context of the kubeconfig; by default its current one."),
+        click.option("-n", "--namespace", help="By default the environment's; for status wherever it is."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(
+    epilog=examples(
+        "preflight -e dev",
+        "preflight -e prod --family falcon3 --release falcon3",
+        "preflight -e prod --pull --context my-cluster",
+    )
+)
+@environment_option("The environment that is to be installed.", required=True)
+@click.option(
+    "--family", "names", multiple=True, metavar="F", help="Only this family or app, again for more; by default all."
+)
+@click.option("--release", help="Name of the Helm release; by default the family, or llm where there are several.")
+@_cluster_options
+@click.option("--pull", is_flag=True, help="Try to pull each image that nodes lack: a pod each, deleted afterwards.")
+@click.option(
+    "--pull-timeout",
+    type=click.IntRange(min=1),
+    default=PULL_SECONDS,
+    show_default=True,
+    help="Seconds to wait for each image.",
+)
+@json_option
+@click.pass_context
+def preflight(
+    ctx: click.Context,
+    environment: str,
+    names: tuple[str, ...],
+    release: str | None,
+    namespace: str | None,
+    context: str | None,
+    kubeconfig: Path | None,
+    pull: bool,
+    pull_timeout: int,
+    as_json: bool,
+) -> None:
+    """Check a live cluster before an installation: KubeRay, rights, pods, nodes, Secrets, storage, images.
+
+    Nothing is changed: objects are sent as the server's dry runs. Exit 1 when something fails.
+    """
+    from generator.cluster.api import connect
+    from generator.cluster.preflight.preflight import installation
+    from generator.cluster.preflight.preflight import preflight as findings_of
+
+    wanted = installation(project_of(ctx), environment, names, release=release, namespace=namespace)
+    cluster = connect(context=context, kubeconfig=kubeconfig)
+    if not as_json:
+        title = f"helm release {wanted.release} in namespace {wanted.namespace}, of {', '.join(map(str, wanted.files))}"
+        click.secho(title, bold=True)
+    found = []
+    for finding in findings_of(cluster, wanted, pull_seconds=pull_timeout if pull else None, report=say):
+        found.append(finding)
+        if not as_json:
+            _print_finding(finding.level, finding.subject, finding.what, finding.fix)
+    counts = {level: sum(1 for finding in found if finding.level == level) for level in COLORS}
+    if as_json:
+        rows = [{"level": f.level, "subject": f.subject, "what": f.what, "fix": f.fix} for f in found]
+        head = {"release": wanted.release, "namespace": wanted.namespace, "cluster": cluster.address}
+        click.echo(json.dumps({**head, "findings": rows, "counts": counts}, indent=2))
+    else:
+        worst = "fails" if counts["fails"] else "warning" if counts["warning"] else "ok"
+        text = f"{counts['ok']} ok, {counts['warning']} warnings, {counts['fails']} fail"
+        click.secho(text, fg=COLORS[worst], bold=True)
+        if not counts["fails"]:
+            files = " ".join(f"-f {path}" for path in wanted.files)
+            say(f"next: helm upgrade --install {wanted.release} chart -n {wanted.namespace} {files}")
+    if counts["fails"]:
+        sys.exit(1)
+
+
+def _print_finding(level: str, subject: str, what: str, fix: str) -> None:
+    indent = " " * 11
+    first, *rest = what.splitlines() or [""]
+    click.echo("  " + click.style(level.ljust(9), fg=COLORS[level]) + click.style(f"{subject}: ", bold=True) + first)
+    for line in rest:
+        click.echo(f"{indent}{line}")
+    for line in fix.splitlines():
+        click.echo(f"{indent}→ {line}")
+
+
+@click.command(epilog=examples("status falcon3", "status falcon3 -n ai --watch", "status falcon3 --json"))
+@click.argument("release")
+@_cluster_options
+@click.option("--watch", is_flag=True, help="Keep showing it until Ctrl-C; where no terminal reads, only what changes.")
+@json_option
+def status(
+    release: str,
+    namespace: str | None,
+    context: str | None,
+    kubeconfig: Path | None,
+    watch: bool,
+    as_json: bool,
+) -> None:
+    """Show what a release serves now, and in words why something does not. Exit 1 when something does not."""
+    from generator.cli.status_report import status_json, status_lines
+    from generator.cluster.api import connect
+    from generator.cluster.status.objects import find_release, observe
+    from generator.cluster.status.status import release_status
+
+    cluster = connect(context=context, kubeconfig=kubeconfig)
+    place, name = find_release(cluster, release, namespace)
+
+    def read() -> ReleaseStatus:
+        return release_status(observe(cluster, place, name), release)
+
+    if watch:
+        _watch(read, as_json=as_json, live=not as_json and sys.stdout.isatty())
+    now = read()
+    if as_json:
+        click.echo(json.dumps(status_json(now), indent=2))
+    else:
+        for line, style in status_lines(now):
+            click.secho(line, **style)
+    if not now.all_serve:
+        sys.exit(1)
+
+
+def _watch(read: Callable[[], ReleaseStatus], *, as_json: bool, live: bool) -> NoReturn:
+    """Show every change until Ctrl-C. A cluster that does not answer for a while is asked again."""
+    from generator.cli.status_report import changes, facts, status_json, status_lines
+
+    known: dict[str, str] = {}
+    while True:
+        try:
+            now = read()
+        except UserError as error:
+            if not known:
+                raise
+            say(f"{_clock()}  {error.what}; trying again", fg="yellow")
+            time.sleep(WATCH_S)
+            continue
+        found = facts(now)
+        if live:
+            _redraw(list(status_lines(now)), first=not known)
+        elif found != known and as_json:
+            click.echo(json.dumps(status_json(now)))
+        else:
+            for line in changes(known, found):
+                click.echo(f"{_clock()}  {line}")
+        sys.stdout.flush()
+        known = found
+        time.sleep(WATCH_S)
+
+
+def _redraw(lines: list[tuple[str, dict[str, Any]]], *, first: bool) -> None:
+    """Write over what is on the screen, line by line, so that nothing flickers."""
+    import shutil
+    import textwrap
+
+    columns, rows = shutil.get_terminal_size()
+    shown: list[str] = []
+    for line, style in [*lines, (f"{_clock()}, Ctrl-C stops", {})]:
+        indent = " " * (len(line) - len(line.lstrip()) + 4)
+        wrapped = textwrap.wrap(line, columns, subsequent_indent=indent) or [""]
+        shown += [click.style(part, **style) for part in wrapped]
+    if click.get_current_context().color is False:
+        shown = [click.unstyle(line) for line in shown]
+    text = "".join(f"{line}\x1b[K\n" for line in shown[: rows - 1])
+    click.echo(f"{CLEAR if first else ''}{HOME}{text}{CLEAR_BELOW}", nl=False, color=True)
+
+
+def _clock() -> str:
+    return time.strftime("%H:%M:%S")

@@ -1,0 +1,47 @@
+"""What commands share: their options, their examples, and where they print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from generator.project.project import Project
+
+
+def examples(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  python -m generator {line}" for line in lines)
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def environment_option(help_text: str, *, required: bool = False) -> Callable[..., Any]:
+    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+        root = Path(ctx.find_root().params.get("root") or ".")
+        return [p.stem for p in sorted((root / "environments").glob("*.yaml")) if p.stem.startswith(incomplete)]
+
+    def given(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+        # As of an unset variable in a script: all environments are meant by leaving the option out, not by nothing.
+        if value == "":
+            raise click.BadParameter("it is empty; name an environment, or leave the option out")
+        return value
+
+    return click.option(
+        "-e", "--environment", metavar="E", required=required, help=help_text, shell_complete=complete, callback=given
+    )
+
+
+def project_of(ctx: click.Context) -> Project:
+    from generator.project.project import Project
+
+    return Project.at(ctx.obj)
+
+
+def say(text: str, **style: Any) -> None:
+    """A line for people about what is going on; standard output stays for results."""
+    click.secho(text, err=True, **style)

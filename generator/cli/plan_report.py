@@ -1,0 +1,235 @@
+"""A plan in words for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from generator.facts.releases import prices, throughput
+from generator.plan.apps import AppPlan
+from generator.plan.cost import pool_cost, price_per_gpu_hour, price_per_million_tokens
+from generator.plan.placement import Candidate
+from generator.plan.plan import Plan
+from generator.plan.plans import ModelPlan
+from generator.plan.replicas import ExpectedLoad
+from generator.pool_plan import PoolPlan
+
+Style = dict[str, Any]
+
+
+def plan_lines(plan: Plan) -> Iterator[tuple[str, Style]]:
+    """Lines with their click style."""
+    release, namespace = plan.release, plan.environment.namespace
+    title = f"{plan.environment_name}  (Ray {release.ray}, vLLM {release.vllm}, namespace {namespace})"
+    yield title, {"bold": True}
+    width = max(map(len, (*plan.models, *plan.apps)))
+    for model in plan.models.values():
+        yield f"  {model.model_id.ljust(width)}  {model_line(model)}", {}
+        yield f"  {' ' * width}  {model.why}", {"dim": True}
+        if model.load:
+            yield f"  {' ' * width}  {load_line(model.place, model.load)}", {}
+    for app in plan.apps.values():
+        yield f"  {app.name.ljust(width)}  {app_line(app)}", {}
+    for pool in plan.pools.values():
+        style = {"fg": "yellow"} if pool.peak_workers > pool.most_workers else {}
+        yield f"  {pool_line(pool)}", style
+    for line in (*_quality_lines(plan), *_cost_lines(plan), *_assumption_lines(plan)):
+        yield f"  {line}", {}
+    for warning in plan.warnings:
+        yield f"  note: {warning}", {"fg": "yellow"}
+
+
+def model_line(model: ModelPlan) -> str:
+    """`1 x L4-24GB  weights 13.9 + other 1.9 + KV 5.1 of 20.3 GiB usable; 47,104 tokens = 5.7 x 8,192; …`."""
+    place, memory = model.place, model.place.memory
+    split = f" (tensor {place.split.tensor}, pipeline {place.split.pipeline})" if place.split.gpus > 1 else ""
+    each = " each" if place.split.gpus > 1 else ""
+    count = f"1/{round(1 / place.share)} of a" if place.share < 1 else f"{place.split.gpus} x"
+    return (
+        f"{count} {place.hardware.label}{split} on {place.hardware.name}  "
+        f"weights {memory.weights_gib:.1f} + other {memory.other_gib:.1f} + KV {memory.kv_gib:.1f} "
+        f"of {memory.usable_gib:.1f} GiB usable{each}; {memory.kv_tokens:,} tokens = "
+        f"{memory.concurrency:.1f} x {place.shape.context:,}; {model.sequences} sequences; "
+        f"replicas {model.replicas.min} to {model.replicas.max}"
+    )
+
+
+def load_line(place: Candidate, load: ExpectedLoad) -> str:
+    """`a replica serves 3.1 requests/s, 51 at once; first token in 0.4 s, then 0.021 s each; …`."""
+    price = price_per_million_tokens(place, load)
+    cost = f"; {price:.2f} {prices().currency} per million tokens" if price is not None else ""
+    return (
+        f"a replica serves {load.planned_per_second:.3g} requests/s, {load.requests_at_once} at once; first token in "
+        f"{load.first_token_seconds:.2g} s, then {load.seconds_per_token:.2g} s each{cost}"
+    )
+
+
+def _quality_lines(plan: Plan) -> Iterator[str]:
+    """How near the best the assignment is."""
+    cost, bound = plan.assignment.cost, plan.assignment.bound
+    if not cost:
+        return
+    unit = prices().currency if plan.is_priced else "GB of GPUs"
+    if cost == bound:
+        yield f"placement: {cost / 1000:,.6g} {unit} at the least, and no plan of these models takes less"
+    else:
+        yield (
+            f"placement: {cost / 1000:,.6g} {unit} at the least, at most {(cost - bound) / cost:.1%} above the best "
+            f"(none takes less than {bound / 1000:,.6g})"
+        )
+
+
+def _cost_lines(plan: Plan) -> Iterator[str]:
+    """What it costs; nothing where a pool in use has no price."""
+    total = plan_cost(plan)
+    if total is None:
+        return
+    own = [pool.name for pool in plan.pools.values() if pool.hardware.pool.pricePerGpuHour is not None]
+    listed = any(pool.peak_workers and pool.hardware.gpu and pool.name not in own for pool in plan.pools.values())
+    whose = " and ".join([*(["your prices"] if own else []), *([f"list prices ({prices().list})"] if listed else [])])
+    yield f"cost per hour: {total[0]:,.2f} {prices().currency} at the least, {total[1]:,.2f} at peak; {whose}"
+
+
+def plan_cost(plan: Plan) -> tuple[float, float] | None:
+    """Of one hour of all GPU pools, at the least and at peak. None where one in use has no price, or there is none."""
+    used = [pool for pool in plan.pools.values() if pool.hardware.gpu and pool.peak_workers]
+    costs = [pool_cost(pool) for pool in used]
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) < len(costs):
+        return None
+    return sum(cost[0] for cost in known), sum(cost[1] for cost in known)
+
+
+def _assumption_lines(plan: Plan) -> Iterator[str]:
+    if any(model.load for model in plan.models.values()):
+        assumed = throughput()
+        yield (
+            f"assumed of every GPU: {assumed.bandwidth_share:.0%} of its bandwidth when decoding, "
+            f"{assumed.compute_share:.0%} of its dense operations when reading prompts, "
+            f"{assumed.step_seconds * 1e3:g} ms and {assumed.seconds_per_layer * 1e6:g} us for each layer of a step, "
+            f"replicas {assumed.busy_share:.0%} busy; nothing was measured (docs/placement.md)"
+        )
+
+
+def app_line(app: AppPlan) -> str:
+    """`app, 1 x L4-24GB on small-model-workers; 64 sequences; replicas 1 to 1`."""
+    return (
+        f"app, {app.gpus} x {app.hardware.label} on {app.hardware.name}; {app.app.sequences} sequences; "
+        f"replicas {app.replicas.min} to {app.replicas.max}"
+    )
+
+
+def pool_line(pool: PoolPlan) -> str:
+    hardware = pool.hardware
+    unit = f"{pool.slots_per_worker} x {hardware.label}" if hardware.gpu else f"{pool.slots_per_worker} CPU replicas"
+    return (
+        f"pool {pool.name}: {hardware.pool.nodes} nodes, worker pods of {unit}; at the least "
+        f"{pool.least_workers}, at peak {pool.peak_workers} of {pool.most_workers}{_price(pool)}"
+    )
+
+
+def _price(pool: PoolPlan) -> str:
+    price = price_per_gpu_hour(pool.hardware)
+    return f"; {price:g} {prices().currency} a GPU-hour" if price is not None else ""
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """GiB as floats, tokens as integers."""
+    return {
+        "ray": plan.release.ray,
+        "vllm": plan.release.vllm,
+        "namespace": plan.environment.namespace,
+        "placement": {
+            "cost": plan.assignment.cost / 1000,
+            "lower_bound": plan.assignment.bound / 1000,
+            "unit": prices().currency if plan.is_priced else "GB",
+        },
+        "cost_per_hour": _cost_json(plan),
+        "models": {model_id: _model_json(model) for model_id, model in plan.models.items()},
+        "apps": {name: _app_json(app) for name, app in plan.apps.items()},
+        "pools": {name: _pool_json(pool) for name, pool in plan.pools.items()},
+        "warnings": plan.warnings,
+    }
+
+
+def _cost_json(plan: Plan) -> dict[str, Any] | None:
+    total = plan_cost(plan)
+    if total is None:
+        return None
+    return {"currency": prices().currency, "at_the_least": round(total[0], 4), "at_peak": round(total[1], 4)}
+
+
+def _load_json(place: Candidate, load: ExpectedLoad) -> dict[str, Any]:
+    price = price_per_million_tokens(place, load)
+    return {
+        "requests_per_second": round(load.planned_per_second, 4),
+        "requests_at_once": load.requests_at_once,
+        "target_ongoing_requests": load.target_ongoing_requests,
+        "first_token_seconds": round(load.first_token_seconds, 4),
+        "seconds_per_token": round(load.seconds_per_token, 5),
+        "in_time": load.in_time,
+        "price_per_million_tokens": None if price is None else round(price, 4),
+    }
+
+
+def _model_json(model: ModelPlan) -> dict[str, Any]:
+    place, memory = model.place, model.place.memory
+    return {
+        "family": model.family,
+        "source": model.source,
+        "pool": place.hardware.name,
+        "gpu": place.hardware.gpu.name if place.hardware.gpu else None,
+        "gpus": place.split.gpus if place.hardware.gpu else 0,
+        "gpu_share": place.share,
+        "why": model.why,
+        "tensor_parallel_size": place.split.tensor,
+        "pipeline_parallel_size": place.split.pipeline,
+        "dtype": place.shape.dtype,
+        "max_model_len": place.shape.context,
+        "max_num_seqs": model.sequences,
+        "max_num_batched_tokens": place.shape.batched_tokens,
+        "min_replicas": model.replicas.min,
+        "max_replicas": model.replicas.max,
+        "surge": model.surge,
+        "load": _load_json(place, model.load) if model.load else None,
+        "memory_per_gpu": {
+            "usable_gib": round(memory.usable_gib, 3),
+            "weights_gib": round(memory.weights_gib, 3),
+            "activation_gib": round(memory.activation_gib, 3),
+            "non_torch_gib": round(memory.non_torch_gib, 3),
+            "cuda_graph_gib": round(memory.cuda_graph_gib, 3),
+            "margin_gib": round(memory.margin_gib, 3),
+            "kv_cache_gib": round(memory.kv_gib, 3),
+        },
+        "kv_cache_tokens": memory.kv_tokens,
+        "max_concurrency": round(memory.concurrency, 2),
+        "max_model_len_that_fits": memory.longest_context,
+        "cache_layout_exact": memory.layout.exact,
+    }
+
+
+def _app_json(app: AppPlan) -> dict[str, Any]:
+    return {
+        "pool": app.hardware.name,
+        "gpu": app.hardware.gpu.name if app.hardware.gpu else None,
+        "gpus": app.gpus if app.hardware.gpu else 0,
+        "max_num_seqs": app.app.sequences,
+        "min_replicas": app.replicas.min,
+        "max_replicas": app.replicas.max,
+        "surge": app.surge,
+    }
+
+
+def _pool_json(pool: PoolPlan) -> dict[str, Any]:
+    hardware = pool.hardware
+    return {
+        "gpu": hardware.gpu.name if hardware.gpu else None,
+        "nodes": hardware.pool.nodes,
+        "per_node": hardware.slots_per_node,
+        "per_worker": pool.slots_per_worker,
+        "workers_at_the_least": pool.least_workers,
+        "workers_in_any_order": pool.shape.sure,
+        "workers_at_peak": pool.peak_workers,
+        "workers_at_most": pool.most_workers,
+        "price_per_gpu_hour": price_per_gpu_hour(hardware),
+    }

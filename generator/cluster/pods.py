@@ -1,0 +1,99 @@
+"""The groups of pods that a rendered release asks for: the head, the ingress workers and the worker groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from generator.chart import Manifest
+from generator.errors import UserError
+from generator.facts.releases import kuberay
+from generator.formats.fields import JsonObject
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodGroup:
+    name: str
+    """`head`, or the worker group's."""
+    labels: Mapping[str, str]
+    spec: JsonObject
+    """A pod's spec as rendered."""
+    least: int
+    """Pods that are always there."""
+    most: int
+    requests: Mapping[str, float]
+    """What one pod asks of a node."""
+
+    @property
+    def images(self) -> Iterator[tuple[str, str]]:
+        """Each container's image and pull policy."""
+        for container in containers(self.spec):
+            yield container["image"], container.get("imagePullPolicy", "IfNotPresent")
+
+
+def pod_groups(manifests: Sequence[Manifest]) -> list[PodGroup]:
+    """Read the groups of the one RayService of a release."""
+    services = [manifest for manifest in manifests if manifest["kind"] == "RayService"]
+    if len(services) != 1:
+        raise UserError(f"{len(services)} RayServices are rendered", fix="Check exactly one release at a time.")
+    cluster = services[0]["spec"]["rayClusterConfig"]
+    head = cluster["headGroupSpec"]["template"]
+    groups = [_group("head", head, least=1, most=1, sidecar=_autoscaler(cluster))]
+    for group in cluster.get("workerGroupSpecs") or []:
+        least, most = max(group.get("minReplicas") or 0, group.get("replicas") or 0), group.get("maxReplicas") or 1
+        groups.append(_group(group["groupName"], group["template"], least=least, most=most, sidecar={}))
+    return groups
+
+
+def containers(spec: Mapping[str, Any]) -> list[JsonObject]:
+    return [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+
+
+def pod_requests(spec: Mapping[str, Any]) -> dict[str, float]:
+    """What the scheduler counts: the containers' requests, or where an init container asks for more, its own."""
+    total: dict[str, float] = {"pods": 1}
+    for container in spec.get("containers") or []:
+        for name, amount in _requests(container).items():
+            total[name] = total.get(name, 0) + amount
+    for container in spec.get("initContainers") or []:
+        for name, amount in _requests(container).items():
+            total[name] = max(total.get(name, 0), amount)
+    return total
+
+
+def quantity(text: str | float) -> float:
+    """A Kubernetes quantity as a number: 500m is 0.5, 1Gi is 1073741824."""
+    if not isinstance(text, str):
+        return float(text)
+    number = text.rstrip("munkKMGTPEi")
+    unit = text[len(number) :]
+    # `1e3` ends in a digit; `1E` is an exa.
+    return float(number) * _UNITS[unit]
+
+
+_UNITS = {"": 1, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3}
+_UNITS |= {prefix: 1000.0**power for power, prefix in enumerate("MGTPE", start=2)}
+_UNITS |= {f"{prefix}i": 1024.0**power for power, prefix in enumerate("KMGTPE", start=1)}
+
+
+def _group(name: str, template: JsonObject, *, least: int, most: int, sidecar: Mapping[str, float]) -> PodGroup:
+    spec = template["spec"]
+    requests = pod_requests(spec)
+    for resource, amount in sidecar.items():
+        requests[resource] = requests.get(resource, 0) + amount
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    return PodGroup(name=name, labels=labels, spec=spec, least=least, most=most, requests=requests)
+
+
+def _autoscaler(cluster: Mapping[str, Any]) -> dict[str, float]:
+    if not cluster.get("enableInTreeAutoscaling"):
+        return {}
+    resources = (cluster.get("autoscalerOptions") or {}).get("resources") or {"requests": kuberay().autoscaler}
+    return _requests({"resources": resources})
+
+
+def _requests(container: Mapping[str, Any]) -> dict[str, float]:
+    resources = container.get("resources") or {}
+    asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    return {name: quantity(amount) for name, amount in asked.items()}

@@ -1,0 +1,126 @@
+"""Facts as data: what each Ray release accepts, and the oldest KubeRay. Read once, when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from generator.errors import UserError
+from generator.facts.files import DATA, read_data, version
+
+
+def cpu_engine_gib() -> float:
+    """Memory of a CPU engine beside weights and cache (GiB). Evidence: data/memory.yaml."""
+    return read_data("memory.yaml")["cpuEngineGiB"]
+
+
+def process_context_gib() -> float:
+    """GiB that a process takes of a GPU before vLLM's budget begins: its CUDA context. Evidence: data/sharing.yaml."""
+    return read_data("sharing.yaml")["processContextGiB"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RayRelease:
+    """A Ray version with its vLLM. Sources: data/releases/<version>.yaml."""
+
+    ray: str
+    vllm: str
+    facts: dict[str, Any]
+
+    @property
+    def placement_field(self) -> str:
+        return self.facts["placementField"]
+
+    @property
+    def max_surge_percent(self) -> bool:
+        return self.facts["maxSurgePercent"]
+
+    @property
+    def throughput_path(self) -> bool:
+        return self.facts["throughputPath"]
+
+    @property
+    def gpu_memory_utilization(self) -> float:
+        return self.facts["gpuMemoryUtilization"]
+
+    def arguments(self) -> dict[str, Any]:
+        """The JSON Schema definitions of what this release accepts, extracted from its wheels."""
+        return read_data(f"releases/{self.ray}.arguments.json")["definitions"]
+
+
+@cache
+def releases() -> dict[str, RayRelease]:
+    """Every known Ray release by version, oldest first."""
+    rows = [read_data(f"releases/{path.name}") for path in (DATA / "releases").glob("*.yaml")]
+    rows.sort(key=lambda row: version(row["ray"]))
+    return {row["ray"]: RayRelease(ray=row["ray"], vllm=row["vllm"], facts=row) for row in rows}
+
+
+def release(ray: str, *, where: str) -> RayRelease:
+    if ray not in releases():
+        raise UserError.unknown("Ray release", ray, releases(), where=where)
+    return releases()[ray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubeRayField:
+    since: str
+    """The first KubeRay that knows the field."""
+    instead: str
+    """What to do with an older one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubeRay:
+    least: str
+    """The oldest version that the chart is made for."""
+    fields: dict[str, KubeRayField]
+    """By path in a RayService, what not every version knows."""
+    autoscaler: dict[str, str]
+    """What the autoscaler beside the head asks for by default."""
+
+
+@cache
+def kuberay() -> KubeRay:
+    row = read_data("kuberay.yaml")
+    fields = {path: KubeRayField(**field) for path, field in row["fields"].items()}
+    return KubeRay(least=row["least"], fields=fields, autoscaler=row["autoscaler"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throughput:
+    """What an engine makes of a GPU's peak figures. Evidence: data/throughput.yaml."""
+
+    bandwidth_share: float
+    compute_share: float
+    step_seconds: float
+    seconds_per_layer: float
+    busy_share: float
+
+
+@cache
+def throughput() -> Throughput:
+    row = read_data("throughput.yaml")
+    return Throughput(
+        bandwidth_share=row["bandwidthShare"],
+        compute_share=row["computeShare"],
+        step_seconds=row["stepSeconds"],
+        seconds_per_layer=row["secondsPerLayer"],
+        busy_share=row["busyShare"],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    currency: str
+    list: str
+    """Whose prices these are, and when they were read."""
+    per_gpu_hour: dict[str, float]
+    """By GPU type."""
+
+
+@cache
+def prices() -> Prices:
+    row = read_data("prices.yaml")
+    return Prices(currency=row["currency"], list=f"{row['list']}, {row['date']}", per_gpu_hour=row["perGpuHour"])

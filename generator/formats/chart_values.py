@@ -1,0 +1,244 @@
+"""The chart's values: what `chart/values.schema.json` is made from, and what `values.py` builds.
+
+Everything that repeats is a mapping keyed by name, because Helm merges mappings and replaces lists: so the family
+files of one environment compose in any order. Words are Ray's (snake_case, below `llmConfig` and `serving.config`)
+and KubeRay's or Kubernetes' (camelCase, everywhere else).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from generator.formats.fields import (
+    AppName,
+    Closed,
+    DnsLabel,
+    FamilyName,
+    FileName,
+    JsonObject,
+    ModelId,
+    NaturalInt,
+    ObjectName,
+    PositiveInt,
+    Quantity,
+    WorkerGroupName,
+)
+from generator.formats.kubernetes import (
+    Affinity,
+    EnvVar,
+    NetworkPolicyPeer,
+    PodSecurityContext,
+    ResourceRequirements,
+    SecurityContext,
+    StringMap,
+    Toleration,
+    TopologySpreadConstraint,
+    Volume,
+)
+
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\s]*[^/\s]$")]
+
+
+class Ray(Closed):
+    version: str
+    """The Ray release: one of the chart's `files/releases.yaml`. It decides the image and the accepted arguments."""
+
+
+class Image(Closed):
+    repository: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._:/-]*$")] = ""
+    """Empty: the image of the Ray release."""
+    tag: str = ""
+    """Empty: the tag of the Ray release."""
+    digest: Annotated[str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""
+    """`sha256:…`; wins over the tag."""
+    pullPolicy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    pullSecrets: list[ObjectName] = []
+    """Names of Secrets of type kubernetes.io/dockerconfigjson in the release's namespace."""
+
+
+class Model(Closed):
+    """One served model: its key is the OpenAI `model` name and Ray's `model_id`."""
+
+    family: FamilyName
+    """Models of a family share the ConfigMap `<family>-family-config`."""
+    llmConfig: JsonObject
+    """Ray's LLMConfig, complete, except `model_loading_config.model_id`, which the key says."""
+
+
+class App(Closed):
+    """Code of one's own on Ray Serve, beside the models or alone: its key is the name of Ray's application."""
+
+    files: dict[FileName, str] = {}
+    """Its code, text by file name: the ConfigMap `<name>-app-files`. A change makes a new cluster."""
+    configMap: ObjectName = ""
+    """Or an existing ConfigMap with the code; a change of that one is not seen. Neither: the code is in the image."""
+    application: JsonObject
+    """One application of serveConfigV2, complete, except `name`, which the key says. Without a `route_prefix` it is at
+    `<serving.routePrefix>/<name>`."""
+
+
+class Serving(Closed):
+    path: Literal["standard", "throughput"] = "standard"
+    """`throughput` answers through HAProxy and direct streaming: one model for each application, Ray 2.56 or later."""
+    routing: Literal["perModel", "unified"] = "perModel"
+    """`perModel`: `<routePrefix>/<model>/v1`; `unified`: every model of the release behind one `/v1`."""
+    delivery: Literal["configMap", "inline"] = "configMap"
+    """`configMap`: a change makes a new cluster; `inline`: a change rolls only that model, in place."""
+    routePrefix: Annotated[str, StringConstraints(pattern=r"^(/[a-z0-9._-]+)+$")] = "/inference"
+    modelsPath: AbsolutePath = "/home/ray/models"
+    """The family ConfigMaps are mounted at `<modelsPath>/<family>` on the head and on every worker."""
+    appsPath: AbsolutePath = "/home/ray/apps"
+    """The apps' files are mounted at `<appsPath>/<app>` on the head and on every worker, and are on its PYTHONPATH."""
+    config: JsonObject = {}
+    """The top-level keys of serveConfigV2 in Ray's words: `proxy_location`, `http_options`, `logging_config`, …"""
+    ingress: JsonObject = {}
+    """Options of the OpenAI ingress deployment of every application (standard path), in Ray's words."""
+
+
+class PodSettings(Closed):
+    """What can be set on every pod (`pods`) and on those of one group, which wins."""
+
+    image: Image | None = None
+    env: dict[str, str | EnvVar] = {}
+    """Environment by name: a string, or `{valueFrom: …}`."""
+    volumes: dict[DnsLabel, Volume] = {}
+    """More volumes by name, each with its `mountPath` and one source."""
+    podLabels: StringMap = {}
+    podAnnotations: StringMap = {}
+    nodeSelector: StringMap = {}
+    tolerations: list[Toleration] = []
+    affinity: Affinity | None = None
+    topologySpreadConstraints: list[TopologySpreadConstraint] = []
+    priorityClassName: str = ""
+    runtimeClassName: str = ""
+    schedulerName: str = ""
+    terminationGracePeriodSeconds: NaturalInt | None = None
+    podSecurityContext: PodSecurityContext | None = None
+    securityContext: SecurityContext | None = None
+    sharedMemory: Quantity | None = None
+    """Size of the memory-backed /dev/shm: Ray's object store and vLLM's worker processes share data there."""
+
+
+class RayGroup(PodSettings):
+    """Pods that run Ray."""
+
+    resources: ResourceRequirements | None = None
+    """The container's requests and limits. Ray reads its logical CPUs and memory from the limits."""
+    rayStartParams: StringMap = {}
+    """Flags of `ray start` by name, as KubeRay takes them: every value is a string."""
+
+
+class ScaledGroup(RayGroup):
+    minReplicas: NaturalInt = 0
+    maxReplicas: PositiveInt = 1
+    idleTimeoutSeconds: PositiveInt | None = None
+    """Seconds without work after which the autoscaler removes a worker; unset: `autoscalerOptions` decides."""
+    rayResources: dict[str, PositiveInt] = {}
+    """Custom Ray resources of one worker; Ray's autoscaler takes whole numbers only. Empty: the group's own name, once
+    for each GPU (once without GPUs)."""
+
+
+class IngressWorkers(ScaledGroup):
+    minReplicas: PositiveInt = 1
+    """At least one, since a running ingress is what takes the request that wakes a model at zero replicas."""
+    maxReplicas: PositiveInt = 100
+    """A bound, not a plan: workers are added as ingresses need them, four to a worker of one CPU."""
+
+
+class WorkerGroup(ScaledGroup):
+    """One KubeRay worker group. Its name is a custom Ray resource, so a bundle that asks for it lands here."""
+
+    gpusPerWorker: NaturalInt = 0
+    """GPUs of one worker pod; 0 makes a CPU group."""
+    gpuResourceName: str = "nvidia.com/gpu"
+
+
+class AutoscalerOptions(Closed):
+    """KubeRay's `autoscalerOptions` (in-tree autoscaler, version 2)."""
+
+    idleTimeoutSeconds: PositiveInt = 300
+    upscalingMode: Literal["Default", "Aggressive", "Conservative"] = "Default"
+    resources: ResourceRequirements | None = None
+
+
+class UpgradeStrategy(Closed):
+    type: Literal["NewCluster", "None"] = "NewCluster"
+
+
+class HuggingFace(Closed):
+    existingSecret: ObjectName = ""
+    """Name of a Secret with the hub token; empty: no token. The chart never takes the token itself."""
+    key: str = "token"
+
+
+class ModelCache(Closed):
+    """Where downloaded weights lie (HF_HOME)."""
+
+    type: Literal["emptyDir", "persistentVolumeClaim", "hostPath"] = "emptyDir"
+    mountPath: AbsolutePath = "/home/ray/huggingface"
+    """Not below a folder that the image lacks: the mount would make it root's, and no other cache could be written."""
+    sizeLimit: Quantity | None = None
+    """Of the emptyDir."""
+    claimName: ObjectName = ""
+    """Of the persistentVolumeClaim: an existing one, ReadWriteMany where workers run on several nodes."""
+    hostPath: Annotated[str, StringConstraints(pattern=r"^(/\S+)?$")] = ""
+    """Of the hostPath: a folder on every GPU node, writable by group 100 (refused by restricted namespaces)."""
+    prefetch: bool = False
+    """Download the hub's models into the persistentVolumeClaim before an installation or upgrade makes anything."""
+
+
+class ServiceAccount(Closed):
+    create: bool = True
+    name: ObjectName = ""
+    annotations: StringMap = {}
+
+
+class NetworkPolicy(Closed):
+    enabled: bool = False
+    """Only pods of the release reach Ray's own ports; the Serve port stays open to `clients`."""
+    clients: list[NetworkPolicyPeer] = []
+    """Who may reach the Serve port; empty: everyone."""
+    operatorNamespace: str = ""
+    """Namespace of the KubeRay operator, which must reach the dashboard; empty: any namespace."""
+
+
+class Auth(Closed):
+    mode: Literal["auto", "token", "disabled"] = "auto"
+    """Ray's own API (dashboard, jobs, client) asks for a token. `auto`: where the Ray release can."""
+
+
+class Values(Closed):
+    """Values of the ray-serve-llm chart."""
+
+    fullnameOverride: Annotated[str, StringConstraints(pattern=r"^([a-z]([a-z0-9-]{0,45}[a-z0-9])?)?$")] = ""
+    """Name of the RayService; empty: the release's name. KubeRay takes at most 47 characters."""
+    commonLabels: StringMap = {}
+    commonAnnotations: StringMap = {}
+    ray: Ray
+    image: Image = Image()
+    serving: Serving = Serving()
+    models: dict[ModelId, Model] = {}
+    apps: dict[AppName, App] = {}
+    """Applications of one's own code, served beside the models or alone."""
+    pods: PodSettings = PodSettings()
+    """Settings of every pod; those of a group win."""
+    head: RayGroup = RayGroup()
+    ingressWorkers: IngressWorkers = IngressWorkers()
+    """The small CPU pods of the OpenAI ingress (standard path), so that GPU pods hold models only."""
+    workerGroups: dict[WorkerGroupName, WorkerGroup] = {}
+    autoscalerOptions: AutoscalerOptions = AutoscalerOptions()
+    upgradeStrategy: UpgradeStrategy = UpgradeStrategy()
+    rayClusterDeletionDelaySeconds: NaturalInt | None = None
+    """Seconds that the old cluster stays after a cut-over, for requests under way. Unset: KubeRay's own 60. KubeRay 1.4
+    does not have it."""
+    prePullImages: bool = False
+    """Keep the workers' image on every node on which one may run, by DaemonSets of pods that sleep."""
+    huggingFace: HuggingFace = HuggingFace()
+    modelCache: ModelCache = ModelCache()
+    serviceAccount: ServiceAccount = ServiceAccount()
+    networkPolicy: NetworkPolicy = NetworkPolicy()
+    auth: Auth = Auth()
+    global_: Annotated[JsonObject, Field(alias="global")] = {}
+    """Helm's own; the chart does not read it."""

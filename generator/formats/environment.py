@@ -1,0 +1,177 @@
+"""The environment: what GPUs there are, which Ray release runs on them, and what to serve. Edited by people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from generator.documents.load import load_text, parse_data, read_text
+from generator.facts.releases import release
+from generator.formats.fields import (
+    AppName,
+    Closed,
+    FamilyName,
+    JsonObject,
+    MemoryQuantity,
+    ModelId,
+    NaturalInt,
+    ObjectName,
+    PositiveInt,
+    WorkerGroupName,
+)
+from generator.formats.kubernetes import StringMap, Toleration
+
+
+class Replicas(Closed):
+    min: NaturalInt = 1
+    max: PositiveInt
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Replicas:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is more than max {self.max}")
+        return self
+
+
+PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+class Expectation(Closed):
+    """The load that a model will have: the plan makes replicas of it, and says what it assumes."""
+
+    requestsPerSecond: PositiveFloat
+    """On the average of a busy hour: what the least replicas serve."""
+    peakRequestsPerSecond: PositiveFloat | None = None
+    """What the most replicas serve; default twice the average."""
+    promptTokens: PositiveInt
+    """Of a usual request."""
+    outputTokens: PositiveInt
+    """Of a usual answer."""
+    firstTokenSeconds: PositiveFloat | None = None
+    """How long a request may wait for its first token."""
+    secondsPerToken: PositiveFloat | None = None
+    """How long each further token may take."""
+
+    @model_validator(mode="after")
+    def _peak_is_more(self) -> Expectation:
+        if self.peakRequestsPerSecond is not None and self.peakRequestsPerSecond < self.requestsPerSecond:
+            raise ValueError(
+                f"peakRequestsPerSecond {self.peakRequestsPerSecond:g} is less than "
+                f"requestsPerSecond {self.requestsPerSecond:g}"
+            )
+        return self
+
+    @property
+    def peak(self) -> float:
+        return self.peakRequestsPerSecond or 2 * self.requestsPerSecond
+
+
+class Overrides(Closed):
+    """What an environment may decide itself; what it leaves out, the plan decides."""
+
+    pool: WorkerGroupName | None = None
+    gpuShare: Literal[1, 0.5, 0.25, 0.125] | None = None
+    """What the model takes of one GPU of a pool with `share: true`; left out: the least that does for it."""
+    source: str | None = None
+    """Another place of the same checkpoint: a path in the image, a bucket."""
+    context: PositiveInt | None = None
+    sequences: PositiveInt | None = None
+    replicas: Replicas | None = None
+    expect: Expectation | None = None
+    """The load, from which replicas follow where `replicas` does not say them."""
+    llmConfig: JsonObject = {}
+    """Merged last over the planned LLMConfig, in Ray's own words."""
+
+
+class FamilyService(Overrides):
+    models: Annotated[dict[ModelId, Overrides | None], Field(min_length=1)] | None = None
+    """Exactly these models of the family; left out: all of them."""
+
+
+class AppService(Closed):
+    """Code of one's own on Ray Serve: where its code is, and what one replica of its model takes."""
+
+    files: list[str] = []
+    """Its code: files of this project, by their path in it. They are delivered by their names alone."""
+    configMap: ObjectName = ""
+    """Or an existing ConfigMap with the code. Neither: the code is in the image."""
+    deployment: Annotated[str, Field(min_length=1)]
+    """The deployment that holds the model: it gets the pool, the replicas and the bounds of its requests."""
+    pool: WorkerGroupName | None = None
+    """May be left out where the environment has one pool."""
+    gpus: PositiveInt = 1
+    """GPUs of one replica, on one node; on a CPU pool its CPUs."""
+    sequences: PositiveInt = 64
+    """Requests that one replica works on at once: what its engine is told (max_num_seqs), and how it scales."""
+    replicas: Replicas = Replicas(min=1, max=1)
+    application: JsonObject
+    """Ray's application, in Ray's own words (`import_path`, `args`, …). Merged last, its deployments by name."""
+
+    @model_validator(mode="after")
+    def _code_in_one_place(self) -> AppService:
+        if self.files and self.configMap:
+            raise ValueError("has its code in `files` and in `configMap`; remove one of them")
+        return self
+
+
+class Pool(Closed):
+    """The GPUs an environment can give. It becomes one Ray worker group of the same name."""
+
+    gpu: str | None = None
+    """A type of `python -m generator list gpus`; left out: a CPU pool."""
+    gpusPerNode: Annotated[int, Field(ge=1, le=64)] = 1
+    nodes: PositiveInt
+    """The most nodes that the pool may have."""
+    cpusPerNode: Annotated[float, Field(gt=0, le=4096)] | None = None
+    """CPUs that Ray may use of one node; default 6 for each GPU."""
+    memoryPerNode: MemoryQuantity | None = None
+    """Memory that Ray may use of one node; default 24Gi for each GPU."""
+    share: bool = False
+    """Whether several models may share one of its GPUs: each gets a part of its memory, and they take turns."""
+    gpusPerIsland: PositiveInt | None = None
+    """GPUs of a node that are connected directly (NVLink, one NUMA node). A preference for worker pods."""
+    pricePerGpuHour: PositiveFloat | None = None
+    """What a GPU costs here, node included. Where every GPU pool has it, plans are compared by it, else by memory."""
+    nodeSelector: StringMap = {}
+    tolerations: list[Toleration] = []
+    workerGroup: JsonObject = {}
+    """More settings of the worker group, in the chart's words."""
+
+
+class Environment(Closed):
+    """A target: one namespace, one Ray release, its pools, and the families that it serves."""
+
+    namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    ray: str
+    """A Ray release of `python -m generator list releases`."""
+    pools: Annotated[dict[WorkerGroupName, Pool], Field(min_length=1)]
+    defaults: Overrides = Overrides()
+    """For every model; a family's own win, a model's own win over both."""
+    serve: dict[FamilyName, FamilyService | None] = {}
+    apps: dict[AppName, AppService] = {}
+    """Code of one's own, beside the families or alone; each gets a values file, so it cannot have a family's name."""
+    chart: JsonObject = {}
+    """More values of the chart, the same in every file of the environment."""
+
+    @model_validator(mode="after")
+    def _serves_something(self) -> Environment:
+        if not self.serve and not self.apps:
+            raise ValueError("serves nothing: name a family below `serve`, or code of your own below `apps`")
+        for name in self.apps:
+            if name in self.serve:
+                raise ValueError(f"family and app '{name}' would have the same values file; rename the app")
+        return self
+
+
+def read_environment(path: Path) -> Environment:
+    """Read one `environments/<name>.yaml`. What it says in the chart's and Ray's words is checked by their schemas."""
+    from generator.formats.check import check_document
+
+    text = read_text(path)
+    data = load_text(text, str(path))
+    environment = parse_data(data, text, str(path), Environment)
+    release(environment.ray, where=f"{path}: ray")
+    check_document(data, "environment", name=str(path), text=text)
+    return environment

@@ -1,0 +1,110 @@
+"""`serve`: render an environment's values with the project's own chart, and run what was rendered on this machine."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from generator.chart import cache_folder, render
+from generator.errors import UserError
+from generator.formats.fields import JsonObject, merged
+from generator.local.http import complete_chat, free_port
+from generator.local.ray import Running, machine_values, run_folder, running
+from generator.progress import Report
+from generator.project.project import Project
+
+ANSWER_TOKENS = 64
+
+
+def serve(
+    project: Project,
+    names: Sequence[str],
+    environment: str,
+    *,
+    port: int | None,
+    once: bool,
+    prompt: str,
+    overrides: Sequence[str],
+    workdir: Path | None,
+    timeout: int,
+    say: Report,
+    show: Report,
+) -> None:
+    """Serve families and apps until Ctrl-C, or with `once` until every model has answered `prompt`.
+
+    What an app is asked is its own affair: of it the address is shown. `say` is told the progress, `show` what is asked
+    and answered. Relative model sources begin in `workdir`.
+    """
+    files = _values_files(project, environment, names)
+    workdir = workdir or cache_folder() / "local"
+    if not workdir.is_dir():
+        raise UserError("no such folder", where=str(workdir), fix="Run `make checkpoints`, or name one with --workdir.")
+    started = time.monotonic()
+    port = free_port(port or 8000)
+    with run_folder() as folder:
+        say(f"rendering chart/ with {', '.join(str(f.relative_to(project.root)) for f in files)}")
+        manifests = render(
+            project.root / "chart",
+            files,
+            release="local",
+            namespace=project.environment(environment).namespace,
+            overrides=merged(machine_values(folder, port=port), _overrides(overrides)),
+        )
+        with running(manifests, folder=folder, workdir=workdir, report=say, timeout_s=timeout) as serving:
+            say(f"ready after {time.monotonic() - started:.0f} s")
+            for model, url in serving.routes.items():
+                show(_curl(url, model, prompt))
+            for app, url in serving.apps.items():
+                show(f"{app} runs at {url}")
+            if once:
+                _ask_all(serving, prompt, say=say, show=show)
+            else:
+                say("Ctrl-C stops it")
+                signal.pause()
+    say("stopped, nothing is left running")
+
+
+def _ask_all(serving: Running, prompt: str, *, say: Report, show: Report) -> None:
+    for model, url in serving.routes.items():
+        say(f"asking {model}: {prompt}")
+        asked = time.monotonic()
+        answer = complete_chat(url, model, prompt, ANSWER_TOKENS)
+        show(f"{model} answered in {time.monotonic() - asked:.1f} s: {answer!r}")
+
+
+def _curl(url: str, model: str, prompt: str) -> str:
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": prompt}], "max_tokens": ANSWER_TOKENS})
+    quoted = body.replace("'", "'\\''")
+    return f"curl {url}/chat/completions -H 'Content-Type: application/json' -d '{quoted}'"
+
+
+def _values_files(project: Project, environment: str, names: Sequence[str]) -> list[Path]:
+    found = project.environment(environment)
+    served = [*found.serve, *found.apps]
+    for name in names:
+        if name not in served:
+            kind = "family or app" if found.apps else "family"
+            raise UserError.unknown(kind, name, served, where=f"{project.environment_path(environment)}: serve")
+    return [project.values_path(environment, name) for name in dict.fromkeys(names)]
+
+
+def _overrides(settings: Sequence[str]) -> JsonObject:
+    """`serving.path="throughput"` as nested mappings; the value is JSON, or a plain word."""
+    result: JsonObject = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key:
+            raise UserError(f"'{setting}' is no KEY=JSON", where="--set", fix='Write it as serving.path="throughput".')
+        value: Any
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        result = merged(result, value)
+    return result

@@ -1,0 +1,83 @@
+"""The place of an app: it says itself where it goes, so that there is nothing to choose, and much to refuse."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from generator.errors import UserError
+from generator.formats.environment import AppService, Environment, Replicas
+from generator.plan.pools import Hardware
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppPlan:
+    """One app's place. What its code makes of its GPUs is its own affair."""
+
+    name: str
+    app: AppService
+    hardware: Hardware
+    surge: bool
+
+    @property
+    def replicas(self) -> Replicas:
+        return self.app.replicas
+
+    @property
+    def gpus(self) -> int:
+        return self.app.gpus
+
+    def pieces(self, replicas: int) -> Counter[int]:
+        """What must lie together on one node, count by size in the pool's units."""
+        return Counter({self.app.gpus * self.hardware.units: replicas})
+
+
+def app_places(
+    environment: Environment,
+    models: Iterable[str],
+    pools: Mapping[str, Hardware],
+    *,
+    where: str,
+    errors: list[UserError],
+) -> dict[str, Hardware]:
+    """The pool that each app is on. What is wrong with one is added to `errors`."""
+    found: dict[str, Hardware] = {}
+    for name, app in environment.apps.items():
+        try:
+            found[name] = _hardware(name, app, models, pools, where=f"{where}: apps.{name}")
+        except UserError as error:
+            errors.append(error)
+    return found
+
+
+def _hardware(
+    name: str, app: AppService, models: Iterable[str], pools: Mapping[str, Hardware], *, where: str
+) -> Hardware:
+    """The pool that an app is on: the one it names, or the only one."""
+    if name in models:
+        raise UserError(
+            f"model '{name}' is served too, and Ray's applications go by these names",
+            where=where,
+            fix="Rename the app.",
+        )
+    if app.pool is None and len(pools) > 1:
+        raise UserError("'pool' is missing", where=where, fix=f"Add `pool:`, one of: {', '.join(pools)}.")
+    pool = app.pool or next(iter(pools))
+    if pool not in pools:
+        raise UserError.unknown("pool", pool, pools, where=f"{where}.pool")
+    found = pools[pool]
+    if app.gpus > 1 and found.alone:
+        raise UserError(
+            f"a replica of {app.gpus} GPUs does not go on pool '{pool}', whose GPUs are given out one by one",
+            where=f"{where}.gpus",
+            fix="Ask for one, or name another pool.",
+        )
+    if app.gpus > found.slots_per_node:
+        unit = "GPUs" if found.gpu else "CPUs"
+        raise UserError(
+            f"a replica of {app.gpus} {unit} fits on no node of pool '{pool}', which has {found.slots_per_node}",
+            where=f"{where}.gpus",
+            fix="Ask for fewer, or name another pool: one process cannot be on two nodes.",
+        )
+    return found

@@ -1,0 +1,35 @@
+"""What a fleet costs: the price of a GPU-hour, of the GPUs that its worker pods take, and of a million tokens."""
+
+from __future__ import annotations
+
+from generator.facts.releases import prices
+from generator.plan.placement import Candidate
+from generator.plan.pools import Hardware
+from generator.plan.replicas import ExpectedLoad
+from generator.pool_plan import PoolPlan
+
+
+def price_per_gpu_hour(hardware: Hardware) -> float | None:
+    """The environment's own price, or the list's (data/prices.yaml); None where there is neither."""
+    if hardware.gpu is None:
+        return None
+    if hardware.pool.pricePerGpuHour is not None:
+        return hardware.pool.pricePerGpuHour
+    return prices().per_gpu_hour.get(hardware.gpu.name)
+
+
+def pool_cost(pool: PoolPlan) -> tuple[float, float] | None:
+    """Of the worker pods of one hour, at the least and at peak; pods that the pool cannot have cost nothing."""
+    price = price_per_gpu_hour(pool.hardware)
+    if price is None:
+        return None
+    per_worker = price * pool.slots_per_worker
+    return pool.least_workers * per_worker, min(pool.peak_workers, pool.most_workers) * per_worker
+
+
+def price_per_million_tokens(place: Candidate, load: ExpectedLoad) -> float | None:
+    """Of prompts and answers together, on replicas that are as busy as planned."""
+    price = price_per_gpu_hour(place.hardware)
+    if price is None:
+        return None
+    return price * place.split.gpus * place.share / 3600 / load.tokens_per_second * 1e6

@@ -1,0 +1,233 @@
+"""Where a model can run: for every pool the smallest split that holds it, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil, floor
+from typing import NamedTuple
+
+from generator.errors import UserError
+from generator.facts.gpus import Gpu
+from generator.facts.releases import RayRelease, cpu_engine_gib
+from generator.gpu_share import share_utilization
+from generator.plan.pools import Hardware
+from generator.plan.requirements import Wish
+from generator.plan.splits import obstacle, on_one_node, over_stages
+from generator.sizing import GIB
+from generator.sizing.engine.engine import Device, EngineShape, shape_of
+from generator.sizing.engine.refusals import device_refusal
+from generator.sizing.fit import MemoryFit, cache_options, draft_caches, fit, loaded_weights
+from generator.sizing.weights.divisions import Split
+
+
+class Candidate(NamedTuple):
+    """One way to run the model: a pool, a split, the engine's arguments and the memory they leave."""
+
+    hardware: Hardware
+    split: Split
+    memory: MemoryFit
+    share: float
+    """Of its GPU, where several models share it; with less than 1 it is the only GPU."""
+    sequences: int
+    """max_num_seqs: what users need, or fewer where the cache cannot hold a block for each."""
+    enough: bool
+    """Whether the cache holds a request of full context, and of a shared GPU the sequences that users need."""
+    narrower: MemoryFit | None
+    """The next smaller split or share on this pool, which is not enough; None where there is none."""
+    piece: int
+    """What must lie on one node, in the pool's units: the GPUs of a stage, or a share of one."""
+
+    @property
+    def over_nodes(self) -> bool:
+        """Whether its pipeline stages may lie on several nodes."""
+        return self.split.pipeline > 1
+
+    @property
+    def shape(self) -> EngineShape:
+        return self.memory.shape
+
+    def cost_of(self, replicas: int) -> tuple[bool, float, int]:
+        """What is compared: one node before several, then price or memory of the GPUs taken, then GPUs of a replica."""
+        gpus = self.split.gpus
+        return self.over_nodes, self.hardware.weight * gpus * self.share * replicas, gpus
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tried:
+    """What is the same on several pools, tried once."""
+
+    refused: dict[str, str] = field(default_factory=dict)
+    """By GPU type: why vLLM does not run the model on it; nothing where it does."""
+    of_gpus: dict[tuple[str, Split, float], tuple[MemoryFit, int, bool]] = field(default_factory=dict)
+    """By GPU type, split and share: memory, sequences, and whether that does."""
+    of_nodes: dict[tuple[str, int, bool], list[Candidate]] = field(default_factory=dict)
+    """By GPU type, GPUs of a node and whether models share one: what was tried on one node, on the first such pool."""
+
+
+def candidates(wish: Wish, pools: Mapping[str, Hardware], release: RayRelease, *, where: str) -> list[Candidate]:
+    """Every place that can hold the model, pool by pool. Raises UserError, with the nearest miss, when none can."""
+    if wish.pool is not None and wish.pool not in pools:
+        raise UserError.unknown("pool", wish.pool, pools, where=where)
+    open_pools = [h for h in pools.values() if wish.pool in (None, h.name)]
+    tried = _Tried()
+    found = [candidate for h in open_pools for candidate in _on_pool(wish, h, release, tried)]
+    fitting = [c for c in found if c.enough]
+    if not fitting:
+        unable = "; ".join(f"{h.name}: {_unable(wish, h, release, tried)}" for h in open_pools)
+        raise _fits_nowhere(wish, found, open_pools, unable, where=where)
+    return fitting
+
+
+def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, tried: _Tried) -> list[Candidate]:
+    """What was tried on one pool; what does not do on one node is told of the first pool with such nodes."""
+    if _unable(wish, hardware, release, tried):
+        return []
+    if hardware.gpu is None:
+        return [_on_cpu(wish, hardware, release)]
+    alike = (hardware.gpu.name, hardware.pool.gpusPerNode, hardware.pool.share)
+    node = tried.of_nodes.get(alike)
+    if node is None:
+        found = node = _climb(wish, hardware, hardware.gpu, on_one_node(wish, hardware), release, tried)
+        tried.of_nodes[alike] = node
+    else:
+        found = [candidate._replace(hardware=hardware) for candidate in node if candidate.enough]
+    if node and node[-1].enough and not wish.is_urgent:
+        return found
+    stages = over_stages(wish, hardware, release)
+    return found + _climb(wish, hardware, hardware.gpu, stages, release, tried, below=node[-1:])
+
+
+def _unable(wish: Wish, hardware: Hardware, release: RayRelease, tried: _Tried) -> str:
+    """Why the pool cannot run the model whatever its memory; nothing where it can."""
+    gpu, device = hardware.gpu, hardware.device
+    if gpu is not None and device is not None:
+        if gpu.name not in tried.refused:
+            tried.refused[gpu.name] = device_refusal(wish.sized, device, wish.engine, dtype=wish.engine.dtype)
+        if tried.refused[gpu.name]:
+            return tried.refused[gpu.name]
+    return obstacle(wish, hardware, release)
+
+
+def _climb(
+    wish: Wish,
+    hardware: Hardware,
+    gpu: Gpu,
+    parts: Iterable[tuple[Split, float]],
+    release: RayRelease,
+    tried: _Tried,
+    *,
+    below: Sequence[Candidate] = (),
+) -> list[Candidate]:
+    """Try one part after the other, from the smallest on: the last one does, or none. `below` came before them.
+
+    Of a GPU that is shared, every larger share fits too: where shares of one size fill a GPU, the order in which the
+    models come does not matter. Where a latency is asked for, wider splits than memory needs may be what keeps it.
+    """
+    found: list[Candidate] = []
+    narrower = next((one.narrower if one.enough else one.memory for one in below), None)
+    for split, share in parts:
+        key = (gpu.name, split, share)
+        if key not in tried.of_gpus:
+            tried.of_gpus[key] = _fit_on_gpu(wish, gpu, split, share, release)
+        memory, sequences, does = tried.of_gpus[key]
+        piece = round(split.tensor * share * hardware.units)
+        found.append(Candidate(hardware, split, memory, share, sequences, does, narrower, piece))
+        if not does:
+            narrower = memory
+        elif share == 1 and not (wish.is_urgent and split.pipeline == 1):
+            break
+    return found
+
+
+def _fit_on_gpu(wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRelease) -> tuple[MemoryFit, int, bool]:
+    utilization = release.gpu_memory_utilization if wish.engine.utilization is None else wish.engine.utilization
+    engine = wish.engine._replace(
+        context=wish.context,
+        sequences=wish.sequences,
+        batched_tokens=wish.engine.batched_tokens or _batched_tokens(wish, gpu),
+        utilization=share_utilization(share, of=utilization, gpu_gib=gpu.memory_gib),
+    )
+    memory = fit(wish.sized, device=Device.of(gpu), split=split, engine=engine)
+    sequences = _sequences(wish, memory)
+    # Fewer sequences than users need are taken of a whole GPU only, or where people say the share.
+    of_choice = share < 1 and wish.share is None
+    return memory, sequences, memory.fits and not (of_choice and sequences < wish.sequences)
+
+
+def _sequences(wish: Wish, memory: MemoryFit) -> int:
+    return max(1, min(wish.sequences, memory.most_sequences))
+
+
+def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:
+    """Tokens of one engine step: vLLM's own 8192 for an API server on a big GPU, half of it where memory is short.
+
+    Not vLLM's 2048 there: a Falcon-H1 cache block holds up to 2080 tokens, and in one step a whole block must fit.
+    Every sequence must have a token in it, and a prompt that may not be cut must fit whole
+    (`vllm/config/scheduler.py`).
+    """
+    usual = 2048 if gpu is None else 8192 if gpu.memory_gib >= 70 else 4096
+    return max(usual, wish.sequences, wish.context if wish.engine.takes_whole_prompts(wish.sized) else 0)
+
+
+def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
+    """A CPU engine: of the slot's memory less weights and process, whole GiB for the cache, as many as are of use."""
+    split, device = Split(), Device(name=hardware.label, memory_gib=0.0)
+    engine = wish.engine._replace(context=wish.context, sequences=wish.sequences, utilization=1.0, eager=True)
+    engine = engine._replace(batched_tokens=engine.batched_tokens or _batched_tokens(wish, None))
+    shape = shape_of(wish.sized, device, engine)
+    layout = wish.sized.layout(
+        cache_options(split, engine, shape, platform="cpu"), drafts=draft_caches(wish.sized, engine)
+    )
+    if wish.engine.batched_tokens is None:  # a block must fit in a step
+        shape = replace(shape, batched_tokens=max(shape.batched_tokens, layout.block_tokens))
+    total = hardware.memory_gib_per_node / hardware.slots_per_node
+    weights = loaded_weights(wish.sized, device, split, engine, shape).bytes / GIB
+    left = total - weights - cpu_engine_gib()
+    useful = ceil((wish.sequences * layout.blocks_of_request(wish.context) + 1) * layout.block_bytes / GIB)
+    cache = max(0, min(useful, floor(left)))
+    memory = MemoryFit(
+        total_gib=total,
+        usable_gib=total,
+        weights_gib=weights,
+        activation_gib=0.0,
+        non_torch_gib=cpu_engine_gib(),
+        cuda_graph_gib=0.0,
+        margin_gib=left - cache,
+        kv_gib=float(cache),
+        layout=layout,
+        shape=shape,
+        ranges={},
+    )
+    sequences = _sequences(wish, memory)
+    return Candidate(hardware, split, memory, 1.0, sequences, memory.fits, None, hardware.units)
+
+
+def _fits_nowhere(wish: Wish, tried: list[Candidate], pools: list[Hardware], unable: str, *, where: str) -> UserError:
+    names = ", ".join(f"{h.name} ({h.pool.nodes} x {h.slots_per_node} {h.label})" for h in pools)
+    if not tried:
+        return UserError(
+            f"model '{wish.model_id}' can run on no pool as it is asked for: {unable}",
+            where=where,
+            fix="Take the setting out and let the plan decide, or add a pool that has it.",
+        )
+    nearest = min(tried, key=lambda c: (bool(c.memory.refusal), c.memory.missing_gib))
+    memory, split = nearest.memory, nearest.split
+    if memory.refusal:
+        return UserError(
+            f"vLLM would not start model '{wish.model_id}' on any pool: {memory.refusal} ({nearest.hardware.name})",
+            where=where,
+            fix="Change what it says in `needs`, or in the environment's `llmConfig.engine_kwargs`.",
+        )
+    fixes = ["add a pool with larger GPUs or more of them"]
+    if memory.longest_context >= 16:
+        fixes.insert(0, f"ask for a context of at most {memory.longest_context:,} tokens")
+    return UserError(
+        f"model '{wish.model_id}' fits on no pool: {names}. Nearest is {nearest.hardware.name} at "
+        f"{split.gpus} x {nearest.hardware.label} (tensor {split.tensor}, pipeline {split.pipeline}): "
+        f"weights {memory.weights_gib:.1f} + other {memory.other_gib:.1f} of {memory.usable_gib:.1f} GiB usable leave "
+        f"{max(memory.kv_gib, 0):.1f} GiB for the cache, {memory.missing_gib:.1f} GiB too little for one request of "
+        f"{wish.context:,} tokens",
+        where=where,
+        fix=f"Either {' or '.join(fixes)}.",
+    )

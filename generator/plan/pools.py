@@ -1,0 +1,129 @@
+"""The pools with the facts of their GPUs: what a node has, and how finely its GPUs are given out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from generator.errors import UserError, UserErrors
+from generator.facts.gpus import Gpu, gpu
+from generator.formats.environment import Pool
+from generator.formats.fields import quantity_gib
+from generator.sizing.engine.engine import Device
+
+SHARES = (1.0, 0.5, 0.25, 0.125)
+"""What a model may take of a GPU that several share. Powers of two fill a GPU without a rest."""
+UNITS_OF_A_SHARED_GPU = 8
+# Settings of a worker group that follow from the pool and the plan.
+PLANNED_OF_A_GROUP = ("gpusPerWorker", "maxReplicas", "rayResources", "resources")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """A pool with its GPU's facts."""
+
+    name: str
+    pool: Pool
+    gpu: Gpu | None
+    weight: int
+    """What one GPU counts when plans are compared: thousandths of its price or of its GB, the same for all pools."""
+
+    @cached_property
+    def slots_per_node(self) -> int:
+        """GPUs of a node; on a CPU pool how many replicas a node takes, one for each whole CPU."""
+        return self.pool.gpusPerNode if self.gpu else max(1, int(self.cpus_per_node))
+
+    @property
+    def slots(self) -> int:
+        return self.slots_per_node * self.pool.nodes
+
+    @cached_property
+    def device(self) -> Device | None:
+        """The GPU as sizing sees it."""
+        return Device.of(self.gpu) if self.gpu else None
+
+    @cached_property
+    def units(self) -> int:
+        """Parts of a slot in which pieces are counted: eighths of a GPU where models share it, else whole ones."""
+        return UNITS_OF_A_SHARED_GPU if self.pool.share else 1
+
+    @cached_property
+    def alone(self) -> bool:
+        """Whether a worker pod has one GPU.
+
+        Of several shared GPUs in a pod Ray could give halves of two where a whole one is asked for, and a process sees
+        only the first of several MIG slices.
+        """
+        return bool(self.gpu and (self.pool.share or self.gpu.mig))
+
+    @cached_property
+    def worker_sizes(self) -> list[int]:
+        """Slots that a worker pod may have: they fill a node without a rest. Smallest first."""
+        if self.gpu is None:
+            return [self.slots_per_node]
+        if self.alone:
+            return [1]
+        return [n for n in range(1, self.slots_per_node + 1) if self.slots_per_node % n == 0]
+
+    @cached_property
+    def cpus_per_node(self) -> float:
+        return self.pool.cpusPerNode or 6 * self.pool.gpusPerNode
+
+    @cached_property
+    def memory_gib_per_node(self) -> float:
+        return quantity_gib(self.pool.memoryPerNode or f"{24 * self.pool.gpusPerNode}Gi")
+
+    @property
+    def label(self) -> str:
+        return self.gpu.name if self.gpu else "CPU"
+
+
+def hardware(pools: Mapping[str, Pool], *, where: str) -> dict[str, Hardware]:
+    """Look up every pool's GPU type. Raises UserErrors for every pool whose nodes cannot hold a replica at all."""
+    types = {
+        name: gpu(pool.gpu, where=f"{where}: pools.{name}.gpu") if pool.gpu else None for name, pool in pools.items()
+    }
+    priced = by_price(pools)
+    found = {
+        name: Hardware(name=name, pool=pool, gpu=types[name], weight=_weight(pool, types[name], priced=priced))
+        for name, pool in pools.items()
+    }
+    errors = [fault for one in found.values() for fault in _pool_faults(one, where=f"{where}: pools.{one.name}")]
+    if errors:
+        raise UserErrors(errors)
+    return found
+
+
+def by_price(pools: Mapping[str, Pool]) -> bool:
+    """Whether places are compared by the environment's own prices: where every GPU pool has one, and not nothing."""
+    return all(pool.pricePerGpuHour for pool in pools.values() if pool.gpu)
+
+
+def _weight(pool: Pool, gpu: Gpu | None, *, priced: bool) -> int:
+    """By price where the environment gives one for every GPU pool, else by memory as sold. CPUs cost no GPU."""
+    if gpu is None:
+        return 0
+    return round(1000 * (pool.pricePerGpuHour if priced and pool.pricePerGpuHour else gpu.label_gb))
+
+
+def _pool_faults(hardware: Hardware, *, where: str) -> Iterator[UserError]:
+    cpus = hardware.cpus_per_node / hardware.slots_per_node
+    memory = hardware.memory_gib_per_node / hardware.slots_per_node
+    if cpus < 1:
+        fix = f"Give `cpusPerNode` {hardware.slots_per_node} or more."
+        yield UserError(f"a replica would have {cpus:g} CPUs and needs one", where=where, fix=fix)
+    if memory < 1:
+        fix = f"Give `memoryPerNode` {hardware.slots_per_node}Gi or more."
+        yield UserError(f"a replica would have {memory:.2g} GiB of memory, not enough to start", where=where, fix=fix)
+    if hardware.gpu is None:
+        for key in ("share", "pricePerGpuHour", "gpusPerIsland"):
+            if getattr(hardware.pool, key) not in (None, False):
+                yield UserError(f"'{key}' is of GPUs, and this pool has none", where=where, fix="Take it out.")
+    for key in PLANNED_OF_A_GROUP:
+        given = hardware.pool.workerGroup.get(key)
+        # What a pod asks of its node may be less than what Ray may use of it, where nodes are shared and idle.
+        if given is not None and not (key == "resources" and isinstance(given, dict) and given.keys() == {"requests"}):
+            fix = "Say it with gpusPerNode, nodes, cpusPerNode and memoryPerNode of the pool"
+            fix += "; resources.requests alone may be less." if key == "resources" else "."
+            yield UserError(f"workerGroup.{key} is the plan's to decide", where=where, fix=fix)

@@ -1,0 +1,187 @@
+"""What each served model asks of the hardware: its needs, and what the environment says over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from generator.errors import UserError
+from generator.formats.catalog import Catalog, CatalogModel
+from generator.formats.environment import Environment, Expectation, FamilyService, Overrides
+from generator.formats.fields import JsonObject, merged
+from generator.sized_model import sized_model
+from generator.sizing.engine.arguments import count_of, engine_of, overrides_of
+from generator.sizing.engine.engine import Engine
+from generator.sizing.model import Model
+from generator.sizing.weights.rank import DTYPE_ALIASES
+
+# vLLM starts only when this share of the GPU is free; CUDA's context and the display take some before it asks.
+MOST_UTILIZATION = 0.98
+# What an environment cannot say in `llmConfig`, because the plan's arithmetic depends on it, and how it is said.
+PLANNED = {
+    "placement_group_config": "pool",
+    "resources_per_bundle": "pool",
+    "accelerator_type": "pool",
+    "deployment_config.num_replicas": "replicas",
+    "deployment_config.autoscaling_config.min_replicas": "replicas: {min: …}",
+    "deployment_config.autoscaling_config.max_replicas": "replicas: {max: …}",
+    "engine_kwargs.data_parallel_size": "",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What one model asks of the hardware, overrides included. None: the plan decides."""
+
+    model_id: str
+    model: CatalogModel
+    sized: Model
+    """The same, with its weights in `dtype`."""
+    engine: Engine
+    """The arguments that the environment gives, `dtype` resolved; the plan adds what it decides."""
+    context: int
+    sequences: int
+    pool: str | None = None
+    share: float | None = None
+    """Of one GPU, where models share it."""
+    expect: Expectation | None = None
+    tensor_parallel: int | None = None
+    pipeline_parallel: int | None = None
+
+    @property
+    def is_urgent(self) -> bool:
+        return bool(self.expect and (self.expect.firstTokenSeconds or self.expect.secondsPerToken))
+
+
+def served(
+    environment: Environment, catalog: Catalog, *, where: str, errors: list[UserError]
+) -> Iterable[tuple[str, str, Overrides]]:
+    """Every served model with its overrides: the environment's, then the family's, then its own."""
+    for family, service in environment.serve.items():
+        service = service or FamilyService()
+        try:
+            known = catalog.family(family, where=f"{where}: serve").models
+        except UserError as error:
+            errors.append(error)
+            continue
+        own = service.models if service.models is not None else dict.fromkeys(known)
+        for model_id, overrides in own.items():
+            if model_id not in known:
+                errors.append(UserError.unknown("model", model_id, known, where=f"{where}: serve.{family}.models"))
+                continue
+            yield family, model_id, _layered(environment.defaults, service, overrides or Overrides())
+
+
+def _layered(*layers: Overrides) -> Overrides:
+    """A narrower layer wins. One that expects a load does not want the replicas that a wider one says."""
+    fields: dict[str, Any] = {}
+    for layer in layers:
+        if layer.expect is not None:
+            fields.pop("replicas", None)
+        for field in Overrides.model_fields:
+            value = getattr(layer, field)
+            if field == "llmConfig":
+                fields[field] = merged(fields.get(field, {}), value)
+            elif value is not None:
+                fields[field] = value
+    return Overrides.model_construct(**fields)
+
+
+def make_wish(model_id: str, catalog: Catalog, family: str, overrides: Overrides, *, vllm: str, where: str) -> Wish:
+    """What the model asks, the environment's own engine arguments included, so that the arithmetic is of what runs."""
+    for path, instead in PLANNED.items():
+        if at(overrides.llmConfig, path) is not None:
+            raise UserError(
+                f"model '{model_id}': llmConfig.{path} is the plan's to decide",
+                where=where,
+                fix=f"Say it as `{instead}` in the environment." if instead else "Take it out.",
+            )
+    model = catalog.families[family].models[model_id]
+    engine = overrides.llmConfig.get("engine_kwargs", {})
+    who = f"{where}: model '{model_id}'"
+    if engine.get("max_model_len") == -1:
+        raise UserError(
+            f"model '{model_id}': max_model_len -1 leaves the context to vLLM, and the plan decides it",
+            where=where,
+            fix="Take it out, or say `context`.",
+        )
+    context = count_of(engine, "max_model_len", overrides.context or model.needs.context, where=who)
+    sequences = count_of(engine, "max_num_seqs", overrides.sequences or model.needs.sequences, where=who)
+    batched_tokens = count_of(engine, "max_num_batched_tokens", 0, where=who)
+    utilization = engine.get("gpu_memory_utilization")
+    dtype = DTYPE_ALIASES.get(engine.get("dtype"), engine.get("dtype")) or model.needs.dtype
+    dtype = model.architecture.torch_dtype if dtype == "auto" else dtype
+    sized = sized_model(
+        model,
+        dtype=dtype,
+        quantization=engine.get("quantization"),
+        overrides=overrides_of(engine, vllm=vllm, where=who),
+        vllm=vllm,
+        where=who,
+    )
+    most = sized.positions
+    if context > most:
+        raise UserError(
+            f"model '{model_id}' is asked for a context of {context:,} tokens and knows {most:,}",
+            where=where,
+            fix=f"Set `context` to {most} or less, or stretch its positions by `hf_overrides` in its engine_kwargs.",
+        )
+    if overrides.expect and (longest := overrides.expect.promptTokens + overrides.expect.outputTokens) > context:
+        raise UserError(
+            f"model '{model_id}' is expected to have requests of {longest:,} tokens and a context of {context:,}",
+            where=where,
+            fix="Raise `context`, or expect shorter prompts or answers.",
+        )
+    if batched_tokens and batched_tokens < sequences:
+        raise UserError(
+            f"model '{model_id}': max_num_batched_tokens {batched_tokens} is less than its {sequences} sequences",
+            where=where,
+            fix="Every sequence needs a token of each step: raise it, or ask for fewer `sequences`.",
+        )
+    if utilization is not None and utilization > MOST_UTILIZATION:
+        raise UserError(
+            f"model '{model_id}': gpu_memory_utilization {utilization} leaves nothing for the driver",
+            where=where,
+            fix=f"Set it to {MOST_UTILIZATION} or less.",
+        )
+    return Wish(
+        model_id=model_id,
+        model=model,
+        sized=sized,
+        engine=engine_of(
+            {**engine, "dtype": dtype},
+            sized.config,
+            vllm=vllm,
+            where=who,
+            draft=lambda name: _draft(name, catalog, dtype=dtype, where=who),
+        ),
+        context=context,
+        sequences=sequences,
+        pool=overrides.pool,
+        share=overrides.gpuShare,
+        expect=overrides.expect,
+        tensor_parallel=engine.get("tensor_parallel_size"),
+        pipeline_parallel=engine.get("pipeline_parallel_size"),
+    )
+
+
+def at(config: JsonObject, path: str) -> Any:
+    """What is at a dotted path; None where there is nothing."""
+    value: Any = config
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _draft(name: str, catalog: Catalog, *, dtype: str, where: str) -> Model:
+    """The draft model of speculative decoding, which the catalog knows by its id or its source."""
+    for family in catalog.families.values():
+        for model_id, model in family.models.items():
+            if name in (model_id, model.source):
+                return sized_model(model, dtype=dtype)
+    raise UserError(
+        f"the draft model '{name}' of speculative_config is not in the catalog, so its memory is not known",
+        where=where,
+        fix=f"Add it: python -m generator add {name}",
+    )

@@ -1,0 +1,197 @@
+"""The assignment as an integer program for HiGHS, which finds the best or proves how far from it an answer can be.
+
+For every pool one mode is chosen: the size of its worker pods, the largest piece on it and what all pieces divide by.
+With these the room that is there in any order is one number (`packing.most_in_any_order`), so everything is linear.
+Whole numbers, one thread, no clock and a bound on nodes: the same program is solved the same way every time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, gcd
+from typing import Any, Literal, NamedTuple
+
+import highspy
+
+from generator.plan.assignment import Kind, Option, Pools, Taken
+from generator.plan.packing import most_in_any_order
+
+MOST_NODES = 100
+# Between plans of one cost the solver decides up to this size; beyond it takes longer than finding the cost.
+MOST_CHOICES_TO_ORDER = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solved:
+    taken: Taken | None
+    """None where no plan has room, or none was found."""
+    bound: int
+    """No plan that has room costs less."""
+
+
+class _Mode(NamedTuple):
+    slots: int
+    """Of a pod."""
+    capacity: int
+    """Units of the least replicas that find room."""
+    largest: int
+    unit: int
+
+
+Effort = Literal["best", "room", "bound"]
+"""What is looked for: the best plan; the first with room; or, with models and pods divided, a bound and no plan."""
+
+
+def solve(kinds: Mapping[Kind, int], pools: Pools, effort: Effort) -> Solved:
+    """The cheapest plan with room in any order; where there is none, the cheapest with room at all."""
+    if effort == "bound":
+        return _Program(kinds, pools, in_any_order=False).relaxed()
+    for in_any_order in (True, False):
+        program = _Program(kinds, pools, in_any_order=in_any_order)
+        solved = program.solve(first=effort == "room")
+        if solved.taken:
+            return solved
+    return solved
+
+
+class _Program:
+    def __init__(self, kinds: Mapping[Kind, int], pools: Pools, *, in_any_order: bool) -> None:
+        self.kinds, self.pools = kinds, pools
+        self.highs = highspy.Highs()
+        settings = {"output_flag": False, "threads": 1, "random_seed": 0, "mip_rel_gap": 0.0, "mip_abs_gap": 0.1}
+        for name, value in {**settings, "mip_max_nodes": MOST_NODES}.items():
+            self.highs.setOptionValue(name, value)
+        self.counts = {
+            kind: [self.highs.addIntegral(lb=0, ub=count) for _ in kind] for kind, count in sorted(kinds.items())
+        }
+        for kind, counts in self.counts.items():
+            self.highs.addConstr(sum(counts) == kinds[kind])
+        # By pool, everything that could be on it.
+        self.on: dict[str, list[tuple[Option, Any, int]]] = defaultdict(list)
+        for kind, counts in self.counts.items():
+            for option, count in zip(kind, counts, strict=True):
+                self.on[option.pool].append((option, count, kinds[kind]))
+        self.cost = sum(self._pool(pool, in_any_order=in_any_order) for pool in sorted(pools.hardware))
+        self.rest = self._rest()
+
+    def _pool(self, pool: str, *, in_any_order: bool) -> Any:
+        """Add a pool's modes and pods; return what its pods cost."""
+        one, fixed, fixed_peak = self.pools.hardware[pool], self.pools.least[pool], self.pools.peak[pool]
+        here = self.on[pool]
+        modes = {mode: self.highs.addBinary() for mode in self._modes(pool, in_any_order=in_any_order)}
+        if not modes:
+            for _, count, _ in here:
+                self.highs.addConstr(count <= 0)
+            return 0
+        self.highs.addConstr(sum(modes.values()) == 1)
+        for option, count, most in here:
+            allowed = [chosen for mode, chosen in modes.items() if _goes(option.piece, option.least, mode, one.units)]
+            if len(allowed) < len(modes):
+                self.highs.addConstr(count <= most * sum(allowed) if allowed else count <= 0)
+        for sizes, least in ((fixed, 1), (fixed_peak, 0)):
+            for size in (size for size, count in sizes.items() if count):
+                self.highs.addConstr(sum(c for mode, c in modes.items() if _goes(size, least, mode, one.units)) >= 1)
+        total = sum(size * count for size, count in fixed.items()) + sum(
+            option.piece * option.least * count for option, count, _ in here if option.least
+        )
+        self.highs.addConstr(total <= sum(mode.capacity * chosen for mode, chosen in modes.items()))
+        cost: Any = 0
+        held: Any = 0
+        pods_by_units: list[tuple[int, Any]] = []
+        for slots in sorted({mode.slots for mode in modes}):
+            most = one.pool.nodes * (one.slots_per_node // slots)
+            pods = self.highs.addIntegral(lb=0, ub=most)
+            self.highs.addConstr(pods <= most * sum(chosen for mode, chosen in modes.items() if mode.slots == slots))
+            held = held + slots * one.units * pods
+            cost = cost + one.weight * slots * pods
+            pods_by_units.append((slots * one.units, pods))
+        self.highs.addConstr(held >= total)
+        # Of pieces at least so large a pod holds so many and no more: what sizes that do not divide a pod leave over.
+        sizes = {option.piece for option, _, _ in here if option.least} | {size for size, n in fixed.items() if n}
+        for size in sorted(size for size in sizes if any(units % size for units, _ in pods_by_units)):
+            larger = sum(n for other, n in fixed.items() if other >= size)
+            larger = larger + sum(option.least * count for option, count, _ in here if option.piece >= size)
+            self.highs.addConstr(sum(units // size * pods for units, pods in pods_by_units) >= larger)
+        return cost
+
+    def _modes(self, pool: str, *, in_any_order: bool) -> list[_Mode]:
+        one = self.pools.hardware[pool]
+        sizes = {option.piece for option, _, _ in self.on[pool] if option.least}
+        sizes |= {size for size, count in self.pools.least[pool].items() if count}
+        modes = set()
+        for slots in one.worker_sizes:
+            capacity, most = slots * one.units, one.pool.nodes * (one.slots_per_node // slots)
+            fitting = {size for size in sizes if size <= capacity}
+            if not in_any_order or not fitting:
+                modes.add(_Mode(slots, capacity * most, capacity, 1))
+                continue
+            for largest in fitting:
+                for unit in _divisors(largest, fitting):
+                    room = most_in_any_order({largest, unit}, capacity, most)
+                    modes.add(_Mode(slots, room, largest, unit))
+        return sorted(modes)
+
+    def _rest(self) -> Any:
+        """What decides between plans of one cost: what the peak lacks, then everyone's own order of places."""
+        lacking: Any = 0
+        for pool, here in sorted(self.on.items()):
+            one = self.pools.hardware[pool]
+            peak = sum(size * count for size, count in self.pools.peak[pool].items())
+            peak = peak + sum(option.piece * option.peak * count for option, count, _ in here)
+            short = self.highs.addVariable(lb=0)
+            self.highs.addConstr(short >= peak - one.slots * one.units)
+            lacking = lacking + max(1, one.weight // 1000) * 100 * short
+        # Kinds differ a little in how much they insist, so that two of them do not change places for nothing.
+        order = sum(
+            place * (1 + number / (1 + len(self.counts))) * count
+            for number, counts in enumerate(self.counts.values())
+            for place, count in enumerate(counts)
+            if place
+        )
+        return lacking + order
+
+    def solve(self, *, first: bool) -> Solved:
+        if first:
+            self.highs.setOptionValue("mip_max_improving_sols", 1)
+        if not self._run(self.cost):
+            return Solved(taken=None, bound=0)
+        bound = _floor_of(self.highs.getInfo().mip_dual_bound)
+        taken = self._taken()
+        cost = self.highs.getInfo().objective_function_value
+        if not isinstance(self.cost, int):
+            self.highs.addConstr(self.cost <= cost + 0.5)
+        if sum(map(len, self.kinds)) <= MOST_CHOICES_TO_ORDER and self._run(self.rest):
+            taken = self._taken()
+        return Solved(taken=taken, bound=bound)
+
+    def relaxed(self) -> Solved:
+        self.highs.setOptionValue("solve_relaxation", True)
+        found = self._run(self.cost)
+        return Solved(taken=None, bound=_floor_of(self.highs.getInfo().objective_function_value) if found else 0)
+
+    def _run(self, objective: Any) -> bool:
+        self.highs.minimize(*([] if isinstance(objective, int) else [objective]))
+        return self.highs.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+
+    def _taken(self) -> Taken:
+        return {kind: [round(self.highs.val(count)) for count in counts] for kind, counts in self.counts.items()}
+
+
+def _floor_of(bound: float) -> int:
+    """The whole number that a bound allows, less what floating point may have added."""
+    return ceil(bound * (1 - 1e-7) - 1e-6)
+
+
+def _divisors(largest: int, sizes: set[int]) -> set[int]:
+    """What the largest and any of the other sizes have in common."""
+    units = {largest}
+    for size in sizes:
+        units |= {gcd(unit, size) for unit in units}
+    return units
+
+
+def _goes(size: int, least: int, mode: _Mode, units: int) -> bool:
+    """Whether a piece may be there: it fits a pod, and where it is there at the least, the mode is of its size."""
+    return size <= mode.slots * units and (not least or (size <= mode.largest and size % mode.unit == 0))

@@ -1,0 +1,240 @@
+"""A catalog file's text with one model added or refreshed, and every other byte as people wrote it.
+
+Takes the text and the model's entry as data. Nothing is written back by a YAML library: `yaml_document` says where
+things stand, and only those characters are replaced. What comes out is read again and compared with what was meant,
+before anyone gets to see it.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from generator.documents.edit import Edit, Entry, YamlDocument, loads_as
+from generator.documents.load import load_text
+from generator.errors import UserError
+from generator.formats.catalog import CatalogFile
+
+SCHEMA_LINE = "# yaml-language-server: $schema=../schemas/catalog.schema.json"
+REFRESHED = ("architecture", "weights", "provenance")
+"""What `add` reads from the checkpoint, and so owns. The other keys are people's once they are written."""
+_WIDTH = 120
+_MARK = "\ufeff"  # the byte order mark of some editors
+
+
+def add_to_catalog(text: str | None, *, family: str, model_id: str, model: dict[str, Any]) -> str:
+    """Return the text of the family's file with `model` in it; `text` is None where there is no file yet.
+
+    A new id comes after the last model. Of an id that is there, `architecture`, `weights` and `provenance` are
+    refreshed, `license` is filled in where it is missing, and `revision` is refreshed where the source is the same
+    (the commit of one repository says nothing about another place). Everything else stays: needs, trustRemoteCode,
+    comments, order, quoting, line ends.
+
+    Raises UserError where the file is another family's, where the id is already another repository's, and where the
+    file is written in a way that only a person can edit (an anchor that several models share).
+    """
+    if text is None or not text.strip(f"{_MARK} \t\r\n"):
+        text = f"{SCHEMA_LINE}\nfamily: {_inline(family)}\nmodels:\n"
+    if text.startswith(_MARK):  # the parser would not count it among the characters
+        return _MARK + add_to_catalog(text.removeprefix(_MARK), family=family, model_id=model_id, model=model)
+    old = load_text(text, f"{family}.yaml")
+    _check_family(old, family)
+    document = YamlDocument(text)
+    entry = document.entries(document.root)["models"]
+    models = old["models"] or {}
+    wanted = model
+    if model_id in models:
+        there = document.entries(entry.value).get(model_id)
+        if there is None or not isinstance(there.value, yaml.MappingNode) or not models[model_id]:
+            raise _by_hand("its entry is empty or no mapping", model_id, model)
+        wanted = _refreshed(model_id, models[model_id], model)
+        edits = list(_changes(document, there.value, models[model_id], wanted))
+    else:
+        edits = [_insertion(document, entry, model_id, model)]
+    text = document.edited(edits)
+    if not loads_as(text, {**old, "models": {**models, model_id: wanted}}):
+        raise _by_hand("the file is written in a way that cannot be edited safely (anchors, perhaps)", model_id, model)
+    _check_contract(text)
+    return text
+
+
+def _check_family(old: Any, family: str) -> None:
+    if not isinstance(old, dict):
+        raise UserError("the catalog file is no mapping", fix="Begin it with `family: NAME` and `models:`.")
+    if old.get("family") != family:
+        raise UserError(
+            f"this is the file of family '{old.get('family')}', not of '{family}'",
+            where="family",
+            fix="Give --family the name that the file has, or write the model to a file of its own.",
+        )
+    if not isinstance(old.get("models", ""), dict | None):
+        raise UserError("`models` is missing or no mapping", where="models", fix="Add `models:` after `family`.")
+
+
+def _check_contract(text: str) -> None:
+    try:
+        CatalogFile.model_validate(load_text(text, ""))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UserError(
+            first["msg"],
+            where=".".join(str(part) for part in first["loc"] if part != "[key]"),
+            fix="Mend the catalog file, or what was to be added; nothing was written.",
+        ) from None
+
+
+def _by_hand(why: str, model_id: str, model: Mapping[str, Any]) -> UserError:
+    block = "\n".join(_lines(model_id, model, 2, 2))
+    return UserError(f"'{model_id}' cannot be written: {why}", where="models", fix=f"Write it by hand:\n{block}")
+
+
+def _refreshed(model_id: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry that is there should say afterwards, as data."""
+    same_source = old.get("source") == new["source"]
+    if not same_source and "revision" in new and "revision" in old:
+        raise UserError(
+            f"model '{model_id}' is in the catalog already, from '{old.get('source')}', not '{new['source']}'",
+            where=f"models.{model_id}",
+            fix="Give the new one another id with --id, or take the old one out of the file first.",
+        )
+    owned = (*REFRESHED, "revision") if same_source and "revision" in new else REFRESHED
+    wanted = {key: value for key, value in old.items() if key not in owned}
+    wanted |= {key: new[key] for key in owned if key in new}
+    return wanted | {key: new[key] for key in ("source", "license", "needs") if key in new and key not in wanted}
+
+
+def _insertion(document: YamlDocument, models: Entry, model_id: str, model: Mapping[str, Any]) -> Edit:
+    """Put a new model after the last one."""
+    present = list(document.entries(models.value).values())
+    if present:
+        blank = document.line_break if document.apart(present) else ""
+        added = {model_id: model}
+        return _addition(document, models.value, present[-1], added, document.indentation(present), blank)
+    # `models:`, `models: {}` or `models: null`: what follows on the line is people's comment.
+    line_end = document.line_end(models.end)
+    lines = [document.text[models.end : line_end], *_lines(model_id, model, 2, 2)]
+    return Edit(models.colon, line_end, document.line_break.join(lines))
+
+
+def _changes(document: YamlDocument, node: Any, old: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Edit]:
+    """The least edits that make a mapping say `wanted`."""
+    entries = document.entries(node)
+    for key, entry in entries.items():
+        if key not in wanted or old[key] == wanted[key]:
+            continue
+        mapping = isinstance(entry.value, yaml.MappingNode) and not entry.aliased and old[key]
+        if mapping and isinstance(wanted[key], Mapping):
+            yield from _changes(document, entry.value, old[key], wanted[key])
+        else:
+            space = " " if entry.start == entry.colon else ""
+            yield Edit(entry.start, entry.end, space + _inline(wanted[key], flow=bool(node.flow_style)))
+    added = {key: value for key, value in wanted.items() if key not in entries and old.get(key) != value}
+    gone = [key for key in entries if key not in wanted and key != "<<"]
+    if added and len(gone) == len(entries):  # something must hold the place: the first takes the other's name
+        key, anchor = next(iter(added)), entries[gone.pop(0)]
+        yield Edit(anchor.key_start, anchor.end, f"{_inline(key)}: {_inline(added.pop(key))}")
+    else:
+        anchor = [entry for key, entry in entries.items() if key not in gone][-1]
+    present = list(entries)
+    for key in gone:
+        index = present.index(key)
+        at_the_end = all(later in gone for later in present[index:])
+        yield from _removal(document, node, entries[key], entries[present[index - 1]] if at_the_end else None)
+    if added:
+        yield _addition(document, node, anchor, added)
+
+
+def _removal(document: YamlDocument, node: Any, entry: Entry, before: Entry | None) -> Iterator[Edit]:
+    """Take a key out, and leave people's comments on it where they are.
+
+    `before` is the key before it where no key after it stays, else None: in a flow mapping its comma goes too.
+    """
+    text, start, end = document.text, entry.key_start, entry.end
+    if node.flow_style:
+        comma = before.comma if before else entry.comma
+        assert comma is not None, "something stays, so a comma parts the two"
+        between = text[comma + 1 : start] if before else text[end:comma]
+        if between.strip():  # a comment
+            yield Edit(comma, comma + 1, "")
+            yield Edit(start, end, "")
+        elif before:
+            yield Edit(comma, end, "")
+        else:
+            rest = text[comma + 1 :]
+            yield Edit(start, comma + 1 + len(rest) - len(rest.lstrip(" \t")), "")
+        return
+    line_start, line_end = text.rfind("\n", 0, start) + 1, document.line_end(end)
+    if text[line_start:start].strip():
+        yield Edit(start, end, "")
+    elif text[end:line_end].strip():  # a comment stays, on a line of its own
+        yield Edit(start, line_end - len(text[end:line_end].lstrip()), "")
+    else:
+        yield Edit(line_start, text.find("\n", end) + 1 or len(text), "")
+
+
+def _addition(
+    document: YamlDocument, node: Any, last: Entry, added: Mapping[str, Any], step: int = 2, blank: str = ""
+) -> Edit:
+    """Put keys after the last one that stays; `blank` before them where the mapping is a block."""
+    if node.flow_style:
+        return Edit(last.end, last.end, "".join(f", {_inline(key)}: {_inline(value)}" for key, value in added.items()))
+    lines = [line for key, value in added.items() for line in _lines(key, value, last.column, step)]
+    position = document.after_own_comments(last)
+    return Edit(position, position, blank + "".join(document.line_break + line for line in lines))
+
+
+def _lines(key: str, value: Any, column: int, step: int) -> Iterator[str]:
+    """One key: on one line where that is short, a flow map over several lines where its items are, else a block."""
+    head, indent = f"{' ' * column}{_inline(key)}:", " " * (column + step)
+    if not isinstance(value, Mapping):
+        line = f"{head} {_inline(value, flow=False)}"
+        words = isinstance(value, str) and value.isprintable() and value == " ".join(value.split())
+        if len(line) > _WIDTH and words:
+            yield f"{head} >-"
+            yield from _wrapped(value, indent)
+        else:
+            yield line
+        return
+    items = [f"{_inline(name)}: {_inline(item)}" for name, item in value.items()]
+    if len(head) + sum(len(item) + 2 for item in items) + 1 <= _WIDTH:
+        yield f"{head} {{{', '.join(items)}}}"
+    elif all(len(item) <= _WIDTH * 2 // 5 for item in items):
+        yield from _filled(f"{head} {{", items, indent)
+    else:
+        yield head
+        for name, item in value.items():
+            yield from _lines(name, item, column + step, step)
+
+
+def _wrapped(words: str, indent: str) -> list[str]:
+    options = {"initial_indent": indent, "subsequent_indent": indent}
+    return textwrap.wrap(words, _WIDTH, break_long_words=False, break_on_hyphens=False, **options)
+
+
+def _filled(line: str, items: list[str], indent: str) -> Iterator[str]:
+    """Items of a flow map, as many to a line as fit."""
+    parts = [f"{item}," for item in items[:-1]] + [f"{items[-1]}}}"]
+    line += parts[0]
+    for part in parts[1:]:
+        if len(line) + 1 + len(part) > _WIDTH:
+            yield line
+            line = indent + part
+        else:
+            line += f" {part}"
+    yield line
+
+
+def _inline(value: Any, *, flow: bool = True) -> str:
+    """A value on one line; `flow`: such that it can stand in a flow map."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_inline(key)}: {_inline(item)}" for key, item in value.items()) + "}"
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if value.isprintable() and (loads_as(f"[{value}]", [value]) if flow else loads_as(value, value)):
+        return value
+    return yaml.safe_dump(value, default_style='"', allow_unicode=True, width=float("inf")).strip()

@@ -1,0 +1,196 @@
+"""The folders of a project, and what is generated in them. The only module that knows the layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from generator.documents.load import dump_yaml, read_text, read_yaml, text_or_none
+from generator.errors import UserError
+from generator.facts.releases import releases
+from generator.formats.catalog import Catalog, read_catalog
+from generator.formats.check import check_document
+from generator.formats.environment import Environment, read_environment
+from generator.formats.json_schema import catalog_schema, chart_schema, environment_schema, schema_text, values_schema
+from generator.plan.plan import Plan, make_plan
+from generator.progress import Report, silent
+from generator.values import app_values, family_values, has_header, header
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """Texts by path, and files of earlier runs that nothing generates any more."""
+
+    texts: dict[Path, str] = field(default_factory=dict)
+    stale: list[Path] = field(default_factory=list)
+
+    def changed(self) -> dict[Path, str]:
+        """The texts that differ from what lies there."""
+        return {path: text for path, text in self.texts.items() if text_or_none(path) != text}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """`root` holds catalog/, environments/, values/, schemas/ and chart/."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, root: Path) -> Project:
+        for folder in ("catalog", "environments"):
+            try:
+                there = (root / folder).is_dir()
+            except OSError as error:
+                raise UserError(
+                    f"cannot be read: {error.strerror}",
+                    where=str(root),
+                    fix="Name the project's folder with --root, and see that it can be read.",
+                ) from None
+            if not there:
+                raise UserError(
+                    f"no folder '{folder}' here",
+                    where=str(root),
+                    fix="Run it in the project's folder, or name that with --root.",
+                )
+        return cls(root=root)
+
+    def catalog(self, changed: Mapping[Path, str] | None = None) -> Catalog:
+        """The catalog; `changed` are texts that stand in for files, before they are written."""
+        texts = {path: read_text(path) for path in _yaml_files(self.root / "catalog")}
+        catalog = read_catalog(texts | dict(changed or {}))
+        if not catalog.families:
+            raise UserError(
+                "no catalog file (*.yaml)",
+                where=str(self.root / "catalog"),
+                fix="Add a model: python -m generator add <hub id | folder | config.json>",
+            )
+        return catalog
+
+    def environment_names(self) -> list[str]:
+        """Every environment's name, in order. None at all is a fault: generating nothing would remove everything."""
+        folder = self.root / "environments"
+        names = [path.stem for path in _yaml_files(folder)]
+        if not names:
+            raise UserError(
+                "no environment file (*.yaml)",
+                where=str(folder),
+                fix="Describe a target in one: its pools, its Ray release and what it serves (docs/architecture.md).",
+            )
+        return names
+
+    def environment(self, name: str) -> Environment:
+        names = self.environment_names()
+        if name not in names:
+            raise UserError.unknown("environment", name, names, where=str(self.root / "environments"))
+        return read_environment(self.environment_path(name))
+
+    def environment_path(self, name: str) -> Path:
+        return self.root / "environments" / f"{name}.yaml"
+
+    def values_path(self, environment: str, name: str) -> Path:
+        """Where the values of a family or an app are."""
+        return self.root / "values" / environment / f"{name}.yaml"
+
+    def plan(self, name: str, catalog: Catalog | None = None) -> Plan:
+        where = str(self.environment_path(name))
+        return make_plan(name, self.environment(name), catalog or self.catalog(), where=where)
+
+    def values(self, plan: Plan, catalog: Catalog) -> Generated:
+        """Every values file of the plan's environment, checked against the chart's schema."""
+        environment = f"environments/{plan.environment_name}.yaml"
+        documents = {
+            family: (family_values(plan, family), [f"catalog/{catalog.files[family].name}", environment])
+            for family in plan.families
+        }
+        for name, one in plan.apps.items():
+            files = self.code(one.app.files, where=f"{self.environment_path(plan.environment_name)}: apps.{name}.files")
+            documents[name] = (app_values(plan, name, files), [environment, *one.app.files])
+        texts: dict[Path, str] = {}
+        for name, (values, made_from) in documents.items():
+            path = self.values_path(plan.environment_name, name)
+            check_document(values, "values", name=str(path))
+            texts[path] = dump_yaml(values, header=header(plan, name, made_from=made_from))
+        stale = [p for p in self._generated_earlier(plan.environment_name) if p not in texts]
+        return Generated(texts=texts, stale=stale)
+
+    def code(self, files: Sequence[str], *, where: str) -> dict[str, str]:
+        """The texts of an app's files by their names, by which alone they are delivered."""
+        texts: dict[str, str] = {}
+        for file in files:
+            path = PurePosixPath(file)
+            if path.is_absolute() or ".." in path.parts:
+                raise UserError(f"'{file}' is no path in this project", where=where, fix="Write it from the root on.")
+            if path.name in texts:
+                raise UserError(f"'{path.name}' is there twice", where=where, fix="Files lie side by side: rename one.")
+            try:
+                texts[path.name] = read_text(self.root / path)
+            except UserError as error:
+                raise UserError(f"'{file}': {error.what}", where=where, fix=error.fix) from None
+        return texts
+
+    def generated_values(self, names: list[str], report: Report = silent) -> Generated:
+        catalog = self.catalog()
+        whole = Generated()
+        for name in names:
+            report(f"planning {name}")
+            one = self.values(self.plan(name, catalog), catalog)
+            whole.texts.update(one.texts)
+            whole.stale.extend(one.stale)
+        if names == self.environment_names():
+            gone = [folder.name for folder in _entries(self.root / "values") if folder.name not in names]
+            whole.stale.extend(path for name in gone for path in self._generated_earlier(name))
+        return whole
+
+    def _generated_earlier(self, environment: str) -> list[Path]:
+        """The values files that earlier runs made for an environment. Whatever else lies there is a person's."""
+        files = [path for path in _entries(self.root / "values" / environment) if path.suffix == ".yaml"]
+        return [path for path in files if has_header(text_or_none(path, lenient=True) or "", environment, path.stem)]
+
+    def generated_schemas(self) -> Generated:
+        """The schemas for editors and Helm, and the facts of Ray releases that the chart reads."""
+        chart_releases = {
+            version: {key: value for key, value in release.facts.items() if key in CHART_FACTS} | {"vllm": release.vllm}
+            for version, release in releases().items()
+        }
+        chart = self.root / "chart"
+        note = "Generated by `python -m generator schema` from generator/data/releases/. Do not edit."
+        return Generated(
+            texts={
+                self.root / "schemas" / "catalog.schema.json": schema_text(catalog_schema()),
+                self.root / "schemas" / "environment.schema.json": schema_text(environment_schema()),
+                self.root / "schemas" / "values.schema.json": schema_text(values_schema()),
+                chart / "values.schema.json": schema_text(chart_schema(read_yaml(chart / "values.yaml"))),
+                chart / "files" / "releases.yaml": dump_yaml(chart_releases, header=note),
+            }
+        )
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    """The *.yaml files of a folder that people edit, in order. One that only looks left out is a fault."""
+    try:
+        found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise UserError(
+            f"cannot be listed: {error.strerror}", where=str(folder), fix="See that you may read this folder."
+        ) from None
+    for path in found:
+        if path.suffix.lower() in (".yml", ".yaml") and path.suffix != ".yaml":
+            raise UserError("would not be read", where=str(path), fix=f"Rename it to {path.stem}.yaml.")
+    return [path for path in found if path.suffix == ".yaml"]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder that the generator writes, in order; nothing where there is no such folder yet."""
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UserError(
+            f"cannot be listed: {error.strerror}", where=str(folder), fix="See that you may read this folder."
+        ) from None
+
+
+# What the chart's templates ask of a Ray release.
+CHART_FACTS = ("image", "placementField", "ingressDeployment", "maxSurgePercent", "throughputPath", "tokenAuth")

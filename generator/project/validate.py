@@ -1,0 +1,109 @@
+"""Which kind of file one is, and whether it is valid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from generator.documents.load import Location, load_text, parse_data, place, read_text
+from generator.errors import UserError, UserErrors
+from generator.facts.gpus import gpus
+from generator.formats.catalog import CatalogFile, CatalogModel
+from generator.formats.check import check_document
+from generator.formats.environment import Environment, FamilyService, read_environment
+from generator.project.project import Project
+
+_SCHEMA_LINE = re.compile(r"^#.*\$schema=\S*\b(catalog|environment|values)\.schema\.json", re.MULTILINE)
+_FOLDERS = {"catalog": "catalog", "environments": "environment", "values": "values"}
+
+
+def validate_file(path: Path) -> str:
+    """Check one file and return its kind: catalog, environment or values. Raises UserError with every fault.
+
+    What an environment names is looked up too: GPU types, pools, and families and models where a catalog lies beside.
+    Whether the models fit is the plan's to say.
+    """
+    text = read_text(path)
+    data = load_text(text, str(path))
+    if not isinstance(data, dict):
+        raise UserError("is empty or no mapping", where=str(path), fix="Give a catalog, environment or values file.")
+    kind = _kind(path, text, data)
+    if kind == "catalog":
+        parse_data(data, text, str(path), CatalogFile)
+    elif kind == "environment":
+        errors = list(_unknown_names(path, text, read_environment(path)))
+        if errors:
+            raise UserErrors(errors)
+    else:
+        check_document(data, "values", name=str(path), text=text)
+    return kind
+
+
+def _kind(path: Path, text: str, data: dict[str, object]) -> str:
+    """Told by the schema that the file names, by its folder, or by keys that only one kind has.
+
+    Values are what is left, because hand-written ones may hold anything.
+    """
+    if named := _SCHEMA_LINE.search(text):
+        return named[1]
+    for folder in path.absolute().parents[:2]:
+        if folder.name in _FOLDERS:
+            return _FOLDERS[folder.name]
+    if "family" in data:
+        return "catalog"
+    if "pools" in data or "serve" in data:
+        return "environment"
+    return "values"
+
+
+def _unknown_names(path: Path, text: str, environment: Environment) -> Iterator[UserError]:
+    for name, pool in environment.pools.items():
+        if pool.gpu is not None and pool.gpu not in gpus():
+            where = place(text, str(path), ["pools", name, "gpu"])
+            yield UserError.unknown("GPU type", pool.gpu, gpus(), where=where)
+    for name, app in environment.apps.items():
+        if not app.pool and len(environment.pools) > 1:
+            fix = f"Add `pool:`, one of: {', '.join(environment.pools)}."
+            yield UserError("'pool' is missing", where=place(text, str(path), ["apps", name]), fix=fix)
+    for location, pool_name in _chosen_pools(environment):
+        if pool_name not in environment.pools:
+            yield UserError.unknown("pool", pool_name, environment.pools, where=place(text, str(path), location))
+    families = _families_beside(path)
+    if families is None:
+        return
+    for family, service in environment.serve.items():
+        if family not in families:
+            where = place(text, str(path), ["serve", family])
+            yield UserError.unknown("family", family, families, where=where)
+            continue
+        for model in (service or FamilyService()).models or {}:
+            if model not in families[family]:
+                where = place(text, str(path), ["serve", family, "models", model])
+                yield UserError.unknown("model", model, families[family], where=where)
+
+
+def _chosen_pools(environment: Environment) -> Iterator[tuple[Location, str]]:
+    """Every `pool:` that an environment sets, with its place."""
+    if environment.defaults.pool:
+        yield ["defaults", "pool"], environment.defaults.pool
+    for family, service in environment.serve.items():
+        if service and service.pool:
+            yield ["serve", family, "pool"], service.pool
+        for model, own in ((service and service.models) or {}).items():
+            if own and own.pool:
+                yield ["serve", family, "models", model, "pool"], own.pool
+    for name, app in environment.apps.items():
+        if app.pool:
+            yield ["apps", name, "pool"], app.pool
+
+
+def _families_beside(path: Path) -> dict[str, dict[str, CatalogModel]] | None:
+    """The models by family of the catalog/ beside environments/; None where there is none that can be read."""
+    root = path.absolute().parent.parent
+    if path.absolute().parent.name != "environments" or not (root / "catalog").is_dir():
+        return None
+    try:
+        return {name: family.models for name, family in Project(root=root).catalog().families.items()}
+    except UserError:  # the catalog's own faults, told where it is validated
+        return None

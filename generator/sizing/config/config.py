@@ -1,0 +1,160 @@
+"""What a config.json says, whichever release of transformers wrote it. Takes its data, gives values or clear faults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from generator.errors import UserError
+from generator.facts.files import read_data
+
+# transformers 5 `PreTrainedConfig.get_text_config`, and the words of models whose own classes answer it.
+TEXT_PARTS = ("text_config", "llm_config", "language_config", "decoder", "generator", "thinker_config")
+# Other words for max_position_embeddings (vllm/transformers_utils/model_arch_config_convertor.py).
+POSITIONS = (
+    "n_positions",
+    "max_seq_len",
+    "seq_length",
+    "max_target_positions",
+    "max_sequence_length",
+    "max_seq_length",
+    "seq_len",
+)
+# The attribute maps of transformers' configurations: one value, many words.
+_OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
+    "hidden_size": ("n_embd", "d_model", "model_dim"),
+    "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
+    "num_attention_heads": ("n_head", "n_heads"),
+    "num_key_value_heads": ("n_head_kv", "num_kv_heads", "n_kv_heads", "multi_query_group_num", "num_attention_groups"),
+    "intermediate_size": ("ffn_hidden_size", "n_inner", "ffn_dim"),
+    "max_position_embeddings": POSITIONS,
+    "head_dim": ("attention_head_dim", "hidden_size_per_head", "kv_channels"),
+    "num_experts": ("n_routed_experts", "num_local_experts", "moe_num_experts"),
+    "num_experts_per_tok": ("num_experts_per_token", "experts_per_token", "moe_k", "moe_topk", "top_k_experts"),
+    "moe_intermediate_size": ("expert_intermediate_size", "moe_ffn_hidden_size"),
+    "n_shared_experts": ("num_shared_experts", "moe_num_shared_experts", "num_shared_expert"),
+    "first_k_dense_replace": ("moe_layer_start_index", "num_dense_layers"),
+    "moe_layers": ("moe_layers_enum",),
+    "vision_config": ("vision_model", "img_processor", "visual", "vit_config"),
+    "layer_types": ("layers_block_type",),
+}
+MOST_LAYERS = 10_000
+_STATED = {"num_attention_heads", "intermediate_size", "vocab_size", "max_position_embeddings"}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    data: Mapping[str, Any]
+    where: str
+    """The file, for faults."""
+    notes: list[str] = field(default_factory=list)
+    """What people should know before they serve the model; whoever reads the configuration adds to it."""
+    complete: bool = False
+    """Nothing is left out, as in the catalog: a key that is missing is null."""
+    fix: str = "Copy or download the file again."
+    """What to do about a fault in it."""
+    warnings: tuple[str, ...] = ()
+    """What people should know of what was set in it."""
+
+    @cached_property
+    def text(self) -> Mapping[str, Any]:
+        """The part about the language model, which is what is served of a multimodal one; else the whole."""
+        part: Mapping[str, Any] = self.data
+        while (inner := next((part[key] for key in TEXT_PARTS if isinstance(part.get(key), dict)), None)) is not None:
+            part = inner
+        return part
+
+    @property
+    def model_type(self) -> str:
+        """The language model's `model_type`, such as llama; empty where nothing says it."""
+        return str(self.text.get("model_type") or self.data.get("model_type") or "")
+
+    @property
+    def dtype(self) -> str:
+        """The checkpoint's type, such as bfloat16, which is also taken where nothing is said."""
+        return str(self.get("torch_dtype") or self.get("dtype") or "bfloat16").removeprefix("torch.")
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value by any of its words, `default` where it is null. The language model's part comes first.
+
+        A key that is left out has what the model type's class fills in (`data/config_defaults.json`). Of the sizes that
+        every model states that holds in a part of a larger configuration only: a whole file without them is not whole.
+        """
+        parts = (self.text, self.data)
+        for config in parts:
+            for word in (key, *_OTHER_WORDS.get(key, ())):
+                if config.get(word) is not None:
+                    return config[word]
+        stated = self.complete or any(key in config for config in parts)
+        if stated or (key in _STATED and self.text is self.data):
+            return default
+        return read_data("config_defaults.json")["defaults"].get(self.model_type, {}).get(key, default)
+
+    def integer(self, key: str) -> int | None:
+        """A whole number above 0; of a list by layer, the largest. Raises UserError where it is something else."""
+        value = self.get(key)
+        if isinstance(value, list) and value and all(isinstance(item, int) for item in value):
+            if len(set(value)) > 1:
+                self.notes.append(f"`{key}` differs by layer; the largest, {max(value)}, is taken for all.")
+            value = max(value)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UserError(f"`{key}` is {value!r}, not a whole number above 0", where=self.where, fix=self.fix)
+        return value
+
+    def word(self, key: str) -> str | None:
+        """A text; None where nothing is said, or something else."""
+        value = self.get(key)
+        return value if isinstance(value, str) else None
+
+    def listed(self, key: str) -> list[Any]:
+        """A list; empty where nothing is said, or something else."""
+        value = self.get(key)
+        return value if isinstance(value, list) else []
+
+    @property
+    def layers(self) -> int:
+        """Decoder layers. Raises UserError where there are none, or more than a model can have."""
+        count = self.needed("num_hidden_layers")
+        if count > MOST_LAYERS:
+            what = f"`num_hidden_layers` is {count:,}"
+            raise UserError(what, where=self.where, fix=f"No model has more than {MOST_LAYERS:,}: is the file whole?")
+        return count
+
+    def needed(self, key: str) -> int:
+        """`integer`, of a key that every language model has. Raises UserError where it is missing."""
+        value = self.integer(key)
+        if value is None:
+            raise UserError(
+                f"`{key}` is missing",
+                where=self.where,
+                fix=f"A language model's config.json says its {key}: is this the right file, and whole?",
+            )
+        return value
+
+    def whole(self, key: str, default: int) -> int:
+        """A whole number, 0 included; `default` where it is missing. Raises UserError where it is something else."""
+        value = self.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise UserError(f"`{key}` is {value!r}, not a whole number", where=self.where, fix=self.fix)
+        return value
+
+    @property
+    def architecture(self) -> str:
+        """`architectures[0]`: the whole model's, which is what vLLM knows it by."""
+        if not self.named:
+            raise UserError(
+                "`architectures` is missing",
+                where=self.where,
+                fix='Add it, such as "architectures": ["LlamaForCausalLM"].',
+            )
+        return self.named
+
+    @property
+    def named(self) -> str:
+        """`architecture`, empty where nothing says it."""
+        named = self.data.get("architectures") or self.get("architectures")
+        return named[0] if isinstance(named, list) and named and isinstance(named[0], str) else ""

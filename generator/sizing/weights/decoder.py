@@ -1,0 +1,232 @@
+"""Every matrix of a model by name, layer for layer. Takes its config.json and the layers' caches, gives their modules.
+
+What a layer caches tells what it is made of: keys and values mean attention, a state means a recurrent mixer. Forms:
+transformers' modeling files and `vllm/model_executor/models/` 0.29.0. Names are those of the checkpoints, since
+quantization names the layers it leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from generator.facts.files import read_data
+from generator.sizing.cache.attention import head_dim, kv_heads, layer_kinds
+from generator.sizing.cache.specs import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, PackedLatent, State
+from generator.sizing.config import towers
+from generator.sizing.config.architectures import makes_vectors
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.weights import eagle
+from generator.sizing.weights.attention import attention, indexer, latent_attention, packed_latent, zamba2_joint
+from generator.sizing.weights.feed_forward import feed_forward, feed_forward_kind
+from generator.sizing.weights.matrix import Module, Share
+from generator.sizing.weights.recurrent import STATES
+
+Ends = Literal["", "embedding", "both"]
+_BERTS = ("bert", "roberta", "xlm-roberta")
+_EMBEDDINGS = ("embed_tokens", "embed_tokens_per_layer", "per_layer_model_projection", "positions", "token_types")
+
+
+@dataclass(frozen=True)
+class ModelModules:
+    """A model's matrices: by decoder layer, and those at its ends."""
+
+    layers: list[tuple[Module, ...]]
+    first: tuple[Module, ...]
+    """Embeddings, which the first pipeline stage holds, and towers."""
+    last: tuple[Module, ...]
+    """The output head, on the last stage."""
+    tied: bool
+    draft_like: int
+    """Index of the layer that a layer of multi-token prediction is like."""
+    on_every_stage: Ends = ""
+    """What each pipeline stage holds of the vocabulary, and not only the first its embedding and the last its head."""
+
+    @property
+    def embeddings(self) -> tuple[Module, ...]:
+        """Of `first`, what makes vectors of tokens."""
+        return tuple(module for module in self.first if module.name in _EMBEDDINGS)
+
+    @property
+    def parameters(self) -> int:
+        sizes: dict[int, int] = {}
+        for layer in self.layers:
+            if id(layer) not in sizes:
+                sizes[id(layer)] = sum(module.parameters for module in layer)
+        ends = (*self.first, *(() if self.tied else self.last))
+        return sum(sizes[id(layer)] for layer in self.layers) + sum(module.parameters for module in ends)
+
+
+def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool = False) -> ModelModules:
+    """Return the modules of the whole model. Raises UserError where the configuration lacks a size."""
+    hidden, vocabulary = config.needed("hidden_size"), config.needed("vocab_size")
+    layers = decoder(config, caches)
+    if generation := eagle.generation_of(config):
+        norm = Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False)
+        return ModelModules(
+            eagle.layers_of(layers, generation),
+            (norm, eagle.joined(config, generation)),
+            eagle.head_of(config, generation),
+            tied=False,
+            draft_like=len(layers) - 1,
+        )
+    head = Module(name="lm_head", rows=vocabulary, columns=_vector(config), share="vocabulary")
+    like = caches.draft_like
+    return ModelModules(
+        layers,
+        tuple(_first(config, len(layers), text_only=text_only)),
+        () if is_encoder(config, caches) or makes_vectors(config) else (head,),
+        tied=is_tied(config),
+        draft_like=len(layers) - 1 if like is None else like,
+        on_every_stage=_on_every_stage(config),
+    )
+
+
+def _first(config: ModelConfig, layers: int, *, text_only: bool) -> Iterator[Module]:
+    """Embeddings, and what stands beside a language model of so many decoder layers."""
+    hidden, vocabulary = config.needed("hidden_size"), config.needed("vocab_size")
+    # Whisper's embedding is repeated (vllm/model_executor/models/whisper.py).
+    divided: Share = "whole" if config.model_type == "whisper" else "vocabulary"
+    yield Module(name="embed_tokens", rows=vocabulary, columns=_vector(config), share=divided, linear=False)
+    yield Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False)
+    if config.model_type in ("gpt2", "opt", "gpt_bigcode", "whisper", *_BERTS):
+        positions = config.integer("max_position_embeddings") or config.integer("max_target_positions") or 0
+        kept: Share = "vocabulary" if config.model_type in _BERTS else "whole"
+        yield Module(name="positions", rows=positions, columns=hidden, share=kept, linear=False)
+        if types := config.whole("type_vocab_size", 0):
+            yield Module(name="token_types", rows=types, columns=hidden, share=kept, linear=False)
+    small = config.whole("hidden_size_per_layer_input", 0)
+    if small:  # Gemma 3n and 4: a second embedding with a vector for every layer
+        rows = config.integer("vocab_size_per_layer_input") or vocabulary
+        inputs = small * layers
+        yield Module(name="embed_tokens_per_layer", rows=rows, columns=inputs, share="vocabulary", linear=False)
+        yield Module(name="per_layer_model_projection", rows=inputs, columns=hidden)
+    if streams := config.whole("altup_num_inputs", 0):  # Gemma 3n's residual streams, in and out
+        yield Module(name="altup_projections", rows=2 * (streams - 1) * hidden, columns=hidden)
+    if config.integer("encoder_layers") and not text_only:
+        yield Module(name="encoder_inputs", rows=_encoder_inputs(config), columns=hidden, share="whole", linear=False)
+        yield Module(name="encoder", rows=1, columns=_encoder(config), linear=False)
+    elif not text_only:
+        beside = towers.tower_parameters(config)
+        if beside:
+            share = "whole" if towers.is_repeated(config) else "tensor"
+            yield Module(name="tower", rows=1, columns=beside, share=share, linear=False)
+
+
+def _vector(config: ModelConfig) -> int:
+    """Entries of a token's vector in the embedding and before the output head."""
+    words = ("embedding_size", "word_embed_proj_dim", "hidden_size")
+    return next(found for word in words if (found := config.integer(word)))
+
+
+def _on_every_stage(config: ModelConfig) -> Ends:
+    known, inner = read_data("memory.yaml")["onEveryStage"], config.text.get("architectures")
+    names = [config.named, *(inner if isinstance(inner, list) else ())]
+    ends: tuple[Ends, ...] = ("embedding", "both")
+    return next((e for e in ends if any(n in known[e] for n in names) or config.model_type in known[f"{e}Types"]), "")
+
+
+def is_tied(config: ModelConfig) -> bool:
+    """Whether the output head is the embedding. What configurations leave out is the default of their class."""
+    stated = config.get("tie_word_embeddings")
+    if isinstance(stated, bool):
+        return stated
+    return config.model_type.removesuffix("_text") in read_data("memory.yaml")["tiedByDefault"]
+
+
+def _encoder(config: ModelConfig) -> int:
+    """Parameters of the layers of an encoder of text or speech (Whisper, BART)."""
+    hidden = config.needed("hidden_size")
+    inner = config.integer("encoder_ffn_dim") or 4 * hidden
+    return (config.integer("encoder_layers") or 0) * (4 * hidden * hidden + 2 * hidden * inner + 9 * hidden)
+
+
+def _encoder_inputs(config: ModelConfig) -> int:
+    """Rows of an encoder's convolutions over speech (of three entries) and of its positions."""
+    mels = config.whole("num_mel_bins", 0)
+    convolutions = 3 * (mels + config.needed("hidden_size")) if mels else 0
+    return convolutions + config.whole("max_source_positions", 0)
+
+
+def draft_layers(config: ModelConfig) -> int:
+    """Layers of multi-token prediction in the checkpoint."""
+    words = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
+    return next((found for word in words if isinstance(found := config.get(word), int)), 0)
+
+
+def draft_modules(config: ModelConfig, model: ModelModules, count: int) -> tuple[Module, ...]:
+    """Layers of multi-token prediction: each like one of the decoder's, and a projection of two hidden states."""
+    if not count or not model.layers:
+        return ()
+    hidden = config.needed("hidden_size")
+    joined = Module(name="eh_proj", rows=hidden, columns=2 * hidden, share="whole")
+    return (*model.layers[model.draft_like], joined) * count
+
+
+def decoder(config: ModelConfig, caches: CacheLayers) -> list[tuple[Module, ...]]:
+    """The modules of every decoder layer, in order; layers of one kind share a tuple.
+
+    Raises UserError where a size is missing.
+    """
+    shared = config.whole("num_kv_shared_layers", 0)
+    blocks = config.integer("num_mem_blocks") if config.model_type == "zamba2" else None
+    types = (layer_kinds(config) if shared else None) or (None,) * len(caches.layers)
+    attending, encodes = 0, is_encoder(config, caches)
+    layers: list[tuple[Module, ...]] = []
+    kinds: dict[object, tuple[Module, ...]] = {}
+    for index, cached in enumerate(caches.layers):
+        joined = blocks is not None and len(cached) > 1
+        kept = (_encoding(config),) if encodes else cached
+        if not cached and shared:  # they read another layer's cache with queries of their own
+            others = [one for one, like in zip(caches.layers, types, strict=False) if like in types[index : index + 1]]
+            kept = next((one for one in (*others, *caches.layers) if one), ())
+        attending += len(cached) > 1
+        if joined and attending > blocks:
+            kept = cached[:1]  # Zamba 2 attends with the same few blocks' weights at all its places
+        kind = (kept, feed_forward_kind(config, index, kept, len(caches.layers) - shared), joined)
+        if kind not in kinds:
+            own = zamba2_joint(config) if joined else ()
+            kinds[kind] = (*_mixer(config, kept), *feed_forward(config, kind[1]), *own, *_norms(config))
+        layers.append(kinds[kind])
+    return layers
+
+
+def is_encoder(config: ModelConfig, caches: CacheLayers) -> bool:
+    """Whether the model attends and keeps nothing: it makes vectors, and has no output head."""
+    return not caches.caches and config.integer("num_attention_heads") is not None
+
+
+def _encoding(config: ModelConfig) -> KeyValues:
+    return KeyValues(heads=kv_heads(config), key_dim=head_dim(config), value_dim=head_dim(config))
+
+
+def _mixer(config: ModelConfig, cached: tuple[Cache, ...]) -> Iterator[Module]:
+    for cache in cached:
+        match cache:
+            case KeyValues() if config.integer("kv_lora_rank") and config.model_type == "minicpm3":
+                yield from latent_attention(config)  # computed from latents, and cached as keys and values
+            case KeyValues():
+                yield from attention(config, cache, "self_attn")
+            case CrossKeyValues(heads=heads, key_dim=dim):
+                yield from attention(config, KeyValues(heads=heads, key_dim=dim, value_dim=dim), "encoder_attn")
+            case Latent(bytes_each=None):
+                yield from latent_attention(config)
+            case Latent():
+                yield from indexer(config)
+            case PackedLatent():
+                yield from packed_latent(config, cache)
+            case State():
+                yield from STATES[cache.kind](config, cache)
+
+
+def _norms(config: ModelConfig) -> Iterator[Module]:
+    per_layer = 4 if config.model_type.startswith("gemma") else 2
+    yield Module(name="norms", rows=per_layer, columns=config.needed("hidden_size"), share="whole", linear=False)
+    small, hidden = config.whole("hidden_size_per_layer_input", 0), config.needed("hidden_size")
+    if rank := config.whole("laurel_rank", 0):  # Gemma 3n's path beside attention
+        yield Module(name="laurel.linear_left", rows=rank, columns=hidden)
+        yield Module(name="laurel.linear_right", rows=hidden, columns=rank)
+    if small:
+        yield Module(name="per_layer_input_gate", rows=small, columns=hidden, share="whole")
+        yield Module(name="per_layer_projection", rows=hidden, columns=small, share="whole")

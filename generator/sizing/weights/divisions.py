@@ -1,0 +1,54 @@
+"""How a replica can be divided: tensor parallel sizes by which vLLM can divide a model. Takes its layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from generator.sizing.cache.specs import CacheLayers, KeyValues, State
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.weights.feed_forward import expert_width, experts_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """How a replica is divided: layers' width over `tensor` GPUs of a node, layers over `pipeline` nodes."""
+
+    tensor: int = 1
+    pipeline: int = 1
+
+    @property
+    def gpus(self) -> int:
+        return self.tensor * self.pipeline
+
+
+def obstacle(config: ModelConfig, caches: CacheLayers, tensor: int) -> str:
+    """Why vLLM cannot divide the model by `tensor`, in words; empty where it can.
+
+    Every kind of head must divide. Key-value heads may also be repeated, when the size is a multiple of their number,
+    and one group of Mamba heads may be (`mamba_mixer2.py`). The vocabulary is padded to 64 and divided
+    (`vocab_parallel_embedding.py`, 0.29.0).
+    """
+    for what, size in _sizes(config, caches):
+        if size % tensor:
+            return f"{what} ({size:,}) cannot be divided by {tensor}"
+    for cache in set(caches.caches):
+        if isinstance(cache, KeyValues) and cache.heads % tensor and tensor % cache.heads:
+            return f"{cache.heads} key-value heads can be neither divided by {tensor} nor repeated"
+        if isinstance(cache, State) and cache.groups > 1 and cache.groups % tensor:
+            return f"{cache.groups} groups of Mamba heads cannot be divided by {tensor}"
+    return ""
+
+
+def _sizes(config: ModelConfig, caches: CacheLayers) -> list[tuple[str, int]]:
+    found = [("the number of attention heads", config.integer("num_attention_heads") or 0)]
+    found.append(("the vocabulary, padded", ceil((config.integer("vocab_size") or 0) / 64) * 64))
+    if not experts_of(config):
+        found.append(("the intermediate size", config.integer("intermediate_size") or 0))
+    else:
+        found.append(("an expert's intermediate size", expert_width(config)))
+    if caches.packed:
+        found.append(("the number of output groups", config.needed("o_groups")))
+    found += [("the number of state heads", cache.heads) for cache in set(caches.caches) if isinstance(cache, State)]
+    found += [("the state's channels", cache.channels) for cache in set(caches.caches) if isinstance(cache, State)]
+    return found
