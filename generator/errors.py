@@ -59,3 +59,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if len(words) <= 12:
         return "accepted: " + ", ".join(words)
     return f"accepted: {', '.join(words[:10])} and {len(words) - 10} more"
+
+
+def faults(error: UserError) -> list[UserError]:
+    """The single faults of an error, however they were gathered."""
+    return [one for part in error.errors for one in faults(part)] if isinstance(error, UserErrors) else [error]

@@ -6,15 +6,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from generator.documents.merge import JsonObject, merged
 from generator.formats.environment import Pool, Replicas
-from generator.formats.fields import JsonObject, merged
 from generator.plan.apps import AppPlan
 from generator.plan.placement import Candidate
 from generator.plan.plan import Plan
-from generator.plan.plans import ModelPlan
+from generator.plan.plans import ModelPlan, PoolPlan
 from generator.plan.pools import Hardware
-from generator.pool_plan import PoolPlan
-from generator.sizing import GIB
+from generator.units import GIB
 
 PATH_SWITCHES = {"RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING", "RAY_SERVE_THROUGHPUT_OPTIMIZED"}
 """Ray's variables of the throughput path: who sets one in `pods.env` chooses by hand."""

@@ -28,7 +28,6 @@ sys.path.insert(0, str(ROOT))
 from generator.facts.files import read_data, version  # noqa: E402
 from generator.facts.gpus import gpus  # noqa: E402
 from generator.facts.vllm_memory import memory_behaviour  # noqa: E402
-from generator.sizing import GIB  # noqa: E402
 from generator.sizing.cache.pages import CacheOptions  # noqa: E402
 from generator.sizing.config.config import ModelConfig  # noqa: E402
 from generator.sizing.engine.engine import Device, Engine  # noqa: E402
@@ -36,6 +35,7 @@ from generator.sizing.fit import MemoryFit, fit  # noqa: E402
 from generator.sizing.model import Model  # noqa: E402
 from generator.sizing.weights.divisions import Split  # noqa: E402
 from generator.sizing.weights.feed_forward import experts_of  # noqa: E402
+from generator.units import GIB  # noqa: E402
 
 DATA = ROOT / "tests" / "sizing"
 AIMS = {"weights": (0.01, None), "kv cache": (0.03, 0.08), "tokens by measured cache": (0.001, None)}

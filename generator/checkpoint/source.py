@@ -18,7 +18,7 @@ import yaml
 
 from generator.checkpoint.hub import Hub, open_hub
 from generator.checkpoint.safetensors import Tensor, read_header
-from generator.documents.load import read_text
+from generator.documents.files import read_text
 from generator.errors import UserError, did_you_mean
 
 CONFIG = "config.json"

@@ -96,7 +96,8 @@ def add(ctx: click.Context, reference: str, dry_run: bool, **options: Any) -> No
     Then the values of every environment that serves its family are generated. A hub id needs the network (HF_TOKEN
     for gated models); a folder or a file does not.
     """
-    from generator.documents.load import write_files
+    from generator.cli.plan_report import model_line
+    from generator.documents.files import write_files
     from generator.project.add import add_model
 
     project = project_of(ctx)
@@ -109,8 +110,8 @@ def add(ctx: click.Context, reference: str, dry_run: bool, **options: Any) -> No
         write_files(added.generated.changed(), remove=added.generated.stale)
     verb = "would be" if dry_run else "is"
     click.echo(f"{_relative(added.path)}   {'+' if added.new else '~'} {added.model_id}  ({added.summary})")
-    for environment, line in added.plans.items():
-        click.echo(f"{_relative(project.values_path(environment, added.family))}   {line}")
+    for environment, planned in added.plans.items():
+        click.echo(f"{_relative(project.values_path(environment, added.family))}   {model_line(planned)}")
     if not added.plans:
         say(
             f"no environment serves {added.model_id} yet: add it below `serve:` in environments/<name>.yaml, "
@@ -141,7 +142,7 @@ def generate(ctx: click.Context, environment: str | None, check: bool) -> None:
 @json_option
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
     """Check catalog, environment or values files against their schemas. Exit 2 when one is wrong."""
-    from generator.documents.load import faults
+    from generator.errors import faults
     from generator.project.validate import validate_file
 
     wrong: list[dict[str, str]] = []
@@ -251,7 +252,7 @@ def completion(shell: str) -> None:
 
 
 def _finish(generated: Generated, *, check: bool, again: str) -> None:
-    from generator.documents.load import write_files
+    from generator.documents.files import write_files
 
     changed = generated.changed()
     if check:
@@ -272,7 +273,7 @@ def _finish(generated: Generated, *, check: bool, again: str) -> None:
 def _print_diff(generated: Generated) -> None:
     import difflib
 
-    from generator.documents.load import text_or_none
+    from generator.documents.files import text_or_none
 
     colors = {"+": "green", "-": "red", "@": "cyan"}
     changes: dict[Path, str] = {**generated.changed(), **dict.fromkeys(generated.stale, "")}
@@ -291,7 +292,7 @@ def _relative(path: Path) -> str:
 
 
 def _print_error(error: UserError) -> None:
-    from generator.documents.load import faults
+    from generator.errors import faults
 
     for one in faults(error):
         say(f"error: {one}", fg="red")

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.facts.vllm_memory import Range
-from generator.sizing import GIB
 from generator.sizing.cache.layout import CacheLayout
 from generator.sizing.engine.engine import Device
 from generator.sizing.fit import MemoryFit
 from generator.sizing.model import Model
 from generator.sizing.suggestions import Change
 from generator.sizing.weights.divisions import Split
+from generator.units import GIB
 
 Ends = tuple[float | None, float | None]
 

@@ -10,9 +10,8 @@ from generator.plan.apps import AppPlan
 from generator.plan.cost import pool_cost, price_per_gpu_hour, price_per_million_tokens
 from generator.plan.placement import Candidate
 from generator.plan.plan import Plan
-from generator.plan.plans import ModelPlan
+from generator.plan.plans import ModelPlan, PoolPlan
 from generator.plan.replicas import ExpectedLoad
-from generator.pool_plan import PoolPlan
 
 Style = dict[str, Any]
 

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 from yaml import YAMLError
 
+from generator.documents.merge import JsonObject
 from generator.errors import UserError, did_you_mean
-from generator.formats.fields import JsonObject
 
 CONNECT_S = 5.0
 ANSWER_S = 30.0

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from generator.cluster.pods import pod_requests, quantity
-from generator.formats.fields import JsonObject
+from generator.cluster.pods import pod_requests
+from generator.documents.merge import JsonObject
+from generator.units import quantity
 
 # Taints that Kubernetes sets for what `ready` and `schedulable` say.
 STATE_TAINTS = tuple(f"node.kubernetes.io/{state}" for state in ("not-ready", "unreachable", "unschedulable"))

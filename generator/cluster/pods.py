@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from generator.chart import Manifest
+from generator.documents.merge import JsonObject
 from generator.errors import UserError
 from generator.facts.releases import kuberay
-from generator.formats.fields import JsonObject
+from generator.units import quantity
+
+LONGEST = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,21 +66,6 @@ def pod_requests(spec: Mapping[str, Any]) -> dict[str, float]:
     return total
 
 
-def quantity(text: str | float) -> float:
-    """A Kubernetes quantity as a number: 500m is 0.5, 1Gi is 1073741824."""
-    if not isinstance(text, str):
-        return float(text)
-    number = text.rstrip("munkKMGTPEi")
-    unit = text[len(number) :]
-    # `1e3` ends in a digit; `1E` is an exa.
-    return float(number) * _UNITS[unit]
-
-
-_UNITS = {"": 1, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3}
-_UNITS |= {prefix: 1000.0**power for power, prefix in enumerate("MGTPE", start=2)}
-_UNITS |= {f"{prefix}i": 1024.0**power for power, prefix in enumerate("KMGTPE", start=1)}
-
-
 def _group(name: str, template: JsonObject, *, least: int, most: int, sidecar: Mapping[str, float]) -> PodGroup:
     spec = template["spec"]
     requests = pod_requests(spec)
@@ -97,3 +86,13 @@ def _requests(container: Mapping[str, Any]) -> dict[str, float]:
     resources = container.get("resources") or {}
     asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
     return {name: quantity(amount) for name, amount in asked.items()}
+
+
+def pull_error(message: str) -> str:
+    """What a registry or the way to it said, without the image's name again and again."""
+    text = re.sub(r'^Back-off pulling image "[^"]*"(: ErrImagePull: )?', "", message.replace("\n", " ").strip())
+    return shortened(re.sub(r'^(?:failed to [a-z ]+ "[^"]*": )+', "", text))
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from generator.documents.load import faults, parse_text, place
-from generator.errors import UserError, UserErrors
+from generator.errors import UserError
 from generator.formats.architecture import Architecture
 from generator.formats.fields import Closed, FamilyName, ModelId, PositiveInt
 
@@ -79,53 +77,3 @@ class Catalog:
         if name not in self.families:
             raise UserError.unknown("family", name, self.families, where=where)
         return self.families[name]
-
-
-def read_catalog(texts: Mapping[Path, str]) -> Catalog:
-    """Read the texts of catalog files. A model id or a family given twice is an error: ids are keys everywhere.
-
-    The faults of all files are raised at once, as UserErrors.
-    """
-    errors: list[UserError] = []
-    families: dict[str, CatalogFile] = {}
-    files: dict[str, Path] = {}
-    owners: dict[str, Path] = {}
-    for path, text in sorted(texts.items()):
-        try:
-            file = parse_text(text, str(path), CatalogFile)
-        except UserError as error:
-            errors += faults(error)
-            continue
-        if file.family in files:
-            errors.append(
-                UserError(
-                    f"family '{file.family}' is already in {files[file.family]}",
-                    where=place(text, str(path), ["family"]),
-                    fix="Give one of the two another `family`, or move its models into one file.",
-                )
-            )
-            continue
-        for model_id, model in file.models.items():
-            most = model.architecture.max_position_embeddings
-            if model.needs.context > most:
-                errors.append(
-                    UserError(
-                        f"needs a context of {model.needs.context:,} tokens and knows {most:,}",
-                        where=place(text, str(path), ["models", model_id, "needs", "context"]),
-                        fix=f"Set it to {most} or less.",
-                    )
-                )
-            if model_id in owners:
-                errors.append(
-                    UserError(
-                        f"model '{model_id}' is already in {owners[model_id]}",
-                        where=place(text, str(path), ["models", model_id]),
-                        fix="Give one of the two another id: it is the model's name for every client.",
-                    )
-                )
-            owners.setdefault(model_id, path)
-        families[file.family] = file
-        files[file.family] = path
-    if errors:
-        raise UserErrors(errors)
-    return Catalog(families=families, files=files)

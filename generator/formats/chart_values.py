@@ -11,13 +11,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from generator.documents.merge import JsonObject
 from generator.formats.fields import (
     AppName,
     Closed,
     DnsLabel,
     FamilyName,
     FileName,
-    JsonObject,
     ModelId,
     NaturalInt,
     ObjectName,

@@ -9,10 +9,10 @@ import jsonschema
 from jsonschema.exceptions import ValidationError, best_match
 
 from generator.documents.load import Location, place
+from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors, did_you_mean
 from generator.facts.releases import releases
 from generator.formats import json_schema as schemas
-from generator.formats.fields import JsonObject
 
 
 @cache

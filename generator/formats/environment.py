@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from generator.documents.load import load_text, parse_data, read_text
-from generator.facts.releases import release
+from generator.documents.merge import JsonObject
 from generator.formats.fields import (
     AppName,
     Closed,
     FamilyName,
-    JsonObject,
     MemoryQuantity,
     ModelId,
     NaturalInt,
@@ -163,15 +160,3 @@ class Environment(Closed):
             if name in self.serve:
                 raise ValueError(f"family and app '{name}' would have the same values file; rename the app")
         return self
-
-
-def read_environment(path: Path) -> Environment:
-    """Read one `environments/<name>.yaml`. What it says in the chart's and Ray's words is checked by their schemas."""
-    from generator.formats.check import check_document
-
-    text = read_text(path)
-    data = load_text(text, str(path))
-    environment = parse_data(data, text, str(path), Environment)
-    release(environment.ray, where=f"{path}: ray")
-    check_document(data, "environment", name=str(path), text=text)
-    return environment

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-
-from generator.sizing import GIB
 
 
 class Closed(BaseModel):
@@ -37,21 +35,3 @@ DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[
 MemoryQuantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(k|Ki|M|Mi|G|Gi|T|Ti)?$")]
 PositiveInt = Annotated[int, Field(ge=1)]
 NaturalInt = Annotated[int, Field(ge=0)]
-JsonObject = dict[str, Any]
-
-
-def quantity_gib(quantity: str) -> float:
-    """GiB of a MemoryQuantity, such as 24Gi or 500M."""
-    number = quantity.rstrip("KMGTPEik")
-    units = {"": 1, "k": 1e3, "Ki": 2**10, "M": 1e6, "Mi": 2**20, "G": 1e9, "Gi": 2**30, "T": 1e12, "Ti": 2**40}
-    return float(number) * units[quantity[len(number) :]] / GIB
-
-
-def merged(*layers: JsonObject) -> JsonObject:
-    """Deep-merge mappings as Helm does: a later layer wins, mappings merge, lists are replaced. Nothing is mutated."""
-    result: JsonObject = {}
-    for layer in layers:
-        for key, value in layer.items():
-            mine = result.get(key)
-            result[key] = merged(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
-    return result

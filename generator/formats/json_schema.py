@@ -11,11 +11,11 @@ import json
 from functools import cache
 from typing import Any
 
+from generator.documents.merge import JsonObject
 from generator.facts.releases import releases
 from generator.formats.catalog import CatalogFile
 from generator.formats.chart_values import Values
 from generator.formats.environment import Environment
-from generator.formats.fields import JsonObject
 
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 DRAFT_2020_12 = "https://json-schema.org/draft/2020-12/schema"

@@ -12,6 +12,7 @@ from typing import Any
 
 from generator.chart import Manifest
 from generator.errors import UserError
+from generator.units import quantity
 
 
 def ray_service(manifests: Sequence[Manifest]) -> Manifest:
@@ -84,15 +85,10 @@ def resources(cluster: Mapping[str, Any]) -> Resources:
         parameters = group.get("rayStartParams") or {}
         limits = group["template"]["spec"]["containers"][0].get("resources", {}).get("limits", {})
         # KubeRay rounds a pod's CPU limit up to whole CPUs.
-        cpus += pods * float(parameters.get("num-cpus") or math.ceil(_cpus(limits.get("cpu", 0))))
+        cpus += pods * float(parameters.get("num-cpus") or math.ceil(quantity(limits.get("cpu", 0))))
         gpus += pods * float(parameters.get("num-gpus") or 0)
         # A JSON object in the quotes that keep it one word in the shell line that KubeRay makes.
         text = parameters.get("resources", "{}").strip("'\"").replace('\\"', '"')
         for name, amount in {**json.loads(text), **(group.get("resources") or {})}.items():
             custom[name] = custom.get(name, 0.0) + pods * float(amount)
     return Resources(cpus=math.ceil(cpus), gpus=math.ceil(gpus), custom=custom)
-
-
-def _cpus(quantity: str | float) -> float:
-    text = str(quantity)
-    return float(text[:-1]) / 1000 if text.endswith("m") else float(text)

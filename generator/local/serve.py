@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from generator.chart import cache_folder, render
+from generator.documents.merge import JsonObject, merged
 from generator.errors import UserError
-from generator.formats.fields import JsonObject, merged
 from generator.local.http import complete_chat, free_port
 from generator.local.ray import Running, machine_values, run_folder, running
 from generator.progress import Report

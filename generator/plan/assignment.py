@@ -8,37 +8,19 @@ order of places.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations, islice
 from operator import neg
 from typing import NamedTuple
 
-from generator.plan.pools import Hardware
-from generator.worker_shape import WorkerShape, worker_shape
+from generator.plan.occupancy import Kind, Option, Pools, Step, Taken
 
 # Above these a search would be felt; what they leave unproven shows as a bound below the cost. To solve is to decide in
 # whole models; to bound, in parts of models, which is quick and never dearer.
 MOST_MOVES = 4000
 MOST_CHOICES_TO_SOLVE = 3000
 MOST_CHOICES_TO_BOUND = 20000
-
-
-class Option(NamedTuple):
-    """One place of a model: pieces of one size (the pool's units), how many at the least and at the most replicas."""
-
-    pool: str
-    piece: int
-    least: int
-    peak: int
-
-
-Kind = tuple[Option, ...]
-Step = tuple[Kind, int, int]
-"""A kind, and the places from which and to which one of its models moves."""
-Taken = dict[Kind, list[int]]
-"""By kind, how many models take each option."""
 
 
 class Score(NamedTuple):
@@ -63,43 +45,6 @@ class Assignment:
     """Whether the least replicas find room, at least where the largest come first."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pools:
-    """The pools, and what is on them: pieces by size, at the least replicas and at the most."""
-
-    hardware: Mapping[str, Hardware]
-    least: Mapping[str, Counter[int]]
-    peak: Mapping[str, Counter[int]]
-    _shapes: dict[tuple[object, ...], WorkerShape] = field(default_factory=dict)
-
-    def add(self, option: Option, models: int = 1) -> None:
-        self.least[option.pool][option.piece] += models * option.least
-        self.peak[option.pool][option.piece] += models * option.peak
-
-    def copy(self) -> Pools:
-        """The same pools, to which something else can be added."""
-        least = {pool: Counter(pieces) for pool, pieces in self.least.items()}
-        peak = {pool: Counter(pieces) for pool, pieces in self.peak.items()}
-        return Pools(hardware=self.hardware, least=least, peak=peak, _shapes=self._shapes)
-
-    def shape(self, pool: str, more: Option | None = None) -> WorkerShape:
-        """The pods for what is on the pool, and for one option more."""
-        least, peak = self.least[pool], self.peak[pool]
-        if more is not None:
-            least, peak = least.copy(), peak.copy()
-            least[more.piece] += more.least
-            peak[more.piece] += more.peak
-        key = (pool, frozenset(least.items()), frozenset(peak.items()))
-        if key not in self._shapes:
-            self._shapes[key] = worker_shape(self.hardware[pool], +least, +peak)
-        return self._shapes[key]
-
-    def volume_cost(self, option: Option) -> int:
-        """What the pieces of the least replicas cost by themselves, pods or not; rounded down."""
-        one = self.hardware[option.pool]
-        return one.weight * option.piece * option.least // one.units
-
-
 def assign(models: Mapping[str, Sequence[Option]], pools: Pools) -> Assignment:
     """Choose for every model. The same models and pools give the same answer, in whatever order they are named."""
     names: dict[Kind, list[str]] = {}
@@ -113,7 +58,7 @@ def assign(models: Mapping[str, Sequence[Option]], pools: Pools) -> Assignment:
     if any(len(kind) > 1 for kind in kinds):
         choices = sum(map(len, kinds))
         if not fleet.holds_at(bound) and choices <= MOST_CHOICES_TO_BOUND:
-            from generator.plan.solver import solve
+            from generator.plan.solver import solve  # late: most fleets need no solver
 
             effort = "best" if choices <= MOST_CHOICES_TO_SOLVE else "room" if fleet.score().short else "bound"
             solved = solve(kinds, pools, effort)

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from generator.errors import UserError
 from generator.plan.apps import AppPlan
-from generator.plan.plans import ModelPlan
+from generator.plan.plans import ModelPlan, PoolPlan
 from generator.plan.requirements import at
-from generator.pool_plan import PoolPlan
 
 
 def plan_errors(

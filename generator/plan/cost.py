@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from generator.facts.releases import prices
 from generator.plan.placement import Candidate
+from generator.plan.plans import PoolPlan
 from generator.plan.pools import Hardware
 from generator.plan.replicas import ExpectedLoad
-from generator.pool_plan import PoolPlan
 
 
 def price_per_gpu_hour(hardware: Hardware) -> float | None:

@@ -10,15 +10,14 @@ from typing import NamedTuple
 from generator.errors import UserError
 from generator.facts.gpus import Gpu
 from generator.facts.releases import RayRelease, cpu_engine_gib
-from generator.gpu_share import share_utilization
-from generator.plan.pools import Hardware
+from generator.plan.pools import Hardware, share_utilization
 from generator.plan.requirements import Wish
 from generator.plan.splits import obstacle, on_one_node, over_stages
-from generator.sizing import GIB
 from generator.sizing.engine.engine import Device, EngineShape, shape_of
 from generator.sizing.engine.refusals import device_refusal
 from generator.sizing.fit import MemoryFit, cache_options, draft_caches, fit, loaded_weights
 from generator.sizing.weights.divisions import Split
+from generator.units import GIB
 
 
 class Candidate(NamedTuple):

@@ -12,15 +12,15 @@ from generator.facts.releases import RayRelease, release
 from generator.formats.catalog import Catalog
 from generator.formats.environment import Environment, Overrides, Replicas
 from generator.plan.apps import AppPlan, app_places
-from generator.plan.assignment import Assignment, Pools, assign
+from generator.plan.assignment import Assignment, assign
 from generator.plan.check import plan_errors, plan_warnings
+from generator.plan.occupancy import Pools
 from generator.plan.packing import bins_in_any_order
 from generator.plan.placement import Candidate, candidates
-from generator.plan.plans import ModelPlan, Place
+from generator.plan.plans import ModelPlan, Place, PoolPlan
 from generator.plan.pools import Hardware, by_price, hardware
 from generator.plan.replicas import expected_load
 from generator.plan.requirements import Wish, make_wish, served
-from generator.pool_plan import PoolPlan
 
 # The most replicas of a model that says nothing of replicas, where its pool has room for them.
 DEFAULT_MOST_REPLICAS = 5

@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from generator.documents.merge import JsonObject
 from generator.formats.catalog import CatalogModel
 from generator.formats.environment import Replicas
-from generator.formats.fields import JsonObject
-from generator.plan.assignment import Option
+from generator.plan.occupancy import Option
+from generator.plan.packing import WorkerShape
 from generator.plan.placement import Candidate
 from generator.plan.pools import Hardware
 from generator.plan.replicas import ExpectedLoad
@@ -81,3 +82,39 @@ class ModelPlan:
     def pieces(self, replicas: int) -> Counter[int]:
         """What must lie together on one node, count by size in the pool's units."""
         return Counter({self.place.piece: self.place.split.pipeline * replicas})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolPlan:
+    """One pool as a worker group: the shape of its pods, and what the fleet asks of it."""
+
+    hardware: Hardware
+    shape: WorkerShape
+
+    @property
+    def name(self) -> str:
+        return self.hardware.name
+
+    @property
+    def slots_per_worker(self) -> int:
+        """GPUs (on a CPU pool: replicas) of one worker pod."""
+        return self.shape.slots
+
+    @property
+    def units_per_worker(self) -> int:
+        """The same in the units of pieces."""
+        return self.shape.slots * self.hardware.units
+
+    @property
+    def most_workers(self) -> int:
+        return self.shape.most
+
+    @property
+    def least_workers(self) -> int:
+        """Pods that the smallest number of replicas takes."""
+        return self.shape.least
+
+    @property
+    def peak_workers(self) -> int:
+        """Pods that all replicas at once would take; may be more than there are."""
+        return self.shape.peak

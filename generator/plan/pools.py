@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import floor
 
 from generator.errors import UserError, UserErrors
 from generator.facts.gpus import Gpu, gpu
+from generator.facts.releases import process_context_gib
 from generator.formats.environment import Pool
-from generator.formats.fields import quantity_gib
 from generator.sizing.engine.engine import Device
+from generator.units import quantity_gib
 
 SHARES = (1.0, 0.5, 0.25, 0.125)
 """What a model may take of a GPU that several share. Powers of two fill a GPU without a rest."""
@@ -127,3 +129,15 @@ def _pool_faults(hardware: Hardware, *, where: str) -> Iterator[UserError]:
             fix = "Say it with gpusPerNode, nodes, cpusPerNode and memoryPerNode of the pool"
             fix += "; resources.requests alone may be less." if key == "resources" else "."
             yield UserError(f"workerGroup.{key} is the plan's to decide", where=where, fix=fix)
+
+
+def share_utilization(share: float, *, of: float, gpu_gib: float) -> float:
+    """The utilization of an engine with `share` of a GPU, where one with all of it would have `of`.
+
+    Engines that fill a GPU take as much of it, contexts included, as one engine would: with c the context's part of
+    the GPU, `n` engines of 1/n take n * (u + c) = of + c, so u = share * (of + c) - c. Thousandths, rounded down.
+    """
+    if share == 1:
+        return of
+    context = process_context_gib() / gpu_gib
+    return max(0.0, floor(1000 * (share * (of + context) - context)) / 1000)

@@ -23,13 +23,13 @@ from math import inf
 from generator.facts.releases import throughput
 from generator.plan.placement import Candidate
 from generator.plan.requirements import Wish
-from generator.sizing import GIB
 from generator.sizing.cache.attention import head_dim
 from generator.sizing.cache.specs import Cache, KeyValues, Latent, PackedLatent
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.model import Model
 from generator.sizing.weights.attention import latent_dims
 from generator.sizing.weights.feed_forward import experts_of
+from generator.units import GIB
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import highspy
 
-from generator.plan.assignment import Kind, Option, Pools, Taken
+from generator.plan.occupancy import Kind, Option, Pools, Taken
 from generator.plan.packing import most_in_any_order
 
 MOST_NODES = 100

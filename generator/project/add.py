@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from generator.checkpoint.checkpoint import Checkpoint, read_checkpoint
-from generator.cli.plan_report import model_line
-from generator.documents.load import read_text
+from generator.documents.files import read_text
 from generator.errors import UserError
 from generator.formats.fields import FamilyName, ModelId
+from generator.plan.plans import ModelPlan
 from generator.progress import Report
 from generator.project.catalog_edit import add_to_catalog
 from generator.project.project import Generated, Project
@@ -29,7 +29,7 @@ class Added:
     """False where the id was in the catalog and is read again."""
     summary: str
     generated: Generated
-    plans: dict[str, str] = field(default_factory=dict)
+    plans: dict[str, ModelPlan] = field(default_factory=dict)
     """By environment, where the model would run."""
     notes: list[str] = field(default_factory=list)
 
@@ -76,7 +76,7 @@ def add_model(
     changed = project.catalog({path: text})
 
     generated = Generated(texts={path: text})
-    plans: dict[str, str] = {}
+    plans: dict[str, ModelPlan] = {}
     notes = list(checkpoint.notes)
     for name in project.environment_names():
         if family not in project.environment(name).serve:
@@ -87,7 +87,7 @@ def add_model(
         generated.texts.update(values.texts)
         generated.stale.extend(values.stale)
         if model_id in plan.models:
-            plans[name] = model_line(plan.models[model_id])
+            plans[name] = plan.models[model_id]
             notes += [f"{name}: {warning}" for warning in plan.warnings if warning.startswith(f"{model_id}:")]
     return Added(
         model_id=model_id,

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from generator.documents.load import dump_yaml, read_text, read_yaml, text_or_none
+from generator.documents.files import read_text, text_or_none
+from generator.documents.load import dump_yaml, read_yaml
 from generator.errors import UserError
 from generator.facts.releases import releases
-from generator.formats.catalog import Catalog, read_catalog
+from generator.formats.catalog import Catalog
 from generator.formats.check import check_document
-from generator.formats.environment import Environment, read_environment
+from generator.formats.environment import Environment
 from generator.formats.json_schema import catalog_schema, chart_schema, environment_schema, schema_text, values_schema
+from generator.formats.read import read_catalog, read_environment
 from generator.plan.plan import Plan, make_plan
 from generator.progress import Report, silent
 from generator.values import app_values, family_values, has_header, header

@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from generator.documents.load import Location, load_text, parse_data, place, read_text
+from generator.documents.files import read_text
+from generator.documents.load import Location, load_text, place
 from generator.errors import UserError, UserErrors
 from generator.facts.gpus import gpus
 from generator.formats.catalog import CatalogFile, CatalogModel
 from generator.formats.check import check_document
-from generator.formats.environment import Environment, FamilyService, read_environment
+from generator.formats.environment import Environment, FamilyService
+from generator.formats.faults import parse_data
+from generator.formats.read import read_environment
 from generator.project.project import Project
 
 _SCHEMA_LINE = re.compile(r"^#.*\$schema=\S*\b(catalog|environment|values)\.schema\.json", re.MULTILINE)

@@ -14,7 +14,6 @@ from math import ceil
 from generator.facts.files import read_data, version
 from generator.facts.vllm_cache import Platform
 from generator.facts.vllm_memory import MemoryBehaviour, Range, memory_behaviour
-from generator.sizing import GIB
 from generator.sizing.cache.layout import CacheLayout
 from generator.sizing.cache.pages import CacheOptions
 from generator.sizing.cache.specs import CacheLayers, Layers
@@ -26,6 +25,7 @@ from generator.sizing.overhead import Step, graph_gib
 from generator.sizing.weights.divisions import Split
 from generator.sizing.weights.feed_forward import least_expert_rows
 from generator.sizing.weights.rank import DTYPE_BYTES, WeightOptions, Weights
+from generator.units import GIB
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from generator.facts.files import read_data
 from generator.facts.vllm_memory import MemoryBehaviour, Range
-from generator.sizing import GIB
 from generator.sizing.cache.specs import CacheLayers, State
 from generator.sizing.config import towers
 from generator.sizing.config.architectures import makes_vectors
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.weights.feed_forward import expert_width, experts_of, is_ungated, shared_width
 from generator.sizing.weights.quantization import Quantization
+from generator.units import GIB
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from generator.cli.plan_report import plan_json, plan_lines
 from generator.documents.load import dump_yaml, load_text
 from generator.errors import UserError
 from generator.formats.check import check_document
-from generator.formats.environment import read_environment
+from generator.formats.read import read_environment
 from generator.plan.plan import Plan, make_plan
 from generator.project.project import Project
 from generator.values import app_values, has_header, header

@@ -10,10 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from generator.formats.environment import Pool
-from generator.plan.assignment import Option, Pools, assign
-from generator.plan.packing import bins_in_any_order, bins_needed, most_in_any_order
+from generator.plan.assignment import assign
+from generator.plan.occupancy import Option, Pools
+from generator.plan.packing import bins_in_any_order, bins_needed, most_in_any_order, worker_shape
 from generator.plan.pools import hardware
-from generator.worker_shape import worker_shape
 
 GPUS = ("L4-24GB", "L40S-48GB", "A100-80GB", "H100-80GB")
 

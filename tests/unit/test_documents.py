@@ -6,10 +6,12 @@ import time
 
 import pytest
 
-from generator.documents.load import load_text, parse_text, read_text
+from generator.documents.files import read_text
+from generator.documents.load import load_text
 from generator.errors import UserError, UserErrors
 from generator.formats.catalog import CatalogFile
 from generator.formats.environment import Environment
+from generator.formats.faults import parse_text
 
 ENVIRONMENT = "namespace: ai\nray: 2.60.0\npools: {p: {nodes: 1}}\nserve: {f: }\n"
 

@@ -8,12 +8,13 @@ import pytest
 
 from generator.cluster.finding import Finding
 from generator.cluster.nodes import Node, Used, matches, of_others, read_node, room, untolerated, used
-from generator.cluster.pods import PodGroup, pod_groups, pod_requests, quantity
+from generator.cluster.pods import PodGroup, pod_groups, pod_requests
 from generator.cluster.preflight.images import Image, image_findings, pull_state
 from generator.cluster.preflight.kuberay import crd_findings, operator_findings, unknown_field_findings
 from generator.cluster.preflight.objects import pod_fix, probe_pod
 from generator.cluster.preflight.pools import Demand, pool_findings, update_findings
 from generator.cluster.preflight.references import Reference, claim_findings, key_findings, keys_in, references
+from generator.units import quantity
 
 GIB = 2**30
 

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from generator.cli.status_report import changes, facts, next_step, status_json, status_lines, summary
-from generator.cluster.status.reasons import is_failure, pod_reason, pull_error, root_cause, scheduler_reason
+from generator.cluster.pods import pull_error
+from generator.cluster.status.reasons import is_failure, pod_reason, root_cause, scheduler_reason
 from generator.cluster.status.replicas import replica_counts
 from generator.cluster.status.status import Observed, ReleaseStatus, release_status
 

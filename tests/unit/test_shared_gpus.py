@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from generator.errors import UserError
 from generator.facts.gpus import gpus
 from generator.facts.releases import process_context_gib
-from generator.gpu_share import share_utilization
 from generator.plan.plan import make_plan
-from generator.plan.pools import SHARES
+from generator.plan.pools import SHARES, share_utilization
 from generator.values import family_values, llm_config
 
 SHARED = {"gpu": "H100-80GB", "nodes": 2, "share": True}

@@ -20,7 +20,7 @@ from typing import Any
 
 from generator.bench.load import LoadClient
 from generator.chart import cache_folder
-from generator.documents.load import write_files
+from generator.documents.files import write_files
 from generator.errors import UserError
 
 from .rounds import compared, shared_out

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.bench.load import Load, LoadClient, Target
-from generator.documents.load import write_files
+from generator.documents.files import write_files
 from generator.errors import UserError
 from generator.progress import Report
 

@@ -13,8 +13,8 @@ import yaml
 
 from generator.bench.load import Target
 from generator.chart import cache_folder, render
+from generator.documents.merge import JsonObject, merged
 from generator.errors import RunFailed
-from generator.formats.fields import JsonObject, merged
 from generator.local.http import free_port
 from generator.local.ray import machine_values, run_folder, running
 from generator.process import supervised

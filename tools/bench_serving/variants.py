@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from generator.bench.load import Load
+from generator.documents.merge import JsonObject, merged
 from generator.errors import UserError
-from generator.formats.fields import JsonObject, merged
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

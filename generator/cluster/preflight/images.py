@@ -11,9 +11,8 @@ from typing import Any
 from generator.cluster.api import ApiFault, Cluster, api_path
 from generator.cluster.finding import Finding, fails, ok, warning
 from generator.cluster.nodes import Node, matches, untolerated
-from generator.cluster.pods import PodGroup
-from generator.cluster.status.reasons import pull_error
-from generator.formats.fields import JsonObject
+from generator.cluster.pods import PodGroup, pull_error
+from generator.documents.merge import JsonObject
 
 SUBJECT = "images"
 POLL_S = 2.0

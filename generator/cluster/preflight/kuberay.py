@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from generator.cluster.finding import Finding, fails, ok, warning
+from generator.documents.merge import JsonObject
 from generator.facts.releases import kuberay
-from generator.formats.fields import JsonObject
 
 SUBJECT = "KubeRay"
 CRDS = ("rayservices.ray.io", "rayclusters.ray.io")

@@ -14,7 +14,7 @@ from generator.cluster.api import ApiFault, Cluster, api_path
 from generator.cluster.finding import Finding, fails, ok, warning
 from generator.cluster.pods import PodGroup
 from generator.cluster.preflight.kuberay import unknown_field_findings
-from generator.formats.fields import JsonObject
+from generator.documents.merge import JsonObject
 
 POD_SECURITY = "pod-security.kubernetes.io/enforce"
 

@@ -10,7 +10,7 @@ from generator.cluster.finding import Finding, Level, fails, ok, warning
 from generator.cluster.nodes import Node, Used, lacking, matches, room, untolerated
 from generator.cluster.pods import PodGroup
 from generator.errors import did_you_mean
-from generator.sizing import GIB
+from generator.units import GIB
 
 LABELS_SHOWN = 8
 MIB_PER_GIB = 1024

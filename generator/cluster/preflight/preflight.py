@@ -22,8 +22,8 @@ from generator.cluster.preflight.kuberay import CRDS, crd_findings, operator_fin
 from generator.cluster.preflight.objects import POD_SECURITY, object_findings, pod_findings, rights_findings
 from generator.cluster.preflight.pools import Demand, pool_findings, update_findings
 from generator.cluster.preflight.references import claim_findings, key_findings, references
+from generator.documents.merge import JsonObject
 from generator.errors import UserError
-from generator.formats.fields import JsonObject
 from generator.plan.packing import bins_needed
 from generator.plan.plan import Plan
 from generator.project.project import Project

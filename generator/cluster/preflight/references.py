@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from generator.cluster.finding import Finding, fails, ok, warning
 from generator.cluster.pods import PodGroup, containers
+from generator.documents.merge import JsonObject
 from generator.errors import did_you_mean
-from generator.formats.fields import JsonObject
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 IMAGE_KEYS = (".dockerconfigjson", ".dockercfg")

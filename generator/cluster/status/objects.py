@@ -7,8 +7,8 @@ from contextlib import suppress
 from generator.cluster.api import ApiFault, Cluster, api_path
 from generator.cluster.status.replicas import Counts, replica_counts
 from generator.cluster.status.status import Observed
+from generator.documents.merge import JsonObject
 from generator.errors import UserError, did_you_mean
-from generator.formats.fields import JsonObject
 
 RAY = "ray.io/v1"
 METRICS_PORT = 8080

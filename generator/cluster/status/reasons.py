@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from generator.formats.fields import JsonObject
+from generator.cluster.pods import pull_error, shortened
+from generator.documents.merge import JsonObject
 
-LONGEST = 400
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _EXCEPTION = re.compile(
     r"^(?:\(.*?\) )?((?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|NotFound)\w*)(?:: (.*))?$"
@@ -46,7 +46,7 @@ def root_cause(message: str) -> str:
     found = [(index, match) for index, line in enumerate(lines) if (match := _EXCEPTION.match(line))]
     causes = [(index, match) for index, match in found if not _WRAPPING.search(lines[index])]
     if not causes:
-        return _short(" ".join(line for line in lines if line and not line.startswith(("File ", "^", "Traceback"))))
+        return shortened(" ".join(line for line in lines if line and not line.startswith(("File ", "^", "Traceback"))))
     # Ray prints the first cause first and then the same again as each caller saw it; the last one is the caller's.
     index, match = causes[-1]
     said = match[2] or ""
@@ -54,7 +54,7 @@ def root_cause(message: str) -> str:
         if not line or line.startswith(("File ", "Traceback", "During handling", "The above exception")):
             break
         said += f" {line}"
-    return _short(f"{match[1].rpartition('.')[2]}: {said.strip()}" if said.strip() else match[1])
+    return shortened(f"{match[1].rpartition('.')[2]}: {said.strip()}" if said.strip() else match[1])
 
 
 def pod_reason(pod: JsonObject) -> str:
@@ -82,12 +82,6 @@ def scheduler_reason(message: str, spec: Mapping[str, Any]) -> str:
     # Taints hold commas of their own in braces only.
     parts = [part.strip() for part in re.split(r", (?=\d)", found[2])]
     return f"no node takes it: {', '.join(_scheduler_words(part, found[1], spec) for part in parts)}"
-
-
-def pull_error(message: str) -> str:
-    """What a registry or the way to it said, without the image's name again and again."""
-    text = re.sub(r'^Back-off pulling image "[^"]*"(: ErrImagePull: )?', "", message.replace("\n", " ").strip())
-    return _short(re.sub(r'^(?:failed to [a-z ]+ "[^"]*": )+', "", text))
 
 
 def is_failure(reason: str) -> bool:
@@ -166,7 +160,3 @@ def _resources(text: str) -> str:
     """`{"CPU": 1.0, "l4-workers": 1.0}` as `1 CPU, 1 l4-workers`; `nothing` where it is empty."""
     pairs = re.findall(r"[\"']([^\"']+)[\"']: ([0-9.e+]+)", text)
     return ", ".join(f"{float(amount):g} {name}" for name, amount in pairs if float(amount)) or "nothing"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -12,7 +12,7 @@ import yaml
 from generator.cluster.status.reasons import is_failure, pod_reason, root_cause
 from generator.cluster.status.replicas import Counts
 from generator.documents.load import SAFE_LOADER
-from generator.formats.fields import JsonObject
+from generator.documents.merge import JsonObject
 
 State = Literal["ok", "asleep", "waits", "fails"]
 """`asleep`: at zero replicas, and well; the first request wakes it. `waits`: on its way. `fails`: needs someone."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from generator.facts.files import read_data
-from generator.sizing import GIB
 from generator.sizing.cache.specs import CacheLayers
 from generator.sizing.config import towers
 from generator.sizing.config.config import ModelConfig
@@ -22,6 +21,7 @@ from generator.sizing.weights.feed_forward import experts_of
 from generator.sizing.weights.matrix import Module, Share
 from generator.sizing.weights.quantization import Format
 from generator.sizing.weights.stored import Stored, StoredModel
+from generator.units import GIB
 
 DTYPE_ALIASES = {"half": "float16", "float": "float32"}
 DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "half": 2, "float": 4}

@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from generator.sizing import GIB
 from generator.sizing.cache.layout import CacheLayout, cache_layout
 from generator.sizing.cache.pages import CacheOptions
 from generator.sizing.cache.rules import cache_layers
@@ -27,6 +26,7 @@ from generator.sizing.engine.engine import Device, shape_of
 from generator.sizing.fit import cache_options, draft_caches
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split
+from generator.units import GIB
 
 PLAIN = {
     "hidden_size": 256,

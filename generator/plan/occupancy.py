@@ -1,0 +1,64 @@
+"""The pools, and what is on them while a fleet is placed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from generator.plan.packing import WorkerShape, worker_shape
+from generator.plan.pools import Hardware
+
+
+class Option(NamedTuple):
+    """One place of a model: pieces of one size (the pool's units), how many at the least and at the most replicas."""
+
+    pool: str
+    piece: int
+    least: int
+    peak: int
+
+
+Kind = tuple[Option, ...]
+Step = tuple[Kind, int, int]
+"""A kind, and the places from which and to which one of its models moves."""
+Taken = dict[Kind, list[int]]
+"""By kind, how many models take each option."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pools:
+    """The pools, and what is on them: pieces by size, at the least replicas and at the most."""
+
+    hardware: Mapping[str, Hardware]
+    least: Mapping[str, Counter[int]]
+    peak: Mapping[str, Counter[int]]
+    _shapes: dict[tuple[object, ...], WorkerShape] = field(default_factory=dict)
+
+    def add(self, option: Option, models: int = 1) -> None:
+        self.least[option.pool][option.piece] += models * option.least
+        self.peak[option.pool][option.piece] += models * option.peak
+
+    def copy(self) -> Pools:
+        """The same pools, to which something else can be added."""
+        least = {pool: Counter(pieces) for pool, pieces in self.least.items()}
+        peak = {pool: Counter(pieces) for pool, pieces in self.peak.items()}
+        return Pools(hardware=self.hardware, least=least, peak=peak, _shapes=self._shapes)
+
+    def shape(self, pool: str, more: Option | None = None) -> WorkerShape:
+        """The pods for what is on the pool, and for one option more."""
+        least, peak = self.least[pool], self.peak[pool]
+        if more is not None:
+            least, peak = least.copy(), peak.copy()
+            least[more.piece] += more.least
+            peak[more.piece] += more.peak
+        key = (pool, frozenset(least.items()), frozenset(peak.items()))
+        if key not in self._shapes:
+            self._shapes[key] = worker_shape(self.hardware[pool], +least, +peak)
+        return self._shapes[key]
+
+    def volume_cost(self, option: Option) -> int:
+        """What the pieces of the least replicas cost by themselves, pods or not; rounded down."""
+        one = self.hardware[option.pool]
+        return one.weight * option.piece * option.least // one.units
