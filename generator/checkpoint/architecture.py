@@ -14,7 +14,7 @@ from generator.checkpoint.safetensors import SAFETENSORS_DTYPES, Tensor, bytes_b
 from generator.formats.architecture import Architecture
 from generator.sizing.cache.attention import head_dim, kv_heads
 from generator.sizing.cache.rules import known_layers
-from generator.sizing.cache.specs import KeyValues
+from generator.sizing.cache.specs import AttentionSpec
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.rotary import positions_of, stretch_of
 from generator.sizing.config.towers import sizes_of
@@ -30,7 +30,9 @@ def architecture_of(
     known = known_layers(config)  # whose faults come before any other
     fields = {key: config.get(key) for key in Architecture.model_fields if config.get(key) is not None}
     fields |= {key: config.needed(key) for key in ("hidden_size", "num_hidden_layers", "vocab_size")}
-    fields |= _heads(config) if known is None or any(isinstance(c, KeyValues) for layer in known for c in layer) else {}
+    fields |= (
+        _heads(config) if known is None or any(isinstance(c, AttentionSpec) for layer in known for c in layer) else {}
+    )
     fields |= {
         "name": config.architecture,
         "model_type": config.model_type or None,

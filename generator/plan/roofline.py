@@ -24,7 +24,7 @@ from generator.facts.releases import throughput
 from generator.plan.placement import Candidate
 from generator.plan.requirements import Wish
 from generator.sizing.cache.attention import head_dim
-from generator.sizing.cache.specs import Cache, KeyValues, Latent, PackedLatent
+from generator.sizing.cache.specs import AttentionSpec, CacheSpec, MlaSpec, PackedMlaSpec
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.model import Model
 from generator.sizing.weights.attention import latent_dims
@@ -138,7 +138,7 @@ def _attention(model: Model, flops: float) -> list[Attention]:
     for cache, count in Counter(model.caches.caches).items():
         prefill, decode = _entries(cache, model.config)
         if prefill:
-            seen = (cache.window or getattr(cache, "chunk", None) or inf) if not isinstance(cache, Latent) else inf
+            seen = (cache.window or getattr(cache, "chunk", None) or inf) if not isinstance(cache, MlaSpec) else inf
             attention = Attention(
                 window=seen, prefill_seconds=2 * prefill * count / flops, decode_seconds=2 * decode * count / flops
             )
@@ -146,16 +146,16 @@ def _attention(model: Model, flops: float) -> list[Attention]:
     return found
 
 
-def _entries(cache: Cache, config: ModelConfig) -> tuple[float, float]:
+def _entries(cache: CacheSpec, config: ModelConfig) -> tuple[float, float]:
     """Entries that one token multiplies with another's, of all heads: while a prompt is read, and in decoding."""
     heads = config.integer("num_attention_heads") or 0
     match cache:
-        case KeyValues(key_dim=key, value_dim=value):
+        case AttentionSpec(key_dim=key, value_dim=value):
             return heads * (key + value), heads * (key + value)
-        case Latent(width=width, bytes_each=None):
+        case MlaSpec(width=width, bytes_each=None):
             rope = config.whole("qk_rope_head_dim", 64)
             return heads * (sum(latent_dims(config)) + rope), heads * (2 * width - rope)
-        case PackedLatent(part="window" | "compressed", tokens_each=each):
+        case PackedMlaSpec(part="window" | "compressed", tokens_each=each):
             return 2 * heads * head_dim(config) / each, 2 * heads * head_dim(config) / each
         case _:
             return 0, 0

@@ -16,7 +16,7 @@ from generator.facts.vllm_cache import Platform
 from generator.facts.vllm_memory import MemoryBehaviour, Range, memory_behaviour
 from generator.sizing.cache.layout import CacheLayout
 from generator.sizing.cache.pages import CacheOptions
-from generator.sizing.cache.specs import CacheLayers, Layers
+from generator.sizing.cache.specs import CacheLayers, LayerSpecs
 from generator.sizing.config.architectures import missing_in
 from generator.sizing.engine.engine import Device, Engine, EngineShape, shape_of
 from generator.sizing.engine.refusals import refusal
@@ -226,7 +226,7 @@ def _with_draft(found: Weights, draft: Weights) -> Weights:
     )
 
 
-def draft_caches(model: Model, engine: Engine) -> Layers:
+def draft_caches(model: Model, engine: Engine) -> LayerSpecs:
     """What the layers of a draft keep beside the model's."""
     if engine.draft is not None:
         return engine.draft.caches.layers

@@ -9,7 +9,7 @@ from generator.facts.vllm_memory import Range, memory_behaviour
 from generator.sizing.cache.layout import CacheLayout, cache_layout
 from generator.sizing.cache.pages import CacheOptions
 from generator.sizing.cache.rules import cache_layers
-from generator.sizing.cache.specs import CacheLayers, Layers
+from generator.sizing.cache.specs import CacheLayers, LayerSpecs
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.rotary import default_context, positions_of
 from generator.sizing.overhead import Step, activation_gib
@@ -26,7 +26,7 @@ class Model:
     def __init__(self, config: ModelConfig, *, checkpoint_bytes: float | None = None) -> None:
         self.config = config
         self.checkpoint_bytes = checkpoint_bytes
-        self._layouts: dict[tuple[CacheOptions, Layers], CacheLayout] = {}
+        self._layouts: dict[tuple[CacheOptions, LayerSpecs], CacheLayout] = {}
         self._weights: dict[WeightOptions, Weights] = {}
         self._modules: dict[bool, ModelModules] = {}
         self._schemes: dict[str | None, Quantization | None] = {}
@@ -55,14 +55,14 @@ class Model:
         """Whether a step must hold a whole prompt: an encoder attends both ways (`vllm/config/model.py`)."""
         return is_encoder(self.config, self.caches) or self.config.get("is_encoder_decoder") is True
 
-    def layout(self, options: CacheOptions, *, drafts: Layers = ()) -> CacheLayout:
+    def layout(self, options: CacheOptions, *, drafts: LayerSpecs = ()) -> CacheLayout:
         """The cache of one GPU, split as `options` says, with that of a draft's layers."""
         key = (options, drafts)
         if key not in self._layouts:
             self._layouts[key] = self._laid_out(options, drafts)
         return self._layouts[key]
 
-    def _laid_out(self, options: CacheOptions, drafts: Layers) -> CacheLayout:
+    def _laid_out(self, options: CacheOptions, drafts: LayerSpecs) -> CacheLayout:
         anywhere = replace(options, compute_capability=CacheOptions.compute_capability)
         if self.caches.state is None and options != anywhere:  # only kernels of states differ by the GPU's generation
             return self.layout(anywhere, drafts=drafts)

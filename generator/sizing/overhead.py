@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from generator.facts.files import read_data
 from generator.facts.vllm_memory import MemoryBehaviour, Range
-from generator.sizing.cache.specs import CacheLayers, State
+from generator.sizing.cache.specs import CacheLayers, MambaSpec
 from generator.sizing.config import towers
 from generator.sizing.config.architectures import makes_vectors
 from generator.sizing.config.config import ModelConfig
@@ -93,7 +93,7 @@ def _forward_bytes(config: ModelConfig, caches: CacheLayers, step: Step, factors
     hidden = config.needed("hidden_size")
     dense = config.integer("intermediate_size_mlp") or config.integer("intermediate_size") or 4 * hidden
     inner = shared_width(config) if experts_of(config) else dense
-    states = [cache for cache in caches.caches if isinstance(cache, State)]
+    states = [cache for cache in caches.caches if isinstance(cache, MambaSpec)]
     if states:  # a mixer's projections: inputs, gate and their convolution
         inner = max(inner, states[0].channels + states[0].groups * states[0].group_channels)
     return step.tokens * step.width * (factors["mlp"] * inner / step.tensor_parallel + factors["hidden"] * hidden)

@@ -7,7 +7,14 @@ Each rule takes a configuration and gives every decoder layer's caches. Sources:
 from __future__ import annotations
 
 from generator.errors import UserError
-from generator.sizing.cache.specs import Cache, CrossKeyValues, KeyValues, Latent, Layers, PackedLatent
+from generator.sizing.cache.specs import (
+    AttentionSpec,
+    CacheSpec,
+    CrossAttentionSpec,
+    LayerSpecs,
+    MlaSpec,
+    PackedMlaSpec,
+)
 from generator.sizing.config.config import ModelConfig
 
 SLIDING, FULL = "sliding_attention", "full_attention"
@@ -50,7 +57,7 @@ def layer_kinds(config: ModelConfig) -> tuple[str, ...] | None:
     return None
 
 
-def attention(config: ModelConfig) -> Layers:
+def attention(config: ModelConfig) -> LayerSpecs:
     """Keys and values in every layer: of a window where `layer_types` says so, or where all layers have one."""
     kinds, window = layer_kinds(config), _window(config)
     if kinds is None or all(kind == SLIDING for kind in kinds):
@@ -58,14 +65,14 @@ def attention(config: ModelConfig) -> Layers:
     return tuple((_plain(config, window if kind == SLIDING else None),) for kind in kinds)
 
 
-def attention_without_kinds(config: ModelConfig) -> Layers:
+def attention_without_kinds(config: ModelConfig) -> LayerSpecs:
     """As `attention`, of models whose code in vLLM does not read `layer_types`: mixed layers all keep everything."""
     kinds, window = layer_kinds(config), _window(config)
     mixed = kinds is not None and any(kind != SLIDING for kind in kinds)
     return tuple((_plain(config, None if mixed else window),) for _ in range(config.layers))
 
 
-def inclusive_window(config: ModelConfig) -> Layers:
+def inclusive_window(config: ModelConfig) -> LayerSpecs:
     """Command R (`commandr.py`): as `attention`, the window counted without the token that looks."""
     window = _window(config)
     seen = None if window is None else window + 1
@@ -73,12 +80,12 @@ def inclusive_window(config: ModelConfig) -> Layers:
     return tuple((_plain(config, seen if kind == SLIDING else None),) for kind in kinds)
 
 
-def _plain(config: ModelConfig, window: int | None) -> KeyValues:
+def _plain(config: ModelConfig, window: int | None) -> AttentionSpec:
     dim = head_dim(config)
-    return KeyValues(heads=kv_heads(config), key_dim=dim, value_dim=dim, window=window)
+    return AttentionSpec(heads=kv_heads(config), key_dim=dim, value_dim=dim, window=window)
 
 
-def chunked(config: ModelConfig) -> Layers:
+def chunked(config: ModelConfig) -> LayerSpecs:
     """Llama 4: local attention in chunks, and every fourth layer (without rotary positions) over all tokens."""
     count, dim = config.layers, head_dim(config)
     rotary = config.get("no_rope_layers")
@@ -87,12 +94,12 @@ def chunked(config: ModelConfig) -> Layers:
         rotary = [(i + 1) % every for i in range(count)]
     size = config.integer("attention_chunk_size")
     return tuple(
-        (KeyValues(heads=kv_heads(config), key_dim=dim, value_dim=dim, chunk=size if local else None),)
+        (AttentionSpec(heads=kv_heads(config), key_dim=dim, value_dim=dim, chunk=size if local else None),)
         for local in rotary
     )
 
 
-def shared(config: ModelConfig) -> Layers:
+def shared(config: ModelConfig) -> LayerSpecs:
     """Gemma 3n and 4: the last layers read an earlier layer's keys and values; full layers may have wider heads."""
     kinds, window = layer_kinds(config), _window(config)
     count = config.layers
@@ -100,7 +107,7 @@ def shared(config: ModelConfig) -> Layers:
     # Gemma 4's, where nothing is said (transformers' Gemma4TextConfig).
     usual = 512 if config.model_type.startswith("gemma4") else head_dim(config)
     width = config.integer("global_head_dim") or usual
-    wide = KeyValues(
+    wide = AttentionSpec(
         heads=(config.get("attention_k_eq_v") and config.integer("num_global_key_value_heads")) or kv_heads(config),
         key_dim=width,
         value_dim=width,
@@ -112,14 +119,14 @@ def shared(config: ModelConfig) -> Layers:
     return tuple((cache,) if i < own else () for i, cache in enumerate(each))
 
 
-def two_shapes(config: ModelConfig) -> Layers:
+def two_shapes(config: ModelConfig) -> LayerSpecs:
     """MiMo V2: window layers have heads of their own, and values may be narrower than keys."""
-    full = KeyValues(
+    full = AttentionSpec(
         heads=kv_heads(config),
         key_dim=head_dim(config),
         value_dim=config.integer("v_head_dim") or head_dim(config),
     )
-    local = KeyValues(
+    local = AttentionSpec(
         heads=config.integer("swa_num_key_value_heads") or full.heads,
         key_dim=config.integer("swa_head_dim") or full.key_dim,
         value_dim=config.integer("swa_v_head_dim") or config.integer("swa_head_dim") or full.value_dim,
@@ -130,7 +137,7 @@ def two_shapes(config: ModelConfig) -> Layers:
     return tuple((local,) if is_local else (full,) for is_local in local_layers)
 
 
-def heads_by_layer(config: ModelConfig) -> Layers:
+def heads_by_layer(config: ModelConfig) -> LayerSpecs:
     """Llama Nemotron (`nemotron_nas.py`): `block_configs` gives each layer's heads in a group, or no attention."""
     dim, queries = head_dim(config), config.needed("num_attention_heads")
     blocks = config.get("block_configs")
@@ -138,49 +145,49 @@ def heads_by_layer(config: ModelConfig) -> Layers:
         return attention(config)
     found = [block.get("attention", {}) if isinstance(block, dict) else {} for block in blocks]
     return tuple(
-        (KeyValues(heads=queries // group, key_dim=dim, value_dim=dim),)
+        (AttentionSpec(heads=queries // group, key_dim=dim, value_dim=dim),)
         if not one.get("no_op") and (group := one.get("n_heads_in_group"))
         else ()
         for one in found
     )
 
 
-def one_head(config: ModelConfig) -> Layers:
+def one_head(config: ModelConfig) -> LayerSpecs:
     """Step 3 (`step3_text.py`): one key-value head, whatever the configuration says."""
     dim = head_dim(config)
-    return tuple((KeyValues(heads=1, key_dim=dim, value_dim=dim),) for _ in range(config.layers))
+    return tuple((AttentionSpec(heads=1, key_dim=dim, value_dim=dim),) for _ in range(config.layers))
 
 
-def uncompressed(config: ModelConfig) -> Layers:
+def uncompressed(config: ModelConfig) -> LayerSpecs:
     """MiniCPM 3: latent attention that vLLM caches uncompressed, values as wide as keys."""
     dim = config.needed("qk_nope_head_dim") + config.needed("qk_rope_head_dim")
-    each = KeyValues(heads=config.needed("num_attention_heads"), key_dim=dim, value_dim=dim)
+    each = AttentionSpec(heads=config.needed("num_attention_heads"), key_dim=dim, value_dim=dim)
     return tuple((each,) for _ in range(config.layers))
 
 
-def latent_of(config: ModelConfig) -> Latent:
-    return Latent(width=config.needed("kv_lora_rank") + config.whole("qk_rope_head_dim", 0))
+def latent_of(config: ModelConfig) -> MlaSpec:
+    return MlaSpec(width=config.needed("kv_lora_rank") + config.whole("qk_rope_head_dim", 0))
 
 
-def latent(config: ModelConfig) -> Layers:
+def latent(config: ModelConfig) -> LayerSpecs:
     """Multi-head latent attention; plain attention where the model's configuration has no latent (DeepSeek's first)."""
     if config.integer("kv_lora_rank") is None:
         return attention(config)
     return ((latent_of(config),),) * config.layers
 
 
-def latent_twice(config: ModelConfig) -> Layers:
+def latent_twice(config: ModelConfig) -> LayerSpecs:
     """LongCat Flash: two attention modules in every layer."""
     return ((latent_of(config), latent_of(config)),) * config.layers
 
 
-def sparse_latent(config: ModelConfig) -> Layers:
+def sparse_latent(config: ModelConfig) -> LayerSpecs:
     """DeepSeek V3.2, GLM 5: beside the latent, the indexer's key, in layers that choose their tokens anew.
 
     The others take the choice of the layer before: by a pattern of F (full) and S (shared), or all but every
     `index_topk_freq`-th after the first ones (`vllm/models/deepseek_v32/attention.py`).
     """
-    indexer = Latent(width=_indexer_key(config.needed("index_head_dim")), bytes_each=1)
+    indexer = MlaSpec(width=_indexer_key(config.needed("index_head_dim")), bytes_each=1)
     pattern, every = config.get("index_topk_pattern") or "", config.whole("index_topk_freq", 1) or 1
     first = config.whole("index_skip_topk_offset", 2)
 
@@ -198,7 +205,7 @@ def _indexer_key(width: int) -> int:
     return width + width // 128 * 4
 
 
-def packed_latent(config: ModelConfig) -> Layers:
+def packed_latent(config: ModelConfig) -> LayerSpecs:
     """DeepSeek V4: a window in every layer; where `compress_ratios` says 4 or 128, a latent for so many tokens too.
 
     Tokens that are not compressed yet wait as two float32 vectors each; 4 compresses overlapping groups, so theirs are
@@ -206,21 +213,21 @@ def packed_latent(config: ModelConfig) -> Layers:
     Sources: `models/deepseek_v4/attention.py`, `compressor.py::CompressorStateCache`.
     """
     count, indexed = config.layers, config.needed("index_head_dim")
-    window = PackedLatent(part="window", window=config.needed("sliding_window"))
-    caches: dict[int, tuple[Cache, ...]] = {
+    window = PackedMlaSpec(part="window", window=config.needed("sliding_window"))
+    caches: dict[int, tuple[CacheSpec, ...]] = {
         0: (window,),
         1: (window,),
         4: (
-            PackedLatent(part="indexer", vector_bytes=_indexer_key(indexed), tokens_each=4),
-            PackedLatent(part="open", vector_bytes=2 * 2 * indexed * 4, window=8),
+            PackedMlaSpec(part="indexer", vector_bytes=_indexer_key(indexed), tokens_each=4),
+            PackedMlaSpec(part="open", vector_bytes=2 * 2 * indexed * 4, window=8),
             window,
-            PackedLatent(part="compressed", tokens_each=4),
-            PackedLatent(part="open", vector_bytes=2 * 2 * head_dim(config) * 4, window=8),
+            PackedMlaSpec(part="compressed", tokens_each=4),
+            PackedMlaSpec(part="open", vector_bytes=2 * 2 * head_dim(config) * 4, window=8),
         ),
         128: (
             window,
-            PackedLatent(part="compressed", tokens_each=128),
-            PackedLatent(part="open", vector_bytes=2 * head_dim(config) * 4, window=128),
+            PackedMlaSpec(part="compressed", tokens_each=128),
+            PackedMlaSpec(part="open", vector_bytes=2 * head_dim(config) * 4, window=128),
         ),
     }
     ratios = config.get("compress_ratios")
@@ -230,15 +237,15 @@ def packed_latent(config: ModelConfig) -> Layers:
     return tuple(caches[ratio] for ratio in ratios[:count])
 
 
-def encoder_decoder(config: ModelConfig) -> Layers:
+def encoder_decoder(config: ModelConfig) -> LayerSpecs:
     """Whisper: its own keys and values, and those of the encoder's output."""
     heads = config.integer("decoder_attention_heads") or config.needed("num_attention_heads")
     dim = config.needed("hidden_size") // heads
-    own = KeyValues(heads=heads, key_dim=dim, value_dim=dim)
-    cross = CrossKeyValues(heads=heads, key_dim=dim, tokens=config.needed("max_source_positions"))
+    own = AttentionSpec(heads=heads, key_dim=dim, value_dim=dim)
+    cross = CrossAttentionSpec(heads=heads, key_dim=dim, tokens=config.needed("max_source_positions"))
     return ((own, cross),) * (config.integer("decoder_layers") or config.layers)
 
 
-def nothing(config: ModelConfig) -> Layers:
+def nothing(config: ModelConfig) -> LayerSpecs:
     """Encoders (BERT and its like): a request is answered in one step, so nothing is kept."""
     return ((),) * (config.integer("num_hidden_layers") or 0)

@@ -11,14 +11,14 @@ from math import ceil
 
 from generator.facts.vllm_cache import CacheBehaviour
 from generator.sizing.cache.pages import Page
-from generator.sizing.cache.specs import Cache, Latent, PackedLatent
+from generator.sizing.cache.specs import CacheSpec, MlaSpec, PackedMlaSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class CacheGroup:
     """Layers with one block table."""
 
-    cache: Cache
+    cache: CacheSpec
     """What its layers keep, or one of them where they differ in width only."""
     block_tokens: int | None
     pages: tuple[tuple[int, int], ...]
@@ -36,7 +36,7 @@ def cache_groups(pages: Sequence[Sequence[Page]], behaviour: CacheBehaviour) -> 
         return []
     if _one_type([page for _, page in entries]):
         return [_group(entries)]
-    if any(isinstance(page.cache, PackedLatent) for _, page in entries):
+    if any(isinstance(page.cache, PackedMlaSpec) for _, page in entries):
         return _side_by_side(entries)
     entries = _equal_pages(entries, behaviour)
     buckets: dict[Page, list[tuple[int, Page]]] = {}
@@ -113,11 +113,11 @@ def _equal_pages(entries: list[tuple[int, Page]], behaviour: CacheBehaviour) -> 
 def refused(pages: Sequence[Sequence[Page]], behaviour: CacheBehaviour) -> bool:
     """Whether this vLLM version cannot bring the layers' pages to one size, and does not start."""
     found = [page for layer in pages for page in layer]
-    if not found or _one_type(found) or any(isinstance(page.cache, PackedLatent) for page in found):
+    if not found or _one_type(found) or any(isinstance(page.cache, PackedMlaSpec) for page in found):
         return False
     most = max(page.bytes for page in found)
     if behaviour.unequal_pages == "refused":
         return any(page.bytes != most for page in found)
     # A latent is read in whole rows, so its page cannot be padded.
     padded = behaviour.unequal_pages == "padded"
-    return any(most % page.bytes and not (padded and not isinstance(page.cache, Latent)) for page in found)
+    return any(most % page.bytes and not (padded and not isinstance(page.cache, MlaSpec)) for page in found)

@@ -16,14 +16,14 @@ from generator.facts.vllm_cache import CacheBehaviour, cache_behaviour
 from generator.sizing.cache.groups import CacheGroup, cache_groups, refused
 from generator.sizing.cache.pages import CacheOptions, caches_prefixes, pages, prompt_state, token_bytes
 from generator.sizing.cache.specs import (
-    Cache,
+    AttentionSpec,
     CacheLayers,
-    CrossKeyValues,
-    KeyValues,
-    Latent,
-    Layers,
-    PackedLatent,
-    State,
+    CacheSpec,
+    CrossAttentionSpec,
+    LayerSpecs,
+    MambaSpec,
+    MlaSpec,
+    PackedMlaSpec,
 )
 from generator.sizing.parallelism import stages
 
@@ -86,12 +86,12 @@ class CacheLayout:
         if group.block_tokens is None:
             return self.state_blocks
         cache, step = group.cache, self.batched_tokens * self.steps_in_flight
-        if isinstance(cache, CrossKeyValues):
+        if isinstance(cache, CrossAttentionSpec):
             seen = cache.tokens if self.behaviour.cross_tokens == "encoder" else self.batched_tokens
             return ceil(seen / group.block_tokens)
-        if isinstance(cache, KeyValues) and cache.chunk:
+        if isinstance(cache, AttentionSpec) and cache.chunk:
             return ceil(min(cache.chunk + step, tokens) / group.block_tokens)
-        if isinstance(cache, KeyValues | Latent | PackedLatent) and cache.window:
+        if isinstance(cache, AttentionSpec | MlaSpec | PackedMlaSpec) and cache.window:
             # One more, since a window need not begin where a block does.
             return ceil(min(cache.window - 1 + step, tokens) / group.block_tokens) + 1
         return ceil(tokens / group.block_tokens)
@@ -168,18 +168,18 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
     )
 
 
-def _without_windows(layers: Layers) -> Layers:
+def _without_windows(layers: LayerSpecs) -> LayerSpecs:
     """Windows and chunks as layers that see all tokens, where there are such too (`unify_hybrid_kv_cache_specs`)."""
 
-    def is_local(cache: Cache) -> bool:
-        return isinstance(cache, KeyValues) and bool(cache.window or cache.chunk)
+    def is_local(cache: CacheSpec) -> bool:
+        return isinstance(cache, AttentionSpec) and bool(cache.window or cache.chunk)
 
-    attending = [cache for layer in layers for cache in layer if isinstance(cache, KeyValues)]
+    attending = [cache for layer in layers for cache in layer if isinstance(cache, AttentionSpec)]
     if all(is_local(cache) for cache in attending):
         return layers
     return tuple(
         tuple(
-            replace(cache, window=None, chunk=None) if isinstance(cache, KeyValues) and is_local(cache) else cache
+            replace(cache, window=None, chunk=None) if isinstance(cache, AttentionSpec) and is_local(cache) else cache
             for cache in layer
         )
         for layer in layers
@@ -207,7 +207,7 @@ def _token_bytes(layers: CacheLayers, options: CacheOptions, of_stages: tuple[ra
         sum(
             token_bytes(cache, options)
             for cache in layer
-            if not isinstance(cache, State | CrossKeyValues) and not cache.window
+            if not isinstance(cache, MambaSpec | CrossAttentionSpec) and not cache.window
         )
         for layer in layers.layers
     ]

@@ -19,7 +19,15 @@ from generator.facts.vllm_cache import (
     prompt_state_kernels,
     usual_blocks,
 )
-from generator.sizing.cache.specs import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, PackedLatent, State
+from generator.sizing.cache.specs import (
+    AttentionSpec,
+    CacheLayers,
+    CacheSpec,
+    CrossAttentionSpec,
+    MambaSpec,
+    MlaSpec,
+    PackedMlaSpec,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +65,7 @@ class CacheOptions:
 class Page:
     """One layer's share of a block."""
 
-    cache: Cache
+    cache: CacheSpec
     block_tokens: int | None
     """Tokens of a block; None: a block holds a request's state, whatever its length."""
     bytes: int
@@ -66,33 +74,33 @@ class Page:
     def kind(self) -> tuple[int | None, str, int | None]:
         """Pages of one kind need as many blocks as one another."""
         cache = self.cache
-        if isinstance(cache, State):
+        if isinstance(cache, MambaSpec):
             return self.block_tokens, "state", None
-        if isinstance(cache, KeyValues) and cache.chunk:
+        if isinstance(cache, AttentionSpec) and cache.chunk:
             return self.block_tokens, "chunk", cache.chunk
-        if isinstance(cache, KeyValues | Latent | PackedLatent):
+        if isinstance(cache, AttentionSpec | MlaSpec | PackedMlaSpec):
             return self.block_tokens, "window" if cache.window else "all", cache.window
         return self.block_tokens, "cross", None
 
 
-def token_bytes(cache: KeyValues | Latent | PackedLatent | CrossKeyValues, options: CacheOptions) -> int:
+def token_bytes(cache: AttentionSpec | MlaSpec | PackedMlaSpec | CrossAttentionSpec, options: CacheOptions) -> int:
     """Bytes that one token takes in one layer, on one GPU; rounded up where several share a vector."""
-    if isinstance(cache, PackedLatent):
+    if isinstance(cache, PackedMlaSpec):
         return ceil(_vector_bytes(cache) / cache.tokens_each)
-    if isinstance(cache, Latent):
+    if isinstance(cache, MlaSpec):
         if options.kv_cache_dtype == "fp8_ds_mla" and cache.bytes_each is None:
             return fp8_ds_mla_bytes()
         return cache.width * (cache.bytes_each or dtype_bytes(options.cache_dtype))
     heads = max(1, cache.heads // options.tensor_parallel)
-    width = cache.key_dim + (cache.value_dim if isinstance(cache, KeyValues) else cache.key_dim)
+    width = cache.key_dim + (cache.value_dim if isinstance(cache, AttentionSpec) else cache.key_dim)
     return heads * width * dtype_bytes(options.cache_dtype)
 
 
-def _vector_bytes(cache: PackedLatent) -> int:
+def _vector_bytes(cache: PackedMlaSpec) -> int:
     return cache.vector_bytes or packed_pages()["vectorBytes"]
 
 
-def state_bytes(state: State, options: CacheOptions) -> int:
+def state_bytes(state: MambaSpec, options: CacheOptions) -> int:
     """Bytes of one recurrent layer's state of one request, on one GPU: the convolution's window and the matrices."""
     tensor = options.tensor_parallel
     groups = state.groups if state.groups % tensor == 0 else tensor
@@ -106,7 +114,7 @@ def state_bytes(state: State, options: CacheOptions) -> int:
     return window + state.heads // tensor * state.matrix * dtype_bytes(matrix_dtype)
 
 
-def prompt_state(state: State | None, options: CacheOptions, behaviour: CacheBehaviour) -> int | None:
+def prompt_state(state: MambaSpec | None, options: CacheOptions, behaviour: CacheBehaviour) -> int | None:
     """Tokens of which a hybrid's block is a multiple where the state at the end of a prompt is kept; None: it is not.
 
     With prefix caching only. A gated delta net's is given out by FlashInfer's kernels, which not every GPU has.
@@ -135,25 +143,25 @@ def pages(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour)
     """
     block = _block_tokens(layers, options)
     state = layers.state
-    page_of_state = max((state_bytes(c, options) for c in layers.caches if isinstance(c, State)), default=0)
-    attending = next((cache for cache in layers.caches if not isinstance(cache, State)), None)
+    page_of_state = max((state_bytes(c, options) for c in layers.caches if isinstance(c, MambaSpec)), default=0)
+    attending = next((cache for cache in layers.caches if not isinstance(cache, MambaSpec)), None)
     if state is not None and attending is not None and page_of_state:
         each = token_bytes(attending, options)
-        step = max(block, behaviour.latent_alignment) if isinstance(attending, Latent) else block
+        step = max(block, behaviour.latent_alignment) if isinstance(attending, MlaSpec) else block
         if caches_prefixes(layers, options, behaviour):
             step = lcm(step, prompt_state(state, options, behaviour) or 1)
         block = max(block, step * ceil(page_of_state / (step * each)))
         page_of_state = block * each
 
     window_block = _window_tokens(block, options, behaviour)
-    chunked = any(isinstance(cache, KeyValues) and cache.chunk for cache in layers.caches)
+    chunked = any(isinstance(cache, AttentionSpec) and cache.chunk for cache in layers.caches)
 
-    def page(cache: Cache) -> Page:
-        if isinstance(cache, State):
+    def page(cache: CacheSpec) -> Page:
+        if isinstance(cache, MambaSpec):
             return Page(cache, None, page_of_state or state_bytes(cache, options))
-        if isinstance(cache, PackedLatent):
+        if isinstance(cache, PackedMlaSpec):
             return _packed_page(cache, block)
-        if chunked and behaviour.chunked_local == "all" and isinstance(cache, KeyValues):
+        if chunked and behaviour.chunked_local == "all" and isinstance(cache, AttentionSpec):
             cache = replace(cache, window=None, chunk=None)
         tokens = window_block if getattr(cache, "window", None) else block
         return Page(cache, tokens, tokens * token_bytes(cache, options))
@@ -163,7 +171,7 @@ def pages(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour)
     return [[made[cache] for cache in layer] for layer in layers.layers]
 
 
-def _packed_page(cache: PackedLatent, block: int) -> Page:
+def _packed_page(cache: PackedMlaSpec, block: int) -> Page:
     """A page of DeepSeek V4: whole vectors, padded to a multiple that the kernels ask for."""
     known = packed_pages()
     own = {"window": known["windowBlock"], "open": known["openBlocks"].get(cache.window)}
@@ -173,7 +181,7 @@ def _packed_page(cache: PackedLatent, block: int) -> Page:
 
 def _block_tokens(layers: CacheLayers, options: CacheOptions) -> int:
     """Tokens of a block, before it grows beside states."""
-    latents = [cache for cache in layers.caches if isinstance(cache, Latent)]
+    latents = [cache for cache in layers.caches if isinstance(cache, MlaSpec)]
     sparse = any(cache.bytes_each for cache in latents)
     kind = "sparseLatent" if sparse else "latent" if latents else "attention"
     if layers.packed:

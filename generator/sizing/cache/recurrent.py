@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from generator.sizing.cache.attention import FULL, head_dim, kv_heads, latent_of
-from generator.sizing.cache.specs import Cache, KeyValues, Layers, State
+from generator.sizing.cache.specs import AttentionSpec, CacheSpec, LayerSpecs, MambaSpec
 from generator.sizing.config.config import ModelConfig
 
 
-def _attention(config: ModelConfig) -> KeyValues:
+def _attention(config: ModelConfig) -> AttentionSpec:
     dim = head_dim(config)
-    return KeyValues(heads=kv_heads(config), key_dim=dim, value_dim=dim)
+    return AttentionSpec(heads=kv_heads(config), key_dim=dim, value_dim=dim)
 
 
 def _kinds(config: ModelConfig) -> Sequence[str] | None:
@@ -22,13 +22,13 @@ def _kinds(config: ModelConfig) -> Sequence[str] | None:
     return [str(kind) for kind in stated] if isinstance(stated, list) else None
 
 
-def _one_of(kinds: Sequence[str], caches: dict[str, tuple[Cache, ...]]) -> Layers:
+def _one_of(kinds: Sequence[str], caches: dict[str, tuple[CacheSpec, ...]]) -> LayerSpecs:
     """Each layer's caches by its word; a word that names none keeps nothing (MLP, mixture of experts)."""
     return tuple(caches.get(kind, ()) for kind in kinds)
 
 
-def _mamba1(*, inner: int, state: int, kernel: int) -> State:
-    return State(kind="mamba1", channels=inner, rows=kernel - 1, heads=inner, matrix=state)
+def _mamba1(*, inner: int, state: int, kernel: int) -> MambaSpec:
+    return MambaSpec(kind="mamba1", channels=inner, rows=kernel - 1, heads=inner, matrix=state)
 
 
 def _mamba2(
@@ -41,8 +41,8 @@ def _mamba2(
     dim: int,
     speculative: bool = False,
     matrix_dtype: str | None = None,
-) -> State:
-    return State(
+) -> MambaSpec:
+    return MambaSpec(
         kind="mamba2",
         channels=inner,
         groups=groups,
@@ -55,13 +55,13 @@ def _mamba2(
     )
 
 
-def mamba(config: ModelConfig) -> Layers:
+def mamba(config: ModelConfig) -> LayerSpecs:
     inner = config.integer("intermediate_size") or config.needed("expand") * config.needed("hidden_size")
     state = _mamba1(inner=inner, state=config.needed("state_size"), kernel=config.needed("conv_kernel"))
     return ((state,),) * config.layers
 
 
-def mamba2(config: ModelConfig) -> Layers:
+def mamba2(config: ModelConfig) -> LayerSpecs:
     state = _mamba2(
         inner=int(config.get("expand", 2) * config.needed("hidden_size")),
         state=config.needed("state_size"),
@@ -74,7 +74,7 @@ def mamba2(config: ModelConfig) -> Layers:
     return ((state,),) * config.layers
 
 
-def jamba(config: ModelConfig) -> Layers:
+def jamba(config: ModelConfig) -> LayerSpecs:
     state = _mamba1(
         inner=config.needed("mamba_expand") * config.needed("hidden_size"),
         state=config.needed("mamba_d_state"),
@@ -85,7 +85,7 @@ def jamba(config: ModelConfig) -> Layers:
     return tuple((attending,) if i % period == offset else (state,) for i in range(config.layers))
 
 
-def _mamba2_beside_attention(config: ModelConfig) -> State:
+def _mamba2_beside_attention(config: ModelConfig) -> MambaSpec:
     """The Mamba 2 words that Falcon-H1, Bamba and Granite share."""
     inner = config.integer("mamba_d_ssm") or int(config.get("mamba_expand", 2) * config.needed("hidden_size"))
     heads = config.needed("mamba_n_heads")
@@ -100,13 +100,13 @@ def _mamba2_beside_attention(config: ModelConfig) -> State:
     )
 
 
-def falcon_h1(config: ModelConfig) -> Layers:
+def falcon_h1(config: ModelConfig) -> LayerSpecs:
     """Attention and a Mamba 2 mixer side by side in every layer."""
     both = (_mamba2_beside_attention(config), _attention(config))
     return (both,) * config.layers
 
 
-def granite(config: ModelConfig) -> Layers:
+def granite(config: ModelConfig) -> LayerSpecs:
     kinds = _kinds(config) or ["mamba"] * config.layers
     attending = (_attention(config),)
     kinds = ["mamba" if kind == "linear_attention" else kind for kind in kinds]  # as transformers 5 writes it
@@ -115,14 +115,14 @@ def granite(config: ModelConfig) -> Layers:
     return _one_of(kinds, {"attention": attending, FULL: attending, "mamba": (_mamba2_beside_attention(config),)})
 
 
-def bamba(config: ModelConfig) -> Layers:
+def bamba(config: ModelConfig) -> LayerSpecs:
     """Source: `bamba.py`, 0.22.0, the last release with it."""
     attending, state = (_attention(config),), (_mamba2_beside_attention(config),)
     where = config.listed("attn_layer_indices")
     return tuple(attending if i in where else state for i in range(config.layers))
 
 
-def nemotron_h(config: ModelConfig) -> Layers:
+def nemotron_h(config: ModelConfig) -> LayerSpecs:
     """`hybrid_override_pattern`: M is Mamba 2, * attention, - an MLP, E a mixture of experts."""
     heads, dim = config.needed("mamba_num_heads"), config.needed("mamba_head_dim")
     state = _mamba2(
@@ -147,7 +147,7 @@ def hybrid_pattern(config: ModelConfig) -> str | None:
     return "".join(letters.get(kind, "?") for kind in kinds)
 
 
-def zamba2(config: ModelConfig) -> Layers:
+def zamba2(config: ModelConfig) -> LayerSpecs:
     """Mamba 2 in every layer; in some also attention, which is one module's weights but has a cache at each place."""
     state = _mamba2(
         inner=config.needed("mamba_expand") * config.needed("hidden_size"),
@@ -159,13 +159,13 @@ def zamba2(config: ModelConfig) -> Layers:
     )
     heads = config.needed("num_attention_heads")
     dim = config.integer("attention_head_dim") or 2 * config.needed("hidden_size") // heads
-    both = (state, KeyValues(heads=heads, key_dim=dim, value_dim=dim))
+    both = (state, AttentionSpec(heads=heads, key_dim=dim, value_dim=dim))
     kinds = _kinds(config) or []
     where = config.listed("hybrid_layer_ids") or [i for i, kind in enumerate(kinds) if kind == "hybrid"]
     return tuple(both if i in where else (state,) for i in range(config.layers))
 
 
-def gated_delta_net(config: ModelConfig) -> Layers:
+def gated_delta_net(config: ModelConfig) -> LayerSpecs:
     """Qwen 3 Next, Qwen 3.5, OLMo Hybrid: every fourth layer attends, where `layer_types` does not say otherwise.
 
     Qwen 3.5 alone reads `full_attention_interval` (`transformers_utils/configs/qwen3_5.py` and `qwen3_next.py`). Since
@@ -173,7 +173,7 @@ def gated_delta_net(config: ModelConfig) -> Layers:
     """
     keys, values = config.needed("linear_num_key_heads"), config.needed("linear_num_value_heads")
     key_dim, value_dim = config.needed("linear_key_head_dim"), config.needed("linear_value_head_dim")
-    state = State(
+    state = MambaSpec(
         kind="gated_delta_net",
         channels=2 * keys * key_dim + values * value_dim,
         rows=config.needed("linear_conv_kernel_dim") - 1,
@@ -190,27 +190,27 @@ def gated_delta_net(config: ModelConfig) -> Layers:
     return _one_of(kinds, {"linear_attention": (state,), FULL: (_attention(config),)})
 
 
-def linear_attention(config: ModelConfig) -> Layers:
+def linear_attention(config: ModelConfig) -> LayerSpecs:
     """MiniMax Text 01 and M1: `attn_type_list`, 0 is linear. Source: `minimax_text_01.py`, 0.22.0, the last with it."""
     dim = head_dim(config)
-    state = State(kind="linear_attention", heads=config.needed("num_attention_heads"), matrix=dim * dim)
+    state = MambaSpec(kind="linear_attention", heads=config.needed("num_attention_heads"), matrix=dim * dim)
     kinds = config.get("attn_type_list") or [int(kind == FULL) for kind in _kinds(config) or []]
     return tuple((_attention(config),) if full else (state,) for full in kinds)
 
 
-def linear_beside_latent(config: ModelConfig) -> Layers:
+def linear_beside_latent(config: ModelConfig) -> LayerSpecs:
     """Ling and Ring 2.5 (`bailing_moe_linear.py`): linear attention, and every n-th layer latent attention."""
     dim = head_dim(config)
-    state = State(kind="linear_attention", heads=config.needed("num_attention_heads"), matrix=dim * dim)
+    state = MambaSpec(kind="linear_attention", heads=config.needed("num_attention_heads"), matrix=dim * dim)
     every = config.integer("layer_group_size") or 1
     return tuple((state,) if (i + 1) % every else (latent_of(config),) for i in range(config.layers))
 
 
-def kimi_linear(config: ModelConfig) -> Layers:
+def kimi_linear(config: ModelConfig) -> LayerSpecs:
     """Kimi Linear (`models/kimi_k3/`): Kimi delta attention, whose matrix is float32, and latent attention."""
     linear = config.get("linear_attn_config") or {}
     heads, dim, kernel = linear.get("num_heads", 0), linear.get("head_dim", 0), linear.get("short_conv_kernel_size", 4)
-    state = State(
+    state = MambaSpec(
         kind="kimi_delta",
         channels=3 * heads * dim,
         rows=kernel - 1,
@@ -223,9 +223,9 @@ def kimi_linear(config: ModelConfig) -> Layers:
     return tuple((state,) if i in recurrent else (latent_of(config),) for i in range(config.layers))
 
 
-def short_convolution(config: ModelConfig) -> Layers:
+def short_convolution(config: ModelConfig) -> LayerSpecs:
     """LFM2: a convolution over the last tokens, and attention."""
-    state = State(
+    state = MambaSpec(
         kind="short_conv",
         channels=config.integer("conv_dim") or config.needed("hidden_size"),
         rows=config.needed("conv_L_cache") - 1,

@@ -8,7 +8,7 @@ from generator.errors import UserError
 from generator.facts.files import read_data
 from generator.sizing.cache import attention as attention_layers
 from generator.sizing.cache import recurrent as state_layers
-from generator.sizing.cache.specs import Cache, CacheLayers, KeyValues
+from generator.sizing.cache.specs import AttentionSpec, CacheLayers, CacheSpec
 from generator.sizing.config.config import ModelConfig
 
 
@@ -28,7 +28,7 @@ def cache_layers(config: ModelConfig) -> CacheLayers:
     return CacheLayers(layers=layers, exact=True)
 
 
-def known_layers(config: ModelConfig) -> attention_layers.Layers | None:
+def known_layers(config: ModelConfig) -> attention_layers.LayerSpecs | None:
     """The caches of a known architecture, None of another. Raises UserError where a key that it needs is missing."""
     rule = _rule(config)
     if rule is None:
@@ -72,7 +72,7 @@ def _rules() -> tuple[dict[str, str], dict[str, str]]:
 def _unknown(config: ModelConfig, why: str) -> CacheLayers:
     count = config.layers
     dim = attention_layers.head_dim(config)
-    full: tuple[Cache, ...] = (KeyValues(heads=attention_layers.kv_heads(config), key_dim=dim, value_dim=dim),)
+    full: tuple[CacheSpec, ...] = (AttentionSpec(heads=attention_layers.kv_heads(config), key_dim=dim, value_dim=dim),)
     return CacheLayers(
         layers=(full,) * count,
         exact=False,
@@ -83,7 +83,7 @@ def _unknown(config: ModelConfig, why: str) -> CacheLayers:
     )
 
 
-def _least(config: ModelConfig, full: tuple[Cache, ...]) -> tuple[tuple[Cache, ...], ...]:
+def _least(config: ModelConfig, full: tuple[CacheSpec, ...]) -> tuple[tuple[CacheSpec, ...], ...]:
     """The least that the configuration's words allow: a latent, windows, fewer layers that attend.
 
     Where they tell nothing, half of the layers: what the other half is cannot be known.

@@ -1,8 +1,9 @@
 """What every decoder layer keeps of a request, as vLLM's layers declare it in `get_kv_cache_spec`.
 
 A layer may keep several things (attention beside a Mamba mixer, a latent beside its indexer's keys) or nothing. Sizes
-are of the whole model; `kv_cache.py` divides them. The rules by architecture are in `attention_layers.py` and
-`state_layers.py`; which architecture follows which rule is in `data/cache_layers.yaml`.
+are of the whole model; `pages.py` divides them. The rules by architecture are in `attention.py` and `recurrent.py`;
+which architecture follows which rule is in `data/cache_layers.yaml`. Names are those of vLLM's `KVCacheSpec` classes
+(`v1/kv_cache_interface.py`), where it has one.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Literal, TypeAlias
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeyValues:
-    """Keys and values of attention (multi-head, grouped-query, multi-query)."""
+class AttentionSpec:
+    """Keys and values of attention (multi-head, grouped-query, multi-query), of all tokens, a window or a chunk."""
 
     heads: int
     """Key-value heads; tensor parallelism divides them, and repeats them where there are too few."""
@@ -27,7 +28,7 @@ class KeyValues:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Latent:
+class MlaSpec:
     """One compressed vector for all heads (multi-head latent attention), which every GPU of a stage holds whole."""
 
     width: int
@@ -38,8 +39,8 @@ class Latent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PackedLatent:
-    """One kind of vectors of DeepSeek V4, which every GPU of a stage holds whole.
+class PackedMlaSpec:
+    """One kind of packed vectors of DeepSeek V4, which every GPU of a stage holds whole.
 
     Their pages differ in size and lie side by side in a block. Source: vLLM `models/deepseek_v4/`, 0.29.0.
     """
@@ -54,7 +55,7 @@ class PackedLatent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrossKeyValues:
+class CrossAttentionSpec:
     """Keys and values of the encoder's output, for every layer of a decoder that looks at it."""
 
     heads: int
@@ -64,7 +65,7 @@ class CrossKeyValues:
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
+class MambaSpec:
     """What recurrent layers keep of a request, whatever its length: a convolution's window and a matrix for each head.
 
     Source: vLLM `model_executor/layers/mamba/mamba_utils.py::MambaStateShapeCalculator`.
@@ -90,36 +91,36 @@ class State:
     """Entries of a key, of gated delta nets whose layers can keep the state at the end of a prompt."""
 
 
-Cache: TypeAlias = KeyValues | Latent | PackedLatent | CrossKeyValues | State
-Layers: TypeAlias = tuple[tuple[Cache, ...], ...]
+CacheSpec: TypeAlias = AttentionSpec | MlaSpec | PackedMlaSpec | CrossAttentionSpec | MambaSpec
+LayerSpecs: TypeAlias = tuple[tuple[CacheSpec, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CacheLayers:
     """Every decoder layer's caches, in order; an empty tuple is a layer that keeps nothing (a plain MLP)."""
 
-    layers: Layers
+    layers: LayerSpecs
     exact: bool
     """False where the architecture is not known: then all layers are counted as full attention."""
     why: str = ""
     """What is not known, in words."""
-    least: Layers | None = None
+    least: LayerSpecs | None = None
     """Where it is not exact, what the layers keep at least as far as the configuration tells."""
-    most: Layers | None = None
+    most: LayerSpecs | None = None
     """And what they keep at most."""
 
     @cached_property
-    def caches(self) -> tuple[Cache, ...]:
+    def caches(self) -> tuple[CacheSpec, ...]:
         return tuple(cache for layer in self.layers for cache in layer)
 
     @cached_property
     def packed(self) -> bool:
         """Whether pages differ in size and lie side by side in a block."""
-        return any(isinstance(cache, PackedLatent) for cache in self.caches)
+        return any(isinstance(cache, PackedMlaSpec) for cache in self.caches)
 
     @property
     def has_attention(self) -> bool:
-        return any(not isinstance(cache, State) for cache in self.caches)
+        return any(not isinstance(cache, MambaSpec) for cache in self.caches)
 
     @property
     def draft_like(self) -> int | None:
@@ -127,14 +128,16 @@ class CacheLayers:
 
         The last that keeps keys and values; of latents, some with an indexer, the last with one: it always has its own.
         """
-        attending = [n for n, layer in enumerate(self.layers) if any(not isinstance(cache, State) for cache in layer)]
-        latents = [n for n in attending if all(isinstance(cache, Latent) for cache in self.layers[n])]
+        attending = [
+            n for n, layer in enumerate(self.layers) if any(not isinstance(cache, MambaSpec) for cache in layer)
+        ]
+        latents = [n for n in attending if all(isinstance(cache, MlaSpec) for cache in self.layers[n])]
         if latents and len(latents) == len(attending):
             most = max(len(self.layers[n]) for n in latents)
             attending = [n for n in latents if len(self.layers[n]) == most]
         return attending[-1] if attending else None
 
     @property
-    def state(self) -> State | None:
+    def state(self) -> MambaSpec | None:
         """The recurrent layers' state, which all of a model share."""
-        return next((cache for cache in self.caches if isinstance(cache, State)), None)
+        return next((cache for cache in self.caches if isinstance(cache, MambaSpec)), None)

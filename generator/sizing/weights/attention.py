@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from generator.sizing.cache.attention import head_dim
-from generator.sizing.cache.specs import KeyValues, PackedLatent
+from generator.sizing.cache.specs import AttentionSpec, PackedMlaSpec
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.weights.matrix import Module
 
 
-def attention(config: ModelConfig, cache: KeyValues, name: str) -> Iterator[Module]:
+def attention(config: ModelConfig, cache: AttentionSpec, name: str) -> Iterator[Module]:
     hidden = config.needed("hidden_size") * (2 if config.model_type == "zamba2" else 1)
     queries = config.integer("num_attention_heads") or cache.heads
     kv = {"share": "key_value", "heads": cache.heads}
@@ -102,7 +102,7 @@ def indexer(config: ModelConfig) -> Iterator[Module]:
     yield Module(name=f"{name}.weights_proj", rows=heads, columns=hidden, share="whole", linear=False)
 
 
-def packed_latent(config: ModelConfig, cache: PackedLatent) -> Iterator[Module]:
+def packed_latent(config: ModelConfig, cache: PackedMlaSpec) -> Iterator[Module]:
     """DeepSeek V4: attention where its window is, compressors where their open tokens are (`models/deepseek_v4/`)."""
     hidden, inner = config.needed("hidden_size"), config.needed("num_attention_heads") * head_dim(config)
     if cache.part == "window":

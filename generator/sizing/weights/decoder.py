@@ -13,7 +13,15 @@ from typing import Literal
 
 from generator.facts.files import read_data
 from generator.sizing.cache.attention import head_dim, kv_heads, layer_kinds
-from generator.sizing.cache.specs import Cache, CacheLayers, CrossKeyValues, KeyValues, Latent, PackedLatent, State
+from generator.sizing.cache.specs import (
+    AttentionSpec,
+    CacheLayers,
+    CacheSpec,
+    CrossAttentionSpec,
+    MambaSpec,
+    MlaSpec,
+    PackedMlaSpec,
+)
 from generator.sizing.config import towers
 from generator.sizing.config.architectures import makes_vectors
 from generator.sizing.config.config import ModelConfig
@@ -197,26 +205,26 @@ def is_encoder(config: ModelConfig, caches: CacheLayers) -> bool:
     return not caches.caches and config.integer("num_attention_heads") is not None
 
 
-def _encoding(config: ModelConfig) -> KeyValues:
-    return KeyValues(heads=kv_heads(config), key_dim=head_dim(config), value_dim=head_dim(config))
+def _encoding(config: ModelConfig) -> AttentionSpec:
+    return AttentionSpec(heads=kv_heads(config), key_dim=head_dim(config), value_dim=head_dim(config))
 
 
-def _mixer(config: ModelConfig, cached: tuple[Cache, ...]) -> Iterator[Module]:
+def _mixer(config: ModelConfig, cached: tuple[CacheSpec, ...]) -> Iterator[Module]:
     for cache in cached:
         match cache:
-            case KeyValues() if config.integer("kv_lora_rank") and config.model_type == "minicpm3":
+            case AttentionSpec() if config.integer("kv_lora_rank") and config.model_type == "minicpm3":
                 yield from latent_attention(config)  # computed from latents, and cached as keys and values
-            case KeyValues():
+            case AttentionSpec():
                 yield from attention(config, cache, "self_attn")
-            case CrossKeyValues(heads=heads, key_dim=dim):
-                yield from attention(config, KeyValues(heads=heads, key_dim=dim, value_dim=dim), "encoder_attn")
-            case Latent(bytes_each=None):
+            case CrossAttentionSpec(heads=heads, key_dim=dim):
+                yield from attention(config, AttentionSpec(heads=heads, key_dim=dim, value_dim=dim), "encoder_attn")
+            case MlaSpec(bytes_each=None):
                 yield from latent_attention(config)
-            case Latent():
+            case MlaSpec():
                 yield from indexer(config)
-            case PackedLatent():
+            case PackedMlaSpec():
                 yield from packed_latent(config, cache)
-            case State():
+            case MambaSpec():
                 yield from STATES[cache.kind](config, cache)
 
 

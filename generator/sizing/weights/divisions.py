@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from generator.sizing.cache.specs import CacheLayers, KeyValues, State
+from generator.sizing.cache.specs import AttentionSpec, CacheLayers, MambaSpec
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.weights.feed_forward import expert_width, experts_of
 
@@ -33,9 +33,9 @@ def obstacle(config: ModelConfig, caches: CacheLayers, tensor: int) -> str:
         if size % tensor:
             return f"{what} ({size:,}) cannot be divided by {tensor}"
     for cache in set(caches.caches):
-        if isinstance(cache, KeyValues) and cache.heads % tensor and tensor % cache.heads:
+        if isinstance(cache, AttentionSpec) and cache.heads % tensor and tensor % cache.heads:
             return f"{cache.heads} key-value heads can be neither divided by {tensor} nor repeated"
-        if isinstance(cache, State) and cache.groups > 1 and cache.groups % tensor:
+        if isinstance(cache, MambaSpec) and cache.groups > 1 and cache.groups % tensor:
             return f"{cache.groups} groups of Mamba heads cannot be divided by {tensor}"
     return ""
 
@@ -49,6 +49,8 @@ def _sizes(config: ModelConfig, caches: CacheLayers) -> list[tuple[str, int]]:
         found.append(("an expert's intermediate size", expert_width(config)))
     if caches.packed:
         found.append(("the number of output groups", config.needed("o_groups")))
-    found += [("the number of state heads", cache.heads) for cache in set(caches.caches) if isinstance(cache, State)]
-    found += [("the state's channels", cache.channels) for cache in set(caches.caches) if isinstance(cache, State)]
+    found += [
+        ("the number of state heads", cache.heads) for cache in set(caches.caches) if isinstance(cache, MambaSpec)
+    ]
+    found += [("the state's channels", cache.channels) for cache in set(caches.caches) if isinstance(cache, MambaSpec)]
     return found

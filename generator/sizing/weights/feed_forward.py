@@ -8,7 +8,7 @@ from math import ceil
 from generator.errors import UserError
 from generator.facts.files import read_data, version
 from generator.sizing.cache.recurrent import hybrid_pattern
-from generator.sizing.cache.specs import Cache
+from generator.sizing.cache.specs import CacheSpec
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.weights.matrix import Module
 
@@ -99,7 +99,7 @@ def has_experts(config: ModelConfig, layer: int) -> bool:
     return (layer + 1) % step == 0 if step else layer % (config.whole("moe_layer_freq", 1) or 1) == 0
 
 
-def feed_forward_kind(config: ModelConfig, layer: int, kept: tuple[Cache, ...], own_caches: int) -> str:
+def feed_forward_kind(config: ModelConfig, layer: int, kept: tuple[CacheSpec, ...], own_caches: int) -> str:
     """Which feed-forward part the layer has: none, experts, mlp or a double-wide one."""
     pattern, kind = hybrid_pattern(config), config.model_type
     if pattern is not None and pattern[layer : layer + 1] in ("M", "*"):

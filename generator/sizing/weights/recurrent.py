@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from math import ceil
 
 from generator.sizing.cache.attention import head_dim
-from generator.sizing.cache.specs import State
+from generator.sizing.cache.specs import MambaSpec
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.weights.matrix import Module
 
 
-def _mamba2(config: ModelConfig, state: State) -> Iterator[Module]:
+def _mamba2(config: ModelConfig, state: MambaSpec) -> Iterator[Module]:
     hidden, convolved = config.needed("hidden_size"), state.channels + state.groups * state.group_channels
     name = "mixer" if config.model_type in ("nemotron_h", "mamba2") else "mamba"
     bias = 1 if config.get("mamba_conv_bias", config.get("use_conv_bias", True)) else 0
@@ -31,7 +31,7 @@ def _mamba2(config: ModelConfig, state: State) -> Iterator[Module]:
     yield Module(name=f"{name}.out_proj", rows=hidden, columns=state.channels)
 
 
-def _mamba1(config: ModelConfig, state: State) -> Iterator[Module]:
+def _mamba1(config: ModelConfig, state: MambaSpec) -> Iterator[Module]:
     hidden = config.needed("hidden_size")
     rank = config.get("mamba_dt_rank", config.get("time_step_rank"))
     rank = rank if isinstance(rank, int) else ceil(hidden / 16)
@@ -43,7 +43,7 @@ def _mamba1(config: ModelConfig, state: State) -> Iterator[Module]:
     yield Module(name="mamba.out_proj", rows=hidden, columns=state.channels)
 
 
-def _gated_delta_net(config: ModelConfig, state: State) -> Iterator[Module]:
+def _gated_delta_net(config: ModelConfig, state: MambaSpec) -> Iterator[Module]:
     hidden, values = config.needed("hidden_size"), state.heads * config.needed("linear_value_head_dim")
     yield Module(name="linear_attn.in_proj_qkvz", rows=state.channels + values, columns=hidden)
     yield Module(name="linear_attn.in_proj_ba", rows=2 * state.heads, columns=hidden)
@@ -51,21 +51,21 @@ def _gated_delta_net(config: ModelConfig, state: State) -> Iterator[Module]:
     yield Module(name="linear_attn.out_proj", rows=hidden, columns=values)
 
 
-def _linear_attention(config: ModelConfig, state: State) -> Iterator[Module]:
+def _linear_attention(config: ModelConfig, state: MambaSpec) -> Iterator[Module]:
     hidden, inner = config.needed("hidden_size"), state.heads * head_dim(config)
     yield Module(name="self_attn.qkv_proj", rows=3 * inner, columns=hidden)
     yield Module(name="self_attn.output_gate", rows=inner, columns=hidden)
     yield Module(name="self_attn.out_proj", rows=hidden, columns=inner)
 
 
-def _short_convolution(config: ModelConfig, state: State) -> Iterator[Module]:
+def _short_convolution(config: ModelConfig, state: MambaSpec) -> Iterator[Module]:
     hidden = config.needed("hidden_size")
     yield Module(name="conv.in_proj", rows=3 * state.channels, columns=hidden)
     yield Module(name="conv.conv", rows=state.channels, columns=state.rows + 1, linear=False)
     yield Module(name="conv.out_proj", rows=hidden, columns=state.channels)
 
 
-def _kimi_delta(config: ModelConfig, state: State) -> Iterator[Module]:
+def _kimi_delta(config: ModelConfig, state: MambaSpec) -> Iterator[Module]:
     hidden, inner = config.needed("hidden_size"), state.channels // 3
     rank = inner // max(1, state.heads)
     yield Module(name="self_attn.qkv_proj", rows=state.channels, columns=hidden)

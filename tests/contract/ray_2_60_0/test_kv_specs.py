@@ -24,7 +24,7 @@ from model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE, exampl
 from vllm_layers import vllm_cache
 
 from generator.sizing.cache.rules import cache_layers
-from generator.sizing.cache.specs import Cache, PackedLatent, State
+from generator.sizing.cache.specs import CacheSpec, MambaSpec, PackedMlaSpec
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.parallelism import stages
 
@@ -90,6 +90,6 @@ def test_pages_groups_blocks_tokens_and_concurrency_are_vllms_own(name: str, dat
         assert ours.concurrency(available, context) == pytest.approx(concurrency)
 
 
-def _declares_a_layout(cache: Cache) -> bool:
+def _declares_a_layout(cache: CacheSpec) -> bool:
     """Whether the kernels for it do: those of attention, and of DeepSeek V4 the indexer's."""
-    return cache.part == "indexer" if isinstance(cache, PackedLatent) else not isinstance(cache, State)
+    return cache.part == "indexer" if isinstance(cache, PackedMlaSpec) else not isinstance(cache, MambaSpec)

@@ -17,7 +17,7 @@ from generator.facts.vllm_cache import cache_behaviour
 from generator.sizing.cache.layout import CacheLayout, cache_layout
 from generator.sizing.cache.pages import CacheOptions, state_bytes
 from generator.sizing.cache.rules import cache_layers
-from generator.sizing.cache.specs import CacheLayers, KeyValues, State
+from generator.sizing.cache.specs import AttentionSpec, CacheLayers, MambaSpec
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.engine.engine import Device, Engine, kv_cache_dtype_of, shape_of
 from generator.sizing.model import Model
@@ -183,7 +183,7 @@ class TestWindows:
 
     def test_a_window_that_is_switched_off_does_not_count(self) -> None:
         found = cache_layers(config("Qwen--Qwen2.5-7B-Instruct"))
-        assert all(isinstance(cache, KeyValues) and cache.window is None for cache in found.caches)
+        assert all(isinstance(cache, AttentionSpec) and cache.window is None for cache in found.caches)
 
     def test_layers_that_share_an_earlier_ones_keys_keep_nothing(self) -> None:
         found = layers("google--gemma-4-E2B-it")
@@ -244,8 +244,8 @@ class TestStates:
         assert layout(FALCON, vllm="0.32.0", prefix_caching=False).state_blocks == 1
         assert layout(FALCON, vllm="0.32.0", speculative_tokens=2).state_blocks == 5
         assert layout(FALCON, vllm="0.33.0").block_tokens == layout(FALCON).block_tokens
-        mamba1 = State(kind="mamba1", channels=512, rows=3, heads=512, matrix=16)
-        jamba = CacheLayers(layers=((mamba1,), (KeyValues(heads=8, key_dim=64, value_dim=64),)), exact=True)
+        mamba1 = MambaSpec(kind="mamba1", channels=512, rows=3, heads=512, matrix=16)
+        jamba = CacheLayers(layers=((mamba1,), (AttentionSpec(heads=8, key_dim=64, value_dim=64),)), exact=True)
         assert layout(jamba, vllm="0.33.0").state_blocks == 2
 
     def test_a_gated_delta_net_keeps_it_since_0_33_where_flashinfer_runs_it(self) -> None:
@@ -271,7 +271,7 @@ class TestStates:
         assert layout(olmo, vllm="0.33.0").state_blocks == 2
 
     def test_a_kimi_delta_s_matrix_has_the_type_that_is_asked_for_since_0_30(self) -> None:
-        delta = State(kind="kimi_delta", heads=32, matrix=128 * 128, matrix_dtype="float32")
+        delta = MambaSpec(kind="kimi_delta", heads=32, matrix=128 * 128, matrix_dtype="float32")
 
         def bytes_of(vllm: str, asked: str | None) -> int:
             return state_bytes(delta, CacheOptions(dtype="bfloat16", vllm=vllm, state_dtype=asked))
@@ -284,7 +284,7 @@ class TestStates:
 
     def test_a_model_of_states_only_holds_any_context(self) -> None:
         mamba = CacheLayers(
-            layers=((State(kind="mamba1", channels=512, rows=3, heads=512, matrix=16),),) * 4, exact=True
+            layers=((MambaSpec(kind="mamba1", channels=512, rows=3, heads=512, matrix=16),),) * 4, exact=True
         )
         found = layout(mamba)
         assert found.blocks_of_request(10) == found.blocks_of_request(10**9) == 1
@@ -326,7 +326,7 @@ class TestWhatIsNotKnown:
         llama2 = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 5120}
         llama2 |= {"num_attention_heads": 40, "num_hidden_layers": 40}
         first = cache_layers(ModelConfig(llama2, "config.json")).caches[0]
-        assert first == KeyValues(heads=40, key_dim=128, value_dim=128)
+        assert first == AttentionSpec(heads=40, key_dim=128, value_dim=128)
 
     def test_null_is_none_and_not_the_class_s_own(self) -> None:
         found = layers("mistralai--Mistral-7B-Instruct-v0.3", sliding_window=None)
