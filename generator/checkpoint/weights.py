@@ -70,7 +70,7 @@ def weights_of(
 def _counted(config: ModelConfig) -> int | None:
     """Parameters by the configuration; None where the architecture is not known."""
     model = Model(config)
-    return model.modules().parameters if model.caches.exact else None
+    return model.matrices().parameters if model.caches.exact else None
 
 
 def _parameters(tensors: Mapping[str, Tensor], quantization: Quantization) -> tuple[int, bool]:

@@ -108,7 +108,7 @@ def speed(place: Candidate, wish: Wish) -> Speed | None:
         picked=_picked(model.config),
         cache_seconds=memory.kv_gib * GIB / memory.kv_tokens / bandwidth,
         multiply_seconds=2 * _multiplied(model) / (flops * reached),
-        head_seconds=2 * sum(module.parameters for module in model.modules(text_only=True).last) / (plain * reached),
+        head_seconds=2 * sum(matrix.parameters for matrix in model.matrices(text_only=True).last) / (plain * reached),
         attention=tuple(_attention(model, plain * reached)),
         step_seconds=assumed.step_seconds + assumed.seconds_per_layer * layers,
     )
@@ -125,10 +125,10 @@ def _multiplied(model: Model) -> float:
     """Parameters of the layers that one token is multiplied with."""
     picked = _picked(model.config)
     each: dict[int, float] = {}
-    layers = model.modules(text_only=True).layers
+    layers = model.matrices(text_only=True).layers
     for layer in layers:
         if id(layer) not in each:
-            each[id(layer)] = sum(m.parameters * (picked if m.share == "expert" else 1) for m in layer if m.linear)
+            each[id(layer)] = sum(m.parameters * (picked if m.sharding == "expert" else 1) for m in layer if m.linear)
     return sum(each[id(layer)] for layer in layers)
 
 

@@ -13,7 +13,7 @@ from generator.sizing.cache.specs import CacheLayers, LayerSpecs
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.rotary import default_context, positions_of
 from generator.sizing.overhead import Step, activation_gib
-from generator.sizing.weights.decoder import ModelModules, is_encoder, model_modules
+from generator.sizing.weights.decoder import ModelMatrices, is_encoder, model_matrices
 from generator.sizing.weights.divisions import obstacle
 from generator.sizing.weights.quantization import Quantization, quantization_of
 from generator.sizing.weights.rank import WeightOptions, Weights, rank_weights
@@ -28,7 +28,7 @@ class Model:
         self.checkpoint_bytes = checkpoint_bytes
         self._layouts: dict[tuple[CacheOptions, LayerSpecs], CacheLayout] = {}
         self._weights: dict[WeightOptions, Weights] = {}
-        self._modules: dict[bool, ModelModules] = {}
+        self._matrices: dict[bool, ModelMatrices] = {}
         self._schemes: dict[str | None, Quantization | None] = {}
         self._stored: dict[tuple[str | None, bool], StoredModel] = {}
         self._default_contexts: dict[str, int] = {}
@@ -92,16 +92,16 @@ class Model:
             self._activations[key] = activation_gib(self.config, self.caches, scheme, step, behaviour)
         return self._activations[key]
 
-    def modules(self, *, text_only: bool = False) -> ModelModules:
-        if text_only not in self._modules:
-            self._modules[text_only] = model_modules(self.config, self.caches, text_only=text_only)
-        return self._modules[text_only]
+    def matrices(self, *, text_only: bool = False) -> ModelMatrices:
+        if text_only not in self._matrices:
+            self._matrices[text_only] = model_matrices(self.config, self.caches, text_only=text_only)
+        return self._matrices[text_only]
 
     def stored(self, quantization: str | None = None, *, text_only: bool = False) -> StoredModel:
-        """The modules in the formats of the checkpoint, or of the quantization that the engine is asked to make."""
+        """The matrices in the formats of the checkpoint, or of the quantization that the engine is asked to make."""
         key = (quantization, text_only)
         if key not in self._stored:
-            self._stored[key] = StoredModel(self.modules(text_only=text_only), self.scheme(quantization))
+            self._stored[key] = StoredModel(self.matrices(text_only=text_only), self.scheme(quantization))
         return self._stored[key]
 
     def weights(self, options: WeightOptions) -> Weights:

@@ -25,7 +25,7 @@ from generator.facts.vllm_quantization import (
 from generator.sizing.engine.engine import Device, Engine, EngineShape, takes_float16
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split
-from generator.sizing.weights.matrix import Module
+from generator.sizing.weights.matrix import Matrix
 from generator.sizing.weights.quantization import UNNAMED, Format, Quantization
 
 # The ends of the names of matrices whose outputs are divided, and of those that vLLM merges into one of several. Others
@@ -175,33 +175,33 @@ def _cut_anywhere(model: Model, quantization: str | None, cutting: Cutting) -> s
         return ""
     alike = {id(layer): layer for layer in model.stored(quantization, text_only=True).layers}
     for layer in alike.values():
-        for module, stored in layer:
+        for matrix, stored in layer:
             # DeepSeek V4's shared expert is padded (models/deepseek_v4/nvidia/model.py, 0.24.0 on).
-            padded = model.caches.packed and "shared_experts" in module.name
-            if stored is not None and not padded and (why := cut(module, stored, scheme, cutting)):
-                return f"{module.name}: {why}"
+            padded = model.caches.packed and "shared_experts" in matrix.name
+            if stored is not None and not padded and (why := cut(matrix, stored, scheme, cutting)):
+                return f"{matrix.name}: {why}"
     return ""
 
 
-def cut(module: Module, stored: Format, scheme: Quantization, cutting: Cutting) -> str:
+def cut(matrix: Matrix, stored: Format, scheme: Quantization, cutting: Cutting) -> str:
     """Why the matrix cannot be cut into its parts."""
-    if module.share == "expert":
-        return _expert_cut(module, stored, scheme, cutting)
-    if module.share not in ("tensor", "key_value") or cutting.tensor == 1 or stored.group <= 0:
+    if matrix.sharding == "expert":
+        return _expert_cut(matrix, stored, scheme, cutting)
+    if matrix.sharding not in ("column", "row", "qkv") or cutting.tensor == 1 or stored.group <= 0:
         return ""
-    if module.is_row_parallel:
-        part = module.columns // cutting.tensor
+    if matrix.is_row_parallel:
+        part = matrix.columns // cutting.tensor
         return f"{part:,} inputs on each GPU are no whole groups of {stored.group}" if part % stored.group else ""
     # compressed-tensors has no such leave (vllm/model_executor/layers/linear.py asks for its `weight_block_size`).
     merged_divide = fp8_blocks(cutting.vllm).merged_divide or scheme.method != "fp8"
     checked = (*_COLUMN_PARALLEL, *(_MERGED if merged_divide else ()))
-    part = module.rows // min(cutting.tensor, module.heads or cutting.tensor)
-    return _blocks(part, stored.block) if module.name.endswith(checked) else ""
+    part = matrix.rows // min(cutting.tensor, matrix.heads or cutting.tensor)
+    return _blocks(part, stored.block) if matrix.name.endswith(checked) else ""
 
 
-def _expert_cut(module: Module, stored: Format, scheme: Quantization, cutting: Cutting) -> str:
+def _expert_cut(matrix: Matrix, stored: Format, scheme: Quantization, cutting: Cutting) -> str:
     """Groups of experts' integer weights are left to other kernels where they do not divide; fp8 blocks are not."""
-    width, hidden = (module.columns, module.rows) if module.is_row_parallel else (module.rows, module.columns)
+    width, hidden = (matrix.columns, matrix.rows) if matrix.is_row_parallel else (matrix.rows, matrix.columns)
     part = width // cutting.experts_over
     if stored.block == 1 or part % stored.block == 0:
         return ""

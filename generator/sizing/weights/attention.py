@@ -7,25 +7,26 @@ from collections.abc import Iterator
 from generator.sizing.cache.attention import head_dim
 from generator.sizing.cache.specs import AttentionSpec, PackedMlaSpec
 from generator.sizing.config.config import ModelConfig
-from generator.sizing.weights.matrix import Module
+from generator.sizing.weights.matrix import Matrix
 
 
-def attention(config: ModelConfig, cache: AttentionSpec, name: str) -> Iterator[Module]:
+def attention(config: ModelConfig, cache: AttentionSpec, name: str) -> Iterator[Matrix]:
     hidden = config.needed("hidden_size") * (2 if config.model_type == "zamba2" else 1)
     queries = config.integer("num_attention_heads") or cache.heads
-    kv = {"share": "key_value", "heads": cache.heads}
     # These have it where nothing is said (vllm/model_executor/models/qwen3_next.py, afmoe.py).
     gate = 2 if config.get("attn_output_gate", config.model_type.startswith(("qwen3_next", "qwen3_5", "afmoe"))) else 1
-    yield Module(name=f"{name}.q_proj", rows=queries * cache.key_dim * gate, columns=hidden)
-    yield Module(name=f"{name}.k_proj", rows=cache.heads * cache.key_dim, columns=hidden, **kv)
-    yield Module(name=f"{name}.v_proj", rows=cache.heads * cache.value_dim, columns=hidden, **kv)
-    yield Module(name=f"{name}.o_proj", rows=config.needed("hidden_size"), columns=queries * cache.value_dim)
+    yield Matrix(name=f"{name}.q_proj", rows=queries * cache.key_dim * gate, columns=hidden)
+    for part, dim in (("k_proj", cache.key_dim), ("v_proj", cache.value_dim)):
+        rows = cache.heads * dim
+        yield Matrix(name=f"{name}.{part}", rows=rows, columns=hidden, sharding="qkv", heads=cache.heads)
+    inner = queries * cache.value_dim
+    yield Matrix(name=f"{name}.o_proj", rows=config.needed("hidden_size"), columns=inner, sharding="row")
     small = _small_of_attention(config, queries * cache.key_dim, cache.heads * cache.key_dim)
     if small:
-        yield Module(name=f"{name}.small", rows=1, columns=small, linear=False)
+        yield Matrix(name=f"{name}.small", rows=1, columns=small, linear=False)
 
 
-def zamba2_joint(config: ModelConfig) -> Iterator[Module]:
+def zamba2_joint(config: ModelConfig) -> Iterator[Matrix]:
     """What each place where Zamba 2 attends has of its own: thin matrices beside the shared ones, and a projection.
 
     Source: `vllm/model_executor/models/zamba2.py`.
@@ -35,9 +36,9 @@ def zamba2_joint(config: ModelConfig) -> Iterator[Module]:
     if config.get("use_shared_attention_adapter"):
         adapted += [(f"self_attn.linear_{part}", 2 * hidden, 2 * hidden) for part in "qkv"]
     for name, inputs, outputs in adapted:
-        yield Module(name=f"{name}_adapter.A", rows=rank, columns=inputs)
-        yield Module(name=f"{name}_adapter.B", rows=outputs, columns=rank)
-    yield Module(name="linear", rows=hidden, columns=hidden, share="whole")
+        yield Matrix(name=f"{name}_adapter.A", rows=rank, columns=inputs)
+        yield Matrix(name=f"{name}_adapter.B", rows=outputs, columns=rank)
+    yield Matrix(name="linear", rows=hidden, columns=hidden, sharding="replicated")
 
 
 def _small_of_attention(config: ModelConfig, queries: int, keys: int) -> int:
@@ -61,19 +62,19 @@ def _is(config: ModelConfig, family: str) -> bool:
     return not config.model_type and isinstance(named, list) and bool(named) and str(named[0]).startswith(family)
 
 
-def latent_attention(config: ModelConfig) -> Iterator[Module]:
+def latent_attention(config: ModelConfig) -> Iterator[Matrix]:
     hidden, heads = config.needed("hidden_size"), config.needed("num_attention_heads")
     latent, rope = config.needed("kv_lora_rank"), config.whole("qk_rope_head_dim", 64)
     plain, values = latent_dims(config)
     compressed = config.integer("q_lora_rank")
     if compressed:
-        yield Module(name="self_attn.q_a_proj", rows=compressed, columns=hidden, share="whole")
-        yield Module(name="self_attn.q_b_proj", rows=heads * (plain + rope), columns=compressed)
+        yield Matrix(name="self_attn.q_a_proj", rows=compressed, columns=hidden, sharding="replicated")
+        yield Matrix(name="self_attn.q_b_proj", rows=heads * (plain + rope), columns=compressed)
     else:
-        yield Module(name="self_attn.q_proj", rows=heads * (plain + rope), columns=hidden)
-    yield Module(name="self_attn.kv_a_proj_with_mqa", rows=latent + rope, columns=hidden, share="whole")
-    yield Module(name="self_attn.kv_b_proj", rows=heads * (plain + values), columns=latent)
-    yield Module(name="self_attn.o_proj", rows=hidden, columns=heads * values)
+        yield Matrix(name="self_attn.q_proj", rows=heads * (plain + rope), columns=hidden)
+    yield Matrix(name="self_attn.kv_a_proj_with_mqa", rows=latent + rope, columns=hidden, sharding="replicated")
+    yield Matrix(name="self_attn.kv_b_proj", rows=heads * (plain + values), columns=latent)
+    yield Matrix(name="self_attn.o_proj", rows=hidden, columns=heads * values, sharding="row")
 
 
 def latent_dims(config: ModelConfig) -> tuple[int, int]:
@@ -81,7 +82,7 @@ def latent_dims(config: ModelConfig) -> tuple[int, int]:
     return config.integer("qk_nope_head_dim") or 128, config.integer("v_head_dim") or 128
 
 
-def absorbed(config: ModelConfig) -> Module | None:
+def absorbed(config: ModelConfig) -> Matrix | None:
     """What vLLM makes of latent attention's kv_b_proj beside it, unquantized, in each layer.
 
     Source: `vllm/model_executor/layers/attention/mla_attention.py::process_weights_after_loading` (W_UK, W_UV).
@@ -89,45 +90,47 @@ def absorbed(config: ModelConfig) -> Module | None:
     if config.integer("kv_lora_rank") is None or config.model_type == "minicpm3":
         return None
     rows = config.needed("num_attention_heads") * sum(latent_dims(config))
-    return Module(name="absorbed", rows=rows, columns=config.needed("kv_lora_rank"), linear=False)
+    return Matrix(name="absorbed", rows=rows, columns=config.needed("kv_lora_rank"), linear=False)
 
 
-def indexer(config: ModelConfig) -> Iterator[Module]:
+def indexer(config: ModelConfig) -> Iterator[Matrix]:
     heads, width, hidden = config.needed("index_n_heads"), config.needed("index_head_dim"), config.needed("hidden_size")
     name = "self_attn.indexer"
-    yield Module(
-        name=f"{name}.wq_b", rows=heads * width, columns=config.integer("q_lora_rank") or hidden, share="whole"
+    yield Matrix(
+        name=f"{name}.wq_b", rows=heads * width, columns=config.integer("q_lora_rank") or hidden, sharding="replicated"
     )
-    yield Module(name=f"{name}.wk", rows=width, columns=hidden, share="whole")
-    yield Module(name=f"{name}.weights_proj", rows=heads, columns=hidden, share="whole", linear=False)
+    yield Matrix(name=f"{name}.wk", rows=width, columns=hidden, sharding="replicated")
+    yield Matrix(name=f"{name}.weights_proj", rows=heads, columns=hidden, sharding="replicated", linear=False)
 
 
-def packed_latent(config: ModelConfig, cache: PackedMlaSpec) -> Iterator[Module]:
+def packed_latent(config: ModelConfig, cache: PackedMlaSpec) -> Iterator[Matrix]:
     """DeepSeek V4: attention where its window is, compressors where their open tokens are (`models/deepseek_v4/`)."""
     hidden, inner = config.needed("hidden_size"), config.needed("num_attention_heads") * head_dim(config)
     if cache.part == "window":
         queries, outputs = config.needed("q_lora_rank"), config.needed("o_groups") * config.needed("o_lora_rank")
-        yield Module(name="attn.wq_a", rows=queries, columns=hidden, share="whole")
-        yield Module(name="attn.wq_b", rows=inner, columns=queries)
-        yield Module(name="attn.wkv", rows=head_dim(config), columns=hidden, share="whole")
-        yield Module(name="attn.wo_a", rows=outputs, columns=inner // config.needed("o_groups"))
-        yield Module(name="attn.wo_b", rows=hidden, columns=outputs)
+        yield Matrix(name="attn.wq_a", rows=queries, columns=hidden, sharding="replicated")
+        yield Matrix(name="attn.wq_b", rows=inner, columns=queries)
+        yield Matrix(name="attn.wkv", rows=head_dim(config), columns=hidden, sharding="replicated")
+        yield Matrix(name="attn.wo_a", rows=outputs, columns=inner // config.needed("o_groups"))
+        yield Matrix(name="attn.wo_b", rows=hidden, columns=outputs, sharding="row")
         streams = config.needed("hc_mult")  # hyper-connections: a mix of so many residual streams, twice a layer
-        yield Module(
+        yield Matrix(
             name="hyper_connections",
             rows=2 * (2 + streams) * streams,
             columns=streams * hidden,
-            share="whole",
+            sharding="replicated",
             linear=False,
             width=4,
         )
     elif cache.part == "indexer":
         heads, queries = config.needed("index_n_heads"), config.needed("q_lora_rank")
         rows = heads * config.needed("index_head_dim")
-        yield Module(name="attn.indexer.wq_b", rows=rows, columns=queries, share="whole")
-        yield Module(name="attn.indexer.weights_proj", rows=heads, columns=hidden, share="whole", linear=False)
+        yield Matrix(name="attn.indexer.wq_b", rows=rows, columns=queries, sharding="replicated")
+        yield Matrix(name="attn.indexer.weights_proj", rows=heads, columns=hidden, sharding="replicated", linear=False)
     elif cache.part == "open" and cache.vector_bytes:
         width = cache.vector_bytes // 8  # keys, and what they are weighed by
         positions = 4 if cache.window == 8 else cache.window
-        yield Module(name="attn.compressor", rows=2 * width, columns=hidden, share="whole", linear=False)
-        yield Module(name="attn.compressor.ape", rows=positions, columns=width, share="whole", linear=False, width=4)
+        yield Matrix(name="attn.compressor", rows=2 * width, columns=hidden, sharding="replicated", linear=False)
+        yield Matrix(
+            name="attn.compressor.ape", rows=positions, columns=width, sharding="replicated", linear=False, width=4
+        )

@@ -1,4 +1,4 @@
-"""Every matrix of a model by name, layer for layer. Takes its config.json and the layers' caches, gives their modules.
+"""Every matrix of a model by name, layer for layer. Takes its config.json and the layers' caches, gives their matrices.
 
 What a layer caches tells what it is made of: keys and values mean attention, a state means a recurrent mixer. Forms:
 transformers' modeling files and `vllm/model_executor/models/` 0.29.0. Names are those of the checkpoints, since
@@ -28,8 +28,8 @@ from generator.sizing.config.config import ModelConfig
 from generator.sizing.weights import eagle
 from generator.sizing.weights.attention import attention, indexer, latent_attention, packed_latent, zamba2_joint
 from generator.sizing.weights.feed_forward import feed_forward, feed_forward_kind
-from generator.sizing.weights.matrix import Module, Share
-from generator.sizing.weights.recurrent import STATES
+from generator.sizing.weights.matrix import Matrix, Sharding
+from generator.sizing.weights.recurrent import MIXERS
 
 Ends = Literal["", "embedding", "both"]
 _BERTS = ("bert", "roberta", "xlm-roberta")
@@ -37,13 +37,13 @@ _EMBEDDINGS = ("embed_tokens", "embed_tokens_per_layer", "per_layer_model_projec
 
 
 @dataclass(frozen=True)
-class ModelModules:
+class ModelMatrices:
     """A model's matrices: by decoder layer, and those at its ends."""
 
-    layers: list[tuple[Module, ...]]
-    first: tuple[Module, ...]
+    layers: list[tuple[Matrix, ...]]
+    first: tuple[Matrix, ...]
     """Embeddings, which the first pipeline stage holds, and towers."""
-    last: tuple[Module, ...]
+    last: tuple[Matrix, ...]
     """The output head, on the last stage."""
     tied: bool
     draft_like: int
@@ -52,36 +52,36 @@ class ModelModules:
     """What each pipeline stage holds of the vocabulary, and not only the first its embedding and the last its head."""
 
     @property
-    def embeddings(self) -> tuple[Module, ...]:
+    def embeddings(self) -> tuple[Matrix, ...]:
         """Of `first`, what makes vectors of tokens."""
-        return tuple(module for module in self.first if module.name in _EMBEDDINGS)
+        return tuple(matrix for matrix in self.first if matrix.name in _EMBEDDINGS)
 
     @property
     def parameters(self) -> int:
         sizes: dict[int, int] = {}
         for layer in self.layers:
             if id(layer) not in sizes:
-                sizes[id(layer)] = sum(module.parameters for module in layer)
+                sizes[id(layer)] = sum(matrix.parameters for matrix in layer)
         ends = (*self.first, *(() if self.tied else self.last))
-        return sum(sizes[id(layer)] for layer in self.layers) + sum(module.parameters for module in ends)
+        return sum(sizes[id(layer)] for layer in self.layers) + sum(matrix.parameters for matrix in ends)
 
 
-def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool = False) -> ModelModules:
-    """Return the modules of the whole model. Raises UserError where the configuration lacks a size."""
+def model_matrices(config: ModelConfig, caches: CacheLayers, *, text_only: bool = False) -> ModelMatrices:
+    """Return the matrices of the whole model. Raises UserError where the configuration lacks a size."""
     hidden, vocabulary = config.needed("hidden_size"), config.needed("vocab_size")
     layers = decoder(config, caches)
     if generation := eagle.generation_of(config):
-        norm = Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False)
-        return ModelModules(
+        norm = Matrix(name="final_norm", rows=1, columns=hidden, sharding="replicated", linear=False)
+        return ModelMatrices(
             eagle.layers_of(layers, generation),
             (norm, eagle.joined(config, generation)),
             eagle.head_of(config, generation),
             tied=False,
             draft_like=len(layers) - 1,
         )
-    head = Module(name="lm_head", rows=vocabulary, columns=_vector(config), share="vocabulary")
+    head = Matrix(name="lm_head", rows=vocabulary, columns=_vector(config), sharding="vocab")
     like = caches.draft_like
-    return ModelModules(
+    return ModelMatrices(
         layers,
         tuple(_first(config, len(layers), text_only=text_only)),
         () if is_encoder(config, caches) or makes_vectors(config) else (head,),
@@ -91,35 +91,37 @@ def model_modules(config: ModelConfig, caches: CacheLayers, *, text_only: bool =
     )
 
 
-def _first(config: ModelConfig, layers: int, *, text_only: bool) -> Iterator[Module]:
+def _first(config: ModelConfig, layers: int, *, text_only: bool) -> Iterator[Matrix]:
     """Embeddings, and what stands beside a language model of so many decoder layers."""
     hidden, vocabulary = config.needed("hidden_size"), config.needed("vocab_size")
     # Whisper's embedding is repeated (vllm/model_executor/models/whisper.py).
-    divided: Share = "whole" if config.model_type == "whisper" else "vocabulary"
-    yield Module(name="embed_tokens", rows=vocabulary, columns=_vector(config), share=divided, linear=False)
-    yield Module(name="final_norm", rows=1, columns=hidden, share="whole", linear=False)
+    divided: Sharding = "replicated" if config.model_type == "whisper" else "vocab"
+    yield Matrix(name="embed_tokens", rows=vocabulary, columns=_vector(config), sharding=divided, linear=False)
+    yield Matrix(name="final_norm", rows=1, columns=hidden, sharding="replicated", linear=False)
     if config.model_type in ("gpt2", "opt", "gpt_bigcode", "whisper", *_BERTS):
         positions = config.integer("max_position_embeddings") or config.integer("max_target_positions") or 0
-        kept: Share = "vocabulary" if config.model_type in _BERTS else "whole"
-        yield Module(name="positions", rows=positions, columns=hidden, share=kept, linear=False)
+        kept: Sharding = "vocab" if config.model_type in _BERTS else "replicated"
+        yield Matrix(name="positions", rows=positions, columns=hidden, sharding=kept, linear=False)
         if types := config.whole("type_vocab_size", 0):
-            yield Module(name="token_types", rows=types, columns=hidden, share=kept, linear=False)
+            yield Matrix(name="token_types", rows=types, columns=hidden, sharding=kept, linear=False)
     small = config.whole("hidden_size_per_layer_input", 0)
     if small:  # Gemma 3n and 4: a second embedding with a vector for every layer
         rows = config.integer("vocab_size_per_layer_input") or vocabulary
         inputs = small * layers
-        yield Module(name="embed_tokens_per_layer", rows=rows, columns=inputs, share="vocabulary", linear=False)
-        yield Module(name="per_layer_model_projection", rows=inputs, columns=hidden)
+        yield Matrix(name="embed_tokens_per_layer", rows=rows, columns=inputs, sharding="vocab", linear=False)
+        yield Matrix(name="per_layer_model_projection", rows=inputs, columns=hidden)
     if streams := config.whole("altup_num_inputs", 0):  # Gemma 3n's residual streams, in and out
-        yield Module(name="altup_projections", rows=2 * (streams - 1) * hidden, columns=hidden)
+        yield Matrix(name="altup_projections", rows=2 * (streams - 1) * hidden, columns=hidden)
     if config.integer("encoder_layers") and not text_only:
-        yield Module(name="encoder_inputs", rows=_encoder_inputs(config), columns=hidden, share="whole", linear=False)
-        yield Module(name="encoder", rows=1, columns=_encoder(config), linear=False)
+        yield Matrix(
+            name="encoder_inputs", rows=_encoder_inputs(config), columns=hidden, sharding="replicated", linear=False
+        )
+        yield Matrix(name="encoder", rows=1, columns=_encoder(config), linear=False)
     elif not text_only:
         beside = towers.tower_parameters(config)
         if beside:
-            share = "whole" if towers.is_repeated(config) else "tensor"
-            yield Module(name="tower", rows=1, columns=beside, share=share, linear=False)
+            sharding: Sharding = "replicated" if towers.is_repeated(config) else "column"
+            yield Matrix(name="tower", rows=1, columns=beside, sharding=sharding, linear=False)
 
 
 def _vector(config: ModelConfig) -> int:
@@ -163,17 +165,17 @@ def draft_layers(config: ModelConfig) -> int:
     return next((found for word in words if isinstance(found := config.get(word), int)), 0)
 
 
-def draft_modules(config: ModelConfig, model: ModelModules, count: int) -> tuple[Module, ...]:
+def draft_matrices(config: ModelConfig, model: ModelMatrices, count: int) -> tuple[Matrix, ...]:
     """Layers of multi-token prediction: each like one of the decoder's, and a projection of two hidden states."""
     if not count or not model.layers:
         return ()
     hidden = config.needed("hidden_size")
-    joined = Module(name="eh_proj", rows=hidden, columns=2 * hidden, share="whole")
+    joined = Matrix(name="eh_proj", rows=hidden, columns=2 * hidden, sharding="replicated")
     return (*model.layers[model.draft_like], joined) * count
 
 
-def decoder(config: ModelConfig, caches: CacheLayers) -> list[tuple[Module, ...]]:
-    """The modules of every decoder layer, in order; layers of one kind share a tuple.
+def decoder(config: ModelConfig, caches: CacheLayers) -> list[tuple[Matrix, ...]]:
+    """The matrices of every decoder layer, in order; layers of one kind share a tuple.
 
     Raises UserError where a size is missing.
     """
@@ -181,8 +183,8 @@ def decoder(config: ModelConfig, caches: CacheLayers) -> list[tuple[Module, ...]
     blocks = config.integer("num_mem_blocks") if config.model_type == "zamba2" else None
     types = (layer_kinds(config) if shared else None) or (None,) * len(caches.layers)
     attending, encodes = 0, is_encoder(config, caches)
-    layers: list[tuple[Module, ...]] = []
-    kinds: dict[object, tuple[Module, ...]] = {}
+    layers: list[tuple[Matrix, ...]] = []
+    kinds: dict[object, tuple[Matrix, ...]] = {}
     for index, cached in enumerate(caches.layers):
         joined = blocks is not None and len(cached) > 1
         kept = (_encoding(config),) if encodes else cached
@@ -209,7 +211,7 @@ def _encoding(config: ModelConfig) -> AttentionSpec:
     return AttentionSpec(heads=kv_heads(config), key_dim=head_dim(config), value_dim=head_dim(config))
 
 
-def _mixer(config: ModelConfig, cached: tuple[CacheSpec, ...]) -> Iterator[Module]:
+def _mixer(config: ModelConfig, cached: tuple[CacheSpec, ...]) -> Iterator[Matrix]:
     for cache in cached:
         match cache:
             case AttentionSpec() if config.integer("kv_lora_rank") and config.model_type == "minicpm3":
@@ -225,16 +227,18 @@ def _mixer(config: ModelConfig, cached: tuple[CacheSpec, ...]) -> Iterator[Modul
             case PackedMlaSpec():
                 yield from packed_latent(config, cache)
             case MambaSpec():
-                yield from STATES[cache.kind](config, cache)
+                yield from MIXERS[cache.kind](config, cache)
 
 
-def _norms(config: ModelConfig) -> Iterator[Module]:
+def _norms(config: ModelConfig) -> Iterator[Matrix]:
     per_layer = 4 if config.model_type.startswith("gemma") else 2
-    yield Module(name="norms", rows=per_layer, columns=config.needed("hidden_size"), share="whole", linear=False)
+    yield Matrix(
+        name="norms", rows=per_layer, columns=config.needed("hidden_size"), sharding="replicated", linear=False
+    )
     small, hidden = config.whole("hidden_size_per_layer_input", 0), config.needed("hidden_size")
     if rank := config.whole("laurel_rank", 0):  # Gemma 3n's path beside attention
-        yield Module(name="laurel.linear_left", rows=rank, columns=hidden)
-        yield Module(name="laurel.linear_right", rows=hidden, columns=rank)
+        yield Matrix(name="laurel.linear_left", rows=rank, columns=hidden)
+        yield Matrix(name="laurel.linear_right", rows=hidden, columns=rank)
     if small:
-        yield Module(name="per_layer_input_gate", rows=small, columns=hidden, share="whole")
-        yield Module(name="per_layer_projection", rows=hidden, columns=small, share="whole")
+        yield Matrix(name="per_layer_input_gate", rows=small, columns=hidden, sharding="replicated")
+        yield Matrix(name="per_layer_projection", rows=hidden, columns=small, sharding="replicated")

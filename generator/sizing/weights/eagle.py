@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Literal
 
 from generator.sizing.config.config import ModelConfig
-from generator.sizing.weights.matrix import Module
+from generator.sizing.weights.matrix import Matrix
 
 Generation = Literal[1, 3]
 _STATES = {1: 2, 3: 3}
@@ -35,27 +35,27 @@ def as_head(config: ModelConfig, generation: Generation) -> ModelConfig:
     return replace(config, data={**config.data, "architectures": [name]})
 
 
-def layers_of(layers: Sequence[tuple[Module, ...]], generation: Generation) -> list[tuple[Module, ...]]:
+def layers_of(layers: Sequence[tuple[Matrix, ...]], generation: Generation) -> list[tuple[Matrix, ...]]:
     """EAGLE-3's first layer attends to embedding and state side by side."""
     if generation == 1 or not layers:
         return list(layers)
     wide = (".q_proj", ".k_proj", ".v_proj")
     first = tuple(
-        replace(module, columns=2 * module.columns) if module.name.endswith(wide) else module for module in layers[0]
+        replace(matrix, columns=2 * matrix.columns) if matrix.name.endswith(wide) else matrix for matrix in layers[0]
     )
     return [first, *layers[1:]]
 
 
-def joined(config: ModelConfig, generation: Generation) -> Module:
+def joined(config: ModelConfig, generation: Generation) -> Matrix:
     """What makes one vector of the joined ones, whole on every GPU."""
     hidden = config.needed("hidden_size")
     each = config.integer("target_hidden_size") or hidden
-    return Module(name="fc", rows=hidden, columns=_STATES[generation] * each, share="whole")
+    return Matrix(name="fc", rows=hidden, columns=_STATES[generation] * each, sharding="replicated")
 
 
-def head_of(config: ModelConfig, generation: Generation) -> tuple[Module, ...]:
+def head_of(config: ModelConfig, generation: Generation) -> tuple[Matrix, ...]:
     """EAGLE-3 has an output head over its own vocabulary; before, it was the model's."""
     if generation == 1:
         return ()
     rows = config.integer("draft_vocab_size") or config.needed("vocab_size")
-    return (Module(name="lm_head", rows=rows, columns=config.needed("hidden_size"), share="vocabulary"),)
+    return (Matrix(name="lm_head", rows=rows, columns=config.needed("hidden_size"), sharding="vocab"),)

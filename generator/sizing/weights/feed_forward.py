@@ -10,7 +10,7 @@ from generator.facts.files import read_data, version
 from generator.sizing.cache.recurrent import hybrid_pattern
 from generator.sizing.cache.specs import CacheSpec
 from generator.sizing.config.config import ModelConfig
-from generator.sizing.weights.matrix import Module
+from generator.sizing.weights.matrix import Matrix
 
 # Feed-forward layers of two matrices; all others have a gate as third.
 _UNGATED = frozenset(
@@ -111,7 +111,7 @@ def feed_forward_kind(config: ModelConfig, layer: int, kept: tuple[CacheSpec, ..
     return "wide" if config.get("use_double_wide_mlp") and layer >= own_caches else "mlp"
 
 
-def feed_forward(config: ModelConfig, kind: str) -> Iterator[Module]:
+def feed_forward(config: ModelConfig, kind: str) -> Iterator[Matrix]:
     name = _MLP_WORDS.get(config.model_type, "mlp")
     if kind == "experts":
         yield from _mixture(config, name)
@@ -141,14 +141,14 @@ def _lfm2_width(config: ModelConfig) -> int:
     return width
 
 
-def _mlp(config: ModelConfig, name: str, width: int, columns: int) -> Iterator[Module]:
+def _mlp(config: ModelConfig, name: str, width: int, columns: int) -> Iterator[Matrix]:
     if not is_ungated(config):
-        yield Module(name=f"{name}.gate_proj", rows=width, columns=columns)
-    yield Module(name=f"{name}.up_proj", rows=width, columns=columns)
-    yield Module(name=f"{name}.down_proj", rows=columns, columns=width)
+        yield Matrix(name=f"{name}.gate_proj", rows=width, columns=columns)
+    yield Matrix(name=f"{name}.up_proj", rows=width, columns=columns)
+    yield Matrix(name=f"{name}.down_proj", rows=columns, columns=width, sharding="row")
     if config.get("mlp_bias") is True:
         ups = 1 if is_ungated(config) else 2
-        yield Module(name=f"{name}.bias", rows=1, columns=ups * width + columns, linear=False)
+        yield Matrix(name=f"{name}.bias", rows=1, columns=ups * width + columns, linear=False)
 
 
 def is_ungated(config: ModelConfig) -> bool:
@@ -156,18 +156,18 @@ def is_ungated(config: ModelConfig) -> bool:
     return config.model_type in _UNGATED
 
 
-def _mixture(config: ModelConfig, name: str) -> Iterator[Module]:
+def _mixture(config: ModelConfig, name: str) -> Iterator[Matrix]:
     hidden, width, count = config.needed("hidden_size"), expert_width(config), experts_of(config)
     inner = config.integer("moe_latent_size") or hidden  # Nemotron 3 Super: experts work on a narrower vector
     if inner != hidden:
-        yield Module(name=f"{name}.fc1_latent_proj", rows=inner, columns=hidden, share="whole")
-        yield Module(name=f"{name}.fc2_latent_proj", rows=hidden, columns=inner, share="whole")
-    yield Module(name=f"{name}.gate", rows=count, columns=hidden, share="whole", linear=False)
-    matrices = [("up_proj", width, inner), ("down_proj", inner, width)]
-    matrices += [] if is_ungated(config) else [("gate_proj", width, inner)]
-    for matrix, rows, columns in matrices:
-        one = f"{name}.experts.0.{matrix}"
-        yield Module(name=one, rows=rows, columns=columns, share="expert", count=count)
+        yield Matrix(name=f"{name}.fc1_latent_proj", rows=inner, columns=hidden, sharding="replicated")
+        yield Matrix(name=f"{name}.fc2_latent_proj", rows=hidden, columns=inner, sharding="replicated")
+    yield Matrix(name=f"{name}.gate", rows=count, columns=hidden, sharding="replicated", linear=False)
+    parts = [("up_proj", width, inner), ("down_proj", inner, width)]
+    parts += [] if is_ungated(config) else [("gate_proj", width, inner)]
+    for part, rows, columns in parts:
+        one = f"{name}.experts.0.{part}"
+        yield Matrix(name=one, rows=rows, columns=columns, sharding="expert", count=count)
     shared = shared_width(config)
     if shared:
         word = "shared_expert" if config.integer("shared_expert_intermediate_size") else "shared_experts"

@@ -5,26 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Share = Literal["tensor", "key_value", "expert", "vocabulary", "whole"]
-"""What tensor parallelism does with a module: divide it, divide it by key-value heads, by experts, or repeat it."""
+Sharding = Literal["column", "row", "qkv", "expert", "vocab", "replicated"]
+"""What tensor parallelism does with a matrix, as vLLM's layer classes are named (`model_executor/layers/linear.py`).
 
-
-# The ends of the names of matrices whose inputs are divided.
-_ROW_PARALLEL = ("o_proj", "out_proj", "down_proj", "wo_b")
+column: its outputs are divided (ColumnParallelLinear; also what is divided and is no linear layer, such as a tower).
+row: its inputs are divided (RowParallelLinear). qkv: divided by key-value heads, or by groups, and repeated where there
+are too few (keys and values of QKVParallelLinear; its queries are `column`). expert: by an expert's width, or by whole
+experts (FusedMoE). vocab: by rows of the padded vocabulary (VocabParallelEmbedding). replicated: whole on every GPU
+(ReplicatedLinear).
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Module:
+class Matrix:
     name: str
     rows: int
     """Outputs."""
     columns: int
     """Inputs."""
-    share: Share = "tensor"
+    sharding: Sharding = "column"
     count: int = 1
     """Of experts."""
     heads: int = 0
-    """Key-value heads, where `share` is key_value."""
+    """Key-value heads, where `sharding` is qkv."""
     linear: bool = True
     """False: no linear layer, which quantization leaves as it is."""
     merged: int = 1
@@ -35,7 +38,7 @@ class Module:
     @property
     def is_row_parallel(self) -> bool:
         """Whether tensor parallelism divides its inputs, and so every GPU has all of its outputs."""
-        return self.name.endswith(_ROW_PARALLEL)
+        return self.sharding == "row" or (self.sharding == "expert" and self.name.endswith("down_proj"))
 
     @property
     def parameters(self) -> int:

@@ -1,7 +1,7 @@
 """The weights on one GPU: parameters and bytes, from the configuration alone or from the checkpoint's headers.
 
 vLLM prints them as "Model loading took … GiB". What is divided over a tensor parallel group and what every GPU repeats
-is said by each module (`modules.py`); what quantization makes of a module by `quantization.py`.
+is said by each matrix (`matrix.py`); what quantization makes of it by `quantization.py`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.rotary import deepstack_bytes, rotary_bytes
 from generator.sizing.parallelism import stages
 from generator.sizing.weights.attention import absorbed
-from generator.sizing.weights.decoder import ModelModules, draft_layers, draft_modules
+from generator.sizing.weights.decoder import ModelMatrices, draft_layers, draft_matrices
 from generator.sizing.weights.feed_forward import experts_of
-from generator.sizing.weights.matrix import Module, Share
+from generator.sizing.weights.matrix import Matrix, Sharding
 from generator.sizing.weights.quantization import Format
 from generator.sizing.weights.stored import Stored, StoredModel
 from generator.units import GIB
@@ -94,10 +94,10 @@ def rank_weights(
     `checkpoint_bytes` is what the checkpoint's files hold of what vLLM loads, where that is known: it corrects the
     count from the configuration, which then only says how the bytes are divided.
     """
-    model, scheme = stored.modules, stored.scheme
+    model, scheme = stored.matrices, stored.scheme
     sizes = _Sizes(config, stored, options)
     whole = _Sizes(config, stored, _undivided(options))
-    drafts = draft_modules(config, model, options.draft_layers)
+    drafts = draft_matrices(config, model, options.draft_layers)
     by_stage = stage_bytes(config, stored, options)
     fullest, counted = max(by_stage.items(), key=lambda item: item[1])
     extra = sizes.runtime() + sizes.together(stored.stored(drafts, "mtp"))
@@ -115,7 +115,7 @@ def rank_weights(
         # A cast changes what files hold; the ratio of the undivided count to the files corrects every part alike.
         all_bytes = whole.stage(range(len(model.layers)))
         # Files may also hold the layers of multi-token prediction, which are not loaded unless they are asked for.
-        beside = whole.together(stored.stored(draft_modules(config, model, draft_layers(config)), "mtp"))
+        beside = whole.together(stored.stored(draft_matrices(config, model, draft_layers(config)), "mtp"))
         ratio = min((checkpoint_bytes / all_bytes, checkpoint_bytes / (all_bytes + beside)), key=lambda r: abs(r - 1))
         value, doubt, sure = counted * ratio, 0.0, spread["files"]
         notes = [note for note in notes if note != guess]
@@ -157,12 +157,12 @@ def bytes_by_kind(config: ModelConfig, stored: StoredModel, dtype: str) -> tuple
     """Bytes of the whole checkpoint's quantized matrices, with their scales, and of all others."""
     sizes = _Sizes(config, stored, _undivided(WeightOptions(dtype=dtype)), loaded=False)
     quantized = plain = 0.0
-    for part in (*stored.layers, stored.first, () if stored.modules.tied else stored.last):
-        for module, form in part:
+    for part in (*stored.layers, stored.first, () if stored.matrices.tied else stored.last):
+        for matrix, form in part:
             if form is not None:
-                quantized += sizes.of(module, form)
+                quantized += sizes.of(matrix, form)
             else:
-                plain += sizes.of(module, form)
+                plain += sizes.of(matrix, form)
     return quantized, plain
 
 
@@ -176,7 +176,7 @@ def _undivided(options: WeightOptions) -> WeightOptions:
 
 
 class _Sizes:
-    """Bytes of modules on one GPU; or in a checkpoint, which pads nothing and has one type (`loaded` false)."""
+    """Bytes of matrices on one GPU; or in a checkpoint, which pads nothing and has one type (`loaded` false)."""
 
     def __init__(self, config: ModelConfig, model: StoredModel, options: WeightOptions, *, loaded: bool = True) -> None:
         self._config, self._model, self._options, self._loaded = config, model, options, loaded
@@ -195,19 +195,19 @@ class _Sizes:
 
     def stage(self, held: range) -> float:
         """Bytes of a pipeline stage with these decoder layers."""
-        modules, first = self._model.modules, held.start == 0
+        matrices, first = self._model.matrices, held.start == 0
         total = self.layers(held)
         if first:
             total += self.together(self._model.first)
-        elif modules.on_every_stage:
+        elif matrices.on_every_stage:
             total += self.together(self._model.embeddings)
-        if held.stop == len(self._model.layers) or modules.on_every_stage == "both":
-            embedded = first or bool(modules.on_every_stage)
-            total += 0.0 if modules.tied and embedded else self.together(self._model.last)
+        if held.stop == len(self._model.layers) or matrices.on_every_stage == "both":
+            embedded = first or bool(matrices.on_every_stage)
+            total += 0.0 if matrices.tied and embedded else self.together(self._model.last)
         return total
 
-    def layers(self, held: range, *, only: Share | None = None) -> float:
-        """Bytes of these decoder layers; `only`: of their modules that are divided so."""
+    def layers(self, held: range, *, only: Sharding | None = None) -> float:
+        """Bytes of these decoder layers; `only`: of their matrices that are divided so."""
         total = 0.0
         alike: dict[int, float] = {}
         for index in held:
@@ -217,63 +217,63 @@ class _Sizes:
             total += alike[id(layer)]
         return total
 
-    def together(self, part: Stored, *, only: Share | None = None) -> float:
-        return sum(self.of(module, form) for module, form in part if only in (None, module.share))
+    def together(self, part: Stored, *, only: Sharding | None = None) -> float:
+        return sum(self.of(matrix, form) for matrix, form in part if only in (None, matrix.sharding))
 
-    def of(self, module: Module, form: Format | None) -> float:
-        rows, columns, share = module.rows, module.columns, self._options.tensor_parallel
-        if module.share == "vocabulary" and self._loaded:
+    def of(self, matrix: Matrix, form: Format | None) -> float:
+        rows, columns, tp = matrix.rows, matrix.columns, self._options.tensor_parallel
+        if matrix.sharding == "vocab" and self._loaded:
             rows = ceil(rows / _PADDING) * _PADDING
-        divided = 1 / share
-        if module.share == "whole":
+        divided = 1 / tp
+        if matrix.sharding == "replicated":
             divided = 1.0
-        elif module.share == "key_value":
-            divided = max(1.0, module.heads / share) / module.heads
-        elif module.share == "expert":
+        elif matrix.sharding == "qkv":
+            divided = max(1.0, matrix.heads / tp) / matrix.heads
+        elif matrix.sharding == "expert":
             if self._options.expert_parallel:
-                divided = ceil(module.count / share) / module.count
-            elif share > 1 and self._options.least_expert_rows:
-                rows, columns = self._widened(module, self._options.least_expert_rows * share)
+                divided = ceil(matrix.count / tp) / matrix.count
+            elif tp > 1 and self._options.least_expert_rows:
+                rows, columns = self._widened(matrix, self._options.least_expert_rows * tp)
             if form is not None and self._padding:
-                rows, columns = self._padded(module, share if not self._options.expert_parallel else 1)
+                rows, columns = self._padded(matrix, tp if not self._options.expert_parallel else 1)
         size = (
             form.bytes(rows, columns)
             if form
-            else rows * columns * ((module.width if self._loaded else None) or self._width)
+            else rows * columns * ((matrix.width if self._loaded else None) or self._width)
         )
         # Scales of outputs are as many on every GPU where the inputs are divided.
-        scales = form.row_scales(rows) if form and module.is_row_parallel and not self._whole_experts(module) else 0.0
-        return ((size - scales) * divided + scales) * module.count
+        scales = form.row_scales(rows) if form and matrix.is_row_parallel and not self._whole_experts(matrix) else 0.0
+        return ((size - scales) * divided + scales) * matrix.count
 
-    def _whole_experts(self, module: Module) -> bool:
-        return module.share == "expert" and self._options.expert_parallel
+    def _whole_experts(self, matrix: Matrix) -> bool:
+        return matrix.sharding == "expert" and self._options.expert_parallel
 
     @staticmethod
-    def _widened(module: Module, least: int) -> tuple[int, int]:
-        if module.name.endswith("down_proj"):
-            return module.rows, max(module.columns, least)
-        return max(module.rows, least), module.columns
+    def _widened(matrix: Matrix, least: int) -> tuple[int, int]:
+        if matrix.is_row_parallel:
+            return matrix.rows, max(matrix.columns, least)
+        return max(matrix.rows, least), matrix.columns
 
-    def _padded(self, module: Module, share: int) -> tuple[float, float]:
+    def _padded(self, matrix: Matrix, tp: int) -> tuple[float, float]:
         """Rows and columns of an expert's matrix as the mxfp4 kernels lay it out."""
         assert self._padding is not None
         hidden = ceil(self._config.needed("hidden_size") / self._padding["hidden"]) * self._padding["hidden"]
-        down = module.name.endswith("down_proj")
-        inner = (module.columns if down else module.rows) / share
-        inner = ceil(inner / self._padding["intermediate"]) * self._padding["intermediate"] * share
+        down = matrix.is_row_parallel
+        inner = (matrix.columns if down else matrix.rows) / tp
+        inner = ceil(inner / self._padding["intermediate"]) * self._padding["intermediate"] * tp
         return (hidden, inner) if down else (inner, hidden)
 
     def runtime(self) -> float:
         """What loading adds to the checkpoint's tensors: absorbed latent projections, and the rotary table."""
         made = absorbed(self._config)
-        share = ceil(len(self._model.layers) / self._options.pipeline_parallel)
+        layers = ceil(len(self._model.layers) / self._options.pipeline_parallel)
         buffers = deepstack_bytes(self._config, self._options.batched_tokens, self._width) + rotary_bytes(
             self._config, self._width
         )
-        return buffers + (share * self.together(self._model.stored([made], "model")) if made else 0.0)
+        return buffers + (layers * self.together(self._model.stored([made], "model")) if made else 0.0)
 
 
-def _lora(model: ModelModules, options: WeightOptions) -> float:
+def _lora(model: ModelMatrices, options: WeightOptions) -> float:
     """Bytes of the slots for adapters: two thin matrices beside every linear layer, for each adapter.
 
     The first is repeated on every GPU, the second divided (`vllm/lora/layers/base_linear.py::create_lora_weights`).
@@ -281,20 +281,21 @@ def _lora(model: ModelModules, options: WeightOptions) -> float:
     (`vllm/lora/layers/fused_moe.py`, without `fully_sharded_loras`).
     """
     assert options.lora is not None
-    entries, share = 0.0, options.tensor_parallel
+    entries, tp = 0.0, options.tensor_parallel
     for layer in model.layers:
         # What holds a group that is repeated is one matrix, and not several merged (`mamba_mixer2.py`).
-        whole = {module.name for module in layer if module.merged > 1 and module.heads % share}
-        for module in layer:
-            if module.linear and module.share in ("tensor", "key_value"):
-                slots = (0.0 if module.heads else 1.0) if module.name in whole else module.merged
-                entries += slots * module.columns + module.rows / share
-            elif module.share == "expert" and options.lora.experts:
-                down = module.name.endswith("down_proj")
-                hidden, inner = (module.rows, module.columns) if down else (module.columns, module.rows)
+        whole = {matrix.name for matrix in layer if matrix.merged > 1 and matrix.heads % tp}
+        for matrix in layer:
+            if matrix.linear and matrix.sharding in ("column", "row", "qkv"):
+                slots = (0.0 if matrix.heads else 1.0) if matrix.name in whole else matrix.merged
+                entries += slots * matrix.columns + matrix.rows / tp
+            elif matrix.sharding == "expert" and options.lora.experts:
+                hidden, inner = (
+                    (matrix.rows, matrix.columns) if matrix.is_row_parallel else (matrix.columns, matrix.rows)
+                )
                 if options.expert_parallel:
-                    entries += ceil(module.count / share) * (hidden + inner)
+                    entries += ceil(matrix.count / tp) * (hidden + inner)
                 else:
-                    entries += module.count * (hidden + inner / share)
+                    entries += matrix.count * (hidden + inner / tp)
     layers = ceil(len(model.layers) / options.pipeline_parallel) / len(model.layers)
     return entries * layers * options.lora.rank * options.lora.adapters * DTYPE_BYTES.get(options.dtype, 2)

@@ -30,7 +30,7 @@ from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.overrides import overridden
 from generator.sizing.config.rotary import default_context, positions_of
 from generator.sizing.engine.refusals import Cutting, cut
-from generator.sizing.weights.matrix import Module
+from generator.sizing.weights.matrix import Matrix
 from generator.sizing.weights.quantization import Format, Quantization
 
 VLLM = "0.29.0"
@@ -213,7 +213,7 @@ def test_a_matrix_is_cut_where_vllm_would_cut_it(part: int, tensor: int, row_par
     name, whole = ("self_attn.o_proj", part * tensor) if row_parallel else ("self_attn.q_b_proj", part * tensor)
     rows, columns = (4096, whole) if row_parallel else (whole, 4096)
     ours = cut(
-        Module(name=name, rows=rows, columns=columns),
+        Matrix(name=name, rows=rows, columns=columns, sharding="row" if row_parallel else "column"),
         BLOCKS,
         FP8,
         Cutting(tensor=tensor, experts_over=tensor, vllm=VLLM),
@@ -229,7 +229,7 @@ def test_a_matrix_is_cut_where_vllm_would_cut_it(part: int, tensor: int, row_par
 def test_experts_are_cut_where_vllm_would_cut_them(part: int, hidden: int, tensor: int):
     ours = any(
         cut(
-            Module(name=name, rows=rows, columns=columns, share="expert", count=8),
+            Matrix(name=name, rows=rows, columns=columns, sharding="expert", count=8),
             BLOCKS,
             FP8,
             Cutting(tensor=tensor, experts_over=tensor, vllm=VLLM),

@@ -92,5 +92,5 @@ def test_a_layer_of_prediction_has_an_indexer_though_the_last_layer_shares_one()
     (drafted,) = draft_caches(target, engine)
 
     assert [len(layer) for layer in (target.caches.layers[-1], drafted)] == [1, 2]
-    modules = target.modules()
-    assert len(modules.layers[modules.draft_like]) > len(modules.layers[-1])
+    matrices = target.matrices()
+    assert len(matrices.layers[matrices.draft_like]) > len(matrices.layers[-1])

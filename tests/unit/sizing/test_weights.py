@@ -171,7 +171,7 @@ def test_the_words_of_transformers_5_for_layers_mean_what_those_before_meant():
         Model(config_of(name, **more)) for more in ({}, {"hybrid_override_pattern": None, "layer_types": kinds})
     )
     assert after.caches == before.caches
-    assert after.modules().parameters == before.modules().parameters
+    assert after.matrices().parameters == before.matrices().parameters
 
 
 @pytest.mark.parametrize(("tensor", "slots"), [(1, 5), (2, 1)])
@@ -181,7 +181,7 @@ def test_a_group_that_is_repeated_makes_one_slot_of_merged_projections(tensor, s
     config = config_of(name)
     with_slots = replace(TP1, tensor_parallel=tensor, lora=lora)
     found = gib(name, with_slots) - gib(name, replace(with_slots, lora=None))
-    layer = Model(config).modules().layers[0]
+    layer = Model(config).matrices().layers[0]
     others = [m for m in layer if m.linear and not m.name.endswith("in_proj")]
     rows = sum(m.rows for m in layer if m.linear) / tensor
     entries = sum(m.columns for m in others) + slots * config.needed("hidden_size") + rows
