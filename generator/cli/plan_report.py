@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from generator.facts.releases import prices, throughput
+from generator.facts.prices import prices
+from generator.facts.roofline import roofline_factors
 from generator.plan.apps import AppPlan
 from generator.plan.cost import pool_cost, price_per_gpu_hour, price_per_million_tokens
 from generator.plan.placement import Candidate
@@ -101,7 +102,7 @@ def plan_cost(plan: Plan) -> tuple[float, float] | None:
 
 def _assumption_lines(plan: Plan) -> Iterator[str]:
     if any(model.load for model in plan.models.values()):
-        assumed = throughput()
+        assumed = roofline_factors()
         yield (
             f"assumed of every GPU: {assumed.bandwidth_share:.0%} of its bandwidth when decoding, "
             f"{assumed.compute_share:.0%} of its dense operations when reading prompts, "

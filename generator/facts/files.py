@@ -1,4 +1,4 @@
-"""Files of `generator/data/`, parsed once; what people make of them is in `facts`, `gpus` and the behaviours."""
+"""Files of `generator/data/`, parsed once, and versions, by which they are looked up. Other modules give them types."""
 
 from __future__ import annotations
 

@@ -61,3 +61,13 @@ def gpu(name: str, *, where: str) -> Gpu:
     if name not in gpus():
         raise UserError.unknown("GPU type", name, gpus(), where=where)
     return gpus()[name]
+
+
+def cpu_engine_gib() -> float:
+    """Memory of a CPU engine beside weights and cache (GiB). Evidence: data/memory.yaml."""
+    return read_data("memory.yaml")["cpuEngineGiB"]
+
+
+def process_context_gib() -> float:
+    """GiB that a process takes of a GPU before vLLM's budget begins: its CUDA context. Evidence: data/sharing.yaml."""
+    return read_data("sharing.yaml")["processContextGiB"]

@@ -1,4 +1,4 @@
-"""Facts as data: what each Ray release accepts, and the oldest KubeRay. Read once, when asked for."""
+"""What each Ray release accepts, and the oldest KubeRay: `data/releases/` and `data/kuberay.yaml`, looked up."""
 
 from __future__ import annotations
 
@@ -8,16 +8,6 @@ from typing import Any
 
 from generator.errors import UserError
 from generator.facts.files import DATA, read_data, version
-
-
-def cpu_engine_gib() -> float:
-    """Memory of a CPU engine beside weights and cache (GiB). Evidence: data/memory.yaml."""
-    return read_data("memory.yaml")["cpuEngineGiB"]
-
-
-def process_context_gib() -> float:
-    """GiB that a process takes of a GPU before vLLM's budget begins: its CUDA context. Evidence: data/sharing.yaml."""
-    return read_data("sharing.yaml")["processContextGiB"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,41 +76,3 @@ def kuberay() -> KubeRay:
     row = read_data("kuberay.yaml")
     fields = {path: KubeRayField(**field) for path, field in row["fields"].items()}
     return KubeRay(least=row["least"], fields=fields, autoscaler=row["autoscaler"])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Throughput:
-    """What an engine makes of a GPU's peak figures. Evidence: data/throughput.yaml."""
-
-    bandwidth_share: float
-    compute_share: float
-    step_seconds: float
-    seconds_per_layer: float
-    busy_share: float
-
-
-@cache
-def throughput() -> Throughput:
-    row = read_data("throughput.yaml")
-    return Throughput(
-        bandwidth_share=row["bandwidthShare"],
-        compute_share=row["computeShare"],
-        step_seconds=row["stepSeconds"],
-        seconds_per_layer=row["secondsPerLayer"],
-        busy_share=row["busyShare"],
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prices:
-    currency: str
-    list: str
-    """Whose prices these are, and when they were read."""
-    per_gpu_hour: dict[str, float]
-    """By GPU type."""
-
-
-@cache
-def prices() -> Prices:
-    row = read_data("prices.yaml")
-    return Prices(currency=row["currency"], list=f"{row['list']}, {row['date']}", per_gpu_hour=row["perGpuHour"])

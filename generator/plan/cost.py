@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.facts.releases import prices
+from generator.facts.prices import prices
 from generator.plan.placement import Candidate
 from generator.plan.plans import PoolPlan
 from generator.plan.pools import Hardware

@@ -8,8 +8,8 @@ from math import ceil, floor
 from typing import NamedTuple
 
 from generator.errors import UserError
-from generator.facts.gpus import Gpu
-from generator.facts.releases import RayRelease, cpu_engine_gib
+from generator.facts.gpus import Gpu, cpu_engine_gib
+from generator.facts.releases import RayRelease
 from generator.plan.pools import Hardware, share_utilization
 from generator.plan.requirements import Wish
 from generator.plan.splits import obstacle, on_one_node, over_stages

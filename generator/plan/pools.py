@@ -8,8 +8,7 @@ from functools import cached_property
 from math import floor
 
 from generator.errors import UserError, UserErrors
-from generator.facts.gpus import Gpu, gpu
-from generator.facts.releases import process_context_gib
+from generator.facts.gpus import Gpu, gpu, process_context_gib
 from generator.formats.environment import Pool
 from generator.sizing.engine.engine import Device
 from generator.units import quantity_gib

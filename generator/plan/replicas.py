@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from generator.facts.releases import throughput
+from generator.facts.roofline import roofline_factors
 from generator.formats.environment import Expectation, Replicas
 from generator.plan.placement import Candidate
 from generator.plan.requirements import Wish
@@ -31,7 +31,7 @@ class ExpectedLoad:
     @property
     def planned_per_second(self) -> float:
         """Requests that a replica is planned to serve: less than it could, so that few wait."""
-        return self.requests_per_second * throughput().busy_share
+        return self.requests_per_second * roofline_factors().busy_share
 
     @property
     def replicas(self) -> Replicas:
@@ -41,7 +41,7 @@ class ExpectedLoad:
     @property
     def target_ongoing_requests(self) -> int:
         """Ray's word for how many requests a replica has on average before another is wanted."""
-        return max(1, int(self.requests_at_once * throughput().busy_share))
+        return max(1, int(self.requests_at_once * roofline_factors().busy_share))
 
     @property
     def tokens_per_second(self) -> float:
@@ -68,7 +68,7 @@ def expected_load(place: Candidate, wish: Wish, expectation: Expectation, sequen
         low, high = (middle, high) if _per_token(fast, expectation, middle) <= limit else (low, middle - 1)
     per_token = _per_token(fast, expectation, low)
     prefill = fast.prefill(expectation.promptTokens)
-    busy = throughput().busy_share
+    busy = roofline_factors().busy_share
     first = prefill / (1 - busy)
     return ExpectedLoad(
         expectation=expectation,

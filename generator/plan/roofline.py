@@ -20,7 +20,7 @@ from collections import Counter
 from dataclasses import dataclass
 from math import inf
 
-from generator.facts.releases import throughput
+from generator.facts.roofline import roofline_factors
 from generator.plan.placement import Candidate
 from generator.plan.requirements import Wish
 from generator.sizing.cache.attention import head_dim
@@ -95,7 +95,7 @@ def speed(place: Candidate, wish: Wish) -> Speed | None:
     flops, plain = peak_flops(place, wish), _half_flops(place)
     if gpu is None or not flops or not plain or not memory.kv_tokens:
         return None
-    assumed = throughput()
+    assumed = roofline_factors()
     # Engines that share a GPU take turns, so each has its part of everything.
     bandwidth = gpu.bandwidth_gbs * 1e9 * assumed.bandwidth_share * place.share
     reached = assumed.compute_share * place.share * split.gpus

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from generator.cli.plan_report import plan_json, plan_lines
 from generator.errors import UserError
-from generator.facts.releases import prices, throughput
+from generator.facts.prices import prices
+from generator.facts.roofline import roofline_factors
 from generator.formats.environment import Expectation, Overrides
 from generator.plan.plan import make_plan
 from generator.plan.replicas import expected_load
@@ -46,7 +47,7 @@ def test_decoding_one_request_is_reading_the_weights_once_for_each_token():
 def test_reading_a_prompt_is_two_operations_for_each_parameter_and_token_and_attention():
     """The layers' 28 x (3072 x (12 + 4 + 4 + 12) x 256 + 3 x 3072 x 23040); the head works for one token alone."""
     place = plan().models["m"].place
-    flops = peak_flops(place, wish()) * throughput().compute_share
+    flops = peak_flops(place, wish()) * roofline_factors().compute_share
     layers, head = 28 * (3072 * 32 * 256 + 3 * 3072 * 23040), 131072 * 3072
     by_hand = (2 * layers * 1000 + 2 * head + 4 * 12 * 256 * 28 * 1000 * 1000 / 2) / flops
     assert speed(place, wish()).prefill(1000) == pytest.approx(by_hand + 0.0005 + 28 * 0.00002, rel=1e-6)
@@ -62,7 +63,7 @@ def test_a_token_passes_the_experts_it_picks_and_few_requests_read_few_of_them()
     place = plan(served=mixture).models["m"].place
     fast, dense = speed(place, wish(mixture)), speed(plan().models["m"].place, wish())
     layers = 48 * (2048 * (32 + 4 + 4 + 32) * 128 + 8 * 3 * 2048 * 768)
-    flops = peak_flops(place, wish(mixture)) * throughput().compute_share * place.split.gpus
+    flops = peak_flops(place, wish(mixture)) * roofline_factors().compute_share * place.split.gpus
     assert fast.multiply_seconds == pytest.approx(2 * layers / flops, rel=0.001)
     assert fast.picked == 8 / 128
     one, many = fast.step(1, 1000), fast.step(64, 1000)

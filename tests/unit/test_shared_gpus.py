@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.errors import UserError
-from generator.facts.gpus import gpus
-from generator.facts.releases import process_context_gib
+from generator.facts.gpus import gpus, process_context_gib
 from generator.plan.plan import make_plan
 from generator.plan.pools import SHARES, share_utilization
 from generator.values import family_values, llm_config
