@@ -63,7 +63,7 @@ class KubeRayField:
 
 @dataclass(frozen=True, kw_only=True)
 class KubeRay:
-    least: str
+    oldest: str
     """The oldest version that the chart is made for."""
     fields: dict[str, KubeRayField]
     """By path in a RayService, what not every version knows."""
@@ -75,4 +75,4 @@ class KubeRay:
 def kuberay() -> KubeRay:
     row = read_data("kuberay.yaml")
     fields = {path: KubeRayField(**field) for path, field in row["fields"].items()}
-    return KubeRay(least=row["least"], fields=fields, autoscaler=row["autoscaler"])
+    return KubeRay(oldest=row["least"], fields=fields, autoscaler=row["autoscaler"])

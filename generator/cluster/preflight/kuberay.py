@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from generator.cluster.finding import Finding, fails, ok, warning
 from generator.documents.merge import JsonObject
+from generator.facts.files import version
 from generator.facts.releases import kuberay
 
 SUBJECT = "KubeRay"
@@ -41,11 +42,11 @@ def operator_findings(deployments: Sequence[JsonObject], namespace: str) -> Iter
     for operator in operators:
         metadata = operator["metadata"]
         where = f"operator {metadata['namespace']}/{metadata['name']}"
-        version = operator_version(operator)
-        if version is None:
-            yield warning(SUBJECT, f"{where} does not say its version", f"See that it is {kuberay().least} or later.")
-        elif _numbers(version) < _numbers(kuberay().least):
-            yield fails(SUBJECT, f"{where} is {version}, and the chart needs {kuberay().least}", _update())
+        stated = operator_version(operator)
+        if stated is None:
+            yield warning(SUBJECT, f"{where} does not say its version", f"See that it is {kuberay().oldest} or later.")
+        elif version(stated) < version(kuberay().oldest):
+            yield fails(SUBJECT, f"{where} is {stated}, and the chart needs {kuberay().oldest}", _update())
         watched = _watched_namespaces(operator)
         if watched and namespace not in watched:
             yield fails(
@@ -59,8 +60,8 @@ def operator_findings(deployments: Sequence[JsonObject], namespace: str) -> Iter
                 f"{where} does not run",
                 f"See why: kubectl describe deployment -n {metadata['namespace']} {metadata['name']}",
             )
-        elif version:
-            yield ok(SUBJECT, f"{where} runs, version {version}")
+        elif stated:
+            yield ok(SUBJECT, f"{where} runs, version {stated}")
 
 
 def operator_version(deployment: JsonObject) -> str | None:
@@ -89,7 +90,7 @@ def unknown_field_findings(message: str) -> list[Finding]:
                 fails(
                     SUBJECT,
                     f"KubeRay on this cluster does not know {path}, and would leave it out in silence",
-                    f"Take it out of the values, or update KubeRay ({kuberay().least} or later is needed anyway).",
+                    f"Take it out of the values, or update KubeRay ({kuberay().oldest} or later is needed anyway).",
                 )
             )
         else:
@@ -123,9 +124,5 @@ def _watched_namespaces(deployment: JsonObject) -> list[str]:
     return found[1].split(",") if found else []
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
-
-
 def _update() -> str:
-    return f"Update KubeRay to {kuberay().least} or later, its CRDs too: Helm does not update CRDs."
+    return f"Update KubeRay to {kuberay().oldest} or later, its CRDs too: Helm does not update CRDs."
