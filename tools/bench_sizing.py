@@ -26,11 +26,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from generator.facts.files import read_data, version  # noqa: E402
-from generator.facts.gpus import gpus  # noqa: E402
+from generator.facts.gpus import Device, gpus  # noqa: E402
 from generator.facts.vllm_memory import memory_behaviour  # noqa: E402
 from generator.sizing.cache.pages import CacheOptions  # noqa: E402
 from generator.sizing.config.config import ModelConfig  # noqa: E402
-from generator.sizing.engine.engine import Device, Engine  # noqa: E402
+from generator.sizing.engine.engine import Engine  # noqa: E402
 from generator.sizing.fit import MemoryFit, fit  # noqa: E402
 from generator.sizing.model import Model  # noqa: E402
 from generator.sizing.weights.divisions import Split  # noqa: E402

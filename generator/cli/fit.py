@@ -15,7 +15,8 @@ from generator.errors import UserError
 
 if TYPE_CHECKING:
     from generator.cli.fit_report import Case
-    from generator.sizing.engine.engine import Device, Engine
+    from generator.facts.gpus import Device
+    from generator.sizing.engine.engine import Engine
     from generator.sizing.model import Model
 
 _OLDEST = (0, 8)
@@ -153,16 +154,14 @@ def _version(asked: str | None) -> str:
 
 
 def _devices(name: str | None, memory_gib: float | None) -> list[Device]:
-    from generator.facts.gpus import gpu, gpus
-    from generator.sizing.engine.engine import Device
+    from generator.facts.gpus import Device, gpu, gpus
 
     if name is not None and memory_gib is not None:
         raise UserError("both --gpu and --gpu-memory-gib", where="fit", fix="Give one of them.")
     if memory_gib is not None:
         # As the GPU types of that size are: those of 70 GiB and more have NVLink.
         return [Device(name=f"{memory_gib:g} GiB", memory_gib=memory_gib, nvlink=memory_gib >= 70, is_known=False)]
-    chosen = [gpu(name, where="--gpu")] if name is not None else list(gpus().values())
-    return [Device.of(one) for one in chosen]
+    return [gpu(name, where="--gpu")] if name is not None else list(gpus().values())
 
 
 def _case(model: Model, device: Device, engine: Engine, tensor: int, pipeline: int) -> Case:
@@ -181,5 +180,5 @@ def _cases(model: Model, devices: list[Device], engine: Engine, tensor: int | No
     for device in devices:
         splits = [tensor] if tensor else [n for n in _SPLITS if not split_refusal(model, n, engine, device)]
         for n in splits or [1]:
-            if n == 1 or not device.slice:
+            if n == 1 or not device.mig:
                 yield _case(model, device, engine, n, pipeline)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from generator.facts.gpus import Device
 from generator.facts.vllm_memory import Range
 from generator.sizing.cache.layout import CacheLayout
-from generator.sizing.engine.engine import Device
 from generator.sizing.fit import MemoryFit
 from generator.sizing.model import Model
 from generator.sizing.suggestions import Change

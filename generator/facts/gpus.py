@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
 from generator.errors import UserError
@@ -10,24 +11,45 @@ from generator.facts.files import read_data
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gpu:
+class Device:
+    """What of a GPU memory depends on; of a CPU engine, whose memory is not the device's, the name alone."""
+
     name: str
     memory_gib: float
-    """What CUDA reports to the process."""
-    label_gb: float
-    """The size as sold, by which types are compared."""
-    compute_capability: float
-    bandwidth_gbs: float
-    """Of its memory, GB/s."""
-    tflops: dict[str, float]
-    """Dense tera-operations per second by type: fp16, bf16, fp8, int8, fp4, as far as the GPU has them."""
-    source: str
+    """The total as CUDA reports it to the process."""
+    compute_capability: float = 9.0
     amd: bool = False
     """AMD's; otherwise NVIDIA's."""
-    nvlink: bool = False
+    nvlink: bool = True
     """GPUs of a node reach each other's memory."""
     mig: str | None = None
-    """The MIG profile, such as 3g.40gb, where the type is a slice of a GPU."""
+    """The MIG profile, such as 3g.40gb, where it is a slice of a GPU, which reaches no other."""
+    is_known: bool = True
+    """False where only the memory is said: what the GPU can do is then not asked."""
+
+    @property
+    def note(self) -> str:
+        """What people should know of figures for it; nothing of GPUs that figures were held against."""
+        if not self.amd:
+            return ""
+        return (
+            "AMD's GPUs have no constants of their own: overhead is NVIDIA's, and padding, which the range of weights "
+            "holds, and graphs may take more (docs/sizing.md)"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu(Device):
+    """A GPU type that is known: also what it is sold as, and how fast it is."""
+
+    # Not compared: the name says it, and sizing looks devices up by the thousands.
+    label_gb: float = field(compare=False)
+    """The size as sold, by which types are compared."""
+    bandwidth_gbs: float = field(compare=False)
+    """Of its memory, GB/s."""
+    tflops: Mapping[str, float] = field(compare=False)
+    """Dense tera-operations per second by type: fp16, bf16, fp8, int8, fp4, as far as the GPU has them."""
+    source: str = field(compare=False)
 
     @property
     def resource_name(self) -> str:

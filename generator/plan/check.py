@@ -31,8 +31,8 @@ def plan_warnings(models: Iterable[ModelPlan], apps: Iterable[AppPlan], pools: I
             yield from _load_warnings(one)
     for pool in pools:
         yield from _pool_warnings(pool)
-        if pool.hardware.device and pool.hardware.device.note:
-            yield f"pool {pool.name}: {pool.hardware.device.note}"
+        if pool.hardware.gpu and pool.hardware.gpu.note:
+            yield f"pool {pool.name}: {pool.hardware.gpu.note}"
 
 
 def _by_pool(models: Iterable[ModelPlan], apps: Iterable[AppPlan]) -> dict[str, list[ModelPlan | AppPlan]]:

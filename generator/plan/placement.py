@@ -8,12 +8,12 @@ from math import ceil, floor
 from typing import NamedTuple
 
 from generator.errors import UserError
-from generator.facts.gpus import Gpu, cpu_engine_gib
+from generator.facts.gpus import Device, Gpu, cpu_engine_gib
 from generator.facts.releases import RayRelease
 from generator.plan.pools import Hardware, share_utilization
 from generator.plan.requirements import Wish
 from generator.plan.splits import obstacle, on_one_node, over_stages
-from generator.sizing.engine.engine import Device, EngineShape, shape_of
+from generator.sizing.engine.engine import EngineShape, shape_of
 from generator.sizing.engine.refusals import device_refusal
 from generator.sizing.fit import MemoryFit, cache_options, draft_caches, fit, loaded_weights
 from generator.sizing.weights.divisions import Split
@@ -99,10 +99,10 @@ def _on_pool(wish: Wish, hardware: Hardware, release: RayRelease, tried: _Tried)
 
 def _unable(wish: Wish, hardware: Hardware, release: RayRelease, tried: _Tried) -> str:
     """Why the pool cannot run the model whatever its memory; nothing where it can."""
-    gpu, device = hardware.gpu, hardware.device
-    if gpu is not None and device is not None:
+    gpu = hardware.gpu
+    if gpu is not None:
         if gpu.name not in tried.refused:
-            tried.refused[gpu.name] = device_refusal(wish.sized, device, wish.engine, dtype=wish.engine.dtype)
+            tried.refused[gpu.name] = device_refusal(wish.sized, gpu, wish.engine, dtype=wish.engine.dtype)
         if tried.refused[gpu.name]:
             return tried.refused[gpu.name]
     return obstacle(wish, hardware, release)
@@ -147,7 +147,7 @@ def _fit_on_gpu(wish: Wish, gpu: Gpu, split: Split, share: float, release: RayRe
         batched_tokens=wish.engine.batched_tokens or _batched_tokens(wish, gpu),
         utilization=share_utilization(share, of=utilization, gpu_gib=gpu.memory_gib),
     )
-    memory = fit(wish.sized, device=Device.of(gpu), split=split, engine=engine)
+    memory = fit(wish.sized, device=gpu, split=split, engine=engine)
     sequences = _sequences(wish, memory)
     # Fewer sequences than users need are taken of a whole GPU only, or where people say the share.
     of_choice = share < 1 and wish.share is None

@@ -10,7 +10,6 @@ from math import floor
 from generator.errors import UserError, UserErrors
 from generator.facts.gpus import Gpu, gpu, process_context_gib
 from generator.formats.environment import Pool
-from generator.sizing.engine.engine import Device
 from generator.units import quantity_gib
 
 SHARES = (1.0, 0.5, 0.25, 0.125)
@@ -38,11 +37,6 @@ class Hardware:
     @property
     def slots(self) -> int:
         return self.slots_per_node * self.pool.nodes
-
-    @cached_property
-    def device(self) -> Device | None:
-        """The GPU as sizing sees it."""
-        return Device.of(self.gpu) if self.gpu else None
 
     @cached_property
     def units(self) -> int:

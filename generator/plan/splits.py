@@ -36,7 +36,7 @@ def obstacle(wish: Wish, hardware: Hardware, release: RayRelease) -> str:
         return "slices of a GPU do not work together"
     if wish.tensor_parallel and wish.tensor_parallel > hardware.pool.gpusPerNode:
         return f"a node has {hardware.pool.gpusPerNode} GPUs"
-    device = hardware.device
+    device = hardware.gpu
     if (
         device
         and wish.tensor_parallel
@@ -85,8 +85,6 @@ def _across(tensor: int) -> Split:
 def _tensors(wish: Wish, hardware: Hardware) -> list[int]:
     """Tensor parallel sizes on one node, smallest first."""
     most = 1 if hardware.alone else hardware.pool.gpusPerNode
-    if hardware.device is None:
+    if hardware.gpu is None:
         return [1]
-    return [
-        n for n in tensor_splits(wish.sized, most, wish.engine, hardware.device) if wish.tensor_parallel in (None, n)
-    ]
+    return [n for n in tensor_splits(wish.sized, most, wish.engine, hardware.gpu) if wish.tensor_parallel in (None, n)]

@@ -12,13 +12,14 @@ from functools import cached_property, lru_cache
 from math import ceil
 
 from generator.facts.files import read_data, version
+from generator.facts.gpus import Device
 from generator.facts.vllm_cache import Platform
 from generator.facts.vllm_memory import MemoryBehaviour, Range, memory_behaviour
 from generator.sizing.cache.layout import CacheLayout
 from generator.sizing.cache.pages import CacheOptions
 from generator.sizing.cache.specs import CacheLayers, LayerSpecs
 from generator.sizing.config.architectures import missing_in
-from generator.sizing.engine.engine import Device, Engine, EngineShape, shape_of
+from generator.sizing.engine.engine import Engine, EngineShape, shape_of
 from generator.sizing.engine.refusals import refusal
 from generator.sizing.model import Model
 from generator.sizing.overhead import Step, graph_gib

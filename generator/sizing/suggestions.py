@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from generator.sizing.engine.engine import Device, Engine
+from generator.facts.gpus import Device
+from generator.sizing.engine.engine import Engine
 from generator.sizing.fit import MemoryFit, fit
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split

@@ -1,58 +1,19 @@
-"""A GPU and the engine's arguments, as memory depends on them; and what vLLM makes of arguments that are not given."""
+"""The engine's arguments, as memory depends on them; and what vLLM makes of arguments that are not given."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from generator.facts.files import version
+from generator.facts.gpus import Device
 from generator.facts.vllm_cache import cache_behaviour
 from generator.facts.vllm_memory import memory_behaviour
 from generator.facts.vllm_quantization import computes_in_float16
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.model import Model
 from generator.sizing.weights.rank import DTYPE_ALIASES, DTYPE_BYTES, LoraSlots
-
-if TYPE_CHECKING:
-    from generator.facts.gpus import Gpu
-
-
-@dataclass(frozen=True, kw_only=True)
-class Device:
-    """What of a GPU memory depends on."""
-
-    name: str
-    memory_gib: float
-    """The total as CUDA reports it."""
-    compute_capability: float = 9.0
-    nvlink: bool = True
-    slice: bool = False
-    """A MIG slice, which reaches no other."""
-    amd: bool = False
-    is_known: bool = True
-    """False where only the memory is said: what the GPU can do is then not asked."""
-
-    @property
-    def note(self) -> str:
-        """What people should know of figures for it; nothing of GPUs that figures were held against."""
-        if not self.amd:
-            return ""
-        return (
-            "AMD's GPUs have no constants of their own: overhead is NVIDIA's, and padding, which the range of weights "
-            "holds, and graphs may take more (docs/sizing.md)"
-        )
-
-    @classmethod
-    def of(cls, gpu: Gpu) -> Device:
-        return cls(
-            name=gpu.name,
-            memory_gib=gpu.memory_gib,
-            compute_capability=gpu.compute_capability,
-            nvlink=gpu.nvlink,
-            slice=gpu.mig is not None,
-            amd=gpu.amd,
-        )
 
 
 class Engine(NamedTuple):

@@ -13,6 +13,7 @@ from math import gcd
 from typing import Any
 
 from generator.facts.files import version
+from generator.facts.gpus import Device
 from generator.facts.vllm_quantization import (
     Method,
     engine_capability,
@@ -22,7 +23,7 @@ from generator.facts.vllm_quantization import (
     only_capability,
     scheme_capability,
 )
-from generator.sizing.engine.engine import Device, Engine, EngineShape, takes_float16
+from generator.sizing.engine.engine import Engine, EngineShape, takes_float16
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split
 from generator.sizing.weights.matrix import Matrix
@@ -217,7 +218,7 @@ def _blocks(rows: int, block: int) -> str:
 
 def refusal(model: Model, device: Device, split: Split, engine: Engine, shape: EngineShape) -> str:
     """The first reason why vLLM does not start with this on such GPUs."""
-    if device.slice and split.gpus > 1:
+    if device.mig and split.gpus > 1:
         return "slices of a GPU do not work together"
     layers = len(model.caches.layers)
     if split.pipeline > layers > 0:

@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
+from generator.facts.gpus import Device
 from generator.sizing.cache.layout import CacheLayout, cache_layout
 from generator.sizing.cache.pages import CacheOptions
 from generator.sizing.cache.rules import cache_layers
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.engine.arguments import engine_of
-from generator.sizing.engine.engine import Device, shape_of
+from generator.sizing.engine.engine import shape_of
 from generator.sizing.fit import cache_options, draft_caches
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split

@@ -9,7 +9,6 @@ from typing import Any
 from generator.facts.gpus import gpu
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.engine.arguments import engine_of
-from generator.sizing.engine.engine import Device
 from generator.sizing.fit import MemoryFit, fit
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split
@@ -28,7 +27,7 @@ def predicted(
     """With engine arguments, which know the model itself as a draft."""
     model = Model(config)
     engine = engine_of(arguments, config, vllm=vllm, where="test", draft=lambda name: model)
-    return fit(model, device=Device.of(gpu(on, where="")), split=Split(tensor=tp), engine=engine)
+    return fit(model, device=gpu(on, where=""), split=Split(tensor=tp), engine=engine)
 
 
 def refusal(config: ModelConfig, **asked: Any) -> str:

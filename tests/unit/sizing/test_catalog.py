@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from generator.checkpoint.architecture import architecture_of
+from generator.facts.gpus import Device
 from generator.formats.architecture import Architecture
 from generator.sizing.config.config import ModelConfig
-from generator.sizing.engine.engine import Device, Engine
+from generator.sizing.engine.engine import Engine
 from generator.sizing.fit import MemoryFit, fit
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from generator.facts.gpus import Device
 from generator.sizing.config.config import ModelConfig
-from generator.sizing.engine.engine import Device, Engine
+from generator.sizing.engine.engine import Engine
 from generator.sizing.fit import _memory, fit
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split

@@ -11,7 +11,6 @@ from generator.errors import UserError
 from generator.facts.gpus import gpu
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.engine.arguments import engine_of
-from generator.sizing.engine.engine import Device
 from generator.sizing.fit import fit
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split
@@ -79,7 +78,7 @@ def test_a_head_of_eagle_has_no_embedding_of_its_own(method: str, words_of_head:
         Model(ModelConfig(words_of_head, "head"), checkpoint_bytes=2e9),
     )
     said = {"speculative_config": {"model": "head", "method": method, "num_speculative_tokens": 3}}
-    on = {"device": Device.of(gpu("H100-80GB", where="")), "split": Split()}
+    on = {"device": gpu("H100-80GB", where=""), "split": Split()}
     with_head, alone = (
         fit(model, engine=engine_of(asked, model.config, vllm="0.29.0", where="test", draft=lambda name: head), **on)
         for asked in (said, {})

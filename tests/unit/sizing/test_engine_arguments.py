@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from generator.errors import UserError
+from generator.facts.gpus import Device
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.engine.arguments import engine_of
-from generator.sizing.engine.engine import Device
 from generator.sizing.fit import MemoryFit, draft_caches, fit
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from generator.checkpoint.architecture import architecture_of
 from generator.errors import UserError
+from generator.facts.gpus import Device
 from generator.facts.vllm_cache import cache_behaviour
 from generator.sizing.cache.layout import CacheLayout, cache_layout
 from generator.sizing.cache.pages import CacheOptions, state_bytes
 from generator.sizing.cache.rules import cache_layers
 from generator.sizing.cache.specs import AttentionSpec, CacheLayers, MambaSpec
 from generator.sizing.config.config import ModelConfig
-from generator.sizing.engine.engine import Device, Engine, kv_cache_dtype_of, shape_of
+from generator.sizing.engine.engine import Engine, kv_cache_dtype_of, shape_of
 from generator.sizing.model import Model
 from generator.sizing.parallelism import stages
 

@@ -9,12 +9,11 @@ import pytest
 from stored import CONFIGS, FP8_MIXTURE, QWEN, refusal, words
 
 from generator.errors import UserError
-from generator.facts.gpus import gpu
+from generator.facts.gpus import Device, gpu
 from generator.sizing.config.architectures import missing_in
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.rotary import default_context, positions_of
 from generator.sizing.engine.arguments import engine_of
-from generator.sizing.engine.engine import Device
 from generator.sizing.engine.refusals import tensor_splits
 from generator.sizing.fit import fit
 from generator.sizing.model import Model
@@ -83,7 +82,7 @@ def test_models_that_float16_breaks_run_in_float32_where_there_is_no_bfloat16():
     assert "in float16" in refusal(gemma, dtype="float16")
     model = Model(gemma)
     engine = engine_of({}, gemma, vllm="0.29.0", where="test", draft=lambda name: model)
-    small = fit(model, device=Device.of(gpu("T4-16GB", where="")), split=Split(), engine=engine)
+    small = fit(model, device=gpu("T4-16GB", where=""), split=Split(), engine=engine)
     assert (small.shape.dtype, small.refusal) == ("float32", "")
 
 
@@ -115,7 +114,7 @@ def test_whole_experts_on_each_gpu_are_not_cut():
     assert not refusal(config, tp=4, vllm="0.28.0", enable_expert_parallel=True)
     model = Model(config)
     engine = engine_of({}, config, vllm="0.28.0", where="test", draft=lambda name: model)
-    h100 = Device.of(gpu("H100-80GB", where=""))
+    h100 = gpu("H100-80GB", where="")
     assert tensor_splits(model, 8, engine, h100) == [1, 2]
     assert tensor_splits(model, 8, engine._replace(expert_parallel=True), h100) == [1, 2, 4, 8]
 
@@ -135,7 +134,7 @@ def test_slices_of_a_gpu_do_not_work_together():
 def test_what_is_refused_is_told_what_would_not_be(arguments: dict[str, Any], change: str):
     model = Model(words(QWEN))
     engine = engine_of(arguments, model.config, vllm="0.29.0", where="test", draft=lambda name: model)
-    device = Device.of(gpu("H100-80GB", where=""))
+    device = gpu("H100-80GB", where="")
     found = changes(model, device=device, split=Split(), engine=engine)
     assert change in [one.words for one in found]
     assert all(one.fit.fits for one in found)
@@ -177,7 +176,7 @@ def test_a_step_by_default_has_no_more_tokens_than_its_sequences():
         engine = engine_of(
             {"max_num_seqs": 4, "max_model_len": 512}, model.config, vllm=vllm, where="test", draft=lambda name: model
         )
-        found = fit(model, device=Device.of(gpu("H100-80GB", where="")), split=Split(), engine=engine)
+        found = fit(model, device=gpu("H100-80GB", where=""), split=Split(), engine=engine)
         assert found.shape.batched_tokens == tokens
 
 

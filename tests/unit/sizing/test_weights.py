@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generator.facts.gpus import Device
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.rotary import positions_of
-from generator.sizing.engine.engine import Device, Engine
+from generator.sizing.engine.engine import Engine
 from generator.sizing.engine.refusals import tensor_splits
 from generator.sizing.model import Model
 from generator.sizing.weights.quantization import quantization_of
