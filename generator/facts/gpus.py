@@ -12,7 +12,7 @@ from generator.facts.files import read_data
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """What of a GPU memory depends on; of a CPU engine, whose memory is not the device's, the name alone."""
+    """What of a GPU memory depends on; or the memory that a CPU engine is given, and its name."""
 
     name: str
     memory_gib: float

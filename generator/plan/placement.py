@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import ceil, floor
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from generator.errors import UserError
-from generator.facts.gpus import Device, Gpu, cpu_engine_gib
+from generator.facts.gpus import Device, Gpu
 from generator.facts.releases import RayRelease
 from generator.plan.pools import Hardware, share_utilization
 from generator.plan.requirements import Wish
 from generator.plan.splits import obstacle, on_one_node, over_stages
-from generator.sizing.engine.engine import EngineShape, shape_of
+from generator.sizing.engine.engine import EngineShape
 from generator.sizing.engine.refusals import device_refusal
-from generator.sizing.fit import MemoryFit, cache_options, draft_caches, fit, loaded_weights
+from generator.sizing.fit import MemoryFit, cpu_fit, fit
 from generator.sizing.weights.divisions import Split
-from generator.units import GIB
 
 
 class Candidate(NamedTuple):
@@ -170,36 +168,11 @@ def _batched_tokens(wish: Wish, gpu: Gpu | None) -> int:
 
 
 def _on_cpu(wish: Wish, hardware: Hardware, release: RayRelease) -> Candidate:
-    """A CPU engine: of the slot's memory less weights and process, whole GiB for the cache, as many as are of use."""
-    split, device = Split(), Device(name=hardware.label, memory_gib=0.0)
-    engine = wish.engine._replace(context=wish.context, sequences=wish.sequences, utilization=1.0, eager=True)
-    engine = engine._replace(batched_tokens=engine.batched_tokens or _batched_tokens(wish, None))
-    shape = shape_of(wish.sized, device, engine)
-    layout = wish.sized.layout(
-        cache_options(split, engine, shape, platform="cpu"), drafts=draft_caches(wish.sized, engine)
-    )
-    if wish.engine.batched_tokens is None:  # a block must fit in a step
-        shape = replace(shape, batched_tokens=max(shape.batched_tokens, layout.block_tokens))
-    total = hardware.memory_gib_per_node / hardware.slots_per_node
-    weights = loaded_weights(wish.sized, device, split, engine, shape).bytes / GIB
-    left = total - weights - cpu_engine_gib()
-    useful = ceil((wish.sequences * layout.blocks_of_request(wish.context) + 1) * layout.block_bytes / GIB)
-    cache = max(0, min(useful, floor(left)))
-    memory = MemoryFit(
-        total_gib=total,
-        usable_gib=total,
-        weights_gib=weights,
-        activation_gib=0.0,
-        non_torch_gib=cpu_engine_gib(),
-        cuda_graph_gib=0.0,
-        margin_gib=left - cache,
-        kv_gib=float(cache),
-        layout=layout,
-        shape=shape,
-        ranges={},
-    )
+    device = Device(name=hardware.label, memory_gib=hardware.memory_gib_per_node / hardware.slots_per_node)
+    engine = wish.engine._replace(context=wish.context, sequences=wish.sequences)
+    memory = cpu_fit(wish.sized, device=device, engine=engine, usual_tokens=_batched_tokens(wish, None))
     sequences = _sequences(wish, memory)
-    return Candidate(hardware, split, memory, 1.0, sequences, memory.fits, None, hardware.units)
+    return Candidate(hardware, Split(), memory, 1.0, sequences, memory.fits, None, hardware.units)
 
 
 def _fits_nowhere(wish: Wish, tried: list[Candidate], pools: list[Hardware], unable: str, *, where: str) -> UserError:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from math import ceil
+from math import ceil, floor
 
 from generator.facts.files import read_data, version
-from generator.facts.gpus import Device
+from generator.facts.gpus import Device, cpu_engine_gib
 from generator.facts.vllm_cache import Platform
 from generator.facts.vllm_memory import MemoryBehaviour, Range, memory_behaviour
 from generator.sizing.cache.layout import CacheLayout
@@ -143,6 +143,37 @@ def _asked_too_much(memory: MemoryFit) -> str:
     if over <= 0:
         return ""
     return f"a cache of {memory.kv_gib:.2f} GiB is asked for, {over:.2f} GiB more than weights and overhead leave"
+
+
+def cpu_fit(model: Model, *, device: Device, engine: Engine, usual_tokens: int) -> MemoryFit:
+    """Predict the memory of a CPU engine that is given `device.memory_gib`, on one node.
+
+    The cache is whole GiB of what weights and process leave, as many as requests of full context can use. `engine` says
+    context and sequences; where it says no tokens of a step they are `usual_tokens`, or a block, which must fit in one.
+    """
+    split = Split()
+    asked = engine._replace(batched_tokens=engine.batched_tokens or usual_tokens, utilization=1.0, eager=True)
+    shape = shape_of(model, device, asked)
+    layout = model.layout(cache_options(split, asked, shape, platform="cpu"), drafts=draft_caches(model, asked))
+    if engine.batched_tokens is None:
+        shape = replace(shape, batched_tokens=max(shape.batched_tokens, layout.block_tokens))
+    weights = loaded_weights(model, device, split, asked, shape).bytes / GIB
+    left = device.memory_gib - weights - cpu_engine_gib()
+    useful = ceil((shape.sequences * layout.blocks_of_request(shape.context) + 1) * layout.block_bytes / GIB)
+    cache = max(0, min(useful, floor(left)))
+    return MemoryFit(
+        total_gib=device.memory_gib,
+        usable_gib=device.memory_gib,
+        weights_gib=weights,
+        activation_gib=0.0,
+        non_torch_gib=cpu_engine_gib(),
+        cuda_graph_gib=0.0,
+        margin_gib=left - cache,
+        kv_gib=float(cache),
+        layout=layout,
+        shape=shape,
+        ranges={},
+    )
 
 
 @lru_cache(maxsize=8192)
