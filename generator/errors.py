@@ -1,28 +1,24 @@
-"""The one family of errors that people see: what is wrong, where, and what to do about it."""
+"""The errors that people see: what is wrong, where, and what to do about it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 
-class UserError(Exception):
-    """Bad input. The command line prints it as one message and exits with 2, without a traceback.
+class GeneratorError(Exception):
+    """What the command line prints as one message, without a traceback, before it exits with `exit_code`.
 
     `what` is the fault, `where` a file with a line or an option, `fix` the next step (an imperative sentence).
     """
 
-    exit_code = 2
+    exit_code: ClassVar[int]
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.fix = fix
-
-    @classmethod
-    def unknown(cls, kind: str, word: str, known: Iterable[str], *, where: str) -> UserError:
-        """An unknown word of a closed list, with the nearest known one."""
-        return cls(f"unknown {kind} '{word}'", where=where, fix=did_you_mean(word, known))
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]
@@ -31,16 +27,27 @@ class UserError(Exception):
         return "\n".join(lines)
 
 
+class UserError(GeneratorError):
+    """Bad input. Exit code 2."""
+
+    exit_code = 2
+
+    @classmethod
+    def unknown(cls, kind: str, word: str, known: Iterable[str], *, where: str) -> UserError:
+        """An unknown word of a closed list, with the nearest known one."""
+        return cls(f"unknown {kind} '{word}'", where=where, fix=did_you_mean(word, known))
+
+
 class UserErrors(UserError):
-    """Several faults found in one pass, so that people mend them in one."""
+    """Several faults found in one pass, so that people fix them in one."""
 
     def __init__(self, errors: list[UserError]) -> None:
         super().__init__("\n".join(str(error) for error in errors))
         self.errors = errors
 
 
-class RunFailed(UserError):
-    """The rendered objects are good input, and yet they do not run. Exit code 1."""
+class RunFailed(GeneratorError):
+    """The input is good, and yet what was started does not run. Exit code 1."""
 
     exit_code = 1
 
@@ -63,4 +70,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def faults(error: UserError) -> list[UserError]:
     """The single faults of an error, however they were gathered."""
-    return [one for part in error.errors for one in faults(part)] if isinstance(error, UserErrors) else [error]
+    return [fault for part in error.errors for fault in faults(part)] if isinstance(error, UserErrors) else [error]

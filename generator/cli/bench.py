@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from generator.cli.options import examples, json_option, project_of, say
-from generator.errors import UserError
+from generator.errors import GeneratorError
 
 
 @click.command(
@@ -103,7 +103,7 @@ def bench(
         for load, found in run(aim, points, python=python, timeout_s=timeout, report=say):
             say(f"{load.name}: {found.requests_per_s:.1f} requests/s")
             rows.append((load, found))
-    except UserError as error:
+    except GeneratorError as error:
         failure = {"error": str(error)}
         raise
     finally:

@@ -20,7 +20,7 @@ from generator.cli.bench import bench
 from generator.cli.cluster import preflight, status
 from generator.cli.fit import fit
 from generator.cli.options import environment_option, examples, json_option, project_of, say
-from generator.errors import UserError, did_you_mean
+from generator.errors import GeneratorError, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from generator.project.project import Generated
@@ -41,7 +41,7 @@ class Commands(click.Group):
         # Errors are printed here and not in `main`, because only the context knows whether colours are wanted.
         try:
             return super().invoke(ctx)
-        except UserError as error:
+        except GeneratorError as error:
             _print_error(error)
             ctx.exit(error.exit_code)
 
@@ -291,11 +291,11 @@ def _relative(path: Path) -> str:
     return os.path.relpath(path)
 
 
-def _print_error(error: UserError) -> None:
+def _print_error(error: GeneratorError) -> None:
     from generator.errors import faults
 
-    for one in faults(error):
-        say(f"error: {one}", fg="red")
+    for fault in faults(error) if isinstance(error, UserError) else [error]:
+        say(f"error: {fault}", fg="red")
 
 
 def main() -> NoReturn:

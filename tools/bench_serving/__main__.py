@@ -21,7 +21,7 @@ from typing import Any
 from generator.bench.load import LoadClient
 from generator.chart import cache_folder
 from generator.documents.files import write_files
-from generator.errors import UserError
+from generator.errors import GeneratorError, UserError
 
 from .rounds import compared, shared_out
 from .variants import ROOT, Variant, variants
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "report":
             return _report(options)
         return _run(options)
-    except UserError as error:
+    except GeneratorError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from generator.errors import UserError
+from generator.errors import GeneratorError, UserError
 
 from . import bare, cpu_image, existing, kind
 from .control_plane import SERVICE_RANGE
@@ -95,7 +95,7 @@ if __name__ == "__main__":
     _reach_the_cluster_directly()
     try:
         main(standalone_mode=False)
-    except UserError as error:
+    except GeneratorError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except click.ClickException as error:
