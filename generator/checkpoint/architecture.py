@@ -5,7 +5,7 @@ What a configuration leaves to its reader is derived here as transformers and vL
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, cast
 
 from pydantic import ValidationError
@@ -76,13 +76,28 @@ def _short(quantization: Mapping[str, Any]) -> dict[str, Any] | None:
     return short or None
 
 
-def context_of(architecture: Architecture, tokenizer: Mapping[str, Any], notes: list[str]) -> int:
+def derivation_notes(config: ModelConfig, tokenizer: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Iterator[str]:
+    """What people should know of an architecture that is not as its configuration says it, or that says too little."""
+    yield from (f"{approximation}." for approximation in config.approximations)
+    if (dtype := _stated_dtype(config)) is None:
+        stated = config.get("torch_dtype") or config.get("dtype")
+        source = "the weights'" if _dtypes_held(tensors) else "assumed"
+        dtype = _torch_dtype(config, tensors)
+        yield f"config.json says {f'dtype {stated}' if stated else 'no dtype'}; {dtype} is {source}."
+    positions, stretched = _stated_positions(config, tokenizer), positions_of(config)
+    if config.integer("max_position_embeddings") is None:
+        yield f"config.json says no max_position_embeddings; the tokenizer's {positions:,} are taken."
+    if stretched > positions and (factor := stretch_of(config)) > 1:
+        yield (
+            f"`rope_scaling` stretches {round(stretched / factor):,} positions to {stretched:,}, at some cost to "
+            "short prompts."
+        )
+
+
+def context_of(architecture: Architecture, tokenizer: Mapping[str, Any]) -> int:
     """Return the tokens the model was made for: its positions, or fewer where its tokenizer says so."""
     positions, limit = architecture.max_position_embeddings, _tokenizer_limit(tokenizer)
-    if limit is None or limit >= positions:
-        return positions
-    notes.append(f"the tokenizer is set to {limit:,} tokens, config.json to {positions:,}; the smaller is taken.")
-    return limit
+    return positions if limit is None else min(limit, positions)
 
 
 def _tokenizer_limit(tokenizer: Mapping[str, Any]) -> int | None:
@@ -93,19 +108,13 @@ def _tokenizer_limit(tokenizer: Mapping[str, Any]) -> int | None:
 
 def _positions(config: ModelConfig, tokenizer: Mapping[str, Any]) -> int:
     """Positions the model can take: as configured, or further by their scaling, as vLLM derives them."""
-    positions = config.integer("max_position_embeddings")
-    if positions is None:
-        positions = _tokenizer_limit(tokenizer) or config.needed("max_position_embeddings")
-        config.notes.append(f"config.json says no max_position_embeddings; the tokenizer's {positions:,} are taken.")
-    stretched = positions_of(config)
-    if stretched > positions:
-        if (factor := stretch_of(config)) > 1:
-            config.notes.append(
-                f"`rope_scaling` stretches {round(stretched / factor):,} positions to {stretched:,}, at some cost to "
-                "short prompts."
-            )
-        return stretched
-    return positions
+    return max(_stated_positions(config, tokenizer), positions_of(config))
+
+
+def _stated_positions(config: ModelConfig, tokenizer: Mapping[str, Any]) -> int:
+    """Positions before they are scaled; the tokenizer's where the configuration says none."""
+    stated = config.integer("max_position_embeddings")
+    return stated or _tokenizer_limit(tokenizer) or config.needed("max_position_embeddings")
 
 
 def _mamba(config: ModelConfig, hidden: int) -> dict[str, int]:
@@ -120,12 +129,17 @@ def _mamba(config: ModelConfig, hidden: int) -> dict[str, int]:
 
 
 def _torch_dtype(config: ModelConfig, tensors: Mapping[str, Tensor]) -> Dtype:
-    stated = config.get("torch_dtype") or config.get("dtype")
-    if isinstance(stated, str) and stated.removeprefix("torch.") in SAFETENSORS_DTYPES:
-        return cast(Dtype, stated.removeprefix("torch."))
-    found = bytes_by_dtype(tensors)
-    held = [name for name, short in SAFETENSORS_DTYPES.items() if short in found]
-    dtype = max(held, key=lambda name: found[SAFETENSORS_DTYPES[name]], default="bfloat16")
-    source = "the weights'" if held else "assumed"
-    config.notes.append(f"config.json says {f'dtype {stated}' if stated else 'no dtype'}; {dtype} is {source}.")
-    return cast(Dtype, dtype)
+    """The type that the configuration says, or that most bytes of the weights have."""
+    held = _dtypes_held(tensors)
+    return _stated_dtype(config) or max(held, key=lambda dtype: held[dtype], default="bfloat16")
+
+
+def _stated_dtype(config: ModelConfig) -> Dtype | None:
+    stated = str(config.get("torch_dtype") or config.get("dtype")).removeprefix("torch.")
+    return cast(Dtype, stated) if stated in SAFETENSORS_DTYPES else None
+
+
+def _dtypes_held(tensors: Mapping[str, Tensor]) -> dict[Dtype, int]:
+    """Bytes of the weights by type, of types that activations have."""
+    held = bytes_by_dtype(tensors)
+    return {cast(Dtype, name): held[short] for name, short in SAFETENSORS_DTYPES.items() if short in held}

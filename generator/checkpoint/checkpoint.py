@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.checkpoint.architecture import architecture_of, context_of
+from generator.checkpoint.architecture import architecture_of, context_of, derivation_notes
 from generator.checkpoint.source import CONFIG, Place, open_place, read_json
 from generator.checkpoint.tensors import read_tensors, refuse_other_formats
-from generator.checkpoint.weights import quantization_of, weights_of
+from generator.checkpoint.weights import Quantization, quantization_of, weights_of
 from generator.formats.catalog import Architecture, Provenance, Weights
 from generator.progress import Report
 from generator.sizing.cache.rules import is_known
@@ -84,21 +84,26 @@ def _read(place: Place, tell: Report) -> Checkpoint:
     tokenizer = read_json(place, _TOKENIZER) if _TOKENIZER in place.names else {}
     quantization = quantization_of(place, config)
     architecture = architecture_of(config, tokenizer, tensors, quantization)
-    weights, confidence = weights_of(tensors, config, architecture, quantization)
-    config.notes.extend(_worth_knowing(place, config, architecture, weights_are_there=bool(tensors)))
+    counted = weights_of(tensors, config, architecture, quantization)
+    context = context_of(architecture, tokenizer)
     read = "config.json and safetensors headers" if tensors else "config.json"
     of = place.source if place.revision else Path(place.source).name
     return Checkpoint(
         source=place.source,
         revision=place.revision,
         architecture=architecture,
-        weights=weights,
+        weights=counted.weights,
         license=_license(place.card),
-        context=context_of(architecture, tokenizer, config.notes),
+        context=context,
         model_id=suggest_model_id(place.name),
         family=suggest_family(place.name),
-        provenance=Provenance(source=f"{read} of {of}", confidence=confidence),
-        notes=tuple(config.notes),
+        provenance=Provenance(source=f"{read} of {of}", confidence=counted.confidence),
+        notes=(
+            *derivation_notes(config, tokenizer, tensors),
+            *counted.notes,
+            *_worth_knowing(place, config, architecture, quantization, weights_are_there=bool(tensors)),
+            *_shorter_context(context, architecture),
+        ),
     )
 
 
@@ -113,8 +118,15 @@ def _license(card: Mapping[str, Any]) -> str | None:
 
 
 def _worth_knowing(
-    place: Place, config: ModelConfig, architecture: Architecture, *, weights_are_there: bool
+    place: Place,
+    config: ModelConfig,
+    architecture: Architecture,
+    quantization: Quantization,
+    *,
+    weights_are_there: bool,
 ) -> Iterator[str]:
+    if quantization and not quantization.get("quant_method"):
+        yield "quantization_config names no quant_method: vLLM may need `quantization` set."
     if place.gated:
         yield "gated: workers need a token of an account that accepted the license (a Secret, `existingSecret`)."
     if place.revision is None and weights_are_there:
@@ -130,6 +142,12 @@ def _worth_knowing(
             )
     if architecture.quant_method:
         yield f"quantized with {architecture.quant_method}: check that the pool's GPUs can run it."
+
+
+def _shorter_context(context: int, architecture: Architecture) -> Iterator[str]:
+    positions = architecture.max_position_embeddings
+    if context < positions:
+        yield f"the tokenizer is set to {context:,} tokens, config.json to {positions:,}; the smaller is taken."
 
 
 def suggest_model_id(name: str) -> str:

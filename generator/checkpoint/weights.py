@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from generator.checkpoint.safetensors import SAFETENSORS_DTYPES, Tensor, bytes_by_dtype
@@ -30,8 +31,6 @@ _SCALES = re.compile(
 def quantization_of(place: Place, config: ModelConfig) -> Quantization:
     stated = config.get("quantization_config") or config.get("compression_config")
     if isinstance(stated, dict):
-        if not stated.get("quant_method"):
-            config.notes.append("quantization_config names no quant_method: vLLM may need `quantization` set.")
         return stated
     if _MODELOPT not in place.names or place.only_config:
         return {}
@@ -39,10 +38,20 @@ def quantization_of(place: Place, config: ModelConfig) -> Quantization:
     return {"quant_method": "modelopt", **(said if isinstance(said, dict) else {})}
 
 
+@dataclass(frozen=True, kw_only=True)
+class CountedWeights:
+    """Weights, and how sure they are."""
+
+    weights: Weights
+    confidence: str = ""
+    """How parameters and bytes were found where the files do not say them themselves."""
+    notes: tuple[str, ...] = ()
+
+
 def weights_of(
     tensors: Mapping[str, Tensor], config: ModelConfig, architecture: Architecture, quantization: Quantization
-) -> tuple[Weights, str]:
-    """Return the weights, and how sure they are where the files do not say it themselves.
+) -> CountedWeights:
+    """Return the weights, read or computed.
 
     Raises UserError where there are no tensors, and the configuration does not suffice.
     """
@@ -52,19 +61,22 @@ def weights_of(
             what = f"the parameters of {architecture.name} cannot be computed from its configuration alone"
             raise UserError(what, where=config.where, fix=_NEEDS_WEIGHTS)
         size = _computed_bytes(config, architecture, quantization)
-        return Weights(parameters=counted, bytes=size), "parameters and bytes computed from config.json"
+        return CountedWeights(
+            weights=Weights(parameters=counted, bytes=size), confidence="parameters and bytes computed from config.json"
+        )
     parameters, exact = _parameters(tensors, quantization)
-    confidence = ""
+    confidence, notes = "", []
     if not exact:
         parameters = counted or parameters
         confidence = "parameters computed from config.json" if counted else "parameters estimated from packed tensors"
-        config.notes.append(f"weights are packed: their bytes are exact, {confidence}.")
+        notes.append(f"weights are packed: their bytes are exact, {confidence}.")
     elif counted and not quantization and abs(parameters - counted) > 0.02 * counted:
-        config.notes.append(
+        notes.append(
             f"the weights hold {parameters / 1e9:.3f} billion parameters, config.json makes {counted / 1e9:.3f}: "
             "do they belong together?"
         )
-    return Weights(parameters=parameters, bytes=bytes_by_dtype(tensors)), confidence
+    weights = Weights(parameters=parameters, bytes=bytes_by_dtype(tensors))
+    return CountedWeights(weights=weights, confidence=confidence, notes=tuple(notes))
 
 
 def _counted(config: ModelConfig) -> int | None:

@@ -228,6 +228,7 @@ def _notes(model: Model, engine: Engine) -> Iterator[str]:
     if missing := missing_in(engine.vllm, model.config):
         yield missing
     yield from model.config.warnings
+    yield from model.config.approximations
     if engine.uncounted:
         yield f"{', '.join(engine.uncounted)}: memory depends on it, and it is not counted here"
     if engine.block_tokens and engine.block_tokens % 16:

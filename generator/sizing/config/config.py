@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +42,15 @@ _OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
 }
 MOST_LAYERS = 10_000
 _STATED = {"num_attention_heads", "intermediate_size", "vocab_size", "max_position_embeddings"}
+_BY_LAYER = (
+    "intermediate_size",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "moe_intermediate_size",
+    "num_experts_per_tok",
+)
+"""Sizes that some models say layer by layer, as a list."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,6 @@ class ModelConfig:
     data: Mapping[str, Any]
     where: str
     """The file, for faults."""
-    notes: list[str] = field(default_factory=list)
-    """What people should know before they serve the model; whoever reads the configuration adds to it."""
     complete: bool = False
     """Nothing is left out, as in the catalog: a key that is missing is null."""
     fix: str = "Copy or download the file again."
@@ -94,16 +101,25 @@ class ModelConfig:
 
     def integer(self, key: str) -> int | None:
         """A whole number above 0; of a list by layer, the largest. Raises UserError where it is something else."""
-        value = self.get(key)
-        if isinstance(value, list) and value and all(isinstance(item, int) for item in value):
-            if len(set(value)) > 1:
-                self.notes.append(f"`{key}` differs by layer; the largest, {max(value)}, is taken for all.")
-            value = max(value)
+        value = max(by_layer) if (by_layer := self._by_layer(key)) else self.get(key)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise UserError(f"`{key}` is {value!r}, not a whole number above 0", where=self.where, fix=self.fix)
         return value
+
+    def _by_layer(self, key: str) -> list[int]:
+        """A size for each layer; empty where it is said once, or not at all."""
+        value = self.get(key) if key in _BY_LAYER else None
+        return value if isinstance(value, list) and all(isinstance(item, int) for item in value) else []
+
+    @cached_property
+    def approximations(self) -> tuple[str, ...]:
+        """What people should know of sizes that are not taken as they are said."""
+        differing = [(key, sizes) for key in _BY_LAYER if len(set(sizes := self._by_layer(key))) > 1]
+        return tuple(
+            f"`{key}` differs by layer; the largest, {max(sizes)}, is taken for all" for key, sizes in differing
+        )
 
     def word(self, key: str) -> str | None:
         """A text; None where nothing is said, or something else."""

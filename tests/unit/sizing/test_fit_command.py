@@ -83,6 +83,19 @@ def test_a_model_that_is_not_known_has_a_range_and_says_so(tmp_path):
     assert found["kv_cache_tokens_range"]["high"] > 3 * found["kv_cache_tokens"]
 
 
+def test_a_width_that_differs_by_layer_is_said_once_whoever_asks(tmp_path):
+    widths = [25600] * 32 + [17408] * 32
+    (tmp_path / "config.json").write_text(json.dumps(json.loads(QWEN.read_text()) | {"intermediate_size": widths}))
+    told = "`intermediate_size` differs by layer; the largest, 25600, is taken for all"
+    assert answer(tmp_path, "--gpu", "H200-141GB")["notes"] == [told]
+    assert run(tmp_path).stdout.count(told) == 1
+    command = [sys.executable, "-m", "generator", "add", tmp_path / "config.json", "--id", "odd", "--family", "odd"]
+    added = subprocess.run([*command, "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert added.returncode == 0, added.stderr
+    assert (added.stdout + added.stderr).count("differs by layer") == 1
+    assert f"note: {told}." in added.stdout + added.stderr
+
+
 def test_a_model_of_which_nothing_is_known_has_a_range_to_both_sides(tmp_path):
     config = json.loads(QWEN.read_text()) | {"architectures": ["SomethingNewForCausalLM"], "model_type": "new"}
     (tmp_path / "config.json").write_text(json.dumps(config))
