@@ -134,10 +134,10 @@ def fit(model: Model, *, device: Device, split: Split, engine: Engine) -> Memory
     settled = engine._replace(context=None, sequences=shape.sequences, batched_tokens=shape.batched_tokens)
     memory = _memory(model, device, split, settled)
     refused = refusal(model, device, split, engine, shape) or memory.layout.refusal
-    return replace(memory, shape=shape, refusal=refused or _asked_too_much(memory))
+    return replace(memory, shape=shape, refusal=refused or _cache_size_refusal(memory))
 
 
-def _asked_too_much(memory: MemoryFit) -> str:
+def _cache_size_refusal(memory: MemoryFit) -> str:
     """A cache that is asked for by its size is made, or not (`vllm/v1/worker/gpu_worker.py`)."""
     over = memory.usable_gib - memory.total_gib
     if over <= 0:

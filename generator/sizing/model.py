@@ -12,9 +12,10 @@ from generator.sizing.cache.rules import cache_layers
 from generator.sizing.cache.specs import CacheLayers, LayerSpecs
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.rotary import default_context, positions_of
+from generator.sizing.memo import memoized
 from generator.sizing.overhead import Step, activation_gib
 from generator.sizing.weights.decoder import ModelMatrices, is_encoder, model_matrices
-from generator.sizing.weights.divisions import obstacle
+from generator.sizing.weights.divisions import division_refusal
 from generator.sizing.weights.quantization import Quantization, quantization_of
 from generator.sizing.weights.rank import WeightOptions, Weights, rank_weights
 from generator.sizing.weights.stored import StoredModel
@@ -26,14 +27,6 @@ class Model:
     def __init__(self, config: ModelConfig, *, checkpoint_bytes: float | None = None) -> None:
         self.config = config
         self.checkpoint_bytes = checkpoint_bytes
-        self._layouts: dict[tuple[CacheOptions, LayerSpecs], CacheLayout] = {}
-        self._weights: dict[WeightOptions, Weights] = {}
-        self._matrices: dict[bool, ModelMatrices] = {}
-        self._schemes: dict[str | None, Quantization | None] = {}
-        self._stored: dict[tuple[str | None, bool], StoredModel] = {}
-        self._default_contexts: dict[str, int] = {}
-        self._obstacles: dict[int, str] = {}
-        self._activations: dict[tuple[Step, str | None, str], Range] = {}
 
     @cached_property
     def caches(self) -> CacheLayers:
@@ -44,25 +37,19 @@ class Model:
         """Tokens of a request at the most; 0 where the configuration does not say."""
         return positions_of(self.config)
 
+    @memoized
     def default_context(self, vllm: str) -> int:
         """Tokens of a request where nothing is asked for."""
-        if vllm not in self._default_contexts:
-            self._default_contexts[vllm] = default_context(self.config, vllm)
-        return self._default_contexts[vllm]
+        return default_context(self.config, vllm)
 
     @cached_property
     def takes_whole_prompts(self) -> bool:
         """Whether a step must hold a whole prompt: an encoder attends both ways (`vllm/config/model.py`)."""
         return is_encoder(self.config, self.caches) or self.config.get("is_encoder_decoder") is True
 
+    @memoized
     def layout(self, options: CacheOptions, *, drafts: LayerSpecs = ()) -> CacheLayout:
         """The cache of one GPU, split as `options` says, with that of a draft's layers."""
-        key = (options, drafts)
-        if key not in self._layouts:
-            self._layouts[key] = self._laid_out(options, drafts)
-        return self._layouts[key]
-
-    def _laid_out(self, options: CacheOptions, drafts: LayerSpecs) -> CacheLayout:
         anywhere = replace(options, compute_capability=CacheOptions.compute_capability)
         if self.caches.state is None and options != anywhere:  # only kernels of states differ by the GPU's generation
             return self.layout(anywhere, drafts=drafts)
@@ -72,46 +59,33 @@ class Model:
             caches = replace(caches, layers=caches.layers + drafts, least=least, most=most)
         return cache_layout(caches, options)
 
-    def scheme(self, asked: str | None) -> Quantization | None:
+    @memoized
+    def scheme(self, requested: str | None) -> Quantization | None:
         """The quantization of the checkpoint, or the one that the engine is asked to make."""
-        if asked not in self._schemes:
-            self._schemes[asked] = quantization_of(self.config, asked)
-        return self._schemes[asked]
+        return quantization_of(self.config, requested)
 
-    def obstacle(self, tensor: int) -> str:
+    @memoized
+    def division_refusal(self, tensor: int) -> str:
         """Why vLLM cannot divide the model's heads and widths by `tensor`, in words; empty where it can."""
-        if tensor not in self._obstacles:
-            self._obstacles[tensor] = obstacle(self.config, self.caches, tensor)
-        return self._obstacles[tensor]
+        return division_refusal(self.config, self.caches, tensor)
 
+    @memoized
     def activation(self, step: Step, *, quantization: str | None, vllm: str) -> Range:
         """The peak of a profile run in vLLM `vllm` (GiB of the fullest GPU); `quantization` as `scheme` takes it."""
-        key = (step, quantization, vllm)
-        if key not in self._activations:
-            scheme, behaviour = self.scheme(quantization), memory_behaviour(vllm)
-            self._activations[key] = activation_gib(self.config, self.caches, scheme, step, behaviour)
-        return self._activations[key]
+        return activation_gib(self.config, self.caches, self.scheme(quantization), step, memory_behaviour(vllm))
 
+    @memoized
     def matrices(self, *, text_only: bool = False) -> ModelMatrices:
-        if text_only not in self._matrices:
-            self._matrices[text_only] = model_matrices(self.config, self.caches, text_only=text_only)
-        return self._matrices[text_only]
+        """Every matrix; `text_only`: without the towers of other modalities."""
+        return model_matrices(self.config, self.caches, text_only=text_only)
 
+    @memoized
     def stored(self, quantization: str | None = None, *, text_only: bool = False) -> StoredModel:
         """The matrices in the formats of the checkpoint, or of the quantization that the engine is asked to make."""
-        key = (quantization, text_only)
-        if key not in self._stored:
-            self._stored[key] = StoredModel(self.matrices(text_only=text_only), self.scheme(quantization))
-        return self._stored[key]
+        return StoredModel(self.matrices(text_only=text_only), self.scheme(quantization))
 
+    @memoized
     def weights(self, options: WeightOptions) -> Weights:
         """Bytes of weights on the fullest GPU."""
-        if options not in self._weights:
-            self._weights[options] = rank_weights(
-                self.config,
-                self.caches,
-                self.stored(options.quantization, text_only=options.text_only),
-                options,
-                checkpoint_bytes=self.checkpoint_bytes,
-            )
-        return self._weights[options]
+        stored = self.stored(options.quantization, text_only=options.text_only)
+        return rank_weights(self.config, self.caches, stored, options, checkpoint_bytes=self.checkpoint_bytes)

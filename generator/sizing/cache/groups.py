@@ -110,7 +110,7 @@ def _equal_pages(entries: list[tuple[int, Page]], behaviour: CacheBehaviour) -> 
     return [(layer, equal(page)) for layer, page in entries]
 
 
-def refused(pages: Sequence[Sequence[Page]], behaviour: CacheBehaviour) -> bool:
+def has_pages_that_are_refused(pages: Sequence[Sequence[Page]], behaviour: CacheBehaviour) -> bool:
     """Whether this vLLM version cannot bring the layers' pages to one size, and does not start."""
     found = [page for layer in pages for page in layer]
     if not found or _one_type(found) or any(isinstance(page.cache, PackedMlaSpec) for page in found):

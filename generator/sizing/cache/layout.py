@@ -13,7 +13,7 @@ from functools import cached_property
 from math import ceil, floor
 
 from generator.facts.vllm_cache import CacheBehaviour, cache_behaviour
-from generator.sizing.cache.groups import CacheGroup, cache_groups, refused
+from generator.sizing.cache.groups import CacheGroup, cache_groups, has_pages_that_are_refused
 from generator.sizing.cache.pages import CacheOptions, caches_prefixes, pages, prompt_state, token_bytes
 from generator.sizing.cache.specs import (
     AttentionSpec,
@@ -162,7 +162,7 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
         token_bytes=_token_bytes(layers, options, of_stages),
         exact=layers.exact and not near,
         why=layers.why or (_NEAR if near else ""),
-        refusal=_refusal(layers, options, unequal=refused(found, behaviour)),
+        refusal=_refusal(layers, options, unequal=has_pages_that_are_refused(found, behaviour)),
         least=least,
         most=most,
     )

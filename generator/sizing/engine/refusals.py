@@ -154,7 +154,7 @@ def _split_refusal(
     if method is not None and method.whole and tensor > 1:
         return f"{method.name} checkpoints are not divided by tensor parallelism (pipeline stages would do)"
     cutting = Cutting(tensor=tensor, experts_over=1 if expert_parallel else tensor, vllm=vllm, smaller=smaller_blocks)
-    return model.obstacle(tensor) or _cut_anywhere(model, quantization, cutting)
+    return model.division_refusal(tensor) or _cut_anywhere(model, quantization, cutting)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ class Split:
         return self.tensor * self.pipeline
 
 
-def obstacle(config: ModelConfig, caches: CacheLayers, tensor: int) -> str:
+def division_refusal(config: ModelConfig, caches: CacheLayers, tensor: int) -> str:
     """Why vLLM cannot divide the model by `tensor`, in words; empty where it can.
 
     Every kind of head must divide. Key-value heads may also be repeated, when the size is a multiple of their number,

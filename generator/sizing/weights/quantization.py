@@ -11,13 +11,14 @@ import fnmatch
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from generator.errors import UserError
 from generator.facts.vllm_quantization import method_of
 from generator.sizing.config.config import ModelConfig
+from generator.sizing.memo import memoized
 
 _EMBEDDINGS = ("embed_tokens", "lm_head", "embed_in", "embed_out")
 UNNAMED = "unknown"
@@ -76,7 +77,6 @@ class Quantization:
     """Type in which GPUs that have it multiply: activations are quantized too. Empty: weights are widened first."""
     kinds: frozenset[str] = frozenset()
     """What the groups of compressed-tensors are, in the words of `data/quantization.yaml`."""
-    _seen: dict[str, Format | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_checked(self) -> bool:
@@ -96,13 +96,9 @@ class Quantization:
     def _targets(self) -> list[tuple[Names, Format]]:
         return [(Names(tuple("re:.*" if t == "Linear" else t for t in targets)), one) for targets, one in self.formats]
 
+    @memoized
     def format_of(self, name: str) -> Format | None:
         """The format of the layer `name` (such as model.layers.0.self_attn.q_proj); None where it stays as it is."""
-        if name not in self._seen:
-            self._seen[name] = self._format_of(name)
-        return self._seen[name]
-
-    def _format_of(self, name: str) -> Format | None:
         if any(word in name for word in _EMBEDDINGS) and not (self.embeddings and "lm_head" in name):
             return None
         if (self.only and self.only not in name) or self._skips.mean(name):
