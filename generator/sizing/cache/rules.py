@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache
+from typing import TypeAlias
 
 from generator.errors import UserError
 from generator.facts.files import read_data
-from generator.sizing.cache import attention as attention_layers
-from generator.sizing.cache import recurrent as state_layers
-from generator.sizing.cache.specs import AttentionSpec, CacheLayers, CacheSpec
+from generator.sizing.cache import attention, recurrent
+from generator.sizing.cache.specs import AttentionSpec, CacheLayers, CacheSpec, LayerSpecs
 from generator.sizing.config.config import ModelConfig
+
+Rule: TypeAlias = Callable[[ModelConfig], LayerSpecs]
+"""From a configuration to every decoder layer's caches."""
+
+RULES: Mapping[str, Rule] = {
+    "attention": attention.attention,
+    "attention_without_kinds": attention.attention_without_kinds,
+    "inclusive_window": attention.inclusive_window,
+    "chunked": attention.chunked,
+    "shared": attention.shared,
+    "two_shapes": attention.two_shapes,
+    "heads_by_layer": attention.heads_by_layer,
+    "one_head": attention.one_head,
+    "uncompressed": attention.uncompressed,
+    "latent": attention.latent,
+    "latent_twice": attention.latent_twice,
+    "sparse_latent": attention.sparse_latent,
+    "packed_latent": attention.packed_latent,
+    "encoder_decoder": attention.encoder_decoder,
+    "nothing": attention.nothing,
+    "mamba": recurrent.mamba,
+    "mamba2": recurrent.mamba2,
+    "jamba": recurrent.jamba,
+    "falcon_h1": recurrent.falcon_h1,
+    "granite": recurrent.granite,
+    "bamba": recurrent.bamba,
+    "nemotron_h": recurrent.nemotron_h,
+    "zamba2": recurrent.zamba2,
+    "gated_delta_net": recurrent.gated_delta_net,
+    "linear_attention": recurrent.linear_attention,
+    "linear_beside_latent": recurrent.linear_beside_latent,
+    "kimi_linear": recurrent.kimi_linear,
+    "short_convolution": recurrent.short_convolution,
+}
+"""By name in `data/cache_layers.yaml`, which says which architecture follows which."""
 
 
 def cache_layers(config: ModelConfig) -> CacheLayers:
@@ -28,15 +64,14 @@ def cache_layers(config: ModelConfig) -> CacheLayers:
     return CacheLayers(layers=layers, exact=True)
 
 
-def known_layers(config: ModelConfig) -> attention_layers.LayerSpecs | None:
+def known_layers(config: ModelConfig) -> LayerSpecs | None:
     """The caches of a known architecture, None of another. Raises UserError where a key that it needs is missing."""
     rule = _rule(config)
     if rule is None:
         return None
     if config.get("is_causal") is False:  # bidirectional embedding models are encoders, whatever they were made from
-        return attention_layers.nothing(config)
-    layers = getattr(state_layers, rule, None) or getattr(attention_layers, rule)
-    return layers(config)
+        return attention.nothing(config)
+    return RULES[rule](config)
 
 
 def is_known(config: ModelConfig) -> bool:
@@ -49,8 +84,8 @@ def _rule(config: ModelConfig) -> str | None:
     architectures, model_types = _rules()
     inner = config.text.get("architectures")
     names = [name for name in (*(inner if isinstance(inner, list) else ()), _name(config)) if isinstance(name, str)]
-    found = next((architectures[name] for name in names if name in architectures), None)
-    return found or model_types.get(config.model_type)
+    rule = next((architectures[name] for name in names if name in architectures), None)
+    return rule or model_types.get(config.model_type)
 
 
 def _name(config: ModelConfig) -> str:
@@ -71,8 +106,8 @@ def _rules() -> tuple[dict[str, str], dict[str, str]]:
 
 def _unknown(config: ModelConfig, why: str) -> CacheLayers:
     count = config.layers
-    dim = attention_layers.head_dim(config)
-    full: tuple[CacheSpec, ...] = (AttentionSpec(heads=attention_layers.kv_heads(config), key_dim=dim, value_dim=dim),)
+    dim = attention.head_dim(config)
+    full: tuple[CacheSpec, ...] = (AttentionSpec(heads=attention.kv_heads(config), key_dim=dim, value_dim=dim),)
     return CacheLayers(
         layers=(full,) * count,
         exact=False,
@@ -90,9 +125,9 @@ def _least(config: ModelConfig, full: tuple[CacheSpec, ...]) -> tuple[tuple[Cach
     """
     count = config.layers
     if config.integer("kv_lora_rank"):
-        return ((attention_layers.latent_of(config),),) * count
-    kinds = attention_layers.layer_kinds(config)
+        return ((attention.latent_of(config),),) * count
+    kinds = attention.layer_kinds(config)
     if kinds is not None and any("attention" not in kind or "linear" in kind for kind in kinds):
-        return tuple(full if kind in (attention_layers.FULL, "attention") else () for kind in kinds)
-    windowed = attention_layers.attention(config)
+        return tuple(full if kind in (attention.FULL, "attention") else () for kind in kinds)
+    windowed = attention.attention(config)
     return windowed if windowed != (full,) * count else (full, ()) * (count // 2) + (full,) * (count % 2)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
 
+StateKind: TypeAlias = Literal["mamba1", "mamba2", "gated_delta_net", "linear_attention", "short_conv", "kimi_delta"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionSpec:
@@ -71,7 +73,7 @@ class MambaSpec:
     Source: vLLM `model_executor/layers/mamba/mamba_utils.py::MambaStateShapeCalculator`.
     """
 
-    kind: Literal["mamba1", "mamba2", "gated_delta_net", "linear_attention", "short_conv", "kimi_delta"]
+    kind: StateKind
     channels: int = 0
     """Of the convolution, without those of groups."""
     groups: int = 0

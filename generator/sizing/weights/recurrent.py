@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from math import ceil
 
 from generator.sizing.cache.attention import head_dim
-from generator.sizing.cache.specs import MambaSpec
+from generator.sizing.cache.specs import MambaSpec, StateKind
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.weights.matrix import Matrix
 
@@ -78,7 +78,7 @@ def _kimi_delta(config: ModelConfig, state: MambaSpec) -> Iterator[Matrix]:
     yield Matrix(name="self_attn.o_proj", rows=hidden, columns=inner, sharding="row")
 
 
-MIXERS = {
+MIXERS: Mapping[StateKind, Callable[[ModelConfig, MambaSpec], Iterator[Matrix]]] = {
     "mamba1": _mamba1,
     "mamba2": _mamba2,
     "gated_delta_net": _gated_delta_net,
@@ -86,3 +86,4 @@ MIXERS = {
     "short_conv": _short_convolution,
     "kimi_delta": _kimi_delta,
 }
+"""By the kind of state that the layer keeps."""
