@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -50,6 +51,29 @@ class RunFailed(GeneratorError):
     """The input is good, and yet what was started does not run. Exit code 1."""
 
     exit_code = 1
+
+
+class Faults:
+    """Gathers what is wrong in one pass over the input, so that it is told at once."""
+
+    def __init__(self) -> None:
+        self._errors: list[UserError] = []
+
+    def add(self, *errors: UserError) -> None:
+        self._errors += errors
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """A block whose UserError is kept, and ends only the block."""
+        try:
+            yield
+        except UserError as error:
+            self.add(error)
+
+    def raise_any(self) -> None:
+        """Raise UserErrors where something was wrong."""
+        if self._errors:
+            raise UserErrors(self._errors)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

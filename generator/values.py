@@ -9,10 +9,10 @@ from typing import Any
 from generator.documents.merge import JsonObject, merged
 from generator.formats.environment import Pool, Replicas
 from generator.plan.apps import AppPlan
-from generator.plan.placement import Candidate
+from generator.plan.placement import Placement
 from generator.plan.plan import Plan
 from generator.plan.plans import ModelPlan, PoolPlan
-from generator.plan.pools import Hardware
+from generator.plan.pools import NodePool
 from generator.units import GIB
 
 PATH_SWITCHES = {"RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING", "RAY_SERVE_THROUGHPUT_OPTIMIZED"}
@@ -73,8 +73,9 @@ def header(plan: Plan, name: str, *, made_from: Iterable[str]) -> str:
     kind = "app" if name in plan.apps else "family"
     sources = " and ".join(made_from)
     lines = [SCHEMA_LINE, _owner(environment, kind, name), f"Made from {sources}: edit those."]
-    own = plan.family(name) or {name}
-    return "\n".join(lines + [f"Note: {note}." for note in plan.warnings if note.split(":")[0] in own])
+    members = plan.family(name) or {name}
+    notes = [warning for warning in plan.warnings if warning.kind != "pool" and warning.subject in members]
+    return "\n".join(lines + [f"Note: {note}." for note in notes])
 
 
 def has_header(text: str, environment: str, name: str) -> bool:
@@ -97,17 +98,17 @@ def _owner(environment: str, kind: str, name: str) -> str:
 
 def llm_config(model: ModelPlan, plan: Plan) -> JsonObject:
     """Ray's LLMConfig of one model, less `model_loading_config.model_id`, which the chart takes from the key."""
-    place = model.place
+    placement = model.placement
     config: JsonObject = {
         "model_loading_config": {"model_source": model.source},
         **_placement(model, plan),
         "deployment_config": _deployment(model, plan),
     }
-    if place.hardware.gpu is None:
+    if placement.node_pool.gpu is None:
         # nobind: the engine's threads follow the pod's CPU share instead of pinning cores that it may not have.
         config["runtime_env"] = {
             "env_vars": {
-                "VLLM_CPU_KVCACHE_SPACE": str(int(place.memory.kv_gib)),
+                "VLLM_CPU_KVCACHE_SPACE": str(int(placement.memory.kv_gib)),
                 "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             }
         }
@@ -116,27 +117,27 @@ def llm_config(model: ModelPlan, plan: Plan) -> JsonObject:
 
 
 def _placement(model: ModelPlan, plan: Plan) -> JsonObject:
-    place = model.place
-    pool = place.hardware.name
+    placement = model.placement
+    pool = placement.node_pool.name
     if plan.release.placement_field == "resources_per_bundle":
-        return {"resources_per_bundle": {"GPU": 1} if place.hardware.gpu else {"CPU": 1}}
-    share = _number(place.share)
+        return {"resources_per_bundle": {"GPU": 1} if placement.node_pool.gpu else {"CPU": 1}}
+    share = _number(placement.gpu_share)
     # The pool's name is a Ray resource in every bundle: in `ray_actor_options` alone it would bind only the first.
     return {
         "placement_group_config": {
-            "bundle_per_worker": {"GPU" if place.hardware.gpu else "CPU": share, pool: share},
-            "strategy": "STRICT_PACK" if place.split.pipeline == 1 else "PACK",
+            "bundle_per_worker": {"GPU" if placement.node_pool.gpu else "CPU": share, pool: share},
+            "strategy": "STRICT_PACK" if placement.split.pipeline == 1 else "PACK",
         }
     }
 
 
 def _deployment(model: ModelPlan, plan: Plan) -> JsonObject:
-    place = model.place
+    placement = model.placement
     actor: JsonObject = {"num_cpus": 0}
-    if place.hardware.gpu:
-        actor = {"num_cpus": replica_cpus(place)}
+    if placement.node_pool.gpu:
+        actor = {"num_cpus": replica_cpus(placement)}
     if plan.release.placement_field == "resources_per_bundle":
-        actor["resources"] = {place.hardware.name: 1}
+        actor["resources"] = {placement.node_pool.name: 1}
     deployment: JsonObject = {"ray_actor_options": actor, **_scaling(model.replicas, model.sequences)}
     if model.load:
         deployment["autoscaling_config"]["target_ongoing_requests"] = model.load.target_ongoing_requests
@@ -145,17 +146,17 @@ def _deployment(model: ModelPlan, plan: Plan) -> JsonObject:
     return deployment
 
 
-def replica_cpus(place: Candidate) -> float:
+def replica_cpus(placement: Placement) -> float:
     """Logical CPUs of a replica on GPUs: those of its first stage's GPUs, less one for Ray's own processes.
 
     Ray adds them to the first bundle, so they must fit one pod, and a pod has at least the GPUs of a stage. Replicas
     that share a GPU share these CPUs.
     """
-    return _number(_cpus_beside(place.hardware, place.split.tensor) * place.share)
+    return _number(_cpus_beside(placement.node_pool, placement.split.tensor) * placement.gpu_share)
 
 
-def _cpus_beside(hardware: Hardware, gpus: int) -> int:
-    return max(1, int(hardware.cpus_per_node / hardware.slots_per_node * gpus) - 1)
+def _cpus_beside(node_pool: NodePool, gpus: int) -> int:
+    return max(1, int(node_pool.cpus_per_node / node_pool.slots_per_node * gpus) - 1)
 
 
 def application(one: AppPlan, plan: Plan) -> JsonObject:
@@ -173,10 +174,10 @@ def application(one: AppPlan, plan: Plan) -> JsonObject:
 
 def _app_deployment(one: AppPlan, plan: Plan) -> JsonObject:
     actor: JsonObject = {"num_cpus": one.gpus}
-    if one.hardware.gpu:
-        actor = {"num_gpus": one.gpus, "num_cpus": _cpus_beside(one.hardware, one.gpus)}
+    if one.node_pool.gpu:
+        actor = {"num_gpus": one.gpus, "num_cpus": _cpus_beside(one.node_pool, one.gpus)}
     deployment = {
-        "ray_actor_options": {**actor, "resources": {one.hardware.name: one.gpus}},
+        "ray_actor_options": {**actor, "resources": {one.node_pool.name: one.gpus}},
         **_scaling(one.replicas, one.app.sequences),
     }
     if plan.release.max_surge_percent and one.surge:
@@ -199,16 +200,16 @@ def _scaling(replicas: Replicas, sequences: int) -> JsonObject:
 
 
 def _engine(model: ModelPlan) -> JsonObject:
-    place, shape = model.place, model.place.shape
+    placement, shape = model.placement, model.placement.shape
     engine: JsonObject = {}
-    if place.hardware.gpu:
-        engine["tensor_parallel_size"] = place.split.tensor
-        if place.split.pipeline > 1:
-            engine["pipeline_parallel_size"] = place.split.pipeline
+    if placement.node_pool.gpu:
+        engine["tensor_parallel_size"] = placement.split.tensor
+        if placement.split.pipeline > 1:
+            engine["pipeline_parallel_size"] = placement.split.pipeline
         engine["gpu_memory_utilization"] = shape.utilization
-        if place.share < 1:
+        if placement.gpu_share < 1:
             # Else vLLM finds the cache's size by watching free memory, which another engine may change meanwhile.
-            engine["kv_cache_memory_bytes"] = int(place.memory.kv_gib * GIB)
+            engine["kv_cache_memory_bytes"] = int(placement.memory.kv_gib * GIB)
     else:
         engine["enforce_eager"] = True
     engine["dtype"] = shape.dtype
@@ -224,23 +225,23 @@ def _engine(model: ModelPlan) -> JsonObject:
 
 def worker_group(pool: PoolPlan) -> JsonObject:
     """The chart's worker group of a pool."""
-    hardware, source = pool.hardware, pool.hardware.pool
-    share = pool.slots_per_worker / hardware.slots_per_node
+    node_pool, source = pool.node_pool, pool.node_pool.pool
+    share = pool.slots_per_worker / node_pool.slots_per_node
     resources = {
-        "cpu": _number(hardware.cpus_per_node * share),
-        "memory": f"{int(hardware.memory_gib_per_node * share)}Gi",
+        "cpu": _number(node_pool.cpus_per_node * share),
+        "memory": f"{int(node_pool.memory_gib_per_node * share)}Gi",
     }
     group: JsonObject = {
         "minReplicas": 0,
         "maxReplicas": pool.most_workers,
         "resources": {"requests": resources, "limits": resources},
     }
-    if hardware.gpu:
+    if node_pool.gpu:
         group = {"gpusPerWorker": pool.slots_per_worker, **group}
-        if hardware.gpu.mig or hardware.gpu.amd:
-            group["gpuResourceName"] = hardware.gpu.resource_name
+        if node_pool.gpu.mig or node_pool.gpu.amd:
+            group["gpuResourceName"] = node_pool.gpu.resource_name
     else:
-        group["rayResources"] = {hardware.name: pool.slots_per_worker}
+        group["rayResources"] = {node_pool.name: pool.slots_per_worker}
     return merged(group, _scheduling(source), source.workerGroup)
 
 

@@ -9,7 +9,7 @@ from generator.facts.prices import prices
 from generator.facts.roofline import roofline_factors
 from generator.plan.apps import AppPlan
 from generator.plan.cost import pool_cost, price_per_gpu_hour, price_per_million_tokens
-from generator.plan.placement import Candidate
+from generator.plan.placement import Placement
 from generator.plan.plan import Plan
 from generator.plan.plans import ModelPlan, PoolPlan
 from generator.plan.replicas import ExpectedLoad
@@ -27,7 +27,7 @@ def plan_lines(plan: Plan) -> Iterator[tuple[str, Style]]:
         yield f"  {model.model_id.ljust(width)}  {model_line(model)}", {}
         yield f"  {' ' * width}  {model.why}", {"dim": True}
         if model.load:
-            yield f"  {' ' * width}  {load_line(model.place, model.load)}", {}
+            yield f"  {' ' * width}  {load_line(model.placement, model.load)}", {}
     for app in plan.apps.values():
         yield f"  {app.name.ljust(width)}  {app_line(app)}", {}
     for pool in plan.pools.values():
@@ -41,22 +41,24 @@ def plan_lines(plan: Plan) -> Iterator[tuple[str, Style]]:
 
 def model_line(model: ModelPlan) -> str:
     """`1 x L4-24GB  weights 13.9 + other 1.9 + KV 5.1 of 20.3 GiB usable; 47,104 tokens = 5.7 x 8,192; …`."""
-    place, memory = model.place, model.place.memory
-    split = f" (tensor {place.split.tensor}, pipeline {place.split.pipeline})" if place.split.gpus > 1 else ""
-    each = " each" if place.split.gpus > 1 else ""
-    count = f"1/{round(1 / place.share)} of a" if place.share < 1 else f"{place.split.gpus} x"
+    placement, memory = model.placement, model.placement.memory
+    split = (
+        f" (tensor {placement.split.tensor}, pipeline {placement.split.pipeline})" if placement.split.gpus > 1 else ""
+    )
+    each = " each" if placement.split.gpus > 1 else ""
+    count = f"1/{round(1 / placement.gpu_share)} of a" if placement.gpu_share < 1 else f"{placement.split.gpus} x"
     return (
-        f"{count} {place.hardware.label}{split} on {place.hardware.name}  "
+        f"{count} {placement.node_pool.label}{split} on {placement.node_pool.name}  "
         f"weights {memory.weights_gib:.1f} + other {memory.other_gib:.1f} + KV {memory.kv_gib:.1f} "
         f"of {memory.usable_gib:.1f} GiB usable{each}; {memory.kv_tokens:,} tokens = "
-        f"{memory.concurrency:.1f} x {place.shape.context:,}; {model.sequences} sequences; "
+        f"{memory.concurrency:.1f} x {placement.shape.context:,}; {model.sequences} sequences; "
         f"replicas {model.replicas.min} to {model.replicas.max}"
     )
 
 
-def load_line(place: Candidate, load: ExpectedLoad) -> str:
+def load_line(placement: Placement, load: ExpectedLoad) -> str:
     """`a replica serves 3.1 requests/s, 51 at once; first token in 0.4 s, then 0.021 s each; …`."""
-    price = price_per_million_tokens(place, load)
+    price = price_per_million_tokens(placement, load)
     cost = f"; {price:.2f} {prices().currency} per million tokens" if price is not None else ""
     return (
         f"a replica serves {load.planned_per_second:.3g} requests/s, {load.requests_at_once} at once; first token in "
@@ -84,15 +86,15 @@ def _cost_lines(plan: Plan) -> Iterator[str]:
     total = plan_cost(plan)
     if total is None:
         return
-    own = [pool.name for pool in plan.pools.values() if pool.hardware.pool.pricePerGpuHour is not None]
-    listed = any(pool.peak_workers and pool.hardware.gpu and pool.name not in own for pool in plan.pools.values())
+    own = [pool.name for pool in plan.pools.values() if pool.node_pool.pool.pricePerGpuHour is not None]
+    listed = any(pool.peak_workers and pool.node_pool.gpu and pool.name not in own for pool in plan.pools.values())
     whose = " and ".join([*(["your prices"] if own else []), *([f"list prices ({prices().list})"] if listed else [])])
     yield f"cost per hour: {total[0]:,.2f} {prices().currency} at the least, {total[1]:,.2f} at peak; {whose}"
 
 
 def plan_cost(plan: Plan) -> tuple[float, float] | None:
     """Of one hour of all GPU pools, at the least and at peak. None where one in use has no price, or there is none."""
-    used = [pool for pool in plan.pools.values() if pool.hardware.gpu and pool.peak_workers]
+    used = [pool for pool in plan.pools.values() if pool.node_pool.gpu and pool.peak_workers]
     costs = [pool_cost(pool) for pool in used]
     known = [cost for cost in costs if cost is not None]
     if not known or len(known) < len(costs):
@@ -114,22 +116,22 @@ def _assumption_lines(plan: Plan) -> Iterator[str]:
 def app_line(app: AppPlan) -> str:
     """`app, 1 x L4-24GB on small-model-workers; 64 sequences; replicas 1 to 1`."""
     return (
-        f"app, {app.gpus} x {app.hardware.label} on {app.hardware.name}; {app.app.sequences} sequences; "
+        f"app, {app.gpus} x {app.node_pool.label} on {app.node_pool.name}; {app.app.sequences} sequences; "
         f"replicas {app.replicas.min} to {app.replicas.max}"
     )
 
 
 def pool_line(pool: PoolPlan) -> str:
-    hardware = pool.hardware
-    unit = f"{pool.slots_per_worker} x {hardware.label}" if hardware.gpu else f"{pool.slots_per_worker} CPU replicas"
+    node_pool = pool.node_pool
+    unit = f"{pool.slots_per_worker} x {node_pool.label}" if node_pool.gpu else f"{pool.slots_per_worker} CPU replicas"
     return (
-        f"pool {pool.name}: {hardware.pool.nodes} nodes, worker pods of {unit}; at the least "
+        f"pool {pool.name}: {node_pool.pool.nodes} nodes, worker pods of {unit}; at the least "
         f"{pool.least_workers}, at peak {pool.peak_workers} of {pool.most_workers}{_price(pool)}"
     )
 
 
 def _price(pool: PoolPlan) -> str:
-    price = price_per_gpu_hour(pool.hardware)
+    price = price_per_gpu_hour(pool.node_pool)
     return f"; {price:g} {prices().currency} a GPU-hour" if price is not None else ""
 
 
@@ -148,7 +150,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "models": {model_id: _model_json(model) for model_id, model in plan.models.items()},
         "apps": {name: _app_json(app) for name, app in plan.apps.items()},
         "pools": {name: _pool_json(pool) for name, pool in plan.pools.items()},
-        "warnings": plan.warnings,
+        "warnings": [str(warning) for warning in plan.warnings],
     }
 
 
@@ -159,8 +161,8 @@ def _cost_json(plan: Plan) -> dict[str, Any] | None:
     return {"currency": prices().currency, "at_the_least": round(total[0], 4), "at_peak": round(total[1], 4)}
 
 
-def _load_json(place: Candidate, load: ExpectedLoad) -> dict[str, Any]:
-    price = price_per_million_tokens(place, load)
+def _load_json(placement: Placement, load: ExpectedLoad) -> dict[str, Any]:
+    price = price_per_million_tokens(placement, load)
     return {
         "requests_per_second": round(load.planned_per_second, 4),
         "requests_at_once": load.requests_at_once,
@@ -173,25 +175,25 @@ def _load_json(place: Candidate, load: ExpectedLoad) -> dict[str, Any]:
 
 
 def _model_json(model: ModelPlan) -> dict[str, Any]:
-    place, memory = model.place, model.place.memory
+    placement, memory = model.placement, model.placement.memory
     return {
         "family": model.family,
         "source": model.source,
-        "pool": place.hardware.name,
-        "gpu": place.hardware.gpu.name if place.hardware.gpu else None,
-        "gpus": place.split.gpus if place.hardware.gpu else 0,
-        "gpu_share": place.share,
+        "pool": placement.node_pool.name,
+        "gpu": placement.node_pool.gpu.name if placement.node_pool.gpu else None,
+        "gpus": placement.split.gpus if placement.node_pool.gpu else 0,
+        "gpu_share": placement.gpu_share,
         "why": model.why,
-        "tensor_parallel_size": place.split.tensor,
-        "pipeline_parallel_size": place.split.pipeline,
-        "dtype": place.shape.dtype,
-        "max_model_len": place.shape.context,
+        "tensor_parallel_size": placement.split.tensor,
+        "pipeline_parallel_size": placement.split.pipeline,
+        "dtype": placement.shape.dtype,
+        "max_model_len": placement.shape.context,
         "max_num_seqs": model.sequences,
-        "max_num_batched_tokens": place.shape.batched_tokens,
+        "max_num_batched_tokens": placement.shape.batched_tokens,
         "min_replicas": model.replicas.min,
         "max_replicas": model.replicas.max,
         "surge": model.surge,
-        "load": _load_json(place, model.load) if model.load else None,
+        "load": _load_json(placement, model.load) if model.load else None,
         "memory_per_gpu": {
             "usable_gib": round(memory.usable_gib, 3),
             "weights_gib": round(memory.weights_gib, 3),
@@ -210,9 +212,9 @@ def _model_json(model: ModelPlan) -> dict[str, Any]:
 
 def _app_json(app: AppPlan) -> dict[str, Any]:
     return {
-        "pool": app.hardware.name,
-        "gpu": app.hardware.gpu.name if app.hardware.gpu else None,
-        "gpus": app.gpus if app.hardware.gpu else 0,
+        "pool": app.node_pool.name,
+        "gpu": app.node_pool.gpu.name if app.node_pool.gpu else None,
+        "gpus": app.gpus if app.node_pool.gpu else 0,
         "max_num_seqs": app.app.sequences,
         "min_replicas": app.replicas.min,
         "max_replicas": app.replicas.max,
@@ -221,15 +223,15 @@ def _app_json(app: AppPlan) -> dict[str, Any]:
 
 
 def _pool_json(pool: PoolPlan) -> dict[str, Any]:
-    hardware = pool.hardware
+    node_pool = pool.node_pool
     return {
-        "gpu": hardware.gpu.name if hardware.gpu else None,
-        "nodes": hardware.pool.nodes,
-        "per_node": hardware.slots_per_node,
+        "gpu": node_pool.gpu.name if node_pool.gpu else None,
+        "nodes": node_pool.pool.nodes,
+        "per_node": node_pool.slots_per_node,
         "per_worker": pool.slots_per_worker,
         "workers_at_the_least": pool.least_workers,
         "workers_in_any_order": pool.shape.sure,
         "workers_at_peak": pool.peak_workers,
         "workers_at_most": pool.most_workers,
-        "price_per_gpu_hour": price_per_gpu_hour(hardware),
+        "price_per_gpu_hour": price_per_gpu_hour(node_pool),
     }

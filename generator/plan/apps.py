@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from generator.errors import UserError
+from generator.errors import Faults, UserError
 from generator.formats.environment import AppService, Environment, Replicas
-from generator.plan.pools import Hardware
+from generator.plan.pools import NodePool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class AppPlan:
 
     name: str
     app: AppService
-    hardware: Hardware
+    node_pool: NodePool
     surge: bool
 
     @property
@@ -30,30 +30,23 @@ class AppPlan:
 
     def pieces(self, replicas: int) -> Counter[int]:
         """What must lie together on one node, count by size in the pool's units."""
-        return Counter({self.app.gpus * self.hardware.units: replicas})
+        return Counter({self.app.gpus * self.node_pool.units: replicas})
 
 
-def app_places(
-    environment: Environment,
-    models: Iterable[str],
-    pools: Mapping[str, Hardware],
-    *,
-    where: str,
-    errors: list[UserError],
-) -> dict[str, Hardware]:
-    """The pool that each app is on. What is wrong with one is added to `errors`."""
-    found: dict[str, Hardware] = {}
+def app_pools(
+    environment: Environment, models: Iterable[str], pools: Mapping[str, NodePool], *, where: str, faults: Faults
+) -> dict[str, NodePool]:
+    """The pool that each app is on, by the app's name."""
+    chosen: dict[str, NodePool] = {}
     for name, app in environment.apps.items():
-        try:
-            found[name] = _hardware(name, app, models, pools, where=f"{where}: apps.{name}")
-        except UserError as error:
-            errors.append(error)
-    return found
+        with faults.gathered():
+            chosen[name] = _pool_of(name, app, models, pools, where=f"{where}: apps.{name}")
+    return chosen
 
 
-def _hardware(
-    name: str, app: AppService, models: Iterable[str], pools: Mapping[str, Hardware], *, where: str
-) -> Hardware:
+def _pool_of(
+    name: str, app: AppService, models: Iterable[str], pools: Mapping[str, NodePool], *, where: str
+) -> NodePool:
     """The pool that an app is on: the one it names, or the only one."""
     if name in models:
         raise UserError(
@@ -66,18 +59,18 @@ def _hardware(
     pool = app.pool or next(iter(pools))
     if pool not in pools:
         raise UserError.unknown("pool", pool, pools, where=f"{where}.pool")
-    found = pools[pool]
-    if app.gpus > 1 and found.alone:
+    node_pool = pools[pool]
+    if app.gpus > 1 and node_pool.alone:
         raise UserError(
             f"a replica of {app.gpus} GPUs does not go on pool '{pool}', whose GPUs are given out one by one",
             where=f"{where}.gpus",
             fix="Ask for one, or name another pool.",
         )
-    if app.gpus > found.slots_per_node:
-        unit = "GPUs" if found.gpu else "CPUs"
+    if app.gpus > node_pool.slots_per_node:
+        unit = "GPUs" if node_pool.gpu else "CPUs"
         raise UserError(
-            f"a replica of {app.gpus} {unit} fits on no node of pool '{pool}', which has {found.slots_per_node}",
+            f"a replica of {app.gpus} {unit} fits on no node of pool '{pool}', which has {node_pool.slots_per_node}",
             where=f"{where}.gpus",
             fix="Ask for fewer, or name another pool: one process cannot be on two nodes.",
         )
-    return found
+    return node_pool

@@ -8,13 +8,13 @@ order of places.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 from operator import neg
 from typing import NamedTuple
 
-from generator.plan.occupancy import Kind, Option, Pools, Step, Taken
+from generator.plan.occupancy import Effort, Kind, Occupancy, Option, Step, Taken
 
 # Above these a search would be felt; what they leave unproven shows as a bound below the cost. To solve is to decide in
 # whole models; to bound, in parts of models, which is quick and never dearer.
@@ -45,7 +45,7 @@ class Assignment:
     """Whether the least replicas find room, at least where the largest come first."""
 
 
-def assign(models: Mapping[str, Sequence[Option]], pools: Pools) -> Assignment:
+def assign(models: Mapping[str, Sequence[Option]], pools: Occupancy) -> Assignment:
     """Choose for every model. The same models and pools give the same answer, in whatever order they are named."""
     names: dict[Kind, list[str]] = {}
     for name in sorted(models):
@@ -60,7 +60,7 @@ def assign(models: Mapping[str, Sequence[Option]], pools: Pools) -> Assignment:
         if not fleet.holds_at(bound) and choices <= MOST_CHOICES_TO_BOUND:
             from generator.plan.solver import solve  # late: most fleets need no solver
 
-            effort = "best" if choices <= MOST_CHOICES_TO_SOLVE else "room" if fleet.score().short else "bound"
+            effort: Effort = "best" if choices <= MOST_CHOICES_TO_SOLVE else "room" if fleet.score().short else "bound"
             solved = solve(kinds, pools, effort)
             bound = max(bound, solved.bound)
             better = _improved(_Fleet(pools, solved.taken)) if solved.taken else fleet
@@ -68,9 +68,9 @@ def assign(models: Mapping[str, Sequence[Option]], pools: Pools) -> Assignment:
     else:
         bound = fleet.score().cost
     chosen = {
-        name: place
+        name: placement
         for kind, same in names.items()
-        for name, place in zip(same, _spelt_out(fleet.taken[kind]), strict=True)
+        for name, placement in zip(same, _spelt_out(fleet.taken[kind]), strict=True)
     }
     score = fleet.score()
     return Assignment(chosen=chosen, cost=score.cost, bound=min(bound, score.cost), has_room=not score.short)
@@ -81,31 +81,39 @@ def _spelt_out(counts: Sequence[int]) -> Iterator[int]:
         yield from [option] * count
 
 
-def _cheapest(kinds: Mapping[Kind, int], pools: Pools) -> int:
+def _cheapest(kinds: Mapping[Kind, int], pools: Occupancy) -> int:
     """Everyone's cheapest place, were there room for all and no pod half empty."""
     fixed = sum(
-        pools.hardware[pool].weight * size * count // pools.hardware[pool].units
+        pools.node_pools[pool].weight * size * count // pools.node_pools[pool].units
         for pool, pieces in pools.least.items()
         for size, count in pieces.items()
     )
     return fixed + sum(count * min(map(pools.volume_cost, kind)) for kind, count in kinds.items())
 
 
+Points = tuple[int, ...]
+"""Of a pool: what it lacks, what order decides, its cost, and what its peak lacks."""
+
+
+def _added(points: Iterable[Points]) -> Points:
+    return tuple(map(sum, zip(*points, strict=True)))
+
+
 class _Fleet:
     """Everyone at a place, and what that comes to."""
 
-    def __init__(self, pools: Pools, taken: Taken) -> None:
+    def __init__(self, pools: Occupancy, taken: Taken) -> None:
         self.pools, self.taken = pools.copy(), {kind: list(counts) for kind, counts in taken.items()}
         for kind, counts in self.taken.items():
             for option, count in zip(kind, counts, strict=True):
                 if count:
                     self.pools.add(option, count)
-        self.points = {pool: self._points(pool) for pool in pools.hardware}
-        self.sums = tuple(map(sum, zip(*self.points.values(), strict=True)))
+        self.points = {pool: self._points(pool) for pool in pools.node_pools}
+        self.sums = _added(self.points.values())
         self.order = sum(place * count for counts in self.taken.values() for place, count in enumerate(counts))
 
-    def _points(self, pool: str) -> tuple[int, int, int, int]:
-        shape, weight = self.pools.shape(pool), self.pools.hardware[pool].weight
+    def _points(self, pool: str) -> Points:
+        shape, weight = self.pools.shape(pool), self.pools.node_pools[pool].weight
         return (
             shape.slots_short,
             shape.slots_unsure,
@@ -114,7 +122,8 @@ class _Fleet:
         )
 
     def score(self) -> Score:
-        return Score(*self.sums, self.order)
+        short, unsure, cost, short_at_peak = self.sums
+        return Score(short, unsure, cost, short_at_peak, self.order)
 
     def holds_at(self, bound: int) -> bool:
         """Whether there is room in any order, for no more than that."""
@@ -127,7 +136,7 @@ class _Fleet:
     def troubled(self, pool: str) -> bool:
         """Whether something of a pool would be better elsewhere, even where that costs more by itself."""
         short, unsure, _, peak = self.points[pool]
-        one, shape = self.pools.hardware[pool], self.pools.shape(pool)
+        one, shape = self.pools.node_pools[pool], self.pools.shape(pool)
         used = sum(size * count for size, count in self.pools.least[pool].items())
         return bool(short or unsure or peak) or used < shape.slots_taken * one.units
 
@@ -136,9 +145,9 @@ class _Fleet:
         before, sums, points = self.score(), self.sums, dict(self.points)
         for step in steps:
             self._shift(*step)
-        for pool in {kind[place].pool for kind, start, end in steps for place in (start, end)}:
+        for pool in {kind[placement].pool for kind, start, end in steps for placement in (start, end)}:
             was, self.points[pool] = self.points[pool], self._points(pool)
-            self.sums = tuple(map(sum, zip(self.sums, self.points[pool], map(neg, was), strict=True)))
+            self.sums = _added((self.sums, self.points[pool], tuple(map(neg, was))))
         if self.score() < before:
             return True
         for kind, start, end in steps:
@@ -147,25 +156,25 @@ class _Fleet:
         return False
 
     def _shift(self, kind: Kind, start: int, end: int) -> None:
-        for place, models in ((start, -1), (end, 1)):
-            self.taken[kind][place] += models
-            self.pools.add(kind[place], models)
-            self.order += models * place
+        for placement, models in ((start, -1), (end, 1)):
+            self.taken[kind][placement] += models
+            self.pools.add(kind[placement], models)
+            self.order += models * placement
 
 
-def _one_by_one(models: Mapping[str, Sequence[Option]], kinds: Mapping[Kind, int], pools: Pools) -> _Fleet:
+def _one_by_one(models: Mapping[str, Sequence[Option]], kinds: Mapping[Kind, int], pools: Occupancy) -> _Fleet:
     """The widest models first, each at its best place where there is room whatever comes first."""
     taken = {kind: [0] * len(kind) for kind in kinds}
     load = pools.copy()
     for name in sorted(models, key=lambda m: (-models[m][0].piece, m)):
         kind = tuple(models[name])
-        place = _first_room(load, kind)
-        taken[kind][place] += 1
-        load.add(kind[place])
+        placement = _first_room(load, kind)
+        taken[kind][placement] += 1
+        load.add(kind[placement])
     return _Fleet(pools, taken)
 
 
-def _first_room(load: Pools, kind: Kind) -> int:
+def _first_room(load: Occupancy, kind: Kind) -> int:
     """The first option with room in any order; else the first with room at all; else the first."""
     with_room = None
     for number, option in enumerate(kind):

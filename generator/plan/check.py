@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import Literal
 
 from generator.errors import UserError
 from generator.plan.apps import AppPlan
-from generator.plan.plans import ModelPlan, PoolPlan
+from generator.plan.plans import ModelPlan, PlanWarning, PoolPlan, Served
 from generator.plan.requirements import at
 
 
-def plan_errors(
-    models: Iterable[ModelPlan], apps: Iterable[AppPlan], pools: Iterable[PoolPlan], *, where: str
+def plan_faults(
+    models: Collection[ModelPlan], apps: Collection[AppPlan], pools: Iterable[PoolPlan], *, where: str
 ) -> Iterator[UserError]:
     """What cannot run as planned."""
-    on_pool = _by_pool(models, apps)
+    everyone: list[Served] = [*models, *apps]
     for model in models:
-        yield from _sequences_errors(model, where=where)
+        yield from _sequences_faults(model, where=where)
     for pool in pools:
-        yield from _pool_errors(pool, on_pool[pool.name], where=where)
+        yield from _cpu_faults(pool, [model for model in models if model.node_pool.name == pool.name], where=where)
+        on_pool: list[Served] = [each for each in everyone if each.node_pool.name == pool.name]
+        yield from _room_faults(pool, on_pool, where=where)
 
 
-def plan_warnings(models: Iterable[ModelPlan], apps: Iterable[AppPlan], pools: Iterable[PoolPlan]) -> Iterator[str]:
+def plan_warnings(
+    models: Iterable[ModelPlan], apps: Iterable[AppPlan], pools: Iterable[PoolPlan]
+) -> Iterator[PlanWarning]:
     """What runs, and its users may feel."""
-    for one in (*models, *apps):
-        yield from _surge_warnings(one)
-        if isinstance(one, ModelPlan):
-            yield from _memory_warnings(one)
-            yield from _load_warnings(one)
+    for model in models:
+        yield from _surge_warnings(model, "model")
+        yield from _memory_warnings(model)
+        yield from _load_warnings(model)
+    for app in apps:
+        yield from _surge_warnings(app, "app")
     for pool in pools:
         yield from _pool_warnings(pool)
-        if pool.hardware.gpu and pool.hardware.gpu.note:
-            yield f"pool {pool.name}: {pool.hardware.gpu.note}"
+        if pool.node_pool.gpu and pool.node_pool.gpu.note:
+            yield _of_pool(pool, pool.node_pool.gpu.note)
 
 
-def _by_pool(models: Iterable[ModelPlan], apps: Iterable[AppPlan]) -> dict[str, list[ModelPlan | AppPlan]]:
-    found: dict[str, list[ModelPlan | AppPlan]] = defaultdict(list)
-    for one in (*models, *apps):
-        found[one.hardware.name].append(one)
-    return found
+def _of_pool(pool: PoolPlan, text: str) -> PlanWarning:
+    return PlanWarning(kind="pool", subject=pool.name, text=text)
 
 
-def _sequences_errors(model: ModelPlan, *, where: str) -> Iterator[UserError]:
+def _of_model(model: ModelPlan, text: str) -> PlanWarning:
+    return PlanWarning(kind="model", subject=model.model_id, text=text)
+
+
+def _sequences_faults(model: ModelPlan, *, where: str) -> Iterator[UserError]:
     asked = at(model.llm_config, "engine_kwargs.max_num_seqs")
     if asked and asked > model.sequences:
         yield UserError(
@@ -53,9 +59,9 @@ def _sequences_errors(model: ModelPlan, *, where: str) -> Iterator[UserError]:
         )
 
 
-def _pool_errors(pool: PoolPlan, mine: list[ModelPlan | AppPlan], *, where: str) -> Iterator[UserError]:
-    pod_cpus = pool.hardware.cpus_per_node * pool.slots_per_worker / pool.hardware.slots_per_node
-    for model in (one for one in mine if isinstance(one, ModelPlan)):
+def _cpu_faults(pool: PoolPlan, models: Iterable[ModelPlan], *, where: str) -> Iterator[UserError]:
+    pod_cpus = pool.node_pool.cpus_per_node * pool.slots_per_worker / pool.node_pool.slots_per_node
+    for model in models:
         cpus = at(model.llm_config, "deployment_config.ray_actor_options.num_cpus")
         if cpus and cpus > pod_cpus:
             yield UserError(
@@ -64,9 +70,12 @@ def _pool_errors(pool: PoolPlan, mine: list[ModelPlan | AppPlan], *, where: str)
                 where=f"{where}: pools.{pool.name}",
                 fix="Ask for fewer (num_cpus), or raise the pool's cpusPerNode.",
             )
+
+
+def _room_faults(pool: PoolPlan, on_pool: Iterable[Served], *, where: str) -> Iterator[UserError]:
     if pool.least_workers > pool.most_workers:
-        unit = pool.hardware.label if pool.hardware.gpu else "CPU slots"
-        parts = ", ".join(f"{m.name} {m.replicas.min} x {m.gpus}" for m in mine if m.replicas.min)
+        unit = pool.node_pool.label if pool.node_pool.gpu else "CPU slots"
+        parts = ", ".join(f"{m.name} {m.replicas.min} x {m.gpus}" for m in on_pool if m.replicas.min)
         yield UserError(
             f"pool '{pool.name}' cannot hold its models at the least: {pool.least_workers} worker pods of "
             f"{pool.slots_per_worker} {unit} are needed and {pool.most_workers} can be ({parts})",
@@ -75,56 +84,62 @@ def _pool_errors(pool: PoolPlan, mine: list[ModelPlan | AppPlan], *, where: str)
         )
 
 
-def _pool_warnings(pool: PoolPlan) -> Iterator[str]:
+def _pool_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
     if pool.shape.slots_unsure:
-        yield (
-            f"pool {pool.name}: Ray spreads replicas, so that small ones may leave no pod whole for a wide one: in any "
+        yield _of_pool(
+            pool,
+            f"Ray spreads replicas, so that small ones may leave no pod whole for a wide one: in any "
             f"order its models find room in {pool.shape.sure} worker pods, and {pool.most_workers} can be; start the "
-            "widest first, or give them a pool of their own"
+            "widest first, or give them a pool of their own",
         )
     if pool.peak_workers > pool.most_workers:
-        yield (
-            f"pool {pool.name}: at peak its models would take {pool.peak_workers} worker pods of {pool.most_workers}; "
-            "they grow in the order of their load, the rest waits"
+        yield _of_pool(
+            pool,
+            f"at peak its models would take {pool.peak_workers} worker pods of {pool.most_workers}; "
+            "they grow in the order of their load, the rest waits",
         )
 
 
-def _surge_warnings(one: ModelPlan | AppPlan) -> Iterator[str]:
-    if one.replicas.min and not one.surge:
-        yield (
-            f"{one.name}: pool {one.hardware.name} has no room for one more replica at the least, so an in-place "
+def _surge_warnings(served: Served, kind: Literal["model", "app"]) -> Iterator[PlanWarning]:
+    if served.replicas.min and not served.surge:
+        text = (
+            f"pool {served.node_pool.name} has no room for one more replica at the least, so an in-place "
             "update stops a replica before its successor starts"
         )
+        yield PlanWarning(kind=kind, subject=served.name, text=text)
 
 
-def _memory_warnings(model: ModelPlan) -> Iterator[str]:
-    if not model.place.memory.layout.exact:
-        yield f"{model.model_id}: cache estimated ({model.place.memory.layout.why})"
-    yield from (f"{model.model_id}: {note}" for note in model.place.memory.notes if not note.startswith("cache:"))
-    if model.sequences < model.place.shape.sequences:
-        yield (
-            f"{model.model_id}: {model.place.shape.sequences} sequences are asked for and the cache holds "
-            f"{model.sequences} at once; the rest waits"
+def _memory_warnings(model: ModelPlan) -> Iterator[PlanWarning]:
+    if not model.placement.memory.layout.exact:
+        yield _of_model(model, f"cache estimated ({model.placement.memory.layout.why})")
+    yield from (_of_model(model, note) for note in model.placement.memory.notes if not note.startswith("cache:"))
+    if model.sequences < model.placement.shape.sequences:
+        yield _of_model(
+            model,
+            f"{model.placement.shape.sequences} sequences are asked for and the cache holds "
+            f"{model.sequences} at once; the rest waits",
         )
 
 
-def _load_warnings(model: ModelPlan) -> Iterator[str]:
+def _load_warnings(model: ModelPlan) -> Iterator[PlanWarning]:
     load = model.load
     if load is None:
         if model.expected:
-            yield (
-                f"{model.model_id}: nothing is known of the speed of {model.hardware.label}, so `expect` decides no "
-                "replicas; say them"
+            yield _of_model(
+                model,
+                f"nothing is known of the speed of {model.node_pool.label}, so `expect` decides no replicas; say them",
             )
         return
     if not load.in_time:
-        yield (
-            f"{model.model_id}: slower than `expect` asks on every pool: {load.first_token_seconds:.2g} s to the first "
-            f"token and {load.seconds_per_token:.2g} s for each further one"
+        yield _of_model(
+            model,
+            f"slower than `expect` asks on every pool: {load.first_token_seconds:.2g} s to the first "
+            f"token and {load.seconds_per_token:.2g} s for each further one",
         )
     wanted = load.replicas
     if model.replicas.min < wanted.min or model.replicas.max < wanted.max:
-        yield (
-            f"{model.model_id}: `expect` would take {wanted.min} to {wanted.max} replicas, and `replicas` says "
-            f"{model.replicas.min} to {model.replicas.max}"
+        yield _of_model(
+            model,
+            f"`expect` would take {wanted.min} to {wanted.max} replicas, and `replicas` says "
+            f"{model.replicas.min} to {model.replicas.max}",
         )

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from generator.facts.prices import prices
-from generator.plan.placement import Candidate
+from generator.plan.placement import Placement
 from generator.plan.plans import PoolPlan
-from generator.plan.pools import Hardware
+from generator.plan.pools import NodePool
 from generator.plan.replicas import ExpectedLoad
 
 
-def price_per_gpu_hour(hardware: Hardware) -> float | None:
+def price_per_gpu_hour(node_pool: NodePool) -> float | None:
     """The environment's own price, or the list's (data/prices.yaml); None where there is neither."""
-    if hardware.gpu is None:
+    if node_pool.gpu is None:
         return None
-    if hardware.pool.pricePerGpuHour is not None:
-        return hardware.pool.pricePerGpuHour
-    return prices().per_gpu_hour.get(hardware.gpu.name)
+    if node_pool.pool.pricePerGpuHour is not None:
+        return node_pool.pool.pricePerGpuHour
+    return prices().per_gpu_hour.get(node_pool.gpu.name)
 
 
 def pool_cost(pool: PoolPlan) -> tuple[float, float] | None:
     """Of the worker pods of one hour, at the least and at peak; pods that the pool cannot have cost nothing."""
-    price = price_per_gpu_hour(pool.hardware)
+    price = price_per_gpu_hour(pool.node_pool)
     if price is None:
         return None
     per_worker = price * pool.slots_per_worker
     return pool.least_workers * per_worker, min(pool.peak_workers, pool.most_workers) * per_worker
 
 
-def price_per_million_tokens(place: Candidate, load: ExpectedLoad) -> float | None:
+def price_per_million_tokens(placement: Placement, load: ExpectedLoad) -> float | None:
     """Of prompts and answers together, on replicas that are as busy as planned."""
-    price = price_per_gpu_hour(place.hardware)
+    price = price_per_gpu_hour(placement.node_pool)
     if price is None:
         return None
-    return price * place.split.gpus * place.share / 3600 / load.tokens_per_second * 1e6
+    return price * placement.split.gpus * placement.gpu_share / 3600 / load.tokens_per_second * 1e6

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from generator.plan.packing import WorkerShape, worker_shape
-from generator.plan.pools import Hardware
+from generator.plan.pools import NodePool
+
+Effort = Literal["best", "room", "bound"]
+"""What a solver looks for: the best plan; the first with room; or, with models and pods divided, a bound alone."""
 
 
 class Option(NamedTuple):
@@ -27,11 +30,11 @@ Taken = dict[Kind, list[int]]
 """By kind, how many models take each option."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pools:
-    """The pools, and what is on them: pieces by size, at the least replicas and at the most."""
+@dataclass(kw_only=True)
+class Occupancy:
+    """The pools, and what is on them: pieces by size, at the least replicas and at the most. Grows by `add`."""
 
-    hardware: Mapping[str, Hardware]
+    node_pools: Mapping[str, NodePool]
     least: Mapping[str, Counter[int]]
     peak: Mapping[str, Counter[int]]
     _shapes: dict[tuple[object, ...], WorkerShape] = field(default_factory=dict)
@@ -40,11 +43,11 @@ class Pools:
         self.least[option.pool][option.piece] += models * option.least
         self.peak[option.pool][option.piece] += models * option.peak
 
-    def copy(self) -> Pools:
+    def copy(self) -> Occupancy:
         """The same pools, to which something else can be added."""
         least = {pool: Counter(pieces) for pool, pieces in self.least.items()}
         peak = {pool: Counter(pieces) for pool, pieces in self.peak.items()}
-        return Pools(hardware=self.hardware, least=least, peak=peak, _shapes=self._shapes)
+        return Occupancy(node_pools=self.node_pools, least=least, peak=peak, _shapes=self._shapes)
 
     def shape(self, pool: str, more: Option | None = None) -> WorkerShape:
         """The pods for what is on the pool, and for one option more."""
@@ -55,10 +58,10 @@ class Pools:
             peak[more.piece] += more.peak
         key = (pool, frozenset(least.items()), frozenset(peak.items()))
         if key not in self._shapes:
-            self._shapes[key] = worker_shape(self.hardware[pool], +least, +peak)
+            self._shapes[key] = worker_shape(self.node_pools[pool], +least, +peak)
         return self._shapes[key]
 
     def volume_cost(self, option: Option) -> int:
         """What the pieces of the least replicas cost by themselves, pods or not; rounded down."""
-        one = self.hardware[option.pool]
+        one = self.node_pools[option.pool]
         return one.weight * option.piece * option.least // one.units

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from math import gcd
 
-from generator.plan.pools import Hardware
+from generator.plan.pools import NodePool
 
 
 def bins_needed(pieces: Counter[int], capacity: int) -> int:
@@ -96,26 +96,26 @@ class WorkerShape:
         return max(0, self.peak - self.most) * self.slots
 
 
-def worker_shape(hardware: Hardware, least: Counter[int], peak: Counter[int]) -> WorkerShape:
+def worker_shape(node_pool: NodePool, least: Counter[int], peak: Counter[int]) -> WorkerShape:
     """The pods for these pieces (units by size, at the least replicas and at the most).
 
     Every piece fits a pod; then the least replicas find room, in any order, on the fewest GPUs, within an island of
     directly connected GPUs; then the peak does; then the smallest pods, which pack nodes and scale in small steps.
     """
-    units = hardware.units
+    units = node_pool.units
     widest = -(-max((size for size in (*least, *peak)), default=1) // units)
-    sizes = [slots for slots in hardware.worker_sizes if slots >= widest] or hardware.worker_sizes[-1:]
+    sizes = [slots for slots in node_pool.worker_sizes if slots >= widest] or node_pool.worker_sizes[-1:]
     shapes = (
         WorkerShape(
             slots=slots,
-            most=hardware.pool.nodes * (hardware.slots_per_node // slots),
+            most=node_pool.pool.nodes * (node_pool.slots_per_node // slots),
             least=bins_needed(least, slots * units),
             sure=bins_in_any_order(least, slots * units),
             peak=bins_needed(peak, slots * units),
         )
         for slots in sizes
     )
-    island = hardware.pool.gpusPerIsland or hardware.slots_per_node
+    island = node_pool.pool.gpusPerIsland or node_pool.slots_per_node
     return min(
         shapes,
         key=lambda one: (

@@ -1,34 +1,74 @@
-"""One model's places, and the one that it has."""
+"""What is decided of one model and of one pool, and what people should know of it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from generator.documents.merge import JsonObject
 from generator.formats.catalog import CatalogModel
 from generator.formats.environment import Replicas
 from generator.plan.occupancy import Option
 from generator.plan.packing import WorkerShape
-from generator.plan.placement import Candidate
-from generator.plan.pools import Hardware
+from generator.plan.placement import Placement
+from generator.plan.pools import NodePool
 from generator.plan.replicas import ExpectedLoad
 
 
-class Place(NamedTuple):
-    """A place that a model can have, with the replicas that it would have there."""
+class Served(Protocol):
+    """A model or an app with its pool: what a pool's worker pods have to hold."""
 
-    candidate: Candidate
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def node_pool(self) -> NodePool: ...
+
+    @property
+    def gpus(self) -> int:
+        """Of one replica; on a CPU pool its slots."""
+
+    @property
+    def replicas(self) -> Replicas: ...
+
+    @property
+    def surge(self) -> bool:
+        """Whether the pool has room for one more replica while an update rolls."""
+
+    def pieces(self, replicas: int) -> Counter[int]:
+        """What must lie together on one node, count by size in the pool's units."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanWarning:
+    """What people should know of a plan that runs."""
+
+    kind: Literal["model", "app", "pool"]
+    subject: str
+    """The name of the model, app or pool."""
+    text: str
+
+    def is_of_model(self, model_id: str) -> bool:
+        return self.kind == "model" and self.subject == model_id
+
+    def __str__(self) -> str:
+        return f"{'pool ' if self.kind == 'pool' else ''}{self.subject}: {self.text}"
+
+
+class PricedPlacement(NamedTuple):
+    """A placement that a model can have, with the replicas that it would have there."""
+
+    placement: Placement
     replicas: Replicas
     load: ExpectedLoad | None
 
     @property
     def option(self) -> Option:
-        stages = self.candidate.split.pipeline
+        stages = self.placement.split.pipeline
         return Option(
-            pool=self.candidate.hardware.name,
-            piece=self.candidate.piece,
+            pool=self.placement.node_pool.name,
+            piece=self.placement.piece,
             least=stages * self.replicas.min,
             peak=stages * self.replicas.max,
         )
@@ -36,12 +76,12 @@ class Place(NamedTuple):
     @property
     def pieces(self) -> Counter[int]:
         """Of one replica: what must lie together on one node, count by size in the pool's units."""
-        return Counter({self.candidate.piece: self.candidate.split.pipeline})
+        return Counter({self.placement.piece: self.placement.split.pipeline})
 
     @property
     def cost(self) -> tuple[bool, float, int]:
-        """As the candidate's, of all replicas at the least. A model that may sleep is compared by one."""
-        return self.candidate.cost_of(max(1, self.replicas.min))
+        """As the placement's, of the minimum of replicas. A model that may sleep is compared by one."""
+        return self.placement.cost_of(max(1, self.replicas.min))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +92,7 @@ class ModelPlan:
     family: str
     model: CatalogModel
     source: str
-    place: Candidate
+    placement: Placement
     sequences: int
     """max_num_seqs: what users need, or fewer where the cache cannot hold a block for each."""
     replicas: Replicas
@@ -72,28 +112,28 @@ class ModelPlan:
         return self.model_id
 
     @property
-    def hardware(self) -> Hardware:
-        return self.place.hardware
+    def node_pool(self) -> NodePool:
+        return self.placement.node_pool
 
     @property
     def gpus(self) -> int:
-        return self.place.split.gpus
+        return self.placement.split.gpus
 
     def pieces(self, replicas: int) -> Counter[int]:
         """What must lie together on one node, count by size in the pool's units."""
-        return Counter({self.place.piece: self.place.split.pipeline * replicas})
+        return Counter({self.placement.piece: self.placement.split.pipeline * replicas})
 
 
 @dataclass(frozen=True, kw_only=True)
 class PoolPlan:
     """One pool as a worker group: the shape of its pods, and what the fleet asks of it."""
 
-    hardware: Hardware
+    node_pool: NodePool
     shape: WorkerShape
 
     @property
     def name(self) -> str:
-        return self.hardware.name
+        return self.node_pool.name
 
     @property
     def slots_per_worker(self) -> int:
@@ -103,7 +143,7 @@ class PoolPlan:
     @property
     def units_per_worker(self) -> int:
         """The same in the units of pieces."""
-        return self.shape.slots * self.hardware.units
+        return self.shape.slots * self.node_pool.units
 
     @property
     def most_workers(self) -> int:

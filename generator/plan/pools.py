@@ -20,7 +20,7 @@ PLANNED_OF_A_GROUP = ("gpusPerWorker", "maxReplicas", "rayResources", "resources
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hardware:
+class NodePool:
     """A pool with its GPU's facts."""
 
     name: str
@@ -74,14 +74,14 @@ class Hardware:
         return self.gpu.name if self.gpu else "CPU"
 
 
-def hardware(pools: Mapping[str, Pool], *, where: str) -> dict[str, Hardware]:
+def node_pools(pools: Mapping[str, Pool], *, where: str) -> dict[str, NodePool]:
     """Look up every pool's GPU type. Raises UserErrors for every pool whose nodes cannot hold a replica at all."""
     types = {
         name: gpu(pool.gpu, where=f"{where}: pools.{name}.gpu") if pool.gpu else None for name, pool in pools.items()
     }
     priced = by_price(pools)
     found = {
-        name: Hardware(name=name, pool=pool, gpu=types[name], weight=_weight(pool, types[name], priced=priced))
+        name: NodePool(name=name, pool=pool, gpu=types[name], weight=_weight(pool, types[name], priced=priced))
         for name, pool in pools.items()
     }
     errors = [fault for one in found.values() for fault in _pool_faults(one, where=f"{where}: pools.{one.name}")]
@@ -102,21 +102,21 @@ def _weight(pool: Pool, gpu: Gpu | None, *, priced: bool) -> int:
     return round(1000 * (pool.pricePerGpuHour if priced and pool.pricePerGpuHour else gpu.label_gb))
 
 
-def _pool_faults(hardware: Hardware, *, where: str) -> Iterator[UserError]:
-    cpus = hardware.cpus_per_node / hardware.slots_per_node
-    memory = hardware.memory_gib_per_node / hardware.slots_per_node
+def _pool_faults(node_pool: NodePool, *, where: str) -> Iterator[UserError]:
+    cpus = node_pool.cpus_per_node / node_pool.slots_per_node
+    memory = node_pool.memory_gib_per_node / node_pool.slots_per_node
     if cpus < 1:
-        fix = f"Give `cpusPerNode` {hardware.slots_per_node} or more."
+        fix = f"Give `cpusPerNode` {node_pool.slots_per_node} or more."
         yield UserError(f"a replica would have {cpus:g} CPUs and needs one", where=where, fix=fix)
     if memory < 1:
-        fix = f"Give `memoryPerNode` {hardware.slots_per_node}Gi or more."
+        fix = f"Give `memoryPerNode` {node_pool.slots_per_node}Gi or more."
         yield UserError(f"a replica would have {memory:.2g} GiB of memory, not enough to start", where=where, fix=fix)
-    if hardware.gpu is None:
+    if node_pool.gpu is None:
         for key in ("share", "pricePerGpuHour", "gpusPerIsland"):
-            if getattr(hardware.pool, key) not in (None, False):
+            if getattr(node_pool.pool, key) not in (None, False):
                 yield UserError(f"'{key}' is of GPUs, and this pool has none", where=where, fix="Take it out.")
     for key in PLANNED_OF_A_GROUP:
-        given = hardware.pool.workerGroup.get(key)
+        given = node_pool.pool.workerGroup.get(key)
         # What a pod asks of its node may be less than what Ray may use of it, where nodes are shared and idle.
         if given is not None and not (key == "resources" and isinstance(given, dict) and given.keys() == {"requests"}):
             fix = "Say it with gpusPerNode, nodes, cpusPerNode and memoryPerNode of the pool"

@@ -7,8 +7,8 @@ from math import ceil
 
 from generator.facts.roofline import roofline_factors
 from generator.formats.environment import Expectation, Replicas
-from generator.plan.placement import Candidate
-from generator.plan.requirements import Wish
+from generator.plan.placement import Placement
+from generator.plan.requirements import ModelRequirements
 from generator.plan.roofline import Speed, speed
 
 
@@ -49,17 +49,19 @@ class ExpectedLoad:
         return self.planned_per_second * (self.expectation.promptTokens + self.expectation.outputTokens)
 
 
-def expected_load(place: Candidate, wish: Wish, expectation: Expectation, sequences: int) -> ExpectedLoad | None:
+def expected_load(
+    placement: Placement, requirements: ModelRequirements, expectation: Expectation, sequences: int
+) -> ExpectedLoad | None:
     """The most requests at once that cache, `sequences` and latency allow. None where the GPU's speed is not known.
 
     With r requests a second, each is read in p seconds and decoded in o steps of s(b) seconds, b at a time: while one
     is read the others wait, so b = r x (o x s(b) + b x p), and a token takes b / (r x o) = s(b) + b x p / o.
     """
-    fast = speed(place, wish)
+    fast = speed(placement, requirements)
     if fast is None:
         return None
     longest = expectation.promptTokens + expectation.outputTokens
-    most = max(1, min(sequences, int(place.memory.kv_tokens / longest)))
+    most = max(1, min(sequences, int(placement.memory.kv_tokens / longest)))
     # A token takes longer the more requests there are, so the largest number in time is found by halving.
     low, high = 1, most
     limit = expectation.secondsPerToken or float("inf")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from generator.documents.merge import JsonObject, merged
-from generator.errors import UserError
+from generator.errors import Faults, UserError
 from generator.formats.catalog import Catalog, CatalogModel
 from generator.formats.environment import Environment, Expectation, FamilyService, Overrides
 from generator.sizing.config.config import ModelConfig
@@ -35,7 +35,7 @@ PLANNED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class ModelRequirements:
     """What one model asks of the hardware, overrides included. None: the plan decides."""
 
     model_id: str
@@ -47,34 +47,31 @@ class Wish:
     context: int
     sequences: int
     pool: str | None = None
-    share: float | None = None
+    gpu_share: float | None = None
     """Of one GPU, where models share it."""
     expect: Expectation | None = None
     tensor_parallel: int | None = None
     pipeline_parallel: int | None = None
 
     @property
-    def is_urgent(self) -> bool:
+    def has_latency_target(self) -> bool:
         return bool(self.expect and (self.expect.firstTokenSeconds or self.expect.secondsPerToken))
 
 
 def served(
-    environment: Environment, catalog: Catalog, *, where: str, errors: list[UserError]
-) -> Iterable[tuple[str, str, Overrides]]:
-    """Every served model with its overrides: the environment's, then the family's, then its own."""
+    environment: Environment, catalog: Catalog, *, where: str, faults: Faults
+) -> Iterator[tuple[str, str, Overrides]]:
+    """Family, id and overrides of every served model: the environment's, then the family's, then its own."""
     for family, service in environment.serve.items():
         service = service or FamilyService()
-        try:
+        with faults.gathered():
             known = catalog.family(family, where=f"{where}: serve").models
-        except UserError as error:
-            errors.append(error)
-            continue
-        own = service.models if service.models is not None else dict.fromkeys(known)
-        for model_id, overrides in own.items():
-            if model_id not in known:
-                errors.append(UserError.unknown("model", model_id, known, where=f"{where}: serve.{family}.models"))
-                continue
-            yield family, model_id, _layered(environment.defaults, service, overrides or Overrides())
+            chosen = service.models if service.models is not None else dict.fromkeys(known)
+            for model_id, overrides in chosen.items():
+                if model_id in known:
+                    yield family, model_id, _layered(environment.defaults, service, overrides or Overrides())
+                else:
+                    faults.add(UserError.unknown("model", model_id, known, where=f"{where}: serve.{family}.models"))
 
 
 def _layered(*layers: Overrides) -> Overrides:
@@ -92,7 +89,9 @@ def _layered(*layers: Overrides) -> Overrides:
     return Overrides.model_construct(**fields)
 
 
-def make_wish(model_id: str, catalog: Catalog, family: str, overrides: Overrides, *, vllm: str, where: str) -> Wish:
+def requirements_of(
+    model_id: str, catalog: Catalog, family: str, overrides: Overrides, *, vllm: str, where: str
+) -> ModelRequirements:
     """What the model asks, the environment's own engine arguments included, so that the arithmetic is of what runs."""
     for path, instead in PLANNED.items():
         if at(overrides.llmConfig, path) is not None:
@@ -149,7 +148,7 @@ def make_wish(model_id: str, catalog: Catalog, family: str, overrides: Overrides
             where=where,
             fix=f"Set it to {MOST_UTILIZATION} or less.",
         )
-    return Wish(
+    return ModelRequirements(
         model_id=model_id,
         model=model,
         sized=sized,
@@ -163,7 +162,7 @@ def make_wish(model_id: str, catalog: Catalog, family: str, overrides: Overrides
         context=context,
         sequences=sequences,
         pool=overrides.pool,
-        share=overrides.gpuShare,
+        gpu_share=overrides.gpuShare,
         expect=overrides.expect,
         tensor_parallel=engine.get("tensor_parallel_size"),
         pipeline_parallel=engine.get("pipeline_parallel_size"),

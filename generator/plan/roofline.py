@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from math import inf
 
 from generator.facts.roofline import roofline_factors
-from generator.plan.placement import Candidate
-from generator.plan.requirements import Wish
+from generator.plan.placement import Placement
+from generator.plan.requirements import ModelRequirements
 from generator.sizing.cache.attention import head_dim
 from generator.sizing.cache.specs import AttentionSpec, CacheSpec, MlaSpec, PackedMlaSpec
 from generator.sizing.config.config import ModelConfig
@@ -73,7 +73,8 @@ class Speed:
 
     def _weights(self, tokens: float) -> float:
         """Seconds to read what so many tokens need."""
-        return self.weights_seconds + self.experts_seconds * (1 - (1 - self.picked) ** tokens)
+        missed: float = (1 - self.picked) ** tokens
+        return self.weights_seconds + self.experts_seconds * (1 - missed)
 
     def step(self, requests: float, context: float) -> float:
         """Seconds until each of these requests, `context` tokens long, has one token more."""
@@ -89,16 +90,16 @@ class Speed:
         return self.stages * (max(one, self._weights(tokens)) + self.step_seconds)
 
 
-def speed(place: Candidate, wish: Wish) -> Speed | None:
+def speed(placement: Placement, requirements: ModelRequirements) -> Speed | None:
     """The speed of a replica; None for CPUs, of which nothing is known."""
-    gpu, memory, split, model = place.hardware.gpu, place.memory, place.split, wish.sized
-    flops, plain = peak_flops(place, wish), _half_flops(place)
+    gpu, memory, split, model = placement.node_pool.gpu, placement.memory, placement.split, requirements.sized
+    flops, plain = peak_flops(placement, requirements), _half_flops(placement)
     if gpu is None or not flops or not plain or not memory.kv_tokens:
         return None
     assumed = roofline_factors()
     # Engines that share a GPU take turns, so each has its part of everything.
-    bandwidth = gpu.bandwidth_gbs * 1e9 * assumed.bandwidth_share * place.share
-    reached = assumed.compute_share * place.share * split.gpus
+    bandwidth = gpu.bandwidth_gbs * 1e9 * assumed.bandwidth_share * placement.gpu_share
+    reached = assumed.compute_share * placement.gpu_share * split.gpus
     experts = min(memory.experts_gib, memory.weights_gib)
     layers = len(model.caches.layers) / split.pipeline
     return Speed(
@@ -138,9 +139,12 @@ def _attention(model: Model, flops: float) -> list[Attention]:
     for cache, count in Counter(model.caches.caches).items():
         prefill, decode = _entries(cache, model.config)
         if prefill:
-            seen = (cache.window or getattr(cache, "chunk", None) or inf) if not isinstance(cache, MlaSpec) else inf
+            window = cache.window if isinstance(cache, AttentionSpec | PackedMlaSpec) else None
+            chunk = cache.chunk if isinstance(cache, AttentionSpec) else None
             attention = Attention(
-                window=seen, prefill_seconds=2 * prefill * count / flops, decode_seconds=2 * decode * count / flops
+                window=window or chunk or inf,
+                prefill_seconds=2 * prefill * count / flops,
+                decode_seconds=2 * decode * count / flops,
             )
             found.append(attention)
     return found
@@ -161,21 +165,21 @@ def _entries(cache: CacheSpec, config: ModelConfig) -> tuple[float, float]:
             return 0, 0
 
 
-def peak_flops(place: Candidate, wish: Wish) -> float | None:
+def peak_flops(placement: Placement, requirements: ModelRequirements) -> float | None:
     """Dense peak of one GPU in operations a second, in the type that the layers' weights are multiplied in.
 
     Where activations are quantized as well (fp8, int8, fp4) that is their type, on GPUs that have it; other quantized
     weights are widened first; float32 is multiplied as TF32, at half of bfloat16.
     """
-    half, gpu = _half_flops(place), place.hardware.gpu
-    scheme = wish.sized.scheme(wish.engine.quantization)
+    half, gpu = _half_flops(placement), placement.node_pool.gpu
+    scheme = requirements.sized.scheme(requirements.engine.quantization)
     if half is None or gpu is None or scheme is None or scheme.activations not in gpu.tflops:
         return half
     return gpu.tflops[scheme.activations] * 1e12
 
 
-def _half_flops(place: Candidate) -> float | None:
+def _half_flops(placement: Placement) -> float | None:
     """The same of weights that are not quantized, and of attention."""
-    gpu = place.hardware.gpu
+    gpu = placement.node_pool.gpu
     half = (gpu.tflops.get("bf16") or gpu.tflops.get("fp16")) if gpu else None
-    return half * 1e12 / (2 if place.shape.dtype == "float32" else 1) if half else None
+    return half * 1e12 / (2 if placement.shape.dtype == "float32" else 1) if half else None

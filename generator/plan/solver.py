@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, gcd
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import highspy
 
-from generator.plan.occupancy import Kind, Option, Pools, Taken
+from generator.plan.occupancy import Effort, Kind, Occupancy, Option, Taken
 from generator.plan.packing import most_in_any_order
 
 MOST_NODES = 100
@@ -40,11 +40,7 @@ class _Mode(NamedTuple):
     unit: int
 
 
-Effort = Literal["best", "room", "bound"]
-"""What is looked for: the best plan; the first with room; or, with models and pods divided, a bound and no plan."""
-
-
-def solve(kinds: Mapping[Kind, int], pools: Pools, effort: Effort) -> Solved:
+def solve(kinds: Mapping[Kind, int], pools: Occupancy, effort: Effort) -> Solved:
     """The cheapest plan with room in any order; where there is none, the cheapest with room at all."""
     if effort == "bound":
         return _Program(kinds, pools, in_any_order=False).relaxed()
@@ -57,9 +53,9 @@ def solve(kinds: Mapping[Kind, int], pools: Pools, effort: Effort) -> Solved:
 
 
 class _Program:
-    def __init__(self, kinds: Mapping[Kind, int], pools: Pools, *, in_any_order: bool) -> None:
+    def __init__(self, kinds: Mapping[Kind, int], pools: Occupancy, *, in_any_order: bool) -> None:
         self.kinds, self.pools = kinds, pools
-        self.highs = highspy.Highs()
+        self.highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         settings = {"output_flag": False, "threads": 1, "random_seed": 0, "mip_rel_gap": 0.0, "mip_abs_gap": 0.1}
         for name, value in {**settings, "mip_max_nodes": MOST_NODES}.items():
             self.highs.setOptionValue(name, value)
@@ -73,51 +69,65 @@ class _Program:
         for kind, counts in self.counts.items():
             for option, count in zip(kind, counts, strict=True):
                 self.on[option.pool].append((option, count, kinds[kind]))
-        self.cost = sum(self._pool(pool, in_any_order=in_any_order) for pool in sorted(pools.hardware))
+        self.cost = sum(self._pool(pool, in_any_order=in_any_order) for pool in sorted(pools.node_pools))
         self.rest = self._rest()
 
     def _pool(self, pool: str, *, in_any_order: bool) -> Any:
         """Add a pool's modes and pods; return what its pods cost."""
-        one, fixed, fixed_peak = self.pools.hardware[pool], self.pools.least[pool], self.pools.peak[pool]
-        here = self.on[pool]
+        possible = self.on[pool]
         modes = {mode: self.highs.addBinary() for mode in self._modes(pool, in_any_order=in_any_order)}
         if not modes:
-            for _, count, _ in here:
+            for _, count, _ in possible:
                 self.highs.addConstr(count <= 0)
             return 0
         self.highs.addConstr(sum(modes.values()) == 1)
-        for option, count, most in here:
-            allowed = [chosen for mode, chosen in modes.items() if _goes(option.piece, option.least, mode, one.units)]
-            if len(allowed) < len(modes):
-                self.highs.addConstr(count <= most * sum(allowed) if allowed else count <= 0)
-        for sizes, least in ((fixed, 1), (fixed_peak, 0)):
-            for size in (size for size, count in sizes.items() if count):
-                self.highs.addConstr(sum(c for mode, c in modes.items() if _goes(size, least, mode, one.units)) >= 1)
-        total = sum(size * count for size, count in fixed.items()) + sum(
-            option.piece * option.least * count for option, count, _ in here if option.least
+        self._only_what_its_mode_takes(pool, modes)
+        total = sum(size * count for size, count in self.pools.least[pool].items()) + sum(
+            option.piece * option.least * count for option, count, _ in possible if option.least
         )
         self.highs.addConstr(total <= sum(mode.capacity * chosen for mode, chosen in modes.items()))
-        cost: Any = 0
-        held: Any = 0
-        pods_by_units: list[tuple[int, Any]] = []
+        pods = self._pods(pool, modes)
+        units = self.pools.node_pools[pool].units
+        self.highs.addConstr(sum(slots * units * count for slots, count in pods.items()) >= total)
+        self._whole_pieces(pool, {slots * units: count for slots, count in pods.items()})
+        return sum(self.pools.node_pools[pool].weight * slots * count for slots, count in pods.items())
+
+    def _only_what_its_mode_takes(self, pool: str, modes: Mapping[_Mode, Any]) -> None:
+        """Models go where the chosen mode holds their pieces, and the mode holds what is there already."""
+        units = self.pools.node_pools[pool].units
+        for option, count, most in self.on[pool]:
+            allowed = [chosen for mode, chosen in modes.items() if _goes(option.piece, option.least, mode, units)]
+            if len(allowed) < len(modes):
+                self.highs.addConstr(count <= most * sum(allowed) if allowed else count <= 0)
+        for sizes, least in ((self.pools.least[pool], 1), (self.pools.peak[pool], 0)):
+            for size in (size for size, count in sizes.items() if count):
+                holding = [chosen for mode, chosen in modes.items() if _goes(size, least, mode, units)]
+                self.highs.addConstr(sum(holding) >= 1)
+
+    def _pods(self, pool: str, modes: Mapping[_Mode, Any]) -> dict[int, Any]:
+        """Add how many pods there are, by their slots; only those of the chosen mode can be."""
+        node_pool = self.pools.node_pools[pool]
+        pods: dict[int, Any] = {}
         for slots in sorted({mode.slots for mode in modes}):
-            most = one.pool.nodes * (one.slots_per_node // slots)
-            pods = self.highs.addIntegral(lb=0, ub=most)
-            self.highs.addConstr(pods <= most * sum(chosen for mode, chosen in modes.items() if mode.slots == slots))
-            held = held + slots * one.units * pods
-            cost = cost + one.weight * slots * pods
-            pods_by_units.append((slots * one.units, pods))
-        self.highs.addConstr(held >= total)
-        # Of pieces at least so large a pod holds so many and no more: what sizes that do not divide a pod leave over.
-        sizes = {option.piece for option, _, _ in here if option.least} | {size for size, n in fixed.items() if n}
-        for size in sorted(size for size in sizes if any(units % size for units, _ in pods_by_units)):
-            larger = sum(n for other, n in fixed.items() if other >= size)
-            larger = larger + sum(option.least * count for option, count, _ in here if option.piece >= size)
-            self.highs.addConstr(sum(units // size * pods for units, pods in pods_by_units) >= larger)
-        return cost
+            most = node_pool.pool.nodes * (node_pool.slots_per_node // slots)
+            pods[slots] = self.highs.addIntegral(lb=0, ub=most)
+            chosen = sum(chosen for mode, chosen in modes.items() if mode.slots == slots)
+            self.highs.addConstr(pods[slots] <= most * chosen)
+        return pods
+
+    def _whole_pieces(self, pool: str, pods_by_units: Mapping[int, Any]) -> None:
+        """Of pieces at least so large a pod holds so many and no more: sizes that do not divide a pod leave some over."""
+        fixed = self.pools.least[pool]
+        sizes = {option.piece for option, _, _ in self.on[pool] if option.least} | {
+            size for size, n in fixed.items() if n
+        }
+        for size in sorted(size for size in sizes if any(units % size for units in pods_by_units)):
+            larger: Any = sum(n for other, n in fixed.items() if other >= size)
+            larger = larger + sum(option.least * count for option, count, _ in self.on[pool] if option.piece >= size)
+            self.highs.addConstr(sum(units // size * pods for units, pods in pods_by_units.items()) >= larger)
 
     def _modes(self, pool: str, *, in_any_order: bool) -> list[_Mode]:
-        one = self.pools.hardware[pool]
+        one = self.pools.node_pools[pool]
         sizes = {option.piece for option, _, _ in self.on[pool] if option.least}
         sizes |= {size for size, count in self.pools.least[pool].items() if count}
         modes = set()
@@ -137,7 +147,7 @@ class _Program:
         """What decides between plans of one cost: what the peak lacks, then everyone's own order of places."""
         lacking: Any = 0
         for pool, here in sorted(self.on.items()):
-            one = self.pools.hardware[pool]
+            one = self.pools.node_pools[pool]
             peak = sum(size * count for size, count in self.pools.peak[pool].items())
             peak = peak + sum(option.piece * option.peak * count for option, count, _ in here)
             short = self.highs.addVariable(lb=0)
@@ -145,10 +155,10 @@ class _Program:
             lacking = lacking + max(1, one.weight // 1000) * 100 * short
         # Kinds differ a little in how much they insist, so that two of them do not change places for nothing.
         order = sum(
-            place * (1 + number / (1 + len(self.counts))) * count
+            placement * (1 + number / (1 + len(self.counts))) * count
             for number, counts in enumerate(self.counts.values())
-            for place, count in enumerate(counts)
-            if place
+            for placement, count in enumerate(counts)
+            if placement
         )
         return lacking + order
 
@@ -173,7 +183,7 @@ class _Program:
 
     def _run(self, objective: Any) -> bool:
         self.highs.minimize(*([] if isinstance(objective, int) else [objective]))
-        return self.highs.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        return bool(self.highs.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible)
 
     def _taken(self) -> Taken:
         return {kind: [round(self.highs.val(count)) for count in counts] for kind, counts in self.counts.items()}

@@ -88,7 +88,7 @@ def add_model(
         generated.stale.extend(values.stale)
         if model_id in plan.models:
             plans[name] = plan.models[model_id]
-            notes += [f"{name}: {warning}" for warning in plan.warnings if warning.startswith(f"{model_id}:")]
+            notes += [f"{name}: {warning}" for warning in plan.warnings if warning.is_of_model(model_id)]
     return Added(
         model_id=model_id,
         family=family,

@@ -212,8 +212,14 @@ def _lines(key: str, value: Any, column: int, step: int) -> Iterator[str]:
 
 
 def _wrapped(words: str, indent: str) -> list[str]:
-    options = {"initial_indent": indent, "subsequent_indent": indent}
-    return textwrap.wrap(words, _WIDTH, break_long_words=False, break_on_hyphens=False, **options)
+    return textwrap.wrap(
+        words,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _filled(line: str, items: list[str], indent: str) -> Iterator[str]:

@@ -70,7 +70,7 @@ def test_an_update_surges_where_there_is_a_spare_slot_and_the_release_can(nodes,
     decided = plan({"small": {**L4, "nodes": nodes}}, ray=ray)
     (found,) = app_values(decided, "mine", {})["apps"]["mine"]["application"]["deployments"]
     assert ("max_surge_percent" in found) is surges
-    assert any(note.startswith("mine: pool small has no room") for note in decided.warnings) is (nodes == 1)
+    assert any(str(note).startswith("mine: pool small has no room") for note in decided.warnings) is (nodes == 1)
 
 
 def test_rays_own_words_win_last_and_other_deployments_stay():
@@ -102,7 +102,7 @@ def test_a_model_goes_elsewhere_when_an_app_has_taken_its_pool():
     decided = plan(
         {"small": {**L4, "nodes": 1}, "big": H100}, models={"m": model()}, apps={"mine": {**APP, "pool": "small"}}
     )
-    assert decided.models["m"].place.hardware.name == "big"
+    assert decided.models["m"].placement.node_pool.name == "big"
 
 
 def test_worker_pods_are_as_wide_as_the_widest_app():

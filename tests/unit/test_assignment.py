@@ -11,28 +11,28 @@ from hypothesis import strategies as st
 
 from generator.formats.environment import Pool
 from generator.plan.assignment import assign
-from generator.plan.occupancy import Option, Pools
+from generator.plan.occupancy import Occupancy, Option
 from generator.plan.packing import bins_in_any_order, bins_needed, most_in_any_order, worker_shape
-from generator.plan.pools import hardware
+from generator.plan.pools import node_pools
 
 GPUS = ("L4-24GB", "L40S-48GB", "A100-80GB", "H100-80GB")
 
 
-def pools_of(**pools: Pool) -> Pools:
-    made = hardware(pools, where="environments/test.yaml")
-    return Pools(hardware=made, least={p: Counter() for p in made}, peak={p: Counter() for p in made})
+def pools_of(**pools: Pool) -> Occupancy:
+    made = node_pools(pools, where="environments/test.yaml")
+    return Occupancy(node_pools=made, least={p: Counter() for p in made}, peak={p: Counter() for p in made})
 
 
-def total(pools: Pools, chosen: list[Option]) -> tuple[int, int, int]:
+def total(pools: Occupancy, chosen: list[Option]) -> tuple[int, int, int]:
     """What the least replicas lack, what they lack in the worst order, and what their pods cost."""
     load = pools.copy()
     for option in chosen:
         load.add(option)
-    shapes = {pool: load.shape(pool) for pool in load.hardware}
+    shapes = {pool: load.shape(pool) for pool in load.node_pools}
     return (
         sum(shape.slots_short for shape in shapes.values()),
         sum(shape.slots_unsure for shape in shapes.values()),
-        sum(load.hardware[pool].weight * shape.slots_taken for pool, shape in shapes.items()),
+        sum(load.node_pools[pool].weight * shape.slots_taken for pool, shape in shapes.items()),
     )
 
 
@@ -56,8 +56,8 @@ def fleets(draw):
     models = {}
     for number in range(draw(st.integers(1, 5))):
         options = []
-        for name in draw(st.sets(st.sampled_from(sorted(pools.hardware)), min_size=1)):
-            one = pools.hardware[name]
+        for name in draw(st.sets(st.sampled_from(sorted(pools.node_pools)), min_size=1)):
+            one = pools.node_pools[name]
             largest = one.worker_sizes[-1] * one.units
             piece = draw(st.sampled_from([n for n in (1, 2, 3, 4, 8) if n <= largest]))
             least = draw(st.integers(0, 2))
@@ -182,7 +182,7 @@ def test_two_small_models_and_a_wide_one_need_a_third_pod_to_be_sure():
     ],
 )
 def test_worker_pods_are_shaped_by_what_is_on_them(pieces, slots):
-    made = hardware({"p": Pool(gpu="H100-80GB", gpusPerNode=8, nodes=1)}, where="environments/test.yaml")
+    made = node_pools({"p": Pool(gpu="H100-80GB", gpusPerNode=8, nodes=1)}, where="environments/test.yaml")
     assert worker_shape(made["p"], Counter(pieces), Counter(pieces)).slots == slots
 
 
@@ -190,5 +190,5 @@ def test_worker_pods_are_shaped_by_what_is_on_them(pieces, slots):
 def test_a_worker_pod_stays_within_an_island_where_that_costs_nothing_now(island, slots):
     """Two replicas of three GPUs take eight in pods of either size; the peak alone would want the larger."""
     pool = Pool(gpu="H100-80GB", gpusPerNode=8, nodes=2, gpusPerIsland=island)
-    made = hardware({"p": pool}, where="environments/test.yaml")
+    made = node_pools({"p": pool}, where="environments/test.yaml")
     assert worker_shape(made["p"], Counter({3: 2}), Counter({3: 4, 2: 2})).slots == slots

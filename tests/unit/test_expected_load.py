@@ -16,7 +16,7 @@ from generator.facts.roofline import roofline_factors
 from generator.formats.environment import Expectation, Overrides
 from generator.plan.plan import make_plan
 from generator.plan.replicas import expected_load
-from generator.plan.requirements import make_wish
+from generator.plan.requirements import requirements_of
 from generator.plan.roofline import peak_flops, speed
 from generator.values import llm_config
 
@@ -32,12 +32,12 @@ def plan(expect=None, pools=None, served=SERVED, **fields):
 
 
 def wish(served=SERVED):
-    return make_wish("m", catalog(family={"m": served}), "family", Overrides(), vllm="0.29.0", where="test")
+    return requirements_of("m", catalog(family={"m": served}), "family", Overrides(), vllm="0.29.0", where="test")
 
 
 def test_decoding_one_request_is_reading_the_weights_once_for_each_token():
     """Worked by hand: 7.456e9 x 2 bytes x 1.01 over 3350 GB/s x 0.72, one request's cache, and a step's overhead."""
-    place = plan().models["m"].place
+    place = plan().models["m"].placement
     fast = speed(place, wish())
     weights = 7.456e9 * 2 * 1.01 / (3350e9 * 0.72)
     cache = 1100 * 28 * 4 * 2 * 256 * 2 / (3350e9 * 0.72)
@@ -46,7 +46,7 @@ def test_decoding_one_request_is_reading_the_weights_once_for_each_token():
 
 def test_reading_a_prompt_is_two_operations_for_each_parameter_and_token_and_attention():
     """The layers' 28 x (3072 x (12 + 4 + 4 + 12) x 256 + 3 x 3072 x 23040); the head works for one token alone."""
-    place = plan().models["m"].place
+    place = plan().models["m"].placement
     flops = peak_flops(place, wish()) * roofline_factors().compute_share
     layers, head = 28 * (3072 * 32 * 256 + 3 * 3072 * 23040), 131072 * 3072
     by_hand = (2 * layers * 1000 + 2 * head + 4 * 12 * 256 * 28 * 1000 * 1000 / 2) / flops
@@ -60,8 +60,8 @@ MIXTURE |= {"name": "Qwen3MoeForCausalLM", "num_hidden_layers": 48, "num_attenti
 def test_a_token_passes_the_experts_it_picks_and_few_requests_read_few_of_them():
     """Qwen3-30B-A3B: 3.0 of its 30.5 billion parameters are multiplied, beside embedding and head."""
     mixture = model(llama(**MIXTURE), billions=30.5)
-    place = plan(served=mixture).models["m"].place
-    fast, dense = speed(place, wish(mixture)), speed(plan().models["m"].place, wish())
+    place = plan(served=mixture).models["m"].placement
+    fast, dense = speed(place, wish(mixture)), speed(plan().models["m"].placement, wish())
     layers = 48 * (2048 * (32 + 4 + 4 + 32) * 128 + 8 * 3 * 2048 * 768)
     flops = peak_flops(place, wish(mixture)) * roofline_factors().compute_share * place.split.gpus
     assert fast.multiply_seconds == pytest.approx(2 * layers / flops, rel=0.001)
@@ -87,13 +87,13 @@ def test_a_token_passes_the_experts_it_picks_and_few_requests_read_few_of_them()
 )  # fmt: skip
 def test_weights_are_multiplied_in_the_type_that_activations_have(scheme, type_of_flops):
     served = model(llama(quantization_config=scheme))
-    place = plan(served=served).models["m"].place
-    assert peak_flops(place, wish(served)) == place.hardware.gpu.tflops[type_of_flops] * 1e12
+    place = plan(served=served).models["m"].placement
+    assert peak_flops(place, wish(served)) == place.node_pool.gpu.tflops[type_of_flops] * 1e12
 
 
 def test_attention_sees_no_further_than_its_window():
     windows = llama(name="MistralForCausalLM", sliding_window=1024)
-    near, far = (speed(plan(served=one).models["m"].place, wish(one)) for one in (model(windows), SERVED))
+    near, far = (speed(plan(served=one).models["m"].placement, wish(one)) for one in (model(windows), SERVED))
     assert sum(each.prefill(1024) for each in near.attention) == pytest.approx(
         sum(each.prefill(1024) for each in far.attention)
     )
@@ -107,7 +107,7 @@ loads = st.builds(
     outputTokens=st.integers(1, 4000),
     secondsPerToken=st.none() | st.floats(0.001, 1),
 )
-PLACE, WISH = plan().models["m"].place, wish()
+PLACE, WISH = plan().models["m"].placement, wish()
 
 
 @settings(max_examples=200)
@@ -149,11 +149,11 @@ def test_the_pool_is_the_one_on_which_the_load_costs_least():
     decided = plan(
         {"requestsPerSecond": 100.0}, {"small": {"gpu": "L4-24GB", "nodes": 200}, "p": {**H100, "nodes": 20}}
     )
-    assert decided.models["m"].hardware.name == "p"
+    assert decided.models["m"].node_pool.name == "p"
     assert (
         plan({"requestsPerSecond": 0.1}, {"small": {"gpu": "L4-24GB", "nodes": 200}, "p": H100})
         .models["m"]
-        .hardware.name
+        .node_pool.name
         == "small"
     )
 
@@ -161,14 +161,14 @@ def test_the_pool_is_the_one_on_which_the_load_costs_least():
 def test_a_latency_that_one_gpu_does_not_keep_is_kept_by_several():
     slow = plan().models["m"]
     fast = plan({"secondsPerToken": 0.005}).models["m"]
-    assert slow.place.split.tensor == 1
-    assert fast.place.split.tensor > 1
+    assert slow.placement.split.tensor == 1
+    assert fast.placement.split.tensor > 1
     assert fast.load.seconds_per_token <= 0.005
 
 
 def test_a_latency_that_nothing_keeps_is_told():
     assert any(
-        "slower than `expect` asks" in warning
+        "slower than `expect` asks" in str(warning)
         for warning in plan({"secondsPerToken": 0.0001, "requestsPerSecond": 1.0}).warnings
     )
 
@@ -176,7 +176,7 @@ def test_a_latency_that_nothing_keeps_is_told():
 def test_replicas_that_people_say_stay_and_are_held_against_the_load():
     decided = plan(serve={"family": {"replicas": {"min": 1, "max": 1}}}, expect={"requestsPerSecond": 200.0})
     assert decided.models["m"].replicas.max == 1
-    assert any("`expect` would take" in warning for warning in decided.warnings)
+    assert any("`expect` would take" in str(warning) for warning in decided.warnings)
 
 
 def test_a_narrower_expectation_takes_the_place_of_wider_replicas():
@@ -188,7 +188,7 @@ def test_a_narrower_expectation_takes_the_place_of_wider_replicas():
 def test_of_cpus_no_speed_is_known_and_that_is_told():
     decided = plan(pools={"cpus": {"nodes": 1, "cpusPerNode": 2, "memoryPerNode": "64Gi"}})
     assert decided.models["m"].load is None
-    assert any("nothing is known of the speed of CPU" in warning for warning in decided.warnings)
+    assert any("nothing is known of the speed of CPU" in str(warning) for warning in decided.warnings)
 
 
 def test_requests_longer_than_the_context_are_refused():
@@ -219,9 +219,9 @@ def test_what_it_costs_is_worker_pods_times_price():
 def test_prices_of_the_environment_win_and_decide_where_all_pools_have_one():
     small, large = {"gpu": "L4-24GB", "nodes": 4}, {**H100, "pricePerGpuHour": 1.0}
     by_memory = plan({"requestsPerSecond": 0.1}, {"small": small, "large": large})
-    assert by_memory.models["m"].hardware.name == "small"
+    assert by_memory.models["m"].node_pool.name == "small"
     by_price = plan({"requestsPerSecond": 0.1}, {"small": {**small, "pricePerGpuHour": 3.0}, "large": large})
-    assert by_price.models["m"].hardware.name == "large"
+    assert by_price.models["m"].node_pool.name == "large"
     assert plan_json(by_price)["placement"]["unit"] == "USD"
     assert "your prices" in "\n".join(line for line, _ in plan_lines(by_price))
 

@@ -43,14 +43,14 @@ def test_an_engine_with_a_gpu_of_its_own_is_told_nothing_new():
 def test_models_share_a_gpu_only_where_the_pool_says_so():
     small = {"a": SMALL, "b": SMALL}
     alone = plan(small, {"p": {**SHARED, "share": False}})
-    assert {m.place.share for m in alone.models.values()} == {1.0}
+    assert {m.placement.gpu_share for m in alone.models.values()} == {1.0}
     together = plan(small, {"p": SHARED})
-    assert {m.place.share for m in together.models.values()} == {0.125}
+    assert {m.placement.gpu_share for m in together.models.values()} == {0.125}
     assert together.pools["p"].least_workers == 1
 
 
 def test_every_share_holds_a_request_of_full_context_and_the_sequences_that_users_need():
-    place = plan({"a": model(falcon_h1(), billions=0.5, sequences=200)}, {"p": SHARED}).models["a"].place
+    place = plan({"a": model(falcon_h1(), billions=0.5, sequences=200)}, {"p": SHARED}).models["a"].placement
     assert place.memory.fits
     assert place.memory.most_sequences >= 200
     assert place.share > 0.125
@@ -58,7 +58,7 @@ def test_every_share_holds_a_request_of_full_context_and_the_sequences_that_user
 
 def test_the_engine_is_told_its_part_and_the_bytes_of_its_cache():
     decided = plan({"a": SMALL}, {"p": SHARED})
-    config, place = llm_config(decided.models["a"], decided), decided.models["a"].place
+    config, place = llm_config(decided.models["a"], decided), decided.models["a"].placement
     assert config["placement_group_config"]["bundle_per_worker"] == {"GPU": 0.125, "p": 0.125}
     engine = config["engine_kwargs"]
     assert engine["gpu_memory_utilization"] == place.shape.utilization < 0.125
@@ -70,12 +70,12 @@ def test_replicas_that_fill_a_gpu_find_their_cpus_in_its_pod():
     decided = plan({"a": SMALL}, {"p": SHARED})
     config = llm_config(decided.models["a"], decided)
     cpus = config["deployment_config"]["ray_actor_options"]["num_cpus"]
-    assert 0 < cpus * 8 <= decided.pools["p"].hardware.cpus_per_node
+    assert 0 < cpus * 8 <= decided.pools["p"].node_pool.cpus_per_node
 
 
 def test_a_share_that_people_say_is_taken():
     decided = plan({"a": SMALL}, {"p": SHARED}, defaults={"gpuShare": 0.5})
-    assert decided.models["a"].place.share == 0.5
+    assert decided.models["a"].placement.gpu_share == 0.5
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,6 @@ def test_stages_lie_beside_each_other_where_the_heads_do_not_divide_further():
     place = (
         plan({"a": model(odd, billions=20)}, {"one": {"gpu": "L4-24GB", "gpusPerNode": 4, "nodes": 1}})
         .models["a"]
-        .place
+        .placement
     )
     assert (place.split.tensor, place.split.pipeline) == (2, 2)

@@ -202,10 +202,10 @@ def demand(group: PodGroup, wanted: Installation) -> Demand:
     least: Counter[int] = Counter()
     peak: Counter[int] = Counter()
     for one in served:
-        if one.hardware.name == group.name:
+        if one.node_pool.name == group.name:
             least += one.pieces(one.replicas.min)
             peak += one.pieces(one.replicas.max)
-    gpu = pool.hardware.gpu
+    gpu = pool.node_pool.gpu
     return Demand(
         least=max(group.least, bins_needed(least, pool.units_per_worker)),
         peak=min(group.most, bins_needed(peak, pool.units_per_worker)),

@@ -126,11 +126,11 @@ def test_the_autoscaler_brings_the_worker_pods_of_the_plan(fleet, first, second,
     reply = autoscaled(node_types(plan), groups)
     assert not reply.infeasible_gang_resource_requests
     launched = Counter({launch.instance_type: launch.count for launch in reply.to_launch})
-    staged = {model.hardware.name for model in plan.models.values() if model.place.split.pipeline > 1}
+    staged = {model.node_pool.name for model in plan.models.values() if model.placement.split.pipeline > 1}
     for name, pool in plan.pools.items():
         if name in staged:  # Ray may put GPUs of one stage apart, where that takes fewer pods
             assert launched[name] <= pool.least_workers
-        elif pool.hardware.pool.share:  # and it takes shares as they come, not the largest first
+        elif pool.node_pool.pool.share:  # and it takes shares as they come, not the largest first
             assert pool.least_workers <= launched[name] <= max(pool.least_workers, pool.shape.sure)
         else:
             assert launched[name] == pool.least_workers
@@ -144,16 +144,16 @@ def test_what_the_plan_refuses_the_autoscaler_cannot_place(fleet, pool):
         plan = planned({"pool": roomy}, fleet)
     except UserError:
         assume(False)
-    assume(all(model.place.split.pipeline == 1 for model in plan.models.values()))
+    assume(all(model.placement.split.pipeline == 1 for model in plan.models.values()))
     nodes = -(-plan.pools["pool"].least_workers * plan.pools["pool"].slots_per_worker // pool["gpusPerNode"]) - 1
     assume(nodes > 0)
     with pytest.raises(UserError, match=r"cannot hold its models at the least|fits on no pool"):
         planned({"pool": {**pool, "nodes": nodes}}, fleet)
     # Whatever size of pods one might have chosen for these nodes.
-    hardware = plan.pools["pool"].hardware
-    for slots in hardware.worker_sizes:
-        offered = {"CPU": hardware.cpus_per_node * slots / hardware.slots_per_node, "GPU": slots, "pool": slots}
-        most = nodes * (hardware.slots_per_node // slots)
+    node_pool = plan.pools["pool"].node_pool
+    for slots in node_pool.worker_sizes:
+        offered = {"CPU": node_pool.cpus_per_node * slots / node_pool.slots_per_node, "GPU": slots, "pool": slots}
+        most = nodes * (node_pool.slots_per_node // slots)
         types = {"pool": NodeTypeConfig(name="pool", min_worker_nodes=0, max_worker_nodes=most, resources=offered)}
         assert autoscaled(types, replicas(plan)).infeasible_gang_resource_requests
 
@@ -259,7 +259,7 @@ def test_bundles_are_those_that_ray_serve_llm_makes(cluster):
             },
         },
     )
-    assert plan.models["falcon3-1b-instruct"].place.share < 1
+    assert plan.models["falcon3-1b-instruct"].placement.gpu_share < 1
     made = []
     for model_id, model in plan.models.items():
         config = llm_config(model, plan)
@@ -267,8 +267,8 @@ def test_bundles_are_those_that_ray_serve_llm_makes(cluster):
         options = LLMServer.get_deployment_options(LLMConfig(**config))
         bundles = [{k: v for k, v in bundle.items() if v} for bundle in options["placement_group_bundles"]]
         made.append((bundles, options["placement_group_strategy"]))
-        if model.place.share < 1:
+        if model.placement.gpu_share < 1:
             environment = LLMConfig(**config).get_engine_config().get_runtime_env_with_local_env_vars()["env_vars"]
-            assert environment["VLLM_RAY_PER_WORKER_GPUS"] == str(model.place.share)
+            assert environment["VLLM_RAY_PER_WORKER_GPUS"] == str(model.placement.gpu_share)
     assert made == replicas(plan)
     assert placed(pieces("shared", [0.5, 0.5]), seconds=10)
