@@ -116,7 +116,7 @@ class _Program:
         return pods
 
     def _whole_pieces(self, pool: str, pods_by_units: Mapping[int, Any]) -> None:
-        """Of pieces at least so large a pod holds so many and no more: sizes that do not divide a pod leave some over."""
+        """Of pieces at least so large a pod holds so many: sizes that do not divide it leave some over."""
         fixed = self.pools.least[pool]
         sizes = {option.piece for option, _, _ in self.on[pool] if option.least} | {
             size for size, n in fixed.items() if n

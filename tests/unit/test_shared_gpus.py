@@ -53,7 +53,7 @@ def test_every_share_holds_a_request_of_full_context_and_the_sequences_that_user
     place = plan({"a": model(falcon_h1(), billions=0.5, sequences=200)}, {"p": SHARED}).models["a"].placement
     assert place.memory.fits
     assert place.memory.most_sequences >= 200
-    assert place.share > 0.125
+    assert place.gpu_share > 0.125
 
 
 def test_the_engine_is_told_its_part_and_the_bytes_of_its_cache():
