@@ -3,16 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CHART, MINIMAL, ROOT, Render, program
 
-sys.path.insert(0, str(ROOT / "tools"))
-
-import kubernetes_schemas
+from tests.chart.rendering import CHART, MINIMAL, Render, program
+from tools import kubernetes_schemas
 
 # Its RayCluster has no `authOptions`: the API server would drop it without a word.
 WITHOUT_TOKEN_AUTH = ("1.4",)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import CHART, GROUP, INGRESS, MINIMAL, MODEL, Render
+
+from tests.chart.rendering import CHART, GROUP, INGRESS, MINIMAL, MODEL, Render
 
 RenderError = Callable[..., str]
 CODE = '"""A page.\n\n  Indented, with a tab\t, quotes "\' and an ü."""\n'

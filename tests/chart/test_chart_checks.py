@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from conftest import GROUP, INGRESS, MINIMAL, MODEL, Render, model
+
+from tests.chart.rendering import GROUP, INGRESS, MINIMAL, MODEL, Render, model
 
 OLD_RAY = {"ray": {"version": "2.49.1"}}
 EMPTY = {"models": {}, "workerGroups": {}}

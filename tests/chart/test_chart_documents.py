@@ -3,17 +3,14 @@
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import CHART, INGRESS, MINIMAL, MODEL, ROOT, VALUES, Render, model, parse, program
-
-sys.path.insert(0, str(ROOT))
 
 from generator.formats.chart_values import Ray, Values
+from tests.chart.rendering import CHART, INGRESS, MINIMAL, MODEL, VALUES, Render, model, parse, program
 
 NOTES = 'notes: |\n{{ include (print $.Template.BasePath "/NOTES.txt") . | indent 2 }}\n'
 

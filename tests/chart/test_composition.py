@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import GROUP, INGRESS, MODEL, ROOT, Render, Rendered, model, values_files
+
+from tests.chart.rendering import GROUP, INGRESS, MODEL, Render, Rendered, model, values_files
+from tests.support.paths import ROOT
 
 POOLS = {
     GROUP: {"gpusPerWorker": 1, "maxReplicas": 5},

@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 import trustme
-from conftest import CHART, MODEL, Render, model, parse
+
+from tests.chart.rendering import CHART, MODEL, Render, model, parse
 
 OTHER = "falcon-h1-0.5b-instruct"
 TOKEN = "stand-in-token"

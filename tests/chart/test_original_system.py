@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import ROOT, parse
+
+from tests.chart.rendering import parse
+from tests.support.paths import ROOT
 
 DRAIN = {"graceful_shutdown_timeout_s": 600}
 """The chart's own, beside the original's words: the original cut off what was still being answered after 20 seconds."""

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from conftest import CHART, GROUP, INGRESS, MODEL, Render, Rendered, model, parse
+
+from tests.chart.rendering import CHART, GROUP, INGRESS, MODEL, Render, Rendered, model, parse
 
 
 def group(**settings: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """prePullImages: the image is on the nodes before a worker is."""
 
-from conftest import GROUP, Render
+from tests.chart.rendering import GROUP, Render
 
 ON = {"prePullImages": True}
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import GROUP, MODEL, Manifest, Render, Rendered, model
-from hub_stand_in import COMMIT, HubStandIn, Repository
+
+from tests.chart.rendering import GROUP, MODEL, Manifest, Render, Rendered, model
+from tests.support.hub_stand_in import COMMIT, HubStandIn, Repository
 
 CACHE = {"type": "persistentVolumeClaim", "claimName": "weights", "prefetch": True}
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from conftest import GROUP, INGRESS, MINIMAL, MODEL, Render, model
+
+from tests.chart.rendering import GROUP, INGRESS, MINIMAL, MODEL, Render, model
 
 SECOND = {"models": {"falcon-h1-0.5b-instruct": model("falcon-h1")}}
 INLINE = {"serving": {"delivery": "inline"}}

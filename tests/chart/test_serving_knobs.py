@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import GROUP, MODEL, Render, Rendered, Values
 
+from tests.chart.rendering import GROUP, MODEL, Render, Rendered, Values
+from tests.support.paths import ROOT
 from tools.bench_serving.variants import Variant, sweep, variants
 
 RenderError = Callable[..., str]
@@ -42,8 +43,6 @@ def test_the_original_is_benchmarked_with_its_own_words(render: Render) -> None:
 
 
 def deployment_of_the_original(render: Render) -> dict[str, Any]:
-    from conftest import ROOT
-
     files = render([ROOT / "values" / "original" / "falcon3.yaml"]).files
     return files[f"/home/ray/models/falcon3/{MODEL}.yaml"]
 

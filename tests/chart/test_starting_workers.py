@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import GROUP, INGRESS, MODEL, ROOT, Render, Values, model
 
 from generator.chart import render
+from tests.chart.rendering import GROUP, INGRESS, MODEL, Render, Values, model
+from tests.support.paths import ROOT
 
 ENVIRONMENTS = sorted(path.name for path in (ROOT / "values").iterdir() if path.is_dir())
 

@@ -19,7 +19,8 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from conftest import CHART
+
+from tests.chart.rendering import CHART
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 RELEASES = SCHEMA["definitions"]["Ray"]["properties"]["version"]["enum"]

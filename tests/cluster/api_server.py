@@ -8,11 +8,10 @@ from pathlib import Path
 
 from generator.cluster.api import connect
 from generator.local.http import free_port
+from tests.cluster.waiting import wait
 from tools.cluster.control_plane import ControlPlane
 from tools.cluster.kuberay import VERSION
 from tools.cluster.settings import program, run, setup
-
-from .waiting import wait
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from typing import Any
 from kubernetes import client as kubernetes
 from kubernetes.stream import stream
 
-from .pods import run_script
-from .waiting import wait
+from tests.cluster.pods import run_script
+from tests.cluster.waiting import wait
 
 SCRIPT = Path(__file__).with_name("in_pod.py")
 

@@ -7,7 +7,6 @@ can show. They make namespaces of their own and touch nothing else.
 from __future__ import annotations
 
 import os
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,15 +16,13 @@ import pytest
 from pytest_helm_charts.clusters import ExistingCluster
 from pytest_helm_charts.k8s.namespace import ensure_namespace_exists
 
+from tests.cluster.client import Client
+from tests.cluster.figures import MEASURED
+from tests.cluster.release import Release
+from tests.cluster.waiting import wait
 from tools.cluster.settings import state_folder
 
-from .client import Client
-from .figures import MEASURED
-from .release import ROOT, Release
-from .waiting import wait
-
 pytest_plugins = ["pytest_helm_charts.plugin"]
-sys.path.insert(0, str(ROOT / "tools"))
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from kubernetes import client as kubernetes
 
+from tests.cluster.waiting import wait
 from tools.cluster import cpu_image
-
-from .waiting import wait
 
 
 def run_script(namespace: str, name: str, script: Path, command: list[str]) -> kubernetes.V1Pod:

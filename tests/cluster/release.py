@@ -15,10 +15,10 @@ from typing import Any
 from kubernetes import client as kubernetes
 from kubernetes import dynamic
 
-from .client import Answer, Client, execute
-from .waiting import wait
+from tests.cluster.client import Answer, Client, execute
+from tests.cluster.waiting import wait
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 READY_S = 600
 """How long a cluster of Ray and its engines may take on two cores; a figure to give up at, not to be held to."""
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from kubernetes import client as kubernetes
 
-from .client import execute
-from .figures import note
-from .release import Release
+from tests.cluster.client import execute
+from tests.cluster.figures import note
+from tests.cluster.release import Release
 
 LOGS = "/tmp/ray/session_latest/logs"
 _SPENT = re.compile(r"took ([\d.]+)s")

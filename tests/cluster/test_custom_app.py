@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import yaml
-from tiny_checkpoints import ANSWERS, STORY
 
-from .figures import note
-from .release import Release
+from tests.cluster.figures import note
+from tests.cluster.release import Release
+from tools.tiny_checkpoints import ANSWERS, STORY
 
 APP, FALCON3 = "briefs", "falcon3-1b-instruct"
 QUESTION = {"text": "Say hello.", "temperature": 0}

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
-from tiny_checkpoints import ANSWERS
 
-from .figures import note
-from .release import ROOT, Release, chat
-from .startup import note_startup
-from .waiting import wait
+from tests.cluster.figures import note
+from tests.cluster.release import Release, chat
+from tests.cluster.startup import note_startup
+from tests.cluster.waiting import wait
+from tests.support.paths import ROOT
+from tools.tiny_checkpoints import ANSWERS
 
 FALCON3, FALCON_H1 = "falcon3-1b-instruct", "falcon-h1-0.5b-instruct"
 QUICK = {"upscale_delay_s": 2, "downscale_delay_s": 10, "downscale_to_zero_delay_s": 10}

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.api_server import api_server
+from tests.support.paths import ROOT
 from tools.cluster.settings import program, run, versions
-
-from .api_server import api_server
-from .release import ROOT
 
 VERSIONS = [version.removeprefix("v") for version in versions()["KUBERAY_VERSIONS"].split()]
 

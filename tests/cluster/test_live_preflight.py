@@ -15,10 +15,9 @@ import pytest
 import yaml
 
 from generator.cluster.api import Cluster, api_path, connect
+from tests.cluster.api_server import api_server
+from tests.support.paths import ROOT
 from tools.cluster.control_plane import ControlPlane
-
-from .api_server import api_server
-from .release import ROOT
 
 NAMESPACE = "preflight"
 

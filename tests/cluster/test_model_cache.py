@@ -1,6 +1,6 @@
 """modelCache.prefetch: models come from a hub into a claim before any pod of the release, and workers read them there.
 
-The hub is a stand-in (tests/hub_stand_in.py) in a pod that has the image's checkpoints.
+The hub is a stand-in (tests/support/hub_stand_in.py) in a pod that has the image's checkpoints.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import hub_stand_in
 import kubernetes
 import pytest
 import yaml
-from tiny_checkpoints import ANSWERS
 
-from .figures import note
-from .pods import run_script
-from .release import Release
-from .waiting import wait
+from tests.cluster.figures import note
+from tests.cluster.pods import run_script
+from tests.cluster.release import Release
+from tests.cluster.waiting import wait
+from tests.support import hub_stand_in
+from tools.tiny_checkpoints import ANSWERS
 
 FALCON3 = "falcon3-1b-instruct"
 PORT = 8080

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 from kubernetes import client as kubernetes
-from tiny_checkpoints import ANSWERS
 
-from .figures import note
-from .release import ROOT, Release, chat
-from .startup import note_startup
-from .waiting import wait
+from tests.cluster.figures import note
+from tests.cluster.release import Release, chat
+from tests.cluster.startup import note_startup
+from tests.cluster.waiting import wait
+from tests.support.paths import ROOT
+from tools.tiny_checkpoints import ANSWERS
 
 FALCON3, FALCON_H1 = "falcon3-1b-instruct", "falcon-h1-0.5b-instruct"
 VALUES = ("values/kind/falcon-h1.yaml", "values/kind/falcon3.yaml")

@@ -19,11 +19,10 @@ import pytest
 import yaml
 
 from generator.chart import render
+from tests.cluster.api_server import api_server
+from tests.support.paths import ROOT
 from tools.cluster.control_plane import ControlPlane
 from tools.cluster.settings import program, run
-
-from .api_server import api_server
-from .release import ROOT
 
 RECORDED = ROOT / "tests" / "unit" / "data" / "release_status"
 TIME = "2026-11-24T03:53:00Z"

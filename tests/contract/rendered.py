@@ -14,8 +14,7 @@ import pytest
 import yaml
 
 from generator.chart import render
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
 
 
 def require_ray(version: str) -> None:

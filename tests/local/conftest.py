@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from machine import MODELS
-from reference import Reference
-from served import served
 
 from generator.chart import cache_folder
 from generator.local.ray import Running
+from tests.local.machine import MODELS
+from tests.local.reference import Reference
+from tests.local.served import served
 
 
 @pytest.fixture(scope="session")
 def workdir() -> Path:
     """Where the values' relative sources begin; `make demo` makes the same checkpoints in the same place."""
-    import tiny_checkpoints
+    from tools import tiny_checkpoints
 
     folder = cache_folder() / "local"
     for line in tiny_checkpoints.make(folder / "checkpoints", MODELS):

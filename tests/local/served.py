@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from machine import ROOT, processes_with, shared_memory
-
 from generator.chart import render
 from generator.local.http import free_port
 from generator.local.ray import Running, machine_values, run_folder, running
+from tests.local.machine import processes_with, shared_memory
+from tests.support.paths import ROOT
 
 
 @dataclass(frozen=True)

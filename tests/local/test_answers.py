@@ -12,11 +12,12 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from machine import ROOT, processes_with
-from reference import Reference
-from tiny_checkpoints import ANSWERS, STORY
 
 from generator.local.ray import Running
+from tests.local.machine import processes_with
+from tests.local.reference import Reference
+from tests.support.paths import ROOT
+from tools.tiny_checkpoints import ANSWERS, STORY
 
 # Tokens of prompt: one page of the cache, several, and more than one block of vLLM's CPU backend (128).
 PROMPT_TOKENS = (24, 60, 110, 140, 200)

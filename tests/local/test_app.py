@@ -14,12 +14,12 @@ from typing import Any
 
 import httpx
 import pytest
-from machine import shared_memory_of
-from reference import Reference
-from served import Served, served
-from tiny_checkpoints import ANSWERS, STORY
 
 from generator.local.http import complete_chat
+from tests.local.machine import shared_memory_of
+from tests.local.reference import Reference
+from tests.local.served import Served, served
+from tools.tiny_checkpoints import ANSWERS, STORY
 
 MODEL = "falcon3-1b-instruct"
 QUESTION = "What are you?"

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from machine import processes_with
 
+from tests.local.machine import processes_with
 from tools.bench_serving.__main__ import main
 from tools.bench_serving.measure import KEPT_S, keep, kept, plan
 from tools.bench_serving.processes import role, spent

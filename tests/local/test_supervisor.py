@@ -11,7 +11,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from machine import ROOT, processes_with
+
+from tests.local.machine import processes_with
+from tests.support.paths import ROOT
 
 SUPERVISOR = [sys.executable, str(ROOT / "generator" / "supervisor.py")]
 # A command whose grandchild has left its parent and its process group, and holds shared memory and a semaphore.

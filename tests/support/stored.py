@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from generator.facts.gpus import gpu
@@ -12,8 +11,8 @@ from generator.sizing.engine.arguments import engine_of
 from generator.sizing.fit import MemoryFit, fit
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split
+from tests.support.paths import CONFIGS
 
-CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"
 QWEN, FP8_MIXTURE = "Qwen--Qwen3-8B", "Qwen--Qwen3-30B-A3B-FP8"
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders import catalog, environment, llama, model
 
 from generator.documents.load import dump_yaml, load_text
 from generator.formats.check import check_document
 from generator.plan.plan import make_plan
 from generator.values import family_values
+from tests.support.builders import catalog, environment, llama, model
 
 L4 = {"gpu": "L4-24GB", "nodes": 10}
 

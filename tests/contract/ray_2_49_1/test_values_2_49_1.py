@@ -8,8 +8,9 @@ import pytest
 from ray.serve.config import AutoscalingConfig
 from ray.serve.llm import LLMConfig, build_openai_app
 from ray.serve.schema import RayActorOptionsSchema, ServeDeploySchema
-from rendered import Case, Rendered, cases, deployment_names, ignored_keys, render_case
 from vllm.engine.arg_utils import AsyncEngineArgs
+
+from tests.contract.rendered import Case, Rendered, cases, deployment_names, ignored_keys, render_case
 
 VARIANTS = {"as committed": {}, "inline": {"delivery": "inline"}, "unified": {"routing": "unified"}}
 CASES = cases("2.49.1", VARIANTS)

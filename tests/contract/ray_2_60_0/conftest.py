@@ -1,3 +1,3 @@
-from rendered import require_ray
+from tests.contract.rendered import require_ray
 
 require_ray("2.60.0")

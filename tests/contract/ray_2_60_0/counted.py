@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from vllm_layers import DTYPE, VllmCache
-
 from generator.sizing.cache.layout import CacheLayout, cache_layout
 from generator.sizing.cache.pages import CacheOptions
 from generator.sizing.cache.specs import CacheLayers
+from tests.contract.ray_2_60_0.vllm_layers import DTYPE, VllmCache
 
 
 def counted_cache(

@@ -7,23 +7,18 @@ comes with the checkpoint, and towers, which need what vLLM's CPU build is not g
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 import transformers
-from counted import counted_cache, groups_of
 from vllm.model_executor.models.registry import _TEXT_GENERATION_MODELS
-from vllm_layers import DTYPE, VllmCache, vllm_cache
 
 from generator.sizing.cache.rules import is_known
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.model import Model
 from generator.sizing.weights.rank import WeightOptions, stage_bytes
+from tests.contract.ray_2_60_0.counted import counted_cache, groups_of
+from tests.contract.ray_2_60_0.vllm_layers import DTYPE, VllmCache, vllm_cache
 
 # What checkpoints say and the class has no default for.
 SAID: dict[str, dict[str, Any]] = {

@@ -1,7 +1,8 @@
 """The check that finds keys which Ray would ignore finds them."""
 
 from ray.serve.schema import ServeDeploySchema
-from rendered import ignored_keys
+
+from tests.contract.rendered import ignored_keys
 
 
 def test_a_key_that_ray_would_drop_is_found_at_every_level() -> None:

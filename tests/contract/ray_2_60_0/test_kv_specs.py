@@ -10,23 +10,17 @@ Not here: Bamba and MiniMax Text 01, which vLLM has no longer since 0.23.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from counted import counted_cache, groups_of
-from model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE, examples
-from vllm_layers import vllm_cache
 
 from generator.sizing.cache.rules import cache_layers
 from generator.sizing.cache.specs import CacheSpec, MambaSpec, PackedMlaSpec
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.parallelism import stages
+from tests.contract.ray_2_60_0.counted import counted_cache, groups_of
+from tests.contract.ray_2_60_0.model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE, examples
+from tests.contract.ray_2_60_0.vllm_layers import vllm_cache
 
 # The CPU's latent attention takes blocks of 16 tokens only, and the GPU's those of its kernels.
 OWN_BLOCKS = ON_GPU | {"deepseek", "ling"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,8 +24,9 @@ from generator.plan.packing import bins_in_any_order, bins_needed
 from generator.plan.plan import Plan, make_plan
 from generator.project.project import Project
 from generator.values import llm_config, worker_group
+from tests.support.paths import ROOT
 
-CATALOG = Project.at(Path(__file__).resolve().parents[3]).catalog()
+CATALOG = Project.at(ROOT).catalog()
 MODELS = sorted(model for family in CATALOG.families.values() for model in family.models)
 Bundles = tuple[list[dict[str, float]], str]
 

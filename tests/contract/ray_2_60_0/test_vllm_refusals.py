@@ -32,13 +32,14 @@ from generator.sizing.config.rotary import default_context, positions_of
 from generator.sizing.engine.refusals import Cutting, cut
 from generator.sizing.weights.matrix import Matrix
 from generator.sizing.weights.quantization import Format, Quantization
+from tests.support.paths import CONFIGS
 
 VLLM = "0.29.0"
 # Their configuration classes come with the checkpoints, and transformers has none.
 CLASSES_OF_THEIR_OWN = {"phi3_v", "sarvam_mla"}
 FILES = [
     file
-    for file in sorted((Path(__file__).parents[2] / "sizing" / "configs").glob("*.json"))
+    for file in sorted(CONFIGS.glob("*.json"))
     if json.loads(file.read_text()).get("model_type") not in CLASSES_OF_THEIR_OWN
 ]
 # A checkpoint's word, which vLLM knows by the method that takes it over.

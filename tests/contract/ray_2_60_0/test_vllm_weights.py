@@ -8,24 +8,19 @@ checkpoints those are here whose methods vLLM has for the CPU; logs of real engi
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE, examples
-from vllm_layers import DTYPE, vllm_cache
-
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.model import Model
 from generator.sizing.weights.feed_forward import least_expert_rows
 from generator.sizing.weights.rank import WeightOptions, stage_bytes
+from tests.contract.ray_2_60_0.model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE, examples
+from tests.contract.ray_2_60_0.vllm_layers import DTYPE, vllm_cache
+from tests.support.paths import CONFIGS as STORED
 
-STORED = Path(__file__).parents[2] / "sizing" / "configs"
 # Stages of these may disagree on the layout of their caches, which vLLM refuses.
 UNDIVIDED = (
     ONE_STAGE | LATENTS_AND_STATES | {"deepseek_v4", "granite_hybrid", "nemotron_h", "jamba", "lfm2", "qwen3_next"}

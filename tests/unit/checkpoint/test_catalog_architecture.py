@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -15,10 +14,11 @@ from generator.sizing.engine.engine import Engine
 from generator.sizing.fit import MemoryFit, fit
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split
+from tests.support.paths import CONFIGS
 
 # `architectures`, `dtype` and `compression_config` are kept by other names; positions are kept as they are stretched.
 OTHERWISE = {"architectures", "dtype", "compression_config", "model_max_length", "original_max_position_embeddings"}
-CONFIGS = sorted((Path(__file__).parents[2] / "sizing" / "configs").glob("*.json"))
+FILES = sorted(CONFIGS.glob("*.json"))
 
 
 def sized(config: ModelConfig) -> MemoryFit:
@@ -26,7 +26,7 @@ def sized(config: ModelConfig) -> MemoryFit:
     return fit(Model(config), device=device, split=Split(tensor=2, pipeline=2), engine=engine)
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_catalog_keeps_every_key_that_sizing_reads(path):
     config = ModelConfig(json.loads(path.read_text()), path.name)
     quantization = config.get("quantization_config") or {}
@@ -49,7 +49,7 @@ def test_no_key_is_read_that_the_catalog_does_not_keep(monkeypatch):
         return get(self, key, default)
 
     monkeypatch.setattr(ModelConfig, "get", noted)
-    for path in CONFIGS:
+    for path in FILES:
         sized(ModelConfig(json.loads(path.read_text()), path.name))
     assert len(read) > 100
     assert read - set(Architecture.model_fields) <= OTHERWISE

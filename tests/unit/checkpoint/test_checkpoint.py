@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_stand_in import COMMIT, HubStandIn, Repository
 
 from generator.checkpoint.checkpoint import Checkpoint, read_checkpoint, suggest_family, suggest_model_id
 from generator.errors import UserError
 from generator.formats.catalog import CatalogModel
+from tests.support.hub_stand_in import COMMIT, HubStandIn, Repository
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 WIDTHS = {"F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "I32": 4, "U8": 1}
 LLAMA = {
     "architectures": ["LlamaForCausalLM"],

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
-CONFIGS = ROOT / "tests" / "sizing" / "configs"
+from tests.support.paths import CONFIGS, ROOT
+
 QWEN = CONFIGS / "Qwen--Qwen3-32B.json"
 KEYS = (
     "weights_gib",

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import catalog, environment, model
 
 from generator.cli.plan_report import plan_json, plan_lines
 from generator.documents.load import dump_yaml, load_text
@@ -16,6 +15,8 @@ from generator.formats.read import read_environment
 from generator.plan.plan import Plan, make_plan
 from generator.project.project import Project
 from generator.values import app_values, has_header, header
+from tests.support.builders import catalog, environment, model
+from tests.support.paths import ROOT
 
 L4 = {"gpu": "L4-24GB", "nodes": 10}
 H100 = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 1, "cpusPerNode": 80, "memoryPerNode": "800Gi"}
@@ -190,8 +191,7 @@ def test_a_wrong_environment_is_told_in_words(tmp_path: Path, old: str, new: str
 def project(tmp_path: Path) -> Project:
     for folder in ("catalog", "environments", "code"):
         (tmp_path / folder).mkdir()
-    root = Path(__file__).resolve().parents[2]
-    (tmp_path / "catalog" / "falcon3.yaml").write_text((root / "catalog" / "falcon3.yaml").read_text())
+    (tmp_path / "catalog" / "falcon3.yaml").write_text((ROOT / "catalog" / "falcon3.yaml").read_text())
     (tmp_path / "environments" / "test.yaml").write_text(ENVIRONMENT)
     (tmp_path / "code.py").write_text("x = 1\n")
     return Project(root=tmp_path)

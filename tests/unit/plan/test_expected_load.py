@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import ceil, inf
 
 import pytest
-from builders import catalog, environment, llama, model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from generator.plan.replicas import expected_load
 from generator.plan.requirements import requirements_of
 from generator.plan.roofline import peak_flops, speed
 from generator.values import llm_config
+from tests.support.builders import catalog, environment, llama, model
 
 H100 = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 4}
 LOAD = {"requestsPerSecond": 20.0, "promptTokens": 1000, "outputTokens": 200}

@@ -6,7 +6,6 @@ from collections import Counter
 from math import ceil
 
 import pytest
-from builders import catalog, environment, falcon_h1, llama, model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from generator.facts.gpus import gpus
 from generator.plan.packing import bins_needed
 from generator.plan.plan import make_plan
 from generator.values import replica_cpus, worker_group
+from tests.support.builders import catalog, environment, falcon_h1, llama, model
 
 L4 = {"gpu": "L4-24GB", "nodes": 10}
 H100 = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 2}

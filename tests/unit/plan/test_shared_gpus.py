@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from builders import catalog, environment, falcon_h1, llama, model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from generator.facts.gpus import gpus, process_context_gib
 from generator.plan.plan import make_plan
 from generator.plan.pools import SHARES, share_utilization
 from generator.values import family_values, llm_config
+from tests.support.builders import catalog, environment, falcon_h1, llama, model
 
 SHARED = {"gpu": "H100-80GB", "nodes": 2, "share": True}
 SMALL = model(falcon_h1(), billions=0.5)

@@ -14,12 +14,13 @@ from generator.sizing.engine.engine import Engine
 from generator.sizing.fit import _memory, fit
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split
+from tests.support.paths import CONFIGS
 
-CONFIGS = sorted((Path(__file__).parents[2] / "sizing" / "configs").glob("*.json"))
+FILES = sorted(CONFIGS.glob("*.json"))
 H100 = Device(name="H100-80GB", memory_gib=79.11)
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("vllm", ["0.10.0", "0.29.0"])
 def test_a_context_gives_the_same_after_another_as_alone(path: Path, vllm: str) -> None:
     model = Model(ModelConfig(json.loads(path.read_text()), path.name))

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import statistics
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))
-
-from bench_sizing import Prediction, left_out, predictions
+from tools.bench_sizing import Prediction, left_out, predictions
 
 
 @pytest.fixture(scope="module")

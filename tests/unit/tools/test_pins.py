@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
+from tests.support.paths import ROOT
+
+TOOLS = ROOT / "tools"
 VERSIONS = dict(re.findall(r'^(\w+)="?([^"\n]+)"?$', (TOOLS / "versions.env").read_text(), re.MULTILINE))
 
 

@@ -1,4 +1,4 @@
-"""What preflight says of API objects: the same functions read a live cluster's (tests/cluster/test_preflight.py)."""
+"""What preflight says of API objects: the same functions read a live cluster's (tests/cluster)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from generator.cluster.status.reasons import is_failure, pod_reason, root_cause,
 from generator.cluster.status.replicas import replica_counts
 from generator.cluster.status.status import Observed, ReleaseStatus, release_status
 
-RECORDED = Path(__file__).parent / "data" / "release_status"
+RECORDED = Path(__file__).parents[2] / "data" / "release_status"
 
 
 def recorded(name: str) -> Observed:

@@ -23,9 +23,9 @@ from generator.sizing.config.config import ModelConfig
 from generator.sizing.engine.engine import Engine, kv_cache_dtype_of, shape_of
 from generator.sizing.model import Model
 from generator.sizing.parallelism import stages
+from tests.support.paths import CONFIGS
 
 GIB = 2**30
-CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"
 NEW = "0.29.0"
 
 

@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from stored import QWEN, refusal, words
 
 from generator.errors import UserError
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.overrides import overridden as overridden_at
 from generator.sizing.config.rotary import positions_of
 from generator.sizing.engine.arguments import overrides_of
+from tests.support.stored import QWEN, refusal, words
 
 
 def overridden(config: ModelConfig, said: dict[str, Any], *, vllm: str = "0.29.0") -> ModelConfig:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from stored import QWEN, predicted, words
 
 from generator.errors import UserError
 from generator.facts.gpus import gpu
@@ -14,6 +13,7 @@ from generator.sizing.engine.arguments import engine_of
 from generator.sizing.fit import fit
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split
+from tests.support.stored import QWEN, predicted, words
 
 
 def test_a_cache_that_is_asked_for_by_its_size_has_that_and_no_other():

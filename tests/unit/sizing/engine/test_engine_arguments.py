@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,8 @@ from generator.sizing.engine.arguments import engine_of
 from generator.sizing.fit import MemoryFit, draft_caches, fit
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split
+from tests.support.paths import CONFIGS
 
-CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"
 H100 = Device(name="H100-80GB", memory_gib=79.1)
 LLAMA, DRAFT = "meta-llama--Llama-3.1-8B-Instruct", "meta-llama--Llama-3.2-1B"
 

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from stored import CONFIGS, FP8_MIXTURE, QWEN, refusal, words
 
 from generator.errors import UserError
 from generator.facts.gpus import Device, gpu
@@ -19,6 +18,7 @@ from generator.sizing.fit import fit
 from generator.sizing.model import Model
 from generator.sizing.suggestions import changes
 from generator.sizing.weights.divisions import Split
+from tests.support.stored import CONFIGS, FP8_MIXTURE, QWEN, refusal, words
 
 QUANTIZED = [
     ("openai--gpt-oss-20b", "T4-16GB", "0.29.0", "mxfp4 weights need compute capability 8.0; T4-16GB has 7.5"),

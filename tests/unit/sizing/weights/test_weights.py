@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +18,8 @@ from generator.sizing.engine.refusals import tensor_splits
 from generator.sizing.model import Model
 from generator.sizing.weights.quantization import quantization_of
 from generator.sizing.weights.rank import LoraSlots, WeightOptions
+from tests.support.paths import CONFIGS
 
-CONFIGS = Path(__file__).parents[2] / "sizing" / "configs"
 GIB = 2**30
 TP1 = WeightOptions()
 

@@ -1,0 +1,1 @@
+"""What the Makefile and people run beside the generator: set-up, extractors, benchmarks, a cluster."""
