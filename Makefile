@@ -47,13 +47,13 @@ lint: ## Style, and whether every generated file is what is generated
 	shellcheck -x tools/*.sh .ci/run; "$$actionlint" .github/workflows/*.yaml
 
 unit: ## The generator's own logic
-	$(TEST_PYTHON) $(PYTEST) -n 2 tests/unit
+	$(TEST_PYTHON) $(PYTEST) tests/unit
 
 chart: ## What helm renders, against the schemas of Kubernetes and KubeRay
 	tools/ct.sh lint
 	export $(WITH_HELM) KUBECONFORM="$$(tools/setup.sh go-tool kubeconform)" HELM_DOCS="$$(tools/setup.sh go-tool helm-docs)" \
 		KUBERAY_CRDS="$$(tools/setup.sh crds)" KUBERNETES_SPEC="$$(tools/setup.sh kubernetes-spec)"; \
-	$(TEST_PYTHON) $(PYTEST) -n 2 tests/chart
+	$(TEST_PYTHON) $(PYTEST) tests/chart
 
 contract: ## What we emit is what Ray and vLLM accept, for each Ray release
 	export $(WITH_HELM); \

@@ -22,12 +22,12 @@ from tests.cluster.release import Release
 from tests.cluster.waiting import wait
 from tools.cluster.settings import state_folder
 
-pytest_plugins = ["pytest_helm_charts.plugin"]
-
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    # Not by `pytest_plugins`, which a conftest below the top may not have, nor for all tiers, which do not use it.
+    pluginmanager.import_plugin("pytest_helm_charts.plugin")
     told = "serving.path of every release; by default the values' own"
     parser.addoption("--serving-path", choices=("standard", "throughput"), help=told)
 

@@ -17,16 +17,6 @@ from generator.chart import render
 from tests.support.paths import ROOT
 
 
-def require_ray(version: str) -> None:
-    """End the run with a message where another Ray is installed: these tests say nothing about another release."""
-    try:
-        import ray
-    except ImportError:
-        pytest.exit(f"Ray {version} is not installed: run `make contract`", returncode=2)
-    if ray.__version__ != version:
-        pytest.exit(f"these tests speak of Ray {version}, and {ray.__version__} is installed: run `make contract`", 2)
-
-
 @dataclass(frozen=True)
 class Case:
     """One way to serve some values files: as they are, or with other choices of `serving`."""
