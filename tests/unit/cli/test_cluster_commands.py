@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.command_line import generator
 from tests.support.paths import ROOT
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, since the client reads the environment when it is imported."""
     return subprocess.run(
         [sys.executable, "-m", "generator", *arguments],
         cwd=ROOT,
@@ -53,7 +55,7 @@ def write_kubeconfig(path: Path, server: str) -> Path:
 
 
 def test_nobody_answers(kubeconfig: Path) -> None:
-    done = run("status", "falcon3", "--kubeconfig", str(kubeconfig))
+    done = generator("status", "falcon3", "--kubeconfig", str(kubeconfig))
     assert done.returncode == 2
     assert "the API server does not answer: " in done.stderr
     assert "onnection refused" in done.stderr
@@ -73,28 +75,28 @@ def test_another_web_server_answers(tmp_path: Path) -> None:
     with HTTPServer(("127.0.0.1", 0), Page) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         path = write_kubeconfig(tmp_path / "kubeconfig", f"http://127.0.0.1:{server.server_port}")
-        done = run("status", "falcon3", "--kubeconfig", str(path))
+        done = generator("status", "falcon3", "--kubeconfig", str(path))
         server.shutdown()
     assert done.returncode == 2
     assert "what answers there is no Kubernetes API: '<html>Welcome</html>'" in done.stderr
 
 
 def test_a_misspelt_context(kubeconfig: Path) -> None:
-    done = run("status", "falcon3", "--kubeconfig", str(kubeconfig), "--context", "stagin")
+    done = generator("status", "falcon3", "--kubeconfig", str(kubeconfig), "--context", "stagin")
     assert done.returncode == 2
     assert "no context 'stagin'" in done.stderr
     assert "did you mean 'staging'?" in done.stderr
 
 
 def test_no_such_kubeconfig(tmp_path: Path) -> None:
-    done = run("status", "falcon3", "--kubeconfig", str(tmp_path / "nowhere"))
+    done = generator("status", "falcon3", "--kubeconfig", str(tmp_path / "nowhere"))
     assert (done.returncode, "no such file" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("text", ["", "- a", "apiVersion: v1\nkind: Config\n", ": :"])
 def test_a_file_that_is_no_kubeconfig(tmp_path: Path, text: str) -> None:
     (tmp_path / "kubeconfig").write_text(text)
-    done = run("status", "falcon3", "--kubeconfig", str(tmp_path / "kubeconfig"))
+    done = generator("status", "falcon3", "--kubeconfig", str(tmp_path / "kubeconfig"))
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert "kubectl config get-contexts" in done.stderr
 
@@ -113,6 +115,6 @@ def test_without_the_client_it_is_said_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_environment() -> None:
-    done = run("preflight", "--environment", "prodd")
+    done = generator("preflight", "--environment", "prodd")
     assert done.returncode == 2
     assert "did you mean 'prod'?" in done.stderr

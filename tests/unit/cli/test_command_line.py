@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.command_line import generator
 from tests.support.paths import ROOT
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
@@ -41,14 +42,17 @@ class Project:
             shutil.copy(ROOT / "chart" / name, folder / "chart")
         shutil.copy(ROOT / "chart" / "files" / "releases.yaml", folder / "chart" / "files")
 
-    def run(
-        self, *arguments: str, bound_by_permissions: bool = False, file_bytes: int | None = None, **environment: str
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return generator(*arguments, folder=self.folder)
+
+    def run_bound(
+        self, *arguments: str, by_permissions: bool = False, file_bytes: int | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command line. `bound_by_permissions`: also as root; `file_bytes`: no file grows beyond, as on a full
-        disk."""
+        """Run it in a process that is bound `by_permissions`, also as root, or in which no file grows beyond so many
+        bytes, as on a full disk."""
 
         def limit() -> None:
-            if bound_by_permissions:
+            if by_permissions:
                 _drop_roots_passage()
             if file_bytes is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
@@ -56,7 +60,7 @@ class Project:
         return subprocess.run(
             [sys.executable, "-m", "generator", *arguments],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environment},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
             check=False,
@@ -159,7 +163,7 @@ def test_without_an_environment_nothing_is_removed(project):
 def test_environments_that_cannot_be_listed_are_an_error_and_nothing_is_removed(project):
     before = project.snapshot()
     project.path("environments").chmod(0)
-    done = project.run("generate", bound_by_permissions=True)
+    done = project.run_bound("generate", by_permissions=True)
     project.path("environments").chmod(0o755)
     assert done.returncode == 2
     assert "environments: cannot be listed: Permission denied" in done.stderr
@@ -426,7 +430,7 @@ def test_a_file_where_a_folder_should_be_leaves_every_file_as_it_was(project):
 def test_a_full_disk_leaves_every_file_as_it_was(project):
     project.edit("catalog/falcon3.yaml", "context: 8192", "context: 4096")
     before = project.snapshot()
-    done = project.run("generate", file_bytes=1000)
+    done = project.run_bound("generate", file_bytes=1000)
     assert done.returncode == 2
     assert "error: values/dev/falcon3.yaml: cannot be written: File too large" in done.stderr
     assert "Make room on the disk" in done.stderr
@@ -438,7 +442,7 @@ def test_a_read_only_folder_leaves_every_file_as_it_was(project):
     project.edit("catalog/falcon3.yaml", "context: 8192", "context: 4096")
     before = project.snapshot()
     project.path("values/prod").chmod(0o555)
-    done = project.run("generate", bound_by_permissions=True)
+    done = project.run_bound("generate", by_permissions=True)
     project.path("values/prod").chmod(0o755)
     assert done.returncode == 2
     assert "error: values/prod/falcon3.yaml: cannot be written: Permission denied" in done.stderr
@@ -450,7 +454,7 @@ def test_a_read_only_folder_leaves_every_file_as_it_was(project):
 def test_what_cannot_be_removed_is_an_error_that_names_it(project):
     project.path("environments/original.yaml").unlink()
     project.path("values/original").chmod(0o555)
-    done = project.run("generate", bound_by_permissions=True)
+    done = project.run_bound("generate", by_permissions=True)
     project.path("values/original").chmod(0o755)
     assert done.returncode == 2
     assert "error: values/original/falcon3.yaml: cannot be removed: Permission denied" in done.stderr
@@ -460,7 +464,7 @@ def test_what_cannot_be_removed_is_an_error_that_names_it(project):
 def test_a_root_that_cannot_be_read_is_an_error(project):
     hidden = project.path("hidden")
     hidden.mkdir(mode=0)
-    done = project.run("--root", "hidden/project", "plan", bound_by_permissions=True)
+    done = project.run_bound("--root", "hidden/project", "plan", by_permissions=True)
     hidden.chmod(0o755)
     assert done.returncode == 2
     assert "error: hidden/project: cannot be read: Permission denied" in done.stderr

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.support.command_line import generator
 from tests.support.paths import CONFIGS, ROOT
 
 QWEN = CONFIGS / "Qwen--Qwen3-32B.json"
@@ -27,8 +28,7 @@ KEYS = (
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "generator", "fit", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return generator("fit", *arguments)
 
 
 def answer(*arguments: object) -> dict:
