@@ -105,7 +105,7 @@ def running(
     if importlib.util.find_spec("ray") is None:
         raise UserError(
             f"ray is not installed for {sys.executable}",
-            fix="Run `make demo` or `make serve`, which set it up; or: pip install 'ray-serve-llm[serve]'.",
+            fix="Run `make demo` or `make serve`, which set it up; or, with GPUs: pip install 'ray-serve-llm[serve]'.",
         )
     service = ray_service(manifests)
     config = yaml.safe_load(service["spec"]["serveConfigV2"])
