@@ -10,10 +10,10 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from generator.errors import UserError
 from generator.facts.vllm_quantization import method_of
@@ -60,6 +60,13 @@ class Format:
         )
 
 
+class Unreadable(ValueError):
+    """Something in a `quantization_config` that nothing can be made of, in words."""
+
+
+_MXFP4 = Format(bits=4, group=32, scale_bytes=1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Quantization:
     """The scheme of a checkpoint. `formats` are tried in order; the first whose targets name the layer holds."""
@@ -94,7 +101,11 @@ class Quantization:
 
     @cached_property
     def _targets(self) -> list[tuple[Names, Format]]:
-        return [(Names(tuple("re:.*" if t == "Linear" else t for t in targets)), one) for targets, one in self.formats]
+        everything = "re:.*"
+        return [
+            (Names(tuple(everything if target == "Linear" else target for target in targets)), stored)
+            for targets, stored in self.formats
+        ]
 
     @memoized
     def format_of(self, name: str) -> Format | None:
@@ -103,7 +114,7 @@ class Quantization:
             return None
         if (self.only and self.only not in name) or self._skips.mean(name):
             return None
-        return next((one for targets, one in self._targets if targets.mean(name)), None)
+        return next((stored for names, stored in self._targets if names.mean(name)), None)
 
 
 class Names:
@@ -115,9 +126,7 @@ class Names:
         globs = (
             fnmatch.translate(p).removesuffix(r"\Z") + r"(\..*)?\Z" for p in patterns if "*" in p and p[:3] != "re:"
         )
-        self._expressions = [
-            re.compile(p[3:] if p[:3] == "re:" else p) for p in (*filter(_is_expression, patterns), *globs)
-        ]
+        self._expressions = [_compiled(p) for p in (*(p[3:] for p in patterns if p[:3] == "re:"), *globs)]
         self.by_layer = any(re.search(r"layers\\?\.\(?[0-9]", p) for p in patterns)
         """Whether layers of one kind are told apart by their number."""
 
@@ -130,31 +139,34 @@ class Names:
                 if holder in self._whole:
                     return True
                 holder = holder.rpartition(".")[0]
-        if any(one.match(name) or one.match(short) for one in self._expressions):
+        if any(pattern.match(name) or pattern.match(short) for pattern in self._expressions):
             return True
         dotted = f".{name}."
         return any(part in dotted for part in self._parts)
 
 
-def _is_expression(pattern: str) -> bool:
-    return pattern.startswith("re:")
+def _compiled(expression: str) -> re.Pattern[str]:
+    try:
+        return re.compile(expression)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Unreadable(f"{expression!r}: {error}") from None
 
 
-def quantization_of(config: ModelConfig, asked: str | None = None) -> Quantization | None:
+def quantization_of(config: ModelConfig, requested: str | None = None) -> Quantization | None:
     """The scheme of a checkpoint, or the one that the engine is asked to make of it (`quantization` fp8, …).
 
-    None where weights stay in the model's own type.
+    None where weights stay in the model's own type. Raises UserError for a scheme that nothing can be made of.
     """
     stated = config.get("quantization_config") or config.get("compression_config")
-    if isinstance(stated, Mapping):
-        try:
-            found = _of_checkpoint(stated, config)
-            found.format_of("model.layers.0.self_attn.q_proj")  # which compiles its lists of layers
-        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, re.error) as error:
-            what = f"`quantization_config` cannot be read: {error}"
-            raise UserError(what, where=config.where, fix=config.fix) from None
-        return found
-    return _online(asked) if asked else None
+    if not isinstance(stated, Mapping):
+        return _online(requested) if requested else None
+    try:
+        scheme = _of_checkpoint(stated, config)
+        scheme.format_of("model.layers.0.self_attn.q_proj")  # which compiles its lists of layers
+    except Unreadable as error:
+        what = f"`quantization_config` cannot be read: {error}"
+        raise UserError(what, where=config.where, fix=config.fix) from None
+    return scheme
 
 
 # What the engine makes of a matrix: by the word for it. Sources: `vllm/config/quantization.py` (shorthands),
@@ -165,7 +177,7 @@ _ONLINE: Mapping[str, tuple[Format, Activations]] = {
     "fp8_per_channel": (Format(bits=8), "fp8"),
     "fp8_per_block": (Format(bits=8, group=128, block=128), "fp8"),
     "mxfp8": (Format(bits=8, group=32, scale_bytes=1), "fp8"),
-    "mxfp4": (Format(bits=4, group=32, scale_bytes=1), "fp4"),
+    "mxfp4": (_MXFP4, "fp4"),
     "nvfp4_per_token": (Format(bits=4, group=16, scale_bytes=1), "fp4"),
     "int8_per_channel_weight_only": (Format(bits=8), ""),
     "experts_int8": (Format(bits=8), ""),
@@ -174,86 +186,133 @@ _ONLINE: Mapping[str, tuple[Format, Activations]] = {
 }
 
 
-def _online(asked: str) -> Quantization:
+def _online(requested: str) -> Quantization:
     """What vLLM makes while it loads weights that are not quantized."""
-    method = method_of(asked)
+    method = method_of(requested)
     only = "experts" if method is not None and method.makes == "experts" else ""
-    bits = next((bits for word, bits in _BITS_BY_NAME.items() if word in asked), 8)
-    stored, activations = _ONLINE.get(asked, (Format(bits=bits), ""))
-    known = asked in _ONLINE
-    return Quantization(method=asked, formats=((_ALL, stored),), only=only, known=known, activations=activations)
+    bits = next((bits for word, bits in _BITS_BY_NAME.items() if word in requested), 8)
+    stored, activations = _ONLINE.get(requested, (Format(bits=bits), ""))
+    known = requested in _ONLINE
+    return Quantization(method=requested, formats=((_ALL, stored),), only=only, known=known, activations=activations)
+
+
+_SKIPPED = (
+    "ignore",
+    "modules_to_not_convert",
+    "ignored_layers",
+    "exclude_modules",
+    "exclude",
+    "llm_int8_skip_modules",
+)
+"""The methods' words for the layers that they leave."""
 
 
 def _of_checkpoint(stated: Mapping[str, Any], config: ModelConfig) -> Quantization:
+    """The scheme by its method, as vLLM has a class for each; ModelOpt's are known by their algorithm too."""
     method = str(stated.get("quant_method") or stated.get("quant_algo") or UNNAMED).lower()
-    skipped = tuple(
-        str(name)
-        for key in (
-            "ignore",
-            "modules_to_not_convert",
-            "ignored_layers",
-            "exclude_modules",
-            "exclude",
-            "llm_int8_skip_modules",
-        )
-        if isinstance(stated.get(key), list)
-        for name in stated[key]
-    )
-    rest: dict[str, Any] = {"method": method, "skipped": skipped}
-    if method in ("compressed-tensors", "compressed_tensors"):
-        kinds = frozenset(_kinds(stated))
-        return Quantization(formats=_groups(stated), activations=_activations(stated), kinds=kinds, **rest)
-    if method.startswith("modelopt") or stated.get("quant_algo"):
-        rest["method"], rest["activations"] = _modelopt_method(stated)
-        return Quantization(formats=_modelopt(stated), **rest)
-    if method in ("awq", "gptq", "awq_marlin", "gptq_marlin", "auto-round", "auto_round", "gptqmodel", "inc"):
-        bits = _positive(stated.get("bits") or stated.get("w_bit") or 4)
-        group = int(stated.get("group_size") or stated.get("q_group_size") or 128)
-        # Marlin kernels take symmetric weights without zero points and sort by g_idx only where desc_act is.
-        zero = bits if "awq" in method and stated.get("zero_point", True) else 0 if stated.get("sym", True) else bits
-        stored = Format(bits=bits, group=group if group > 0 else 0, scale_bytes=2, zero_bits=zero)
-        return Quantization(formats=((_ALL, stored),), embeddings=bool(stated.get("lm_head")), **rest)
-    if method == "bitsandbytes":
-        four = stated.get("load_in_4bit") or stated.get("_load_in_4bit")
-        nested = stated.get("bnb_4bit_use_double_quant")
-        stored = Format(bits=4, group=64, scale_bytes=1.1 if nested else 4) if four else Format(bits=8)
-        return Quantization(formats=((_ALL, stored),), **rest)
-    if method == "mxfp4":
-        return Quantization(formats=((_ALL, Format(bits=4, group=32, scale_bytes=1)),), only="experts", **rest)
-    if method in ("fp8", "fbgemm_fp8", "ptpc_fp8", "deepseek_v4_fp8"):
-        block = stated.get("weight_block_size")
-        stored = Format(bits=8, group=-1)
-        if isinstance(block, list):
-            stored = Format(bits=8, block=_positive(block[0]), group=_positive(block[1]))
-        experts = (("re:.*\\.experts\\..*",), Format(bits=4, group=32, scale_bytes=1))
-        first = (experts,) if method == "deepseek_v4_fp8" or config.get("expert_dtype") == "fp4" else ()
-        return Quantization(formats=(*first, (_ALL, stored)), activations="fp8", **rest)
+    reader = _READERS.get(method, _of_another_method)
+    if reader is not _compressed_tensors and (method.startswith("modelopt") or stated.get("quant_algo")):
+        reader = _modelopt
+    skipped = [name for word in _SKIPPED if isinstance(stated.get(word), list) for name in stated[word]]
+    return replace(reader(method, stated, config), skipped=tuple(map(str, skipped)))
+
+
+def _compressed_tensors(method: str, stated: Mapping[str, Any], config: ModelConfig) -> Quantization:
+    kinds = frozenset(_kinds(stated))
+    return Quantization(method=method, formats=_groups(stated), activations=_activations(stated), kinds=kinds)
+
+
+def _modelopt(method: str, stated: Mapping[str, Any], config: ModelConfig) -> Quantization:
+    name, activations = _modelopt_method(stated)
+    return Quantization(method=name, formats=_modelopt_formats(stated), activations=activations)
+
+
+def _integer_groups(method: str, stated: Mapping[str, Any], config: ModelConfig) -> Quantization:
+    """AWQ, GPTQ and what writes their format."""
+    bits = _positive(stated.get("bits") or stated.get("w_bit") or 4)
+    group = _whole(stated.get("group_size") or stated.get("q_group_size") or 128)
+    # Marlin kernels take symmetric weights without zero points and sort by g_idx only where desc_act is.
+    zero = bits if "awq" in method and stated.get("zero_point", True) else 0 if stated.get("sym", True) else bits
+    stored = Format(bits=bits, group=max(group, 0), scale_bytes=2, zero_bits=zero)
+    return Quantization(method=method, formats=((_ALL, stored),), embeddings=bool(stated.get("lm_head")))
+
+
+def _bitsandbytes(method: str, stated: Mapping[str, Any], config: ModelConfig) -> Quantization:
+    four = stated.get("load_in_4bit") or stated.get("_load_in_4bit")
+    nested = stated.get("bnb_4bit_use_double_quant")
+    stored = Format(bits=4, group=64, scale_bytes=1.1 if nested else 4) if four else Format(bits=8)
+    return Quantization(method=method, formats=((_ALL, stored),))
+
+
+def _mxfp4(method: str, stated: Mapping[str, Any], config: ModelConfig) -> Quantization:
+    return Quantization(method=method, formats=((_ALL, _MXFP4),), only="experts")
+
+
+def _fp8(method: str, stated: Mapping[str, Any], config: ModelConfig) -> Quantization:
+    block = stated.get("weight_block_size")
+    stored = Format(bits=8, group=-1)
+    if isinstance(block, list):
+        rows, columns = _block(block)
+        stored = Format(bits=8, block=rows, group=columns)
+    packs_experts = method == "deepseek_v4_fp8" or config.get("expert_dtype") == "fp4"
+    experts = ((("re:.*\\.experts\\..*",), _MXFP4),) if packs_experts else ()
+    return Quantization(method=method, formats=(*experts, (_ALL, stored)), activations="fp8")
+
+
+def _of_another_method(method: str, stated: Mapping[str, Any], config: ModelConfig) -> Quantization:
+    """By its bits, where it says them or its name does; else they are a guess."""
     words = method if method != "torchao" else json.dumps(stated.get("quant_type"), default=str).lower()
     bits = stated.get("bits") or stated.get("nbits") or next((b for w, b in _BITS_BY_NAME.items() if w in words), None)
     known = isinstance(bits, int)
-    stored = Format(bits=_positive(bits) if known else 8, group=int(stated.get("group_size") or 128), scale_bytes=2)
-    return Quantization(formats=((_ALL, stored),), known=known, **rest)
+    group = _whole(stated.get("group_size") or 128)
+    stored = Format(bits=_positive(bits) if known else 8, group=group, scale_bytes=2)
+    return Quantization(method=method, formats=((_ALL, stored),), known=known)
+
+
+_Reader: TypeAlias = Callable[[str, Mapping[str, Any], ModelConfig], Quantization]
+_READERS: Mapping[str, _Reader] = {
+    "compressed-tensors": _compressed_tensors,
+    "compressed_tensors": _compressed_tensors,
+    "bitsandbytes": _bitsandbytes,
+    "mxfp4": _mxfp4,
+    **dict.fromkeys(
+        ("awq", "gptq", "awq_marlin", "gptq_marlin", "auto-round", "auto_round", "gptqmodel", "inc"), _integer_groups
+    ),
+    **dict.fromkeys(("fp8", "fbgemm_fp8", "ptpc_fp8", "deepseek_v4_fp8"), _fp8),
+}
+"""What reads a checkpoint's scheme, by its `quant_method`."""
 
 
 def _groups(stated: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], Format], ...]:
     """compressed-tensors: each group of layers with its own weights."""
-    found: list[tuple[tuple[str, ...], Format]] = []
+    groups: list[tuple[tuple[str, ...], Format]] = []
     for group, weights in _weight_groups(stated):
-        targets = tuple(str(target) for target in group.get("targets") or ("Linear",))
-        found.append((targets, _weights(weights)))
+        targets = group.get("targets") or list(_ALL)
+        if not isinstance(targets, list):
+            raise Unreadable(f"`targets` is {targets!r}, not a list")
+        groups.append((tuple(map(str, targets)), _weights(weights)))
     # Groups that name layers come before the one that means every linear layer.
-    return tuple(sorted(found, key=lambda item: "Linear" in item[0]))
+    return tuple(sorted(groups, key=lambda item: "Linear" in item[0]))
 
 
 def _activations(stated: Mapping[str, Any]) -> Activations:
     """compressed-tensors: the type of the activations of its groups, where they all have one."""
-    found = {_activations_of(group) for group, _ in _weight_groups(stated)}
-    return found.pop() if len(found) == 1 else ""
+    types = {_activations_of(group) for group, _ in _weight_groups(stated)}
+    return types.pop() if len(types) == 1 else ""
 
 
 def _activations_of(group: Mapping[str, Any]) -> Activations:
-    taken = group.get("input_activations")
-    return _ACTIVATIONS.get((taken.get("type"), taken.get("num_bits")), "") if isinstance(taken, Mapping) else ""
+    inputs = group.get("input_activations")
+    if not isinstance(inputs, Mapping):
+        return ""
+    match inputs.get("type"), inputs.get("num_bits"):
+        case "float", 8:
+            return "fp8"
+        case "int", 8:
+            return "int8"
+        case "float", 4:
+            return "fp4"
+    return ""
 
 
 def _weight_groups(stated: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -262,9 +321,6 @@ def _weight_groups(stated: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any
     for group in groups.values() if isinstance(groups, Mapping) else ():
         if isinstance(group, Mapping) and isinstance(group.get("weights"), Mapping):
             yield group, group["weights"]
-
-
-_ACTIVATIONS: Mapping[tuple[Any, Any], Activations] = {("float", 8): "fp8", ("int", 8): "int8", ("float", 4): "fp4"}
 
 
 def _kinds(stated: Mapping[str, Any]) -> Iterator[str]:
@@ -285,11 +341,27 @@ def _kinds(stated: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _positive(value: Any) -> int:
-    """A whole number from 1 to a million, also where it is written as text. Raises ValueError for anything else."""
-    number = int(value)
+    """A whole number from 1 to a million, also where it is written as text. Raises Unreadable for anything else."""
+    number = _whole(value)
     if not 1 <= number <= 1_000_000:
-        raise ValueError(f"{value!r} is no whole number above 0 that makes sense")
+        raise Unreadable(f"{value!r} is not a whole number above 0 that makes sense")
     return number
+
+
+def _whole(value: Any) -> int:
+    """A whole number, also where it is written as text. Raises Unreadable for anything else."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise Unreadable(f"{value!r} is not a whole number") from None
+
+
+def _block(stated: Any) -> tuple[int, int]:
+    """Rows and columns that share a scale: two numbers, or a text such as 128x128."""
+    sizes = stated.lower().split("x") if isinstance(stated, str) else stated
+    if not isinstance(sizes, list) or len(sizes) != 2:
+        raise Unreadable(f"{stated!r} is not the two sizes of a block")
+    return _positive(sizes[0]), _positive(sizes[1])
 
 
 def _weights(weights: Mapping[str, Any]) -> Format:
@@ -297,8 +369,7 @@ def _weights(weights: Mapping[str, Any]) -> Format:
     zero = 0 if weights.get("symmetric", True) else bits
     size = weights.get("group_size")
     if strategy == "block":
-        said = weights.get("block_structure") or (128, 128)
-        rows, columns = map(_positive, said.lower().split("x") if isinstance(said, str) else said)
+        rows, columns = _block(weights.get("block_structure") or [128, 128])
         return Format(bits=bits, group=columns, block=rows)
     if strategy == "tensor":
         return Format(bits=bits, group=-1)
@@ -320,7 +391,7 @@ def _modelopt_method(stated: Mapping[str, Any]) -> tuple[str, Activations]:
     return "modelopt", "" if "W4A16" in algo else "fp8"
 
 
-def _modelopt(stated: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], Format], ...]:
+def _modelopt_formats(stated: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], Format], ...]:
     algo = str(stated.get("quant_algo") or stated.get("quant_method") or "FP8").upper()
     nvfp4 = Format(bits=4, group=_positive(stated.get("group_size") or 16), scale_bytes=1)
     mixed = stated.get("quantized_layers")
