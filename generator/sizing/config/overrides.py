@@ -22,67 +22,87 @@ _TOWERS = ("vision_config", "audio_config")
 _OF_THE_WHOLE = ("architectures", "model_type", "quantization_config", "tie_word_embeddings", "torch_dtype", "dtype")
 
 
-def overridden(config: ModelConfig, said: Mapping[str, Any], *, vllm: str, where: str) -> ModelConfig:
-    """The configuration with what is said in place of its own; a catalog's stays one, with its positions stretched.
+def overridden(config: ModelConfig, overrides: Mapping[str, Any], *, vllm: str, where: str) -> ModelConfig:
+    """The configuration with what is set in place of its own; a catalog's stays one, with its positions stretched.
 
-    Its faults are those of what is said at `where`. Raises UserError for what vLLM `vllm` does not start with.
+    Its faults are those of what is set at `where`. Raises UserError for what vLLM `vllm` does not start with.
     """
-    if not said:
+    if not overrides:
         return config
-    where, data, warnings = f"{where}: hf_overrides", dict(config.data), []
-    if config.complete and isinstance(data.get(_POSITIONS), int):
-        # A catalog says the positions as its own scaling stretches them, and there may be another now.
-        data[_POSITIONS] = round(data[_POSITIONS] / stretch_of(config))
-    has_text_part = config.text is not config.data or (config.complete and any(part in data for part in _TOWERS))
-    for key, value in said.items():
-        own = data.get(key)
-        if key in TEXT_PARTS and isinstance(value, Mapping) and config.complete:
-            data = _merged(data, value)
-        elif key in TEXT_PARTS and isinstance(value, Mapping) and not isinstance(own, Mapping):
+    where, data, warnings = f"{where}: hf_overrides", _unstretched(config), list(config.warnings)
+    for key, value in overrides.items():
+        if warning := _ignored(config, key, data.get(key), value, vllm):
+            warnings.append(warning)
+            continue
+        if key in ROPE:
+            warnings += _base_that_is_lost(config, value, vllm)
+        data = _with(config, data, key, value, where=where)
+    changed = replace(config, data=data, where=where, fix="Fix what is set there.", warnings=tuple(warnings))
+    _check_rope(changed, overrides, where=where)
+    if not config.complete:
+        return changed
+    stretched = positions_of(replace(changed, complete=False))
+    return replace(changed, data={**data, _POSITIONS: stretched} if stretched else data)
+
+
+def _unstretched(config: ModelConfig) -> dict[str, Any]:
+    """The configuration's data. A catalog says positions as its own scaling stretches them, which may change now."""
+    positions = config.data.get(_POSITIONS)
+    if not config.complete or not isinstance(positions, int):
+        return dict(config.data)
+    return {**config.data, _POSITIONS: round(positions / stretch_of(config))}
+
+
+def _ignored(config: ModelConfig, key: str, own: Any, value: Any, vllm: str) -> str:
+    """What to tell of a key that vLLM does not read there; empty where it does. `own`: the configuration's."""
+    if key in TEXT_PARTS and isinstance(value, Mapping) and (config.complete or not isinstance(own, Mapping)):
+        return ""
+    if key == "rope_parameters" and version(vllm) < (0, 12):
+        return f"hf_overrides: vLLM {vllm} does not read `rope_parameters`; say `rope_scaling`"
+    has_text_part = config.text is not config.data or (config.complete and any(part in config.data for part in _TOWERS))
+    if has_text_part and key not in _OF_THE_WHOLE and not key.endswith("_config"):
+        return f"hf_overrides: `{key}` is the language model's, and not read beside its part (text_config)"
+    return ""
+
+
+def _with(config: ModelConfig, data: Mapping[str, Any], key: str, value: Any, *, where: str) -> dict[str, Any]:
+    """The data with one key set: parts are merged, anything else takes the place of what was there."""
+    own = data.get(key)
+    if key in TEXT_PARTS and isinstance(value, Mapping):
+        if config.complete:
+            return _merged(data, value)
+        if not isinstance(own, Mapping):
             raise UserError(f"the model has no `{key}`", where=where, fix="Say its words without that.")
-        elif key == "rope_parameters" and version(vllm) < (0, 12):
-            warnings.append(f"hf_overrides: vLLM {vllm} does not read `rope_parameters`; say `rope_scaling`")
-        elif key.endswith("_config") and key not in _OF_THE_WHOLE and isinstance(own, Mapping):
-            data[key] = _merged(own, value) if isinstance(value, Mapping) else value
-        elif has_text_part and key not in _OF_THE_WHOLE and not key.endswith("_config"):
-            warnings.append(
-                f"hf_overrides: `{key}` is the language model's, and not read beside its part (text_config)"
-            )
-        else:
-            if key in ROPE:
-                warnings += _base_that_is_lost(config, value, vllm)
-                data = {word: kept for word, kept in data.items() if word not in ROPE}
-            data[key] = value
-    found = replace(
-        config, data=data, where=where, fix="Mend what is set there.", warnings=(*config.warnings, *warnings)
-    )
-    whole, inside = (any(word in part for word in ROPE) for part in (said, _text_part(said)))
-    if (whole or inside) and (fault := rope_fault(found, whole=whole)):
+    if key.endswith("_config") and key not in _OF_THE_WHOLE and isinstance(own, Mapping):
+        return {**data, key: _merged(own, value) if isinstance(value, Mapping) else value}
+    kept = {word: words for word, words in data.items() if word not in ROPE} if key in ROPE else data
+    return {**kept, key: value}
+
+
+def _check_rope(config: ModelConfig, overrides: Mapping[str, Any], *, where: str) -> None:
+    """Raise UserError where what is set of rotary positions is nothing that vLLM starts with."""
+    whole, inside = (any(word in part for word in ROPE) for part in (overrides, _text_part(overrides)))
+    if (whole or inside) and (fault := rope_fault(config, whole=whole)):
         raise UserError(
             fault, where=where, fix='Such as {"rope_type": "yarn", "factor": 4.0, …}, as the model card has it.'
         )
-    if not config.complete:
-        return found
-    stretched = positions_of(replace(found, complete=False))
-    return replace(found, data={**data, _POSITIONS: stretched} if stretched else data)
 
 
-def _text_part(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What is said of the language model's part, however deep that lies."""
-    inner = next((said[word] for word in TEXT_PARTS if isinstance(said.get(word), Mapping)), None)
-    return {} if inner is None else {**inner, **_text_part(inner)}
+def _text_part(overrides: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is set in the language model's part, however deep that lies."""
+    part = next((overrides[word] for word in TEXT_PARTS if isinstance(overrides.get(word), Mapping)), None)
+    return {} if part is None else {**part, **_text_part(part)}
 
 
-def _merged(own: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(own)
-    for key, value in said.items():
-        before = found.get(key)
+def _merged(own: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(own)
+    for key, value in overrides.items():
+        before = merged.get(key)
         if key in ROPE:
-            before = next((found[word] for word in ROPE if isinstance(found.get(word), Mapping)), None)
-            found = {word: kept for word, kept in found.items() if word not in ROPE}
-        both = isinstance(before, Mapping) and isinstance(value, Mapping)
-        found[key] = _merged(before, value) if both else value
-    return found
+            before = next((merged[word] for word in ROPE if isinstance(merged.get(word), Mapping)), None)
+            merged = {word: kept for word, kept in merged.items() if word not in ROPE}
+        merged[key] = _merged(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+    return merged
 
 
 def _base_that_is_lost(config: ModelConfig, value: Any, vllm: str) -> list[str]:
