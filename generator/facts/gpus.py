@@ -87,9 +87,11 @@ def gpu(name: str, *, where: str) -> Gpu:
 
 def cpu_engine_gib() -> float:
     """Memory of a CPU engine beside weights and cache (GiB). Evidence: data/memory.yaml."""
-    return read_data("memory.yaml")["cpuEngineGiB"]
+    size: float = read_data("memory.yaml")["cpuEngineGiB"]
+    return size
 
 
 def process_context_gib() -> float:
     """GiB that a process takes of a GPU before vLLM's budget begins: its CUDA context. Evidence: data/sharing.yaml."""
-    return read_data("sharing.yaml")["processContextGiB"]
+    size: float = read_data("sharing.yaml")["processContextGiB"]
+    return size

@@ -17,26 +17,28 @@ class RayRelease:
     ray: str
     vllm: str
     facts: dict[str, Any]
+    """The whole row, in the data file's words."""
 
     @property
     def placement_field(self) -> str:
-        return self.facts["placementField"]
+        return str(self.facts["placementField"])
 
     @property
     def max_surge_percent(self) -> bool:
-        return self.facts["maxSurgePercent"]
+        return bool(self.facts["maxSurgePercent"])
 
     @property
     def throughput_path(self) -> bool:
-        return self.facts["throughputPath"]
+        return bool(self.facts["throughputPath"])
 
     @property
     def gpu_memory_utilization(self) -> float:
-        return self.facts["gpuMemoryUtilization"]
+        return float(self.facts["gpuMemoryUtilization"])
 
     def arguments(self) -> dict[str, Any]:
         """The JSON Schema definitions of what this release accepts, extracted from its wheels."""
-        return read_data(f"releases/{self.ray}.arguments.json")["definitions"]
+        definitions: dict[str, Any] = read_data(f"releases/{self.ray}.arguments.json")["definitions"]
+        return definitions
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 from generator.errors import UserError
 from generator.facts.files import as_of, read_data
@@ -69,12 +69,13 @@ def cache_behaviour(vllm: str) -> CacheBehaviour:
 
 def usual_blocks(platform: Platform) -> dict[str, int]:
     """Tokens of a block by what is kept (the data file's words), and the smallest, which windows use."""
-    return read_data("kv_cache.yaml")["blocks"][platform]
+    blocks: dict[str, int] = read_data("kv_cache.yaml")["blocks"][platform]
+    return blocks
 
 
 def dtype_bytes(name: str, *, where: str = "kv_cache_dtype") -> int:
     """Bytes of one entry of a cache type. Raises UserError for a type that is not known."""
-    known = read_data("kv_cache.yaml")["dtypes"]
+    known: dict[str, int] = read_data("kv_cache.yaml")["dtypes"]
     if name not in known:
         raise UserError.unknown("type of cache", name, known, where=where)
     return known[name]
@@ -82,14 +83,36 @@ def dtype_bytes(name: str, *, where: str = "kv_cache_dtype") -> int:
 
 def fp8_ds_mla_bytes() -> int:
     """Bytes of one token's latent in the cache of type fp8_ds_mla."""
-    return read_data("kv_cache.yaml")["fp8DsMlaBytes"]
+    size: int = read_data("kv_cache.yaml")["fp8DsMlaBytes"]
+    return size
 
 
 def prompt_state_kernels() -> Mapping[int, int | None]:
     """Compute capabilities whose kernels can keep the state at a prompt's end, and the width of keys they ask for."""
-    return read_data("kv_cache.yaml")["promptStateKernels"]
+    kernels: Mapping[int, int | None] = read_data("kv_cache.yaml")["promptStateKernels"]
+    return kernels
 
 
-def packed_pages() -> dict[str, Any]:
-    """Bytes and blocks of DeepSeek V4's pages, by the data file's words."""
-    return read_data("kv_cache.yaml")["packed"]
+@dataclass(frozen=True, kw_only=True)
+class PackedPages:
+    """Pages of DeepSeek V4."""
+
+    vector_bytes: int
+    """Of a latent and its scales."""
+    page_multiple: int
+    """Bytes to a multiple of which a page is padded."""
+    window_block: int
+    """Tokens of a window's block."""
+    open_blocks: Mapping[int, int]
+    """Tokens of a block of what is not compressed yet, by its window."""
+
+
+@cache
+def packed_pages() -> PackedPages:
+    row = read_data("kv_cache.yaml")["packed"]
+    return PackedPages(
+        vector_bytes=row["vectorBytes"],
+        page_multiple=row["pageMultiple"],
+        window_block=row["windowBlock"],
+        open_blocks=row["openBlocks"],
+    )

@@ -100,19 +100,21 @@ def method_of(stated: str) -> Method | None:
 @cache
 def engine_capability(vllm: str) -> float:
     """The compute capability below which vLLM `vllm` has no kernels."""
-    return _newest(read_data("quantization.yaml")["engineCapability"], vllm)
+    by_version: Mapping[str, float] = read_data("quantization.yaml")["engineCapability"]
+    return _newest(by_version, vllm)
 
 
 @cache
 def scheme_capability(scheme: str, vllm: str) -> float:
     """The least compute capability for a scheme of compressed-tensors; 0 where it asks for none."""
-    rows = read_data("quantization.yaml")["schemes"]
+    rows: Mapping[str, Mapping[str, float]] = read_data("quantization.yaml")["schemes"]
     return _newest(rows[scheme], vllm) if scheme in rows else 0.0
 
 
 def only_capability(scheme: str) -> float | None:
     """The one compute capability that a scheme of compressed-tensors runs on."""
-    return read_data("quantization.yaml")["onlyCapability"].get(scheme)
+    only: Mapping[str, float] = read_data("quantization.yaml")["onlyCapability"]
+    return only.get(scheme)
 
 
 @cache
@@ -147,5 +149,5 @@ def fp8_blocks(vllm: str) -> Fp8Blocks:
 def _newest(by_version: Mapping[str, _Value], vllm: str) -> _Value:
     """The newest entry that is not newer than `vllm`; the oldest for older versions."""
     numbers = sorted(by_version, key=version)
-    held = [number for number in numbers if version(number) <= version(vllm)]
-    return by_version[held[-1] if held else numbers[0]]
+    reached = [number for number in numbers if version(number) <= version(vllm)]
+    return by_version[reached[-1] if reached else numbers[0]]

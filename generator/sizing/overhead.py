@@ -55,7 +55,8 @@ def activation_gib(
     tower = 0.0 if step.text_only else _tower_bytes(config, step)
 
     def peak(sampler_bytes: float, beside: float, share: float) -> float:
-        return max(sampler_bytes * entries + kept + beside, (forward + buffers) * share, tower * share) / GIB
+        peaks = (sampler_bytes * entries + kept + beside, (forward + buffers) * share, tower * share)
+        return float(max(peaks)) / GIB
 
     sampler = behaviour.sampler_bytes
     return Range(
@@ -83,8 +84,8 @@ def expert_buffer_bytes(config: ModelConfig, step: Step) -> float:
     if not experts_of(config):
         return 0.0
     inner = config.integer("moe_latent_size") or config.needed("hidden_size")
-    made = expert_width(config) * (1 if is_ungated(config) else 2)
-    made = made if step.expert_parallel else made / step.tensor_parallel
+    whole = expert_width(config) * (1 if is_ungated(config) else 2)
+    made = whole if step.expert_parallel else whole / step.tensor_parallel
     return 2 * step.tokens * (config.integer("num_experts_per_tok") or 1) * max(inner, made) * step.width
 
 
@@ -104,7 +105,7 @@ def image_bytes(config: ModelConfig, step: Step) -> float:
     vision = towers.vision_of(config)
     if vision is None:
         return 0.0
-    data = read_data("memory.yaml")["encoder"]
+    data: Mapping[str, int] = read_data("memory.yaml")["encoder"]
     tokens, pixels = _image_tokens(config, step, data["imageTokens"])
     depths = vision.get("deepstack_visual_indexes")
     outputs = (

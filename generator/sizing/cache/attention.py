@@ -26,8 +26,8 @@ def kv_heads(config: ModelConfig) -> int:
     if config.get("multi_query") is True and not config.get("new_decoder_architecture"):
         return 1
     inner = config.get("attn_config")  # DBRX
-    if isinstance(inner, dict) and isinstance(inner.get("kv_n_heads"), int):
-        return inner["kv_n_heads"]
+    if isinstance(inner, dict) and isinstance(heads := inner.get("kv_n_heads"), int):
+        return heads
     return config.integer("num_key_value_heads") or config.needed("num_attention_heads")
 
 

@@ -97,7 +97,7 @@ def token_bytes(cache: AttentionSpec | MlaSpec | PackedMlaSpec | CrossAttentionS
 
 
 def _vector_bytes(cache: PackedMlaSpec) -> int:
-    return cache.vector_bytes or packed_pages()["vectorBytes"]
+    return cache.vector_bytes or packed_pages().vector_bytes
 
 
 def state_bytes(state: MambaSpec, options: CacheOptions) -> int:
@@ -173,9 +173,12 @@ def pages(layers: CacheLayers, options: CacheOptions, behaviour: CacheBehaviour)
 
 def _packed_page(cache: PackedMlaSpec, block: int) -> Page:
     """A page of DeepSeek V4: whole vectors, padded to a multiple that the kernels ask for."""
-    known = packed_pages()
-    own = {"window": known["windowBlock"], "open": known["openBlocks"].get(cache.window)}
-    tokens, multiple = own.get(cache.part, block), known["pageMultiple"]
+    packed = packed_pages()
+    tokens, multiple = block, packed.page_multiple
+    if cache.part == "window":
+        tokens = packed.window_block
+    elif cache.part == "open" and cache.window:
+        tokens = packed.open_blocks[cache.window]
     return Page(cache, tokens, ceil(tokens // cache.tokens_each * _vector_bytes(cache) / multiple) * multiple)
 
 

@@ -52,7 +52,7 @@ def rope_fault(config: ModelConfig, *, whole: bool) -> str:
     `whole`: all of it is said; else the class of the configuration may fill in what is not.
     Sources: `vllm/config/model.py::_get_and_verify_max_len`, `vllm/model_executor/layers/rotary_embedding/__init__.py`.
     """
-    stated = next((found for word in ROPE if (found := config.get(word)) is not None), {})
+    stated: Any = next((rope for word in ROPE if (rope := config.get(word)) is not None), {})
     if not isinstance(stated, Mapping):
         return f"how positions are scaled is {stated!r}, and no object"
     for rope in filter(None, _ropes(config)):

@@ -16,24 +16,6 @@ from generator.sizing.weights.decoder import draft_layers
 from generator.sizing.weights.eagle import Generation, as_head
 from generator.sizing.weights.rank import DTYPE_ALIASES, LoraSlots
 
-_PLAIN = {
-    "max_model_len": "context",
-    "max_num_seqs": "sequences",
-    "max_num_batched_tokens": "batched_tokens",
-    "gpu_memory_utilization": "utilization",
-    "block_size": "block_tokens",
-    "kv_cache_memory_bytes": "cache_bytes",
-    "num_gpu_blocks_override": "cache_blocks",
-    "enable_prefix_caching": "prefix_caching",
-}
-"""Arguments that are taken as they are, and the names that sizing has for them."""
-_SWITCHES = {
-    "enforce_eager": "eager",
-    "enable_expert_parallel": "expert_parallel",
-    "language_model_only": "text_only",
-    "allow_deprecated_quantization": "allow_deprecated",
-    "disable_hybrid_kv_cache_manager": "windows_keep_all",
-}
 _EAGLES: Mapping[str, Generation] = {"eagle": 1, "eagle3": 3}
 _LORA = {"max_loras": 1, "max_lora_rank": 16}
 """vLLM's own values where nothing is said (`vllm/config/lora.py`)."""
@@ -58,43 +40,66 @@ def engine_of(
     `draft` gives the model that `speculative_config` names. Raises UserError where a value is nothing to count with,
     and what `draft` raises.
     """
-    fields = {ours: arguments[name] for name, ours in _PLAIN.items() if arguments.get(name) is not None}
-    fields |= {ours: bool(arguments.get(name)) for name, ours in _SWITCHES.items()}
-    fields["whole_prompts"] = arguments.get("enable_chunked_prefill") is False
     dtype = arguments.get("dtype") or "auto"
-    fields["dtype"] = DTYPE_ALIASES.get(dtype, dtype)
-    fields["kv_cache_dtype"] = _cache_dtype(arguments.get("kv_cache_dtype"), where=where)
-    fields["quantization"] = _quantization(arguments.get("quantization"), where=where)
-    fields["state_dtype"] = _state_dtype(arguments)
-    if arguments.get("enable_lora"):
-        adapters, rank = (count_of(arguments, name, usual, where=where) for name, usual in _LORA.items())
-        if rank not in (ranks := read_data("memory.yaml")["loraRanks"]):
-            raise UserError(
-                f"max_lora_rank {rank} is not a rank of vLLM's",
-                where=where,
-                fix=f"Give one of {', '.join(map(str, ranks))}: the next that is not less than your adapters'.",
-            )
-        experts = version(vllm) >= version(read_data("memory.yaml")["loraOnExperts"])
-        fields["lora"] = LoraSlots(adapters=adapters, rank=rank, experts=experts)
-    for name in ("kv_cache_memory_bytes", "num_gpu_blocks_override", "block_size"):
-        count_of(arguments, name, 0, where=where)
-    fields["uncounted"] = tuple(name for name in read_data("memory.yaml")["notCounted"] if arguments.get(name))
-    return Engine(vllm=vllm, **fields, **_speculation(arguments.get("speculative_config"), config, draft, where=where))
+    engine = Engine(
+        vllm=vllm,
+        dtype=DTYPE_ALIASES.get(dtype, dtype),
+        context=arguments.get("max_model_len"),
+        sequences=arguments.get("max_num_seqs"),
+        batched_tokens=arguments.get("max_num_batched_tokens"),
+        utilization=arguments.get("gpu_memory_utilization"),
+        kv_cache_dtype=_cache_dtype(arguments.get("kv_cache_dtype"), where=where),
+        quantization=_quantization(arguments.get("quantization"), where=where),
+        allow_deprecated=bool(arguments.get("allow_deprecated_quantization")),
+        eager=bool(arguments.get("enforce_eager")),
+        whole_prompts=arguments.get("enable_chunked_prefill") is False,
+        expert_parallel=bool(arguments.get("enable_expert_parallel")),
+        block_tokens=_count(arguments, "block_size", where=where),
+        prefix_caching=arguments.get("enable_prefix_caching"),
+        state_dtype=_state_dtype(arguments),
+        text_only=bool(arguments.get("language_model_only")),
+        lora=_lora(arguments, vllm, where=where),
+        cache_bytes=_count(arguments, "kv_cache_memory_bytes", where=where),
+        cache_blocks=_count(arguments, "num_gpu_blocks_override", where=where),
+        windows_keep_all=bool(arguments.get("disable_hybrid_kv_cache_manager")),
+        uncounted=tuple(name for name in read_data("memory.yaml")["notCounted"] if arguments.get(name)),
+    )
+    return _with_speculation(engine, arguments.get("speculative_config"), config, draft, where=where)
 
 
-def _quantization(said: Any, *, where: str) -> str | None:
+def _count(arguments: Mapping[str, Any], name: str, *, where: str) -> int | None:
+    """The argument `name`, None where it is not given; checked as `count_of` does."""
+    return count_of(arguments, name, 0, where=where) or None
+
+
+def _lora(arguments: Mapping[str, Any], vllm: str, *, where: str) -> LoraSlots | None:
+    """Slots for adapters, where they are enabled."""
+    if not arguments.get("enable_lora"):
+        return None
+    adapters, rank = (count_of(arguments, name, usual, where=where) for name, usual in _LORA.items())
+    if rank not in (ranks := read_data("memory.yaml")["loraRanks"]):
+        raise UserError(
+            f"max_lora_rank {rank} is not a rank of vLLM's",
+            where=where,
+            fix=f"Give one of {', '.join(map(str, ranks))}: the next that is not less than your adapters'.",
+        )
+    experts = version(vllm) >= version(read_data("memory.yaml")["loraOnExperts"])
+    return LoraSlots(adapters=adapters, rank=rank, experts=experts)
+
+
+def _quantization(requested: Any, *, where: str) -> str | None:
     """The method that is asked for; None where it is left to the checkpoint."""
-    word = str(said).lower()
-    if said is None or word in ("none", "auto"):
+    word = str(requested).lower()
+    if requested is None or word in ("none", "auto"):
         return None
     if method_of(word) is None:
-        raise UserError.unknown("quantization method", said, methods(), where=f"{where}: quantization")
+        raise UserError.unknown("quantization method", requested, methods(), where=f"{where}: quantization")
     return word
 
 
-def _cache_dtype(said: Any, *, where: str) -> str:
+def _cache_dtype(requested: Any, *, where: str) -> str:
     """The type of the cache; `auto` where nothing is asked for."""
-    data, chosen = read_data("kv_cache.yaml"), str(said or "auto")
+    data, chosen = read_data("kv_cache.yaml"), str(requested or "auto")
     if chosen in data["uncountedCacheDtypes"]:
         counted = ", ".join(data["cacheDtypes"])
         raise UserError(
@@ -109,36 +114,32 @@ def _cache_dtype(said: Any, *, where: str) -> str:
 
 def _state_dtype(arguments: Mapping[str, Any]) -> str | None:
     """The type of Mamba state: its own argument, else that of the whole Mamba cache."""
-    said = (arguments.get(name) or "auto" for name in ("mamba_ssm_cache_dtype", "mamba_cache_dtype"))
-    chosen = next((name for name in said if name != "auto"), None)
+    requested = (arguments.get(name) or "auto" for name in ("mamba_ssm_cache_dtype", "mamba_cache_dtype"))
+    chosen = next((name for name in requested if name != "auto"), None)
     return DTYPE_ALIASES.get(chosen, chosen) if chosen else None
 
 
-def _speculation(
-    said: Any, config: ModelConfig, draft: Callable[[str], Model], *, where: str
-) -> dict[str, Model | int | None]:
-    """What speculative decoding loads beside the model: a draft model, or the model's own layers (MTP)."""
-    if said is None:
-        return {}
-    said = _json(said, "speculative_config", '{"method": "mtp", "num_speculative_tokens": 1}', where=where)
+def _with_speculation(
+    engine: Engine, stated: Any, config: ModelConfig, draft: Callable[[str], Model], *, where: str
+) -> Engine:
+    """The engine with what speculative decoding loads beside the model: a draft model, or the model's own layers."""
+    if stated is None:
+        return engine
+    speculation = _json(stated, "speculative_config", '{"method": "mtp", "num_speculative_tokens": 1}', where=where)
     where = f"{where}: speculative_config"
-    tokens = count_of(said, "num_speculative_tokens", 1, where=where)
-    method = str(said.get("method") or "")
+    engine = engine._replace(speculative_tokens=count_of(speculation, "num_speculative_tokens", 1, where=where))
+    method = str(speculation.get("method") or "")
     if method in _WITHOUT_WEIGHTS:
-        return {"speculative_tokens": tokens}
-    if said.get("model") is not None:
-        found = draft(str(said["model"]))
-        if generation := _EAGLES.get(method or _eagle_by_name(str(said["model"]))):
-            # Of its file it may share a part with the model, so it is counted from its configuration.
-            found = Model(as_head(found.config, generation))
-        return {"speculative_tokens": tokens, "draft": found}
+        return engine
+    if speculation.get("model") is not None:
+        return engine._replace(draft=_draft(str(speculation["model"]), method, draft))
     if method.endswith("mtp"):
         layers = draft_layers(config)
         if not layers:
             raise UserError(
                 "the model has no layers of multi-token prediction", where=where, fix="Name a draft `model`."
             )
-        return {"speculative_tokens": tokens, "draft_layers": layers}
+        return engine._replace(draft_layers=layers)
     raise UserError(
         f"method '{method}' needs a `model`" if method else "neither `model` nor `method`",
         where=where,
@@ -146,18 +147,26 @@ def _speculation(
     )
 
 
+def _draft(name: str, method: str, draft: Callable[[str], Model]) -> Model:
+    """The draft model; of EAGLE's heads the part that they do not share with the model."""
+    model = draft(name)
+    generation = _EAGLES.get(method or _eagle_by_name(name))
+    # Of its file it may share a part with the model, so it is counted from its configuration.
+    return Model(as_head(model.config, generation)) if generation else model
+
+
 def overrides_of(arguments: Mapping[str, Any], *, vllm: str, where: str) -> dict[str, Any]:
     """What the engine sets in the model's config.json before it reads it. Raises UserError where that is no object.
 
     Until 0.12 there were arguments for rotary positions too, which `vllm/config/model.py` puts among them.
     """
-    found = dict(_json(arguments.get("hf_overrides") or {}, "hf_overrides", _OVERRIDES, where=where))
+    overrides = dict(_json(arguments.get("hf_overrides") or {}, "hf_overrides", _OVERRIDES, where=where))
     if version(vllm) < (0, 12):
         if scaling := arguments.get("rope_scaling"):
-            found["rope_scaling"] = dict(_json(scaling, "rope_scaling", _OVERRIDES, where=where))
+            overrides["rope_scaling"] = dict(_json(scaling, "rope_scaling", _OVERRIDES, where=where))
         if (base := arguments.get("rope_theta")) is not None:
-            found["rope_theta"] = base
-    return found
+            overrides["rope_theta"] = base
+    return overrides
 
 
 def _eagle_by_name(model: str) -> str:
@@ -165,15 +174,15 @@ def _eagle_by_name(model: str) -> str:
     return next((method for word, method in (("eagle3", "eagle3"), ("eagle-", "eagle")) if word in model.lower()), "")
 
 
-def _json(said: Any, name: str, example: str, *, where: str) -> Mapping[str, Any]:
+def _json(stated: Any, name: str, example: str, *, where: str) -> Mapping[str, Any]:
     """An object, which a command line gives as JSON."""
     try:
-        said = json.loads(said) if isinstance(said, str) else said
+        value = json.loads(stated) if isinstance(stated, str) else stated
     except ValueError:
-        said = None
-    if not isinstance(said, Mapping):
+        value = None
+    if not isinstance(value, Mapping):
         raise UserError(f"{name} is no JSON object", where=where, fix=f"Such as {example}.")
-    return said
+    return value
 
 
 def count_of(arguments: Mapping[str, Any], name: str, usual: int, *, where: str) -> int:

@@ -127,7 +127,7 @@ def packed_latent(config: ModelConfig, cache: PackedMlaSpec) -> Iterator[Matrix]
         rows = heads * config.needed("index_head_dim")
         yield Matrix(name="attn.indexer.wq_b", rows=rows, columns=queries, sharding="replicated")
         yield Matrix(name="attn.indexer.weights_proj", rows=heads, columns=hidden, sharding="replicated", linear=False)
-    elif cache.part == "open" and cache.vector_bytes:
+    elif cache.part == "open" and cache.vector_bytes and cache.window:
         width = cache.vector_bytes // 8  # keys, and what they are weighed by
         positions = 4 if cache.window == 8 else cache.window
         yield Matrix(name="attn.compressor", rows=2 * width, columns=hidden, sharding="replicated", linear=False)

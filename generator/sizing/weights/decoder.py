@@ -189,15 +189,17 @@ def decoder(config: ModelConfig, caches: CacheLayers) -> list[tuple[Matrix, ...]
         joined = blocks is not None and len(cached) > 1
         kept = (_encoding(config),) if encodes else cached
         if not cached and shared:  # they read another layer's cache with queries of their own
-            others = [one for one, like in zip(caches.layers, types, strict=False) if like in types[index : index + 1]]
-            kept = next((one for one in (*others, *caches.layers) if one), ())
+            alike = [
+                layer for layer, kind in zip(caches.layers, types, strict=False) if kind in types[index : index + 1]
+            ]
+            kept = next((layer for layer in (*alike, *caches.layers) if layer), ())
         attending += len(cached) > 1
-        if joined and attending > blocks:
+        if blocks is not None and joined and attending > blocks:
             kept = cached[:1]  # Zamba 2 attends with the same few blocks' weights at all its places
         kind = (kept, feed_forward_kind(config, index, kept, len(caches.layers) - shared), joined)
         if kind not in kinds:
-            own = zamba2_joint(config) if joined else ()
-            kinds[kind] = (*_mixer(config, kept), *feed_forward(config, kind[1]), *own, *_norms(config))
+            beside = zamba2_joint(config) if joined else ()
+            kinds[kind] = (*_mixer(config, kept), *feed_forward(config, kind[1]), *beside, *_norms(config))
         layers.append(kinds[kind])
     return layers
 

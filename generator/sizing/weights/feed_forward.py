@@ -81,7 +81,7 @@ def has_experts(config: ModelConfig, layer: int) -> bool:
         if len(kinds) < config.layers:
             what = f"`mlp_layer_types` has {len(kinds)} words for {config.layers} layers"
             raise UserError(what, where=config.where, fix=config.fix)
-        return kinds[layer] != "dense"
+        return bool(kinds[layer] != "dense")
     listed = config.get("moe_layers")
     if isinstance(listed, str):
         listed = [int(one) for one in listed.split(",") if one.strip().isdigit()]

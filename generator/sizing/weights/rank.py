@@ -221,21 +221,7 @@ class _Sizes:
         return sum(self.of(matrix, form) for matrix, form in part if only in (None, matrix.sharding))
 
     def of(self, matrix: Matrix, form: Format | None) -> float:
-        rows, columns, tp = matrix.rows, matrix.columns, self._options.tensor_parallel
-        if matrix.sharding == "vocab" and self._loaded:
-            rows = ceil(rows / _PADDING) * _PADDING
-        divided = 1 / tp
-        if matrix.sharding == "replicated":
-            divided = 1.0
-        elif matrix.sharding == "qkv":
-            divided = max(1.0, matrix.heads / tp) / matrix.heads
-        elif matrix.sharding == "expert":
-            if self._options.expert_parallel:
-                divided = ceil(matrix.count / tp) / matrix.count
-            elif tp > 1 and self._options.least_expert_rows:
-                rows, columns = self._widened(matrix, self._options.least_expert_rows * tp)
-            if form is not None and self._padding:
-                rows, columns = self._padded(matrix, tp if not self._options.expert_parallel else 1)
+        rows, columns = self._laid_out(matrix, form)
         size = (
             form.bytes(rows, columns)
             if form
@@ -243,7 +229,31 @@ class _Sizes:
         )
         # Scales of outputs are as many on every GPU where the inputs are divided.
         scales = form.row_scales(rows) if form and matrix.is_row_parallel and not self._whole_experts(matrix) else 0.0
-        return ((size - scales) * divided + scales) * matrix.count
+        return ((size - scales) * self._part(matrix) + scales) * matrix.count
+
+    def _part(self, matrix: Matrix) -> float:
+        """Which part of the matrix, or of its experts, a GPU holds."""
+        tp = self._options.tensor_parallel
+        if matrix.sharding == "replicated":
+            return 1.0
+        if matrix.sharding == "qkv":
+            return max(1.0, matrix.heads / tp) / matrix.heads
+        if self._whole_experts(matrix):
+            return ceil(matrix.count / tp) / matrix.count
+        return 1 / tp
+
+    def _laid_out(self, matrix: Matrix, form: Format | None) -> tuple[float, float]:
+        """Rows and columns with what is added to them: to the vocabulary, and to experts that are cut or packed."""
+        rows, columns, tp = matrix.rows, matrix.columns, self._options.tensor_parallel
+        if matrix.sharding == "vocab" and self._loaded:
+            return ceil(rows / _PADDING) * _PADDING, columns
+        if matrix.sharding != "expert":
+            return rows, columns
+        if form is not None and self._padding:
+            return self._padded(matrix, 1 if self._options.expert_parallel else tp)
+        if tp > 1 and self._options.least_expert_rows and not self._options.expert_parallel:
+            return self._widened(matrix, self._options.least_expert_rows * tp)
+        return rows, columns
 
     def _whole_experts(self, matrix: Matrix) -> bool:
         return matrix.sharding == "expert" and self._options.expert_parallel
