@@ -55,13 +55,13 @@ class Method:
         """The least compute capability of an NVIDIA GPU."""
         return _newest(self._capability, vllm)
 
-    def dtypes(self, vllm: str, *, asked: bool = False) -> Sequence[str]:
-        """Types of activations that it takes; `asked`: where the very word is asked for."""
-        return _newest(self._asked_dtypes if asked else self._dtypes, vllm)
+    def dtypes(self, vllm: str, *, as_requested: bool = False) -> Sequence[str]:
+        """Types of activations that it takes; `as_requested`: where the very word is asked for."""
+        return _newest(self._asked_dtypes if as_requested else self._dtypes, vllm)
 
-    def takes_word(self, asked: str) -> bool:
-        """Whether weights of this method are read where `asked` is asked for."""
-        return (self.any_word and asked != "humming") or asked in (self.name, *self.also)
+    def takes_word(self, requested: str) -> bool:
+        """Whether weights of this method are read where `requested` is asked for."""
+        return (self.any_word and requested != "humming") or requested in (self.name, *self.also)
 
 
 @cache

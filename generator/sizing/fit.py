@@ -111,7 +111,7 @@ class MemoryFit:
     @property
     def layouts(self) -> list[CacheLayout]:
         """The model's cache; of one that is not known also the least and the most."""
-        return [self.layout, *(one for one in (self.layout.least, self.layout.most) if one is not None)]
+        return [self.layout, *(bound for bound in (self.layout.least, self.layout.most) if bound is not None)]
 
     @property
     def missing_gib(self) -> float:
@@ -152,12 +152,12 @@ def cpu_fit(model: Model, *, device: Device, engine: Engine, usual_tokens: int) 
     context and sequences; where it says no tokens of a step they are `usual_tokens`, or a block, which must fit in one.
     """
     split = Split()
-    asked = engine._replace(batched_tokens=engine.batched_tokens or usual_tokens, utilization=1.0, eager=True)
-    shape = shape_of(model, device, asked)
-    layout = model.layout(cache_options(split, asked, shape, platform="cpu"), drafts=draft_caches(model, asked))
+    settled = engine._replace(batched_tokens=engine.batched_tokens or usual_tokens, utilization=1.0, eager=True)
+    shape = shape_of(model, device, settled)
+    layout = model.layout(cache_options(split, settled, shape, platform="cpu"), drafts=draft_caches(model, settled))
     if engine.batched_tokens is None:
         shape = replace(shape, batched_tokens=max(shape.batched_tokens, layout.block_tokens))
-    weights = loaded_weights(model, device, split, asked, shape).bytes / GIB
+    weights = loaded_weights(model, device, split, settled, shape).bytes / GIB
     left = device.memory_gib - weights - cpu_engine_gib()
     useful = ceil((shape.sequences * layout.blocks_of_request(shape.context) + 1) * layout.block_bytes / GIB)
     cache = max(0, min(useful, floor(left)))
@@ -201,10 +201,10 @@ def _memory(model: Model, device: Device, split: Split, engine: Engine) -> Memor
     ranges["kv_cache"] = Range(estimate=usable - taken.estimate, low=usable - taken.high, high=usable - taken.low)
     margin = read_data("memory.yaml")["marginGiB"]
     layout = model.layout(cache_options(split, engine, shape), drafts=draft_caches(model, engine))
-    asked = engine.cache_bytes if engine.cache_blocks is None else engine.cache_blocks * layout.block_bytes
-    if asked:  # made as it is asked for, whatever share of the GPU is said
-        ranges["kv_cache"], margin = Range.exactly(asked / GIB), 0.0
-        usable = taken.estimate + asked / GIB
+    requested = engine.cache_bytes if engine.cache_blocks is None else engine.cache_blocks * layout.block_bytes
+    if requested:  # made as it is asked for, whatever share of the GPU is said
+        ranges["kv_cache"], margin = Range.exactly(requested / GIB), 0.0
+        usable = taken.estimate + requested / GIB
     return MemoryFit(
         total_gib=device.memory_gib,
         usable_gib=usable,
@@ -241,21 +241,21 @@ def _notes(model: Model, engine: Engine) -> Iterator[str]:
 def loaded_weights(model: Model, device: Device, split: Split, engine: Engine, shape: EngineShape) -> Weights:
     """The weights on the fullest GPU. A draft model is divided as the model is, with an embedding of its own."""
     options = _weight_options(model, device, split, engine, shape)
-    found = model.weights(options)
+    weights = model.weights(options)
     if engine.draft is not None:
-        own = replace(options, quantization=None, lora=None, text_only=True)
-        own = replace(own, least_expert_rows=least_expert_rows(engine.draft.config, engine.vllm))
-        found = _with_draft(found, engine.draft.weights(own))
-    return found.on_amd(quantized=model.scheme(engine.quantization) is not None) if device.amd else found
+        draft_options = replace(options, quantization=None, lora=None, text_only=True)
+        draft_options = replace(draft_options, least_expert_rows=least_expert_rows(engine.draft.config, engine.vllm))
+        weights = _with_draft(weights, engine.draft.weights(draft_options))
+    return weights.on_amd(quantized=model.scheme(engine.quantization) is not None) if device.amd else weights
 
 
-def _with_draft(found: Weights, draft: Weights) -> Weights:
+def _with_draft(weights: Weights, draft: Weights) -> Weights:
     return replace(
-        found,
-        bytes=found.bytes + draft.bytes,
-        low=found.low + draft.low,
-        high=found.high + draft.high,
-        notes=(*found.notes, *(f"draft: {note}" for note in draft.notes)),
+        weights,
+        bytes=weights.bytes + draft.bytes,
+        low=weights.low + draft.low,
+        high=weights.high + draft.high,
+        notes=(*weights.notes, *(f"draft: {note}" for note in draft.notes)),
     )
 
 

@@ -27,13 +27,13 @@ def changes(model: Model, *, device: Device, split: Split, engine: Engine) -> li
     wider, narrower = (n for n in (2, 4, 8, 16) if n > split.tensor), (n for n in (8, 4, 2, 1) if n < split.tensor)
     for tensor in (*wider, *(narrower if now.refusal else ())):
         attempts.append((f"--tp {tensor}", engine, replace(split, tensor=tensor)))
-    found: dict[str, Change] = {}
+    by_option: dict[str, Change] = {}
     for words, changed, divided in attempts:
         option = words.split()[0]
-        if option not in found:
-            one = fit(model, device=device, split=divided, engine=changed)
-            found |= {option: Change(words=words, fit=one)} if one.fits else {}
-    return list(found.values())
+        if option not in by_option:
+            changed_fit = fit(model, device=device, split=divided, engine=changed)
+            by_option |= {option: Change(words=words, fit=changed_fit)} if changed_fit.fits else {}
+    return list(by_option.values())
 
 
 def _engines(

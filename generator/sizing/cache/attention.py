@@ -112,11 +112,11 @@ def shared(config: ModelConfig) -> LayerSpecs:
         key_dim=width,
         value_dim=width,
     )
-    own = count - config.whole("num_kv_shared_layers", 0)
-    if own < 1:
+    with_cache = count - config.whole("num_kv_shared_layers", 0)
+    if with_cache < 1:
         raise UserError(f"none of {count} layers has a cache of its own", where=config.where, fix=config.fix)
     each = [(_plain(config, window) if kind == SLIDING else wide) for kind in kinds]
-    return tuple((cache,) if i < own else () for i, cache in enumerate(each))
+    return tuple((cache,) if i < with_cache else () for i, cache in enumerate(each))
 
 
 def two_shapes(config: ModelConfig) -> LayerSpecs:
@@ -143,12 +143,12 @@ def heads_by_layer(config: ModelConfig) -> LayerSpecs:
     blocks = config.get("block_configs")
     if not isinstance(blocks, list):
         return attention(config)
-    found = [block.get("attention", {}) if isinstance(block, dict) else {} for block in blocks]
+    attentions = [block.get("attention", {}) if isinstance(block, dict) else {} for block in blocks]
     return tuple(
         (AttentionSpec(heads=queries // group, key_dim=dim, value_dim=dim),)
-        if not one.get("no_op") and (group := one.get("n_heads_in_group"))
+        if not stated.get("no_op") and (group := stated.get("n_heads_in_group"))
         else ()
-        for one in found
+        for stated in attentions
     )
 
 
@@ -241,9 +241,9 @@ def encoder_decoder(config: ModelConfig) -> LayerSpecs:
     """Whisper: its own keys and values, and those of the encoder's output."""
     heads = config.integer("decoder_attention_heads") or config.needed("num_attention_heads")
     dim = config.needed("hidden_size") // heads
-    own = AttentionSpec(heads=heads, key_dim=dim, value_dim=dim)
+    decoding = AttentionSpec(heads=heads, key_dim=dim, value_dim=dim)
     cross = CrossAttentionSpec(heads=heads, key_dim=dim, tokens=config.needed("max_source_positions"))
-    return ((own, cross),) * (config.integer("decoder_layers") or config.layers)
+    return ((decoding, cross),) * (config.integer("decoder_layers") or config.layers)
 
 
 def nothing(config: ModelConfig) -> LayerSpecs:

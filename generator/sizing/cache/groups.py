@@ -31,7 +31,7 @@ class CacheGroup:
 
 def cache_groups(pages: Sequence[Sequence[Page]], behaviour: CacheBehaviour) -> list[CacheGroup]:
     """Return the groups of a whole model, from every decoder layer's pages."""
-    entries = [(layer, page) for layer, found in enumerate(pages) for page in found]
+    entries = [(layer, page) for layer, of_layer in enumerate(pages) for page in of_layer]
     if not entries:
         return []
     if _one_type([page for _, page in entries]):
@@ -112,12 +112,12 @@ def _equal_pages(entries: list[tuple[int, Page]], behaviour: CacheBehaviour) -> 
 
 def has_pages_that_are_refused(pages: Sequence[Sequence[Page]], behaviour: CacheBehaviour) -> bool:
     """Whether this vLLM version cannot bring the layers' pages to one size, and does not start."""
-    found = [page for layer in pages for page in layer]
-    if not found or _one_type(found) or any(isinstance(page.cache, PackedMlaSpec) for page in found):
+    together = [page for layer in pages for page in layer]
+    if not together or _one_type(together) or any(isinstance(page.cache, PackedMlaSpec) for page in together):
         return False
-    most = max(page.bytes for page in found)
+    most = max(page.bytes for page in together)
     if behaviour.unequal_pages == "refused":
-        return any(page.bytes != most for page in found)
+        return any(page.bytes != most for page in together)
     # A latent is read in whole rows, so its page cannot be padded.
     padded = behaviour.unequal_pages == "padded"
-    return any(most % page.bytes and not (padded and not isinstance(page.cache, MlaSpec)) for page in found)
+    return any(most % page.bytes and not (padded and not isinstance(page.cache, MlaSpec)) for page in together)

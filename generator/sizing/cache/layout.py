@@ -142,8 +142,8 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
     behaviour = cache_behaviour(options.vllm)
     if options.windows_keep_all:
         layers = replace(layers, layers=_without_windows(layers.layers))
-    found = pages(layers, options, behaviour)
-    groups = tuple(cache_groups(found, behaviour))
+    layer_pages = pages(layers, options, behaviour)
+    groups = tuple(cache_groups(layer_pages, behaviour))
     of_stages = tuple(stages(len(layers.layers), options.pipeline_parallel))
     near = layers.packed and behaviour.packed_blocks == "not_followed"
     least, most = (
@@ -162,7 +162,7 @@ def cache_layout(layers: CacheLayers, options: CacheOptions) -> CacheLayout:
         token_bytes=_token_bytes(layers, options, of_stages),
         exact=layers.exact and not near,
         why=layers.why or (_NEAR if near else ""),
-        refusal=_refusal(layers, options, unequal=has_pages_that_are_refused(found, behaviour)),
+        refusal=_refusal(layers, options, unequal=has_pages_that_are_refused(layer_pages, behaviour)),
         least=least,
         most=most,
     )

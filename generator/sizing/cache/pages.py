@@ -106,11 +106,11 @@ def state_bytes(state: MambaSpec, options: CacheOptions) -> int:
     groups = state.groups if state.groups % tensor == 0 else tensor
     rows = state.rows + (options.speculative_tokens if state.speculative_rows else 0)
     window = (state.channels + groups * state.group_channels) // tensor * rows * dtype_bytes(options.dtype)
-    own = state.kind == "linear_attention" or (
+    is_fixed = state.kind == "linear_attention" or (
         state.kind == "kimi_delta" and cache_behaviour(options.vllm).delta_matrix == "own"
     )
-    asked = None if own else options.state_dtype
-    matrix_dtype = asked or state.matrix_dtype or options.dtype
+    requested = None if is_fixed else options.state_dtype
+    matrix_dtype = requested or state.matrix_dtype or options.dtype
     return window + state.heads // tensor * state.matrix * dtype_bytes(matrix_dtype)
 
 

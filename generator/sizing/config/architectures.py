@@ -38,7 +38,7 @@ def missing_in(vllm: str, config: ModelConfig) -> str:
 @cache
 def _missing_in(vllm: str, name: str) -> str:
     spans, now = read_data("architectures.json")["spans"].get(name, []), version(vllm)
-    if not spans or any(_is_in(vllm, one) for one in (name, *_adapted(name))):
+    if not spans or any(_is_in(vllm, known) for known in (name, *_adapted(name))):
         return ""
     came = next((span[0] for span in spans if now < version(span[0])), None)
     when = f"came in {came}" if came else f"was taken out in {spans[-1][-1]}"

@@ -53,9 +53,9 @@ def _unstretched(config: ModelConfig) -> dict[str, Any]:
     return {**config.data, _POSITIONS: round(positions / stretch_of(config))}
 
 
-def _ignored(config: ModelConfig, key: str, own: Any, value: Any, vllm: str) -> str:
-    """What to tell of a key that vLLM does not read there; empty where it does. `own`: the configuration's."""
-    if key in TEXT_PARTS and isinstance(value, Mapping) and (config.complete or not isinstance(own, Mapping)):
+def _ignored(config: ModelConfig, key: str, before: Any, value: Any, vllm: str) -> str:
+    """What to tell of a key that vLLM does not read there; empty where it does. `before`: what is there."""
+    if key in TEXT_PARTS and isinstance(value, Mapping) and (config.complete or not isinstance(before, Mapping)):
         return ""
     if key == "rope_parameters" and version(vllm) < (0, 12):
         return f"hf_overrides: vLLM {vllm} does not read `rope_parameters`; say `rope_scaling`"
@@ -67,14 +67,14 @@ def _ignored(config: ModelConfig, key: str, own: Any, value: Any, vllm: str) -> 
 
 def _with(config: ModelConfig, data: Mapping[str, Any], key: str, value: Any, *, where: str) -> dict[str, Any]:
     """The data with one key set: parts are merged, anything else takes the place of what was there."""
-    own = data.get(key)
+    before = data.get(key)
     if key in TEXT_PARTS and isinstance(value, Mapping):
         if config.complete:
             return _merged(data, value)
-        if not isinstance(own, Mapping):
+        if not isinstance(before, Mapping):
             raise UserError(f"the model has no `{key}`", where=where, fix="Say its words without that.")
-    if key.endswith("_config") and key not in _OF_THE_WHOLE and isinstance(own, Mapping):
-        return {**data, key: _merged(own, value) if isinstance(value, Mapping) else value}
+    if key.endswith("_config") and key not in _OF_THE_WHOLE and isinstance(before, Mapping):
+        return {**data, key: _merged(before, value) if isinstance(value, Mapping) else value}
     kept = {word: words for word, words in data.items() if word not in ROPE} if key in ROPE else data
     return {**kept, key: value}
 
@@ -94,8 +94,8 @@ def _text_part(overrides: Mapping[str, Any]) -> Mapping[str, Any]:
     return {} if part is None else {**part, **_text_part(part)}
 
 
-def _merged(own: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(own)
+def _merged(part: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(part)
     for key, value in overrides.items():
         before = merged.get(key)
         if key in ROPE:
@@ -110,5 +110,5 @@ def _base_that_is_lost(config: ModelConfig, value: Any, vllm: str) -> list[str]:
     base = config.get("rope_theta") or rope_of(config).get("rope_theta")
     if version(vllm) < (0, 12) or not isinstance(value, Mapping) or value.get("rope_theta") is not None:
         return []
-    own = f" ({base:,.0f})" if isinstance(base, (int, float)) else ""
-    return [f"hf_overrides: what turns positions is set whole, so say the model's `rope_theta`{own} in it too"]
+    theta = f" ({base:,.0f})" if isinstance(base, (int, float)) else ""
+    return [f"hf_overrides: what turns positions is set whole, so say the model's `rope_theta`{theta} in it too"]

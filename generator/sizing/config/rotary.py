@@ -32,8 +32,8 @@ def positions_of(config: ModelConfig) -> int:
     """
     # Cohere's word for what its positions are stretched to wins, else the least of all words.
     words = [word for word in ("max_position_embeddings", *POSITIONS) if word in config.text]
-    said = [config.integer(word) for word in words] or [config.integer("max_position_embeddings")]
-    positions = config.integer("model_max_length") or min(filter(None, said), default=0)
+    stated = [config.integer(word) for word in words] or [config.integer("max_position_embeddings")]
+    positions = config.integer("model_max_length") or min(filter(None, stated), default=0)
     if config.complete or config.model_type.startswith("gemma3"):
         return positions
     for rope in _ropes(config):
@@ -59,8 +59,8 @@ def rope_fault(config: ModelConfig, *, whole: bool) -> str:
         kind, factor, original = _kind(rope), rope.get("factor"), rope.get("original_max_position_embeddings")
         if kind == "None" and whole:
             return "how positions are scaled has no `rope_type`"
-        said = factor is not None or (whole and kind in _BY_FACTOR)
-        if said and (not isinstance(factor, (int, float)) or not 0 < factor <= MOST_STRETCH):
+        is_scaled = factor is not None or (whole and kind in _BY_FACTOR)
+        if is_scaled and (not isinstance(factor, (int, float)) or not 0 < factor <= MOST_STRETCH):
             return f"`factor` is {factor!r}, and no number from 0 to {MOST_STRETCH:,}"
         if kind == "yarn" and whole and (not isinstance(original, int) or original < 1):
             return f"`original_max_position_embeddings` is {original!r}, and yarn needs it"

@@ -32,11 +32,13 @@ def tower_parameters(config: ModelConfig) -> int:
     """Parameters of all towers and projectors; 0 for a text model."""
     text = config.needed("hidden_size")
     vision = vision_of(config)
-    found = _vision(vision, text, steps=1 if config.model_type.startswith("gemma") else 2) if vision is not None else 0
+    parameters = (
+        _vision(vision, text, steps=1 if config.model_type.startswith("gemma") else 2) if vision is not None else 0
+    )
     audio = config.data.get("audio_config")
     if isinstance(audio, Mapping):
-        found += _audio(audio, text)
-    return found
+        parameters += _audio(audio, text)
+    return parameters
 
 
 def is_unsized(config: ModelConfig) -> bool:
@@ -86,12 +88,12 @@ def _vision(tower: Mapping[str, Any], text: int, *, steps: int) -> int:
     if kind == "qwen2_5_vl":
         width = size_in(sizes, "hidden_size")
     patch = size_in(sizes, "patch_size") or 14
-    found = _layers(tower) + 3 * patch * patch * width * (size_in(sizes, "temporal_patch_size") or 1)
+    parameters = _layers(tower) + 3 * patch * patch * width * (size_in(sizes, "temporal_patch_size") or 1)
     image = size_in(sizes, "image_size")
     if image and "pixtral" not in kind:
-        found += (image // patch) ** 2 * width
+        parameters += (image // patch) ** 2 * width
     tables = 2 if kind == "gemma4_vision" else 1  # one for each of two axes
-    found += tables * size_in(sizes, "num_position_embeddings", "position_embedding_size") * width
+    parameters += tables * size_in(sizes, "num_position_embeddings", "position_embedding_size") * width
     # A merger takes 2 x 2 patches to the text's width in two steps; plain projectors take one patch.
     merge = sizes.get("merge_kernel_size")
     merge = (
@@ -104,7 +106,7 @@ def _vision(tower: Mapping[str, Any], text: int, *, steps: int) -> int:
     deeper = sizes.get("deepstack_visual_indexes")
     mergers = 1 + (len(deeper) if isinstance(deeper, list) else 0)
     plain = width * text + (steps - 1) * text * text
-    return found + mergers * (joined * joined + joined * text if merge > 1 else plain)
+    return parameters + mergers * (joined * joined + joined * text if merge > 1 else plain)
 
 
 def _audio(tower: Mapping[str, Any], text: int) -> int:

@@ -111,9 +111,9 @@ def dtype_of(config: ModelConfig, device: Device, engine: Engine) -> str:
 
     Source: `vllm/config/model.py::_resolve_auto_dtype`.
     """
-    asked = DTYPE_ALIASES.get(engine.dtype, engine.dtype)
-    if asked != "auto":
-        return asked
+    requested = DTYPE_ALIASES.get(engine.dtype, engine.dtype)
+    if requested != "auto":
+        return requested
     able = [
         *(("bfloat16",) if device.compute_capability >= 8 else ()),
         *(("float16",) if takes_float16(config, engine.vllm) else ()),
@@ -150,9 +150,9 @@ def kv_cache_dtype_of(config: ModelConfig, engine: Engine) -> str:
 
 def default_dtype(config: ModelConfig, device: Device, engine: Engine) -> str:
     """`kv_cache_dtype_of`, or the type that vLLM takes for GLM 5 on Blackwell where nothing is asked for."""
-    dtype, own = kv_cache_dtype_of(config, engine), cache_behaviour(engine.vllm).blackwell_glm
+    dtype, of_glm = kv_cache_dtype_of(config, engine), cache_behaviour(engine.vllm).blackwell_glm
     glm = config.model_type == "glm_moe_dsa" and int(device.compute_capability) == 10
-    return own if glm and dtype == "auto" else dtype
+    return of_glm if glm and dtype == "auto" else dtype
 
 
 def kernel_dtype(dtype: str, config: ModelConfig, device: Device) -> str:

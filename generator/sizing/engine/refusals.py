@@ -55,11 +55,11 @@ def _device_refusal(model: Model, device: Device, quantization: str | None, vllm
         return ""
     if device.amd:
         return "" if method.is_on_rocm(vllm) else f"vLLM {vllm} has no {scheme.method} for AMD's GPUs"
-    only = next((found for kind in scheme.kinds if (found := only_capability(kind))), None)
+    only = next((capability for kind in scheme.kinds if (capability := only_capability(kind))), None)
     least = max(method.least_capability(vllm), *(scheme_capability(kind, vllm) for kind in scheme.kinds), 0.0)
     if device.compute_capability < least or only not in (None, device.compute_capability):
-        asked = f"{only}, and no other" if only else least
-        return f"{scheme.method} weights need compute capability {asked}; {device.name} has {device.compute_capability}"
+        needs = f"{only}, and no other" if only else least
+        return f"{scheme.method} weights need compute capability {needs}; {device.name} has {device.compute_capability}"
     return ""
 
 
@@ -67,14 +67,15 @@ def _capability(device: Device) -> str:
     return f"compute capability {device.compute_capability}"
 
 
-def _effective(model: Model, asked: str | None) -> Method | None:
+def _effective(model: Model, requested: str | None) -> Method | None:
     """The method that vLLM runs: the checkpoint's, the one of its other words that is asked for, or what it makes."""
     stated = model.scheme(None)
     if stated is None:
-        made = method_of(asked) if asked else None
+        made = method_of(requested) if requested else None
         return method_of("online") if made and made.online else made
-    own = method_of(stated.method)
-    return method_of(asked) if own is not None and asked in own.also and method_of(asked) else own
+    of_checkpoint = method_of(stated.method)
+    reads_too = of_checkpoint is not None and requested in of_checkpoint.also
+    return (method_of(requested) if requested and reads_too else None) or of_checkpoint
 
 
 def argument_refusal(model: Model, engine: Engine, shape: EngineShape) -> str:
@@ -97,21 +98,21 @@ def _quantization_refusal(scheme: Quantization | None, model: Model, engine: Eng
     """`vllm/config/model.py::_verify_quantization`, and the types that a method takes (`vllm/config/vllm.py`)."""
     if scheme is None:
         return ""
-    method, stated, asked = method_of(scheme.method), model.scheme(None), engine.quantization
+    method, stated, requested = method_of(scheme.method), model.scheme(None), engine.quantization
     if method is None:
         return "" if scheme.method == UNNAMED else f"vLLM has no quantization method '{scheme.method}'"
-    runs = _effective(model, asked) or method
-    for one in (method, runs):
-        if not one.is_in(engine.vllm):
-            return f"vLLM {engine.vllm} has no quantization method '{one.name}'{_when(one, engine.vllm)}"
-    if stated is not None and asked is not None and not method.takes_word(asked):
-        return f"the weights are {stated.method}, not {asked}"
+    runs = _effective(model, requested) or method
+    for needed in (method, runs):
+        if not needed.is_in(engine.vllm):
+            return f"vLLM {engine.vllm} has no quantization method '{needed.name}'{_when(needed, engine.vllm)}"
+    if stated is not None and requested is not None and not method.takes_word(requested):
+        return f"the weights are {stated.method}, not {requested}"
     if method.is_deprecated(engine.vllm) and not engine.allow_deprecated:
         return f"{scheme.method} is deprecated: vLLM {engine.vllm} wants allow_deprecated_quantization"
     if stated is None and not (method.elsewhere or method.quantizes_while_loading(engine.vllm)):
-        able = ", ".join(name for name, one in methods().items() if one.quantizes_while_loading(engine.vllm))
+        able = ", ".join(name for name, online in methods().items() if online.quantizes_while_loading(engine.vllm))
         return f"config.json tells of no quantization, and vLLM {engine.vllm} makes no {scheme.method} (but {able})"
-    dtypes = runs.dtypes(engine.vllm, asked=asked == runs.name)
+    dtypes = runs.dtypes(engine.vllm, as_requested=requested == runs.name)
     if shape.dtype not in dtypes:
         return f"{scheme.method} weights are not multiplied in {shape.dtype} ({', '.join(dtypes)})"
     return ""

@@ -46,14 +46,14 @@ def _small_of_attention(config: ModelConfig, queries: int, keys: int) -> int:
     kind = config.model_type
     biases = queries + 2 * keys
     stated = config.get("attention_bias", config.get("qkv_bias"))
-    found = 0
+    entries = 0
     if stated is True:
-        found = biases + (0 if config.get("qkv_bias") else config.needed("hidden_size"))
+        entries = biases + (0 if config.get("qkv_bias") else config.needed("hidden_size"))
     elif stated is None and (kind in ("qwen2", "qwen2_moe", "qwen2_vl", "qwen2_5_vl") or _is(config, "Qwen2")):
-        found = biases
+        entries = biases
     if kind.startswith(("qwen3", "gemma3", "gemma4")) or _is(config, "Qwen3"):
-        found += 2 * (config.integer("head_dim") or 0)
-    return found
+        entries += 2 * (config.integer("head_dim") or 0)
+    return entries
 
 
 def _is(config: ModelConfig, family: str) -> bool:

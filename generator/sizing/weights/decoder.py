@@ -127,7 +127,7 @@ def _first(config: ModelConfig, layers: int, *, text_only: bool) -> Iterator[Mat
 def _vector(config: ModelConfig) -> int:
     """Entries of a token's vector in the embedding and before the output head."""
     words = ("embedding_size", "word_embed_proj_dim", "hidden_size")
-    return next(found for word in words if (found := config.integer(word)))
+    return next(entries for word in words if (entries := config.integer(word)))
 
 
 def _on_every_stage(config: ModelConfig) -> Ends:
@@ -162,7 +162,7 @@ def _encoder_inputs(config: ModelConfig) -> int:
 def draft_layers(config: ModelConfig) -> int:
     """Layers of multi-token prediction in the checkpoint."""
     words = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
-    return next((found for word in words if isinstance(found := config.get(word), int)), 0)
+    return next((layers for word in words if isinstance(layers := config.get(word), int)), 0)
 
 
 def draft_matrices(config: ModelConfig, model: ModelMatrices, count: int) -> tuple[Matrix, ...]:

@@ -41,16 +41,16 @@ def division_refusal(config: ModelConfig, caches: CacheLayers, tensor: int) -> s
 
 
 def _sizes(config: ModelConfig, caches: CacheLayers) -> list[tuple[str, int]]:
-    found = [("the number of attention heads", config.integer("num_attention_heads") or 0)]
-    found.append(("the vocabulary, padded", ceil((config.integer("vocab_size") or 0) / 64) * 64))
+    sizes = [("the number of attention heads", config.integer("num_attention_heads") or 0)]
+    sizes.append(("the vocabulary, padded", ceil((config.integer("vocab_size") or 0) / 64) * 64))
     if not experts_of(config):
-        found.append(("the intermediate size", config.integer("intermediate_size") or 0))
+        sizes.append(("the intermediate size", config.integer("intermediate_size") or 0))
     else:
-        found.append(("an expert's intermediate size", expert_width(config)))
+        sizes.append(("an expert's intermediate size", expert_width(config)))
     if caches.packed:
-        found.append(("the number of output groups", config.needed("o_groups")))
-    found += [
+        sizes.append(("the number of output groups", config.needed("o_groups")))
+    sizes += [
         ("the number of state heads", cache.heads) for cache in set(caches.caches) if isinstance(cache, MambaSpec)
     ]
-    found += [("the state's channels", cache.channels) for cache in set(caches.caches) if isinstance(cache, MambaSpec)]
-    return found
+    sizes += [("the state's channels", cache.channels) for cache in set(caches.caches) if isinstance(cache, MambaSpec)]
+    return sizes

@@ -52,7 +52,7 @@ def experts_of(config: ModelConfig) -> int:
     """Routed experts of a layer that has them; 0 for a dense model."""
     count = config.get("num_experts")
     if isinstance(count, list):
-        count = max((one for one in count if isinstance(one, int)), default=0)
+        count = max((experts for experts in count if isinstance(experts, int)), default=0)
     return count if isinstance(count, int) and count > 1 else 0
 
 
@@ -84,7 +84,7 @@ def has_experts(config: ModelConfig, layer: int) -> bool:
         return bool(kinds[layer] != "dense")
     listed = config.get("moe_layers")
     if isinstance(listed, str):
-        listed = [int(one) for one in listed.split(",") if one.strip().isdigit()]
+        listed = [int(number) for number in listed.split(",") if number.strip().isdigit()]
     if isinstance(listed, list):
         return layer in listed
     frequency = config.get("moe_layer_freq", 1)
@@ -95,7 +95,7 @@ def has_experts(config: ModelConfig, layer: int) -> bool:
     if config.get("expert_layer_period"):
         return layer % config.needed("expert_layer_period") == config.whole("expert_layer_offset", 0)
     steps = ("interleave_moe_layer_step", "decoder_sparse_step", "moe_layer_interval")
-    step = next((found for word in steps if config.get(word) and (found := config.integer(word))), None)
+    step = next((interval for word in steps if config.get(word) and (interval := config.integer(word))), None)
     return (layer + 1) % step == 0 if step else layer % (config.whole("moe_layer_freq", 1) or 1) == 0
 
 
@@ -166,8 +166,8 @@ def _mixture(config: ModelConfig, name: str) -> Iterator[Matrix]:
     parts = [("up_proj", width, inner), ("down_proj", inner, width)]
     parts += [] if is_ungated(config) else [("gate_proj", width, inner)]
     for part, rows, columns in parts:
-        one = f"{name}.experts.0.{part}"
-        yield Matrix(name=one, rows=rows, columns=columns, sharding="expert", count=count)
+        first = f"{name}.experts.0.{part}"
+        yield Matrix(name=first, rows=rows, columns=columns, sharding="expert", count=count)
     shared = shared_width(config)
     if shared:
         word = "shared_expert" if config.integer("shared_expert_intermediate_size") else "shared_experts"

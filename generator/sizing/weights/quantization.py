@@ -397,9 +397,9 @@ def _modelopt_formats(stated: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...],
     mixed = stated.get("quantized_layers")
     if isinstance(mixed, Mapping):
         each = [
-            ((str(name),), nvfp4 if "FP4" in str(one.get("quant_algo")).upper() else Format(bits=8, group=-1))
-            for name, one in mixed.items()
-            if isinstance(one, Mapping)
+            ((str(name),), nvfp4 if "FP4" in str(layer.get("quant_algo")).upper() else Format(bits=8, group=-1))
+            for name, layer in mixed.items()
+            if isinstance(layer, Mapping)
         ]
         return tuple(each)
     return ((_ALL, nvfp4 if "FP4" in algo or "W4" in algo else Format(bits=8, group=-1)),)

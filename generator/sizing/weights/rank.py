@@ -150,7 +150,7 @@ def rank_weights(
 def stage_bytes(config: ModelConfig, stored: StoredModel, options: WeightOptions) -> dict[range, float]:
     """Bytes of the checkpoint's tensors on a GPU of each pipeline stage, by the stage's decoder layers."""
     sizes = _Sizes(config, stored, options)
-    return {held: sizes.stage(held) for held in stages(len(stored.layers), options.pipeline_parallel)}
+    return {layers: sizes.stage(layers) for layers in stages(len(stored.layers), options.pipeline_parallel)}
 
 
 def bytes_by_kind(config: ModelConfig, stored: StoredModel, dtype: str) -> tuple[float, float]:
@@ -193,24 +193,24 @@ class _Sizes:
             )
             self._padding = padding[backend]
 
-    def stage(self, held: range) -> float:
+    def stage(self, layers: range) -> float:
         """Bytes of a pipeline stage with these decoder layers."""
-        matrices, first = self._model.matrices, held.start == 0
-        total = self.layers(held)
+        matrices, first = self._model.matrices, layers.start == 0
+        total = self.layers(layers)
         if first:
             total += self.together(self._model.first)
         elif matrices.on_every_stage:
             total += self.together(self._model.embeddings)
-        if held.stop == len(self._model.layers) or matrices.on_every_stage == "both":
+        if layers.stop == len(self._model.layers) or matrices.on_every_stage == "both":
             embedded = first or bool(matrices.on_every_stage)
             total += 0.0 if matrices.tied and embedded else self.together(self._model.last)
         return total
 
-    def layers(self, held: range, *, only: Sharding | None = None) -> float:
+    def layers(self, layers: range, *, only: Sharding | None = None) -> float:
         """Bytes of these decoder layers; `only`: of their matrices that are divided so."""
         total = 0.0
         alike: dict[int, float] = {}
-        for index in held:
+        for index in layers:
             layer = self._model.layers[index]
             if id(layer) not in alike:
                 alike[id(layer)] = self.together(layer, only=only)
