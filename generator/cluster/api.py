@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -72,48 +73,63 @@ def connect(*, context: str | None = None, kubeconfig: Path | None = None) -> Cl
 
     Raises UserError when there is no such configuration or context, or nobody answers.
     """
+    client, config = _kubernetes()
+    if kubeconfig is not None and not kubeconfig.is_file():
+        raise UserError("no such file", where=str(kubeconfig), fix="Name the cluster's kubeconfig with --kubeconfig.")
+    where = str(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
+    settings = client.Configuration()
+    if kubeconfig is None and not os.environ.get("KUBECONFIG") and context is None and SERVICE_ACCOUNT.exists():
+        where = "the pod's service account"
+        with _reading(where):
+            config.load_incluster_config(client_configuration=settings)
+            namespace = SERVICE_ACCOUNT.with_name("namespace").read_text()
+    else:
+        file = str(kubeconfig) if kubeconfig else None
+        with _reading(where):
+            contexts, current = config.list_kube_config_contexts(config_file=file)
+        namespace = _context_namespace(contexts, current, context, where)
+        with _reading(where):
+            config.load_kube_config(config_file=file, context=context, client_configuration=settings)
+    settings.retries = 1
+    with _reading(where):  # the certificates too
+        api = client.ApiClient(settings)
+    return _HttpCluster(api, namespace)
+
+
+def _kubernetes() -> tuple[Any, Any]:
+    """`kubernetes.client` and `kubernetes.config`. They are typed in part only, so here they are not at all."""
     try:
         from kubernetes import client, config
     except ImportError:
         raise UserError(
             "the kubernetes client is not installed", fix="Run: pip install 'ray-serve-llm[cluster]'"
         ) from None
-    if kubeconfig is not None and not kubeconfig.is_file():
-        raise UserError("no such file", where=str(kubeconfig), fix="Name the cluster's kubeconfig with --kubeconfig.")
-    where = str(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
-    settings = client.Configuration()
-    namespace = "default"
+    return client, config
+
+
+@contextmanager
+def _reading(where: str) -> Iterator[None]:
+    """A call of the client that reads a configuration. Where one is malformed it raises any of Python's exceptions."""
+    _, config = _kubernetes()
     try:
-        if kubeconfig is None and not os.environ.get("KUBECONFIG") and context is None and SERVICE_ACCOUNT.exists():
-            where = "the pod's service account"
-            config.load_incluster_config(client_configuration=settings)
-            namespace = SERVICE_ACCOUNT.with_name("namespace").read_text()
-        else:
-            namespace = _context_namespace(context, kubeconfig, where)
-            config.load_kube_config(
-                config_file=str(kubeconfig) if kubeconfig else None, context=context, client_configuration=settings
-            )
-        settings.retries = 1
-        api = client.ApiClient(settings)
+        yield
     except (config.ConfigException, YAMLError, ValueError, TypeError, AttributeError, LookupError, OSError) as error:
         raise UserError(
             f"no cluster can be read from it: {' '.join(str(error).split())}",
             where=where,
             fix="Name a kubeconfig with --kubeconfig or KUBECONFIG; `kubectl config get-contexts` shows what is there.",
         ) from None
-    return _HttpCluster(api, namespace)
 
 
-def _context_namespace(context: str | None, kubeconfig: Path | None, where: str) -> str:
-    """The namespace that a context names. Raises UserError when there is no such context."""
-    from kubernetes import config
-
-    there, current = config.list_kube_config_contexts(config_file=str(kubeconfig) if kubeconfig else None)
-    by_name = {one["name"]: one for one in there}
-    if context is not None and context not in by_name:
-        raise UserError(f"no context '{context}'", where=where, fix=did_you_mean(context, by_name))
-    chosen = by_name[context] if context is not None else current
-    return (chosen.get("context") or {}).get("namespace") or "default"
+def _context_namespace(contexts: list[JsonObject], current: JsonObject, name: str | None, where: str) -> str:
+    """The namespace of the context `name`, or of the current one. Raises UserError when there is no such context."""
+    by_name = {context["name"]: context for context in contexts}
+    if name is not None and name not in by_name:
+        raise UserError(f"no context '{name}'", where=where, fix=did_you_mean(name, by_name))
+    chosen = by_name[name] if name is not None else current
+    details = chosen.get("context")
+    # Where it is malformed, the client says so.
+    return (details.get("namespace") if isinstance(details, dict) else None) or "default"
 
 
 class _HttpCluster:
@@ -135,27 +151,29 @@ class _HttpCluster:
             raise
 
     def items(self, path: str, **query: str) -> list[JsonObject]:
-        found: list[JsonObject] = []
+        items: list[JsonObject] = []
         more = ""
         while True:
             body = self._ask("GET", path, query={**query, "limit": str(PAGE), "continue": more}).body
-            found += body.get("items") or []
+            items += body.get("items") or []
             more = body.get("metadata", {}).get("continue") or ""
             if not more:
-                return found
+                return items
 
     def metadata_if_there(self, path: str) -> JsonObject | None:
         """The object's metadata alone: of a Secret, its values never leave the cluster."""
         try:
             accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-            return self._ask("GET", path, accept=accept).body["metadata"]
+            metadata: JsonObject = self._ask("GET", path, accept=accept).body["metadata"]
+            return metadata
         except ApiFault as fault:
             if fault.status == 404:
                 return None
             raise
 
     def text(self, path: str, *, seconds: float) -> str:
-        return self._request("GET", path, accept="*/*", seconds=seconds).data.decode(errors="replace")
+        data: bytes = self._request("GET", path, accept="*/*", seconds=seconds).data
+        return data.decode(errors="replace")
 
     def create(self, path: str, body: JsonObject, *, dry_run: bool) -> Answer:
         query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
@@ -181,16 +199,16 @@ class _HttpCluster:
     ) -> Answer:
         response = self._request(method, path, query=query, body=body, accept=accept, content=content)
         # `299 - "the text"`, one header for each.
-        said = [header.partition('"')[2].rpartition('"')[0] for header in response.headers.getlist("Warning")]
+        warnings = [header.partition('"')[2].rpartition('"')[0] for header in response.headers.getlist("Warning")]
         try:
             body = json.loads(response.data)
         except ValueError:
             raise UserError(
-                f"what answers there is no Kubernetes API: {response.data[:60].decode(errors='replace').strip()!r}",
+                f"what answers there is not a Kubernetes API: {response.data[:60].decode(errors='replace').strip()!r}",
                 where=self.address,
                 fix="Name the right cluster with --kubeconfig or --context.",
             ) from None
-        return Answer(body=body, warnings=[text.replace('\\"', '"') for text in said])
+        return Answer(body=body, warnings=[text.replace('\\"', '"') for text in warnings])
 
     def _request(
         self,
@@ -207,7 +225,7 @@ class _HttpCluster:
 
         headers = {"Accept": accept, "User-Agent": "ray-serve-llm"}
         # Asked for each time: this is where the client renews a token that runs out.
-        headers |= {one["key"]: one["value"] for one in self._settings.auth_settings().values()}
+        headers |= {setting["key"]: setting["value"] for setting in self._settings.auth_settings().values()}
         if body is not None:
             headers["Content-Type"] = content
         pairs = "&".join(f"{key}={quote(value, safe='')}" for key, value in (query or {}).items() if value)
@@ -224,7 +242,7 @@ class _HttpCluster:
             raise UserError(
                 f"the API server does not answer: {_cause(error)}",
                 where=self.address,
-                fix="See that the cluster runs and that the kubeconfig (--kubeconfig, --context) names the right one.",
+                fix="Check that the cluster runs, and that the kubeconfig (--kubeconfig, --context) is the right one.",
             ) from None
         if response.status == 401:
             raise UserError(
@@ -239,15 +257,16 @@ class _HttpCluster:
 
 def _cause(error: BaseException) -> str:
     """The innermost reason, such as `Connection refused`, without the library's own words around it."""
-    cause = getattr(error, "reason", None)
-    while isinstance(cause, BaseException) and getattr(cause, "reason", None) not in (None, cause):
-        cause = cause.reason
-    text = str(cause or error)
+    cause: object = error
+    while (reason := getattr(cause, "reason", None)) and reason is not cause:
+        cause = reason
+    text = str(cause)
     return text.rpartition(": ")[2] if "Failed to establish" in text else text
 
 
 def _message(data: bytes) -> str:
     try:
-        return json.loads(data)["message"]
+        message: str = json.loads(data)["message"]
+        return message
     except (ValueError, KeyError, TypeError):
         return data.decode(errors="replace").strip()[:500]

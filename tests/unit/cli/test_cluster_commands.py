@@ -78,7 +78,7 @@ def test_another_web_server_answers(tmp_path: Path) -> None:
         done = generator("status", "falcon3", "--kubeconfig", str(path))
         server.shutdown()
     assert done.returncode == 2
-    assert "what answers there is no Kubernetes API: '<html>Welcome</html>'" in done.stderr
+    assert "what answers there is not a Kubernetes API: '<html>Welcome</html>'" in done.stderr
 
 
 def test_a_misspelt_context(kubeconfig: Path) -> None:
