@@ -81,6 +81,14 @@ def render(
     return [document for document in yaml.load_all(done.stdout, Loader=SAFE_LOADER) if document]
 
 
+def ray_service(manifests: Sequence[Manifest]) -> Manifest:
+    """The one RayService of a release's objects. Raises UserError when there is none, or several."""
+    services = [manifest for manifest in manifests if manifest.get("kind") == "RayService"]
+    if len(services) != 1:
+        raise UserError(f"{len(services)} RayServices are rendered", fix="Render exactly one release at a time.")
+    return services[0]
+
+
 def clean_message(stderr: str) -> str:
     """Return helm's message without its warnings, its advice and the template call stack around a `fail`."""
     noise = re.compile(r"WARNING|level=|walk\.go|Use --debug flag")

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from generator.chart import Manifest
+from generator.chart import Manifest, ray_service
 from generator.documents.merge import JsonObject
-from generator.errors import UserError
 from generator.facts.releases import kuberay
 from generator.units import quantity
 
@@ -38,10 +37,7 @@ class PodGroup:
 
 def pod_groups(manifests: Sequence[Manifest]) -> list[PodGroup]:
     """Read the groups of the one RayService of a release."""
-    services = [manifest for manifest in manifests if manifest["kind"] == "RayService"]
-    if len(services) != 1:
-        raise UserError(f"{len(services)} RayServices are rendered", fix="Check exactly one release at a time.")
-    cluster = services[0]["spec"]["rayClusterConfig"]
+    cluster = ray_service(manifests)["spec"]["rayClusterConfig"]
     head = cluster["headGroupSpec"]["template"]
     groups = [_group("head", head, least=1, most=1, sidecar=_autoscaler(cluster))]
     for group in cluster.get("workerGroupSpecs") or []:

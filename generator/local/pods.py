@@ -15,13 +15,6 @@ from generator.errors import UserError
 from generator.units import quantity
 
 
-def ray_service(manifests: Sequence[Manifest]) -> Manifest:
-    found = [manifest for manifest in manifests if manifest.get("kind") == "RayService"]
-    if len(found) != 1:
-        raise UserError(f"{len(found)} RayServices are rendered", fix="Serve exactly one release at a time.")
-    return found[0]
-
-
 def pod_templates(cluster: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [group["template"]["spec"] for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])]
 

@@ -31,10 +31,10 @@ from typing import Any
 
 import yaml
 
-from generator.chart import Manifest
+from generator.chart import Manifest, ray_service
 from generator.errors import RunFailed, UserError
 from generator.local.http import free_ports, request
-from generator.local.pods import literal_environment, ray_service, resources, write_files
+from generator.local.pods import literal_environment, resources, write_files
 from generator.process import supervised
 from generator.process.signals import stopped_by_sigterm, undisturbed
 from generator.progress import Progress, Report, fault

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from generator.chart import Manifest, render
+from generator.chart import Manifest, ray_service, render
 from generator.cluster.api import ApiFault, Cluster, api_path
 from generator.cluster.finding import Finding, fails, ok, warning
 from generator.cluster.nodes import Node, of_others, read_node, used
@@ -182,7 +182,7 @@ def _pools(cluster: Cluster, wanted: Installation, nodes: list[Node]) -> Iterato
 
 def _makes_second_cluster(cluster: Cluster, wanted: Installation) -> bool:
     """Whether the release runs already, and is updated by a second cluster where pods change."""
-    (service,) = (manifest for manifest in wanted.manifests if manifest["kind"] == "RayService")
+    service = ray_service(wanted.manifests)
     name, strategy = service["metadata"]["name"], service["spec"].get("upgradeStrategy") or {}
     if strategy.get("type", "NewCluster") != "NewCluster":
         return False
