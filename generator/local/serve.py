@@ -39,7 +39,7 @@ def serve(
     What an app is asked is its own affair: of it the address is shown. `say` is told the progress, `show` what is asked
     and answered. Relative model sources begin in `workdir`.
     """
-    files = _values_files(project, environment, names)
+    files = [project.values_path(environment, name) for name in project.served(environment, names)]
     workdir = workdir or cache_folder() / "local"
     if not workdir.is_dir():
         raise UserError("no such folder", where=str(workdir), fix="Run `make checkpoints`, or name one with --workdir.")
@@ -80,16 +80,6 @@ def _curl(url: str, model: str, prompt: str) -> str:
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": prompt}], "max_tokens": ANSWER_TOKENS})
     quoted = body.replace("'", "'\\''")
     return f"curl {url}/chat/completions -H 'Content-Type: application/json' -d '{quoted}'"
-
-
-def _values_files(project: Project, environment: str, names: Sequence[str]) -> list[Path]:
-    found = project.environment(environment)
-    served = [*found.serve, *found.apps]
-    for name in names:
-        if name not in served:
-            kind = "family or app" if found.apps else "family"
-            raise UserError.unknown(kind, name, served, where=f"{project.environment_path(environment)}: serve")
-    return [project.values_path(environment, name) for name in dict.fromkeys(names)]
 
 
 def _overrides(settings: Sequence[str]) -> JsonObject:

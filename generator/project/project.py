@@ -87,6 +87,19 @@ class Project:
             raise UserError.unknown("environment", name, names, where=str(self.root / "environments"))
         return read_environment(self.environment_path(name))
 
+    def served(self, environment: str, names: Sequence[str]) -> list[str]:
+        """These families and apps of an environment, each once; all that it serves where none is named.
+
+        Raises UserError where it does not serve one of them.
+        """
+        target = self.environment(environment)
+        served = [*target.serve, *target.apps]
+        for name in names:
+            if name not in served:
+                kind = "family or app" if target.apps else "family"
+                raise UserError.unknown(kind, name, served, where=f"{self.environment_path(environment)}: serve")
+        return list(dict.fromkeys(names)) or served
+
     def environment_path(self, name: str) -> Path:
         return self.root / "environments" / f"{name}.yaml"
 

@@ -23,7 +23,6 @@ from generator.cluster.preflight.objects import POD_SECURITY, object_findings, p
 from generator.cluster.preflight.pools import Demand, pool_findings, update_findings
 from generator.cluster.preflight.references import claim_findings, key_findings, references
 from generator.documents.merge import JsonObject
-from generator.errors import UserError
 from generator.plan.packing import bins_needed
 from generator.plan.plan import Plan
 from generator.project.project import Project
@@ -54,14 +53,9 @@ def installation(
 
     Raises UserError for what the plan, the schemas or helm refuse.
     """
+    chosen = project.served(environment, names)
     catalog = project.catalog()
     plan = project.plan(environment, catalog)
-    served = [*plan.families, *plan.apps]
-    for name in names:
-        if name not in served:
-            kind = "family or app" if plan.apps else "family"
-            raise UserError.unknown(kind, name, served, where=str(project.environment_path(environment)))
-    chosen = list(dict.fromkeys(names)) or served
     release = release or (chosen[0] if len(chosen) == 1 else "llm")
     namespace = namespace or plan.environment.namespace
     files = [project.values_path(environment, name) for name in chosen]

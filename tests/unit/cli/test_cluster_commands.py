@@ -118,3 +118,10 @@ def test_a_misspelt_environment() -> None:
     done = generator("preflight", "--environment", "prodd")
     assert done.returncode == 2
     assert "did you mean 'prod'?" in done.stderr
+
+
+def test_a_misspelt_family_is_told_as_serve_tells_it() -> None:
+    done = generator("preflight", "--environment", "dev", "--family", "falcon4")
+    assert done.returncode == 2
+    assert "did you mean 'falcon3'?" in done.stderr
+    assert done.stderr == generator("serve", "falcon4", "--environment", "dev").stderr
