@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, PlainValidator, StringConstraints, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from generator.documents.merge import JsonObject
 from generator.formats.fields import (
@@ -65,11 +66,28 @@ class Expectation(Closed):
         return self.peakRequestsPerSecond or 2 * self.requestsPerSecond
 
 
+_SHARES = (1, 0.5, 0.25, 0.125)
+
+
+def _share(stated: Any) -> float:
+    """One of the shares, as it is written there: pydantic would do it, but a Literal has no floats (PEP 586)."""
+    for share in _SHARES:
+        if stated == share:
+            return share
+    *smaller, last = map(str, _SHARES)
+    raise PydanticCustomError(
+        "literal_error", "Input should be {expected}", {"expected": f"{', '.join(smaller)} or {last}"}
+    )
+
+
+GpuShare = Annotated[float, PlainValidator(_share), WithJsonSchema({"enum": list(_SHARES)})]
+
+
 class Overrides(Closed):
     """What an environment may decide itself; what it leaves out, the plan decides."""
 
     pool: WorkerGroupName | None = None
-    gpuShare: Literal[1, 0.5, 0.25, 0.125] | None = None
+    gpuShare: GpuShare | None = None
     """What the model takes of one GPU of a pool with `share: true`; left out: the least that does for it."""
     source: str | None = None
     """Another place of the same checkpoint: a path in the image, a bucket."""
