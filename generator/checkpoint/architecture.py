@@ -81,7 +81,7 @@ def derivation_notes(config: ModelConfig, tokenizer: Mapping[str, Any], tensors:
     yield from (f"{approximation}." for approximation in config.approximations)
     if (dtype := _stated_dtype(config)) is None:
         stated = config.get("torch_dtype") or config.get("dtype")
-        source = "the weights'" if _dtypes_held(tensors) else "assumed"
+        source = "the weights'" if _dtype_sizes(tensors) else "assumed"
         dtype = _torch_dtype(config, tensors)
         yield f"config.json says {f'dtype {stated}' if stated else 'no dtype'}; {dtype} is {source}."
     positions, stretched = _stated_positions(config, tokenizer), positions_of(config)
@@ -130,8 +130,11 @@ def _mamba(config: ModelConfig, hidden: int) -> dict[str, int]:
 
 def _torch_dtype(config: ModelConfig, tensors: Mapping[str, Tensor]) -> Dtype:
     """The type that the configuration says, or that most bytes of the weights have."""
-    held = _dtypes_held(tensors)
-    return _stated_dtype(config) or max(held, key=lambda dtype: held[dtype], default="bfloat16")
+    stated = _stated_dtype(config)
+    if stated is not None:
+        return stated
+    sizes = _dtype_sizes(tensors)
+    return max(sizes, key=sizes.__getitem__) if sizes else "bfloat16"
 
 
 def _stated_dtype(config: ModelConfig) -> Dtype | None:
@@ -139,7 +142,7 @@ def _stated_dtype(config: ModelConfig) -> Dtype | None:
     return cast(Dtype, stated) if stated in SAFETENSORS_DTYPES else None
 
 
-def _dtypes_held(tensors: Mapping[str, Tensor]) -> dict[Dtype, int]:
+def _dtype_sizes(tensors: Mapping[str, Tensor]) -> dict[Dtype, int]:
     """Bytes of the weights by type, of types that activations have."""
-    held = bytes_by_dtype(tensors)
-    return {cast(Dtype, name): held[short] for name, short in SAFETENSORS_DTYPES.items() if short in held}
+    sizes = bytes_by_dtype(tensors)
+    return {cast(Dtype, name): sizes[short] for name, short in SAFETENSORS_DTYPES.items() if short in sizes}

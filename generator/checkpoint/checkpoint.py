@@ -16,7 +16,8 @@ from generator.checkpoint.architecture import architecture_of, context_of, deriv
 from generator.checkpoint.source import CONFIG, Place, open_place, read_json
 from generator.checkpoint.tensors import read_tensors, refuse_other_formats
 from generator.checkpoint.weights import Quantization, quantization_of, weights_of
-from generator.formats.catalog import Architecture, Provenance, Weights
+from generator.formats.architecture import Architecture
+from generator.formats.catalog import Provenance, Weights
 from generator.progress import Report
 from generator.sizing.cache.rules import is_known
 from generator.sizing.config.config import ModelConfig

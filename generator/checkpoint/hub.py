@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """What `checkpoint_place.Folder` says of a folder, of a repository."""
+    """What `source.Folder` says of a folder, of a repository."""
 
     only_config = False
 
@@ -49,8 +49,8 @@ class Hub:
         return Path(path).read_text(encoding="utf-8", errors="replace")
 
     def header(self, name: str) -> dict[str, Tensor]:
-        found = self.api.parse_safetensors_file_metadata(self.source, name, revision=self.revision)
-        return {key: Tensor.of(item.dtype, item.shape, item.data_offsets) for key, item in found.tensors.items()}
+        header = self.api.parse_safetensors_file_metadata(self.source, name, revision=self.revision)
+        return {key: Tensor.of(item.dtype, item.shape, item.data_offsets) for key, item in header.tensors.items()}
 
 
 @contextmanager
@@ -69,6 +69,7 @@ def open_hub(repository: str, revision: str | None, tell: Callable[[str], None])
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
     # The library's errors derive from its HTTP client's, whichever that is in this release, and from OSError.
     transport = cast(tuple[type[Exception], ...], errors.HfHubHTTPError.__bases__)
+    told: tuple[type[Exception], ...] = (*transport, OSError, errors.SafetensorsParsingError)
     disable_progress_bars()
     tell(f"asking the hub for {repository}" + (f" at {revision}" if revision else ""))
     with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
@@ -84,7 +85,7 @@ def open_hub(repository: str, revision: str | None, tell: Callable[[str], None])
                 gated=bool(info.gated),
                 card=card.to_dict() if card else {},
             )
-        except (*transport, OSError, errors.SafetensorsParsingError) as error:
+        except told as error:
             what, fix = _explained(error, errors, f"{api.endpoint}/{repository}", revision)
             raise UserError(what, where=repository, fix=fix) from None
 

@@ -10,7 +10,8 @@ from typing import Any
 from generator.checkpoint.safetensors import SAFETENSORS_DTYPES, Tensor, bytes_by_dtype
 from generator.checkpoint.source import Place, read_json
 from generator.errors import UserError
-from generator.formats.catalog import Architecture, Weights
+from generator.formats.architecture import Architecture
+from generator.formats.catalog import Weights
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.model import Model
 from generator.sizing.weights.rank import bytes_by_kind
@@ -34,8 +35,8 @@ def quantization_of(place: Place, config: ModelConfig) -> Quantization:
         return stated
     if _MODELOPT not in place.names or place.only_config:
         return {}
-    said = read_json(place, _MODELOPT).get("quantization")
-    return {"quant_method": "modelopt", **(said if isinstance(said, dict) else {})}
+    modelopt = read_json(place, _MODELOPT).get("quantization")
+    return {"quant_method": "modelopt", **(modelopt if isinstance(modelopt, dict) else {})}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,6 +68,7 @@ from generator.errors import GeneratorError
 @click.pass_context
 def bench(
     ctx: click.Context,
+    /,
     url: str,
     model: str | None,
     tokenizer: str | None,

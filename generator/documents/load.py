@@ -19,7 +19,7 @@ _Dumper: type = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 Location = Sequence[str | int]
 
 
-class _StrictLoader(SAFE_LOADER):  # type: ignore[valid-type, misc]
+class _StrictLoader(SAFE_LOADER):  # type: ignore[misc]
     """A safe loader that refuses a key given twice, where YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -37,7 +37,8 @@ class _StrictLoader(SAFE_LOADER):  # type: ignore[valid-type, misc]
                 )
             if isinstance(key, str):
                 seen[key] = key_node
-        return super().construct_mapping(node, deep=deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -48,13 +49,15 @@ class _StrictLoader(SAFE_LOADER):  # type: ignore[valid-type, misc]
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
 
-class _IndentedDumper(_Dumper):  # type: ignore[valid-type, misc]
+class _IndentedDumper(_Dumper):  # type: ignore[misc]
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
     def represent_text(self, text: str) -> yaml.Node:
         """Text of several lines as lines, where YAML can: a file of code stays readable, and so does its diff."""
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+        style = "|" if "\n" in text else None
+        node: yaml.Node = self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+        return node
 
 
 _IndentedDumper.add_representer(str, _IndentedDumper.represent_text)
@@ -119,7 +122,7 @@ def written(text: str, location: Location) -> str | None:
     """The word at a location as the YAML text has it (`2.60`, not the number 2.6); None where there is none."""
     nodes = list(_path(text, location))
     if location and len(nodes) == len(location) and isinstance(nodes[-1][1], yaml.ScalarNode):
-        return nodes[-1][1].value
+        return str(nodes[-1][1].value)
     return None
 
 

@@ -147,7 +147,7 @@ def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
     where it has one, is one that Ray and every proxy read alike.
     """
     definitions = _without_secrets(definitions)
-    renamed = json.loads(
+    renamed: JsonObject = json.loads(
         json.dumps({_name(version, name): schema for name, schema in definitions.items()}).replace(
             '"#/definitions/', f'"#/definitions/{_name(version, "")}'
         )
@@ -228,7 +228,8 @@ def _tidy(node: Any) -> Any:
 def _draft_07(schema: JsonObject) -> JsonObject:
     """pydantic writes draft 2020-12; what it uses differs from draft-07 in the name of `definitions` only."""
     text = json.dumps(schema).replace('"#/$defs/', '"#/definitions/').replace('"$defs":', '"definitions":')
-    return json.loads(text)
+    draft: JsonObject = json.loads(text)
+    return draft
 
 
 def schema_text(schema: JsonObject) -> str:

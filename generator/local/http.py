@@ -40,7 +40,8 @@ def complete_chat(url: str, model: str, prompt: str, max_tokens: int, *, timeout
     status, answer = request("POST", f"{url}/chat/completions", body=body, timeout_s=timeout_s)
     if status != 200:
         raise RunFailed(f"{model} answered with status {status}: {answer[:500]}", where=url)
-    return json.loads(answer)["choices"][0]["message"]["content"]
+    text: str = json.loads(answer)["choices"][0]["message"]["content"]
+    return text
 
 
 def free_port(preferred: int | None = None) -> int:
@@ -51,16 +52,17 @@ def free_port(preferred: int | None = None) -> int:
             probe.bind(("127.0.0.1", preferred or 0))
         except OSError:
             return free_port()
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def free_ports(count: int) -> list[int]:
     """Distinct free ports: all are held until the last one is found."""
     sockets = [socket.socket() for _ in range(count)]
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for held in sockets:
+            held.bind(("127.0.0.1", 0))
+        return [held.getsockname()[1] for held in sockets]
     finally:
-        for one in sockets:
-            one.close()
+        for held in sockets:
+            held.close()

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -230,9 +230,9 @@ class _LocalRay:
         for name, application in applications.items():
             if application["status"] in ("DEPLOY_FAILED", "UNHEALTHY"):
                 broken = [d["message"] for d in application["deployments"].values() if d["status"] != "HEALTHY"]
-                said = dict.fromkeys(fault(message) for message in [*broken, application["message"]] if message)
+                causes = dict.fromkeys(fault(message) for message in [*broken, application["message"]] if message)
                 logged = [f"logged: {line}" for line in self._logged_exceptions(name)]
-                raise RunFailed("\n".join([application["status"], *list(said)[:1], *logged]), where=name)
+                raise RunFailed("\n".join([application["status"], *list(causes)[:1], *logged]), where=name)
 
     def _check(self, deadline: float, what: str, progress: Progress) -> None:
         assert self.process is not None
@@ -254,9 +254,9 @@ class _LocalRay:
         for replica in reversed(replicas):
             worker = re.search(r'"worker_id": "(\w+)"', replica.read_text(errors="replace"))
             texts = [path.read_text(errors="replace") for path in logs.glob(f"worker-{worker[1]}-*")] if worker else []
-            found = [match[1].strip() for text in texts for match in _LOGGED_EXCEPTION.finditer(text)]
-            if found:
-                return list(dict.fromkeys(found))[:LOG_LINES]
+            exceptions = [match[1].strip() for text in texts for match in _LOGGED_EXCEPTION.finditer(text)]
+            if exceptions:
+                return list(dict.fromkeys(exceptions))[:LOG_LINES]
         return []
 
     def _ask(self, method: str, path: str, *, body: Any = None, timeout_s: float = 30) -> tuple[int, str]:
@@ -274,24 +274,26 @@ def _answering(config: Mapping[str, Any], deadline: float, progress: Progress) -
         name, prefix = application["name"], application.get("route_prefix", "/")
         url = base_url + prefix.rstrip("/")
         if application["import_path"].startswith("ray.serve.llm:"):
-            models = _answer_of(f"{url}/v1/models", lambda _: True, name, deadline, progress)
+            models = _answer_of(f"{url}/v1/models", name, deadline, progress)
             routes.update({model["id"]: f"{url}/v1" for model in models["data"]})
         else:
             # An app's API is its own, so only Serve can be asked whether requests reach it.
-            _answer_of(f"{base_url}/-/routes", lambda known, prefix=prefix: prefix in known, name, deadline, progress)
+            _answer_of(f"{base_url}/-/routes", name, deadline, progress, holding=prefix)
             apps[name] = url
     progress.say(f"ready: {', '.join([*routes, *apps])}")
     return Running(base_url=base_url, routes=routes, apps=apps)
 
 
-def _answer_of(url: str, wanted: Callable[[Any], bool], name: str, deadline: float, progress: Progress) -> Any:
-    """Ask until there is an answer in JSON that is `wanted`, and return it."""
+def _answer_of(url: str, name: str, deadline: float, progress: Progress, *, holding: str | None = None) -> Any:
+    """Ask until there is an answer in JSON, one that has the key `holding` where that is given, and return it."""
     progress.waits = {name: f"{url} does not answer"}
     while True:
         with suppress(OSError, ValueError):
             status, answer = request("GET", url, timeout_s=10)
-            if status == 200 and wanted(found := json.loads(answer)):
-                return found
+            if status == 200:
+                data = json.loads(answer)
+                if holding is None or holding in data:
+                    return data
         if time.monotonic() > deadline:
             raise RunFailed(f"{url} does not answer", where=name)
         progress.heartbeat()

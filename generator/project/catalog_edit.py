@@ -1,6 +1,6 @@
 """A catalog file's text with one model added or refreshed, and every other byte as people wrote it.
 
-Takes the text and the model's entry as data. Nothing is written back by a YAML library: `yaml_document` says where
+Takes the text and the model's entry as data. Nothing is written back by a YAML library: `documents.edit` says where
 things stand, and only those characters are replaced. What comes out is read again and compared with what was meant,
 before anyone gets to see it.
 """
