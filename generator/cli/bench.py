@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from generator.cli.options import examples, json_option, project_of, say
+from generator.cli.options import examples, json_option, print_json, project_of, say
 from generator.errors import GeneratorError
 
 
@@ -110,6 +109,6 @@ def bench(
     finally:
         if rows and as_json:
             measured = [{"load": asdict(load), **asdict(found)} for load, found in rows]
-            click.echo(json.dumps({"target": asdict(aim), "points": measured, **failure}, indent=2))
+            print_json({"version": 1, "target": asdict(aim), "points": measured, **failure})
         elif rows:
             click.echo("\n".join(table(rows)))

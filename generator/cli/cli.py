@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from generator import __version__
 from generator.cli.bench import bench
 from generator.cli.cluster import preflight, status
 from generator.cli.fit import fit
-from generator.cli.options import environment_option, examples, json_option, project_of, say
+from generator.cli.options import environment_option, examples, json_option, print_json, project_of, say
 from generator.errors import GeneratorError, UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Commands(click.Group):
 @click.option("--color/--no-color", default=None, help="Colours; by default where a terminal reads (NO_COLOR is kept).")
 @click.version_option(__version__, prog_name="generator")
 @click.pass_context
-def cli(ctx: click.Context, root: Path, color: bool | None) -> None:
+def cli(ctx: click.Context, /, root: Path, color: bool | None) -> None:
     """From a model catalog to a fleet of OpenAI endpoints on KubeRay.
 
     People edit catalog/ (which models, what their users need) and environments/ (which GPUs, which Ray release).
@@ -90,7 +89,7 @@ def cli(ctx: click.Context, root: Path, color: bool | None) -> None:
 @click.option("--sequences", type=click.IntRange(min=1), help="Requests at once of one replica; by default 64.")
 @click.option("--dry-run", is_flag=True, help="Print what would change, write nothing.")
 @click.pass_context
-def add(ctx: click.Context, reference: str, dry_run: bool, **options: Any) -> None:
+def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) -> None:
     """Add a model to the catalog, from its own config.json, tokenizer and safetensors headers.
 
     Then the values of every environment that serves its family are generated. A hub id needs the network (HF_TOKEN
@@ -130,7 +129,7 @@ def add(ctx: click.Context, reference: str, dry_run: bool, **options: Any) -> No
 @environment_option("Only this environment; by default all.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff when a file would change.")
 @click.pass_context
-def generate(ctx: click.Context, environment: str | None, check: bool) -> None:
+def generate(ctx: click.Context, /, environment: str | None, check: bool) -> None:
     """Plan, and write the values of every environment and family."""
     project = project_of(ctx)
     names = [environment] if environment else project.environment_names()
@@ -155,7 +154,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
             if not as_json:
                 _print_error(error)
     if as_json:
-        click.echo(json.dumps({"valid": kinds, "faults": wrong}, indent=2))
+        print_json({"version": 1, "valid": kinds, "faults": wrong})
     else:
         for name, kind in kinds.items():
             click.echo(f"{name}: valid {kind}")
@@ -166,7 +165,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
 @cli.command(epilog=examples("schema", "schema --check"))
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff when a file would change.")
 @click.pass_context
-def schema(ctx: click.Context, check: bool) -> None:
+def schema(ctx: click.Context, /, check: bool) -> None:
     """Write schemas/, chart/values.schema.json and the Ray releases that the chart knows."""
     _finish(project_of(ctx).generated_schemas(), check=check, again="python -m generator schema")
 
@@ -175,16 +174,16 @@ def schema(ctx: click.Context, check: bool) -> None:
 @environment_option("Only this environment; by default all.")
 @json_option
 @click.pass_context
-def plan(ctx: click.Context, environment: str | None, as_json: bool) -> None:
+def plan(ctx: click.Context, /, environment: str | None, as_json: bool) -> None:
     """Show where every model runs and why, as arithmetic that a person can follow."""
-    from generator.cli.plan_report import plan_json, plan_lines
+    from generator.cli.plan_report import plan_lines, plans_json
 
     project = project_of(ctx)
     names = [environment] if environment else project.environment_names()
     catalog = project.catalog()
     plans = [project.plan(name, catalog) for name in names]
     if as_json:
-        click.echo(json.dumps({p.environment_name: plan_json(p) for p in plans}, indent=2))
+        print_json(plans_json(plans))
         return
     for one in plans:
         for line, style in plan_lines(one):
@@ -198,18 +197,19 @@ LISTS = ("models", "families", "environments", "gpus", "releases")
 @click.argument("what", type=click.Choice(LISTS), default="models")
 @json_option
 @click.pass_context
-def list_(ctx: click.Context, what: str, as_json: bool) -> None:
+def list_(ctx: click.Context, /, what: str, as_json: bool) -> None:
     """List models, families, environments, GPU types or Ray releases."""
-    from generator.cli.listing import rows
+    from generator.cli.listing import cell, rows
 
     found = rows(what, None if what in ("gpus", "releases") else project_of(ctx))
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        print_json({"version": 1, "kind": what, "items": found})
         return
-    widths = {key: max(len(key), *(len(str(row[key])) for row in found)) for key in found[0]} if found else {}
+    cells = [{key: cell(key, value) for key, value in row.items()} for row in found]
+    widths = {key: max(len(key), *(len(row[key]) for row in cells)) for key in cells[0]} if cells else {}
     click.secho("  ".join(key.ljust(width) for key, width in widths.items()).rstrip(), bold=True)
-    for row in found:
-        click.echo("  ".join(str(row[key]).ljust(width) for key, width in widths.items()).rstrip())
+    for row in cells:
+        click.echo("  ".join(row[key].ljust(width) for key, width in widths.items()).rstrip())
 
 
 @cli.command(epilog=examples("serve falcon3", "serve falcon3 falcon-h1 --once", "serve falcon3 --port 8000"))
@@ -224,7 +224,7 @@ def list_(ctx: click.Context, what: str, as_json: bool) -> None:
 @click.option("--workdir", type=click.Path(path_type=Path), help="Where `checkpoints/` is found and files are mounted.")
 @click.option("--timeout", type=click.IntRange(min=1), default=900, show_default=True, help="Seconds until Ready.")
 @click.pass_context
-def serve(ctx: click.Context, names: tuple[str, ...], environment: str | None, **options: Any) -> None:
+def serve(ctx: click.Context, /, names: tuple[str, ...], environment: str | None, **options: Any) -> None:
     """Serve families and apps on this machine: the chart's own rendering, on a local Ray with vLLM. Ctrl-C stops it."""
     from generator.local.serve import serve as serve_here
 

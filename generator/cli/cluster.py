@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -11,13 +10,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from generator.cli.options import environment_option, examples, json_option, project_of, say
+from generator.cli.options import environment_option, examples, json_option, print_json, project_of, say
 from generator.errors import UserError
 
 if TYPE_CHECKING:
+    from generator.cluster.finding import Finding, Level
     from generator.cluster.status.status import ReleaseStatus
 
-COLORS = {"ok": "green", "warning": "yellow", "fails": "red"}
+COLORS: dict[Level, str] = {"pass": "green", "warn": "yellow", "fail": "red"}
 PULL_SECONDS = 600
 WATCH_S = 2.0
 """Between two looks at the cluster."""
@@ -84,34 +84,35 @@ def preflight(
     if not as_json:
         title = f"helm release {wanted.release} in namespace {wanted.namespace}, of {', '.join(map(str, wanted.files))}"
         click.secho(title, bold=True)
-    found = []
+    findings = []
     for finding in findings_of(cluster, wanted, pull_seconds=pull_timeout if pull else None, report=say):
-        found.append(finding)
+        findings.append(finding)
         if not as_json:
-            _print_finding(finding.level, finding.subject, finding.what, finding.fix)
-    counts = {level: sum(1 for finding in found if finding.level == level) for level in COLORS}
+            _print_finding(finding)
+    counts = {level: sum(1 for finding in findings if finding.level == level) for level in COLORS}
     if as_json:
-        rows = [{"level": f.level, "subject": f.subject, "what": f.what, "fix": f.fix} for f in found]
+        rows = [{"level": f.level, "subject": f.subject, "message": f.message, "fix": f.fix} for f in findings]
         head = {"release": wanted.release, "namespace": wanted.namespace, "cluster": cluster.address}
-        click.echo(json.dumps({**head, "findings": rows, "counts": counts}, indent=2))
+        print_json({"version": 1, **head, "findings": rows, "counts": counts})
     else:
-        worst = "fails" if counts["fails"] else "warning" if counts["warning"] else "ok"
-        text = f"{counts['ok']} ok, {counts['warning']} warnings, {counts['fails']} fail"
+        worst: Level = "fail" if counts["fail"] else "warn" if counts["warn"] else "pass"
+        text = f"{counts['pass']} passed, {counts['warn']} warned, {counts['fail']} failed"
         click.secho(text, fg=COLORS[worst], bold=True)
-        if not counts["fails"]:
+        if not counts["fail"]:
             files = " ".join(f"-f {path}" for path in wanted.files)
             say(f"next: helm upgrade --install {wanted.release} chart -n {wanted.namespace} {files}")
-    if counts["fails"]:
+    if counts["fail"]:
         sys.exit(1)
 
 
-def _print_finding(level: str, subject: str, what: str, fix: str) -> None:
-    indent = " " * 11
-    first, *rest = what.splitlines() or [""]
-    click.echo("  " + click.style(level.ljust(9), fg=COLORS[level]) + click.style(f"{subject}: ", bold=True) + first)
+def _print_finding(finding: Finding) -> None:
+    indent = " " * 8
+    first, *rest = finding.message.splitlines() or [""]
+    level = click.style(finding.level.ljust(6), fg=COLORS[finding.level])
+    click.echo("  " + level + click.style(f"{finding.subject}: ", bold=True) + first)
     for line in rest:
         click.echo(f"{indent}{line}")
-    for line in fix.splitlines():
+    for line in finding.fix.splitlines():
         click.echo(f"{indent}→ {line}")
 
 
@@ -144,11 +145,11 @@ def status(
         _watch(read, as_json=as_json, live=not as_json and sys.stdout.isatty())
     now = read()
     if as_json:
-        click.echo(json.dumps(status_json(now), indent=2))
+        print_json(status_json(now))
     else:
         for line, style in status_lines(now):
             click.secho(line, **style)
-    if not now.all_serve:
+    if not now.all_ready:
         sys.exit(1)
 
 
@@ -166,16 +167,16 @@ def _watch(read: Callable[[], ReleaseStatus], *, as_json: bool, live: bool) -> N
             say(f"{_clock()}  {error.what}; trying again", fg="yellow")
             time.sleep(WATCH_S)
             continue
-        found = facts(now)
+        shown = facts(now)
         if live:
             _redraw(list(status_lines(now)), first=not known)
-        elif found != known and as_json:
-            click.echo(json.dumps(status_json(now)))
+        elif shown != known and as_json:
+            print_json(status_json(now), indent=None)
         else:
-            for line in changes(known, found):
+            for line in changes(known, shown):
                 click.echo(f"{_clock()}  {line}")
         sys.stdout.flush()
-        known = found
+        known = shown
         time.sleep(WATCH_S)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.cli.options import examples, json_option
+from generator.cli.options import examples, json_option, print_json
 from generator.errors import UserError
 
 if TYPE_CHECKING:
@@ -123,13 +122,13 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
         case = _case(model, devices[0], engine, given["tp"] or 1, given["pp"])
         found = [] if case.memory.fits else changes(model, device=devices[0], split=case.split, engine=engine)
         if as_json:
-            click.echo(json.dumps(case_json(case, found), indent=2))
+            print_json({"version": 1, **case_json(case, found)})
         else:
             click.echo("\n".join(case_lines(case, found, source=source)))
         sys.exit(0 if case.memory.fits else 1)
     cases = list(_cases(model, devices, engine, given["tp"], given["pp"]))
     if as_json:
-        click.echo(json.dumps([case_json(case) for case in cases], indent=2))
+        print_json({"version": 1, "cases": [case_json(case) for case in cases]})
     else:
         click.echo("\n".join(table_lines(cases)))
         if not any(case.memory.fits for case in cases):

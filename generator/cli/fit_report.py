@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from generator.facts.gpus import Device
 from generator.facts.vllm_memory import Range
@@ -15,6 +15,9 @@ from generator.sizing.model import Model
 from generator.sizing.suggestions import Change
 from generator.sizing.weights.divisions import Split
 from generator.units import GIB
+
+if TYPE_CHECKING:
+    from generator.formats.output import FitCase, Span
 
 Ends = tuple[float | None, float | None]
 
@@ -101,41 +104,41 @@ class Case:
         )
 
 
-def case_json(case: Case, changes: Iterable[Change] = ()) -> dict[str, Any]:
+def case_json(case: Case, changes: Iterable[Change] = ()) -> FitCase:
     """One case as JSON: GiB as floats, tokens as integers. `<key>_range` is beside what is not exact."""
     memory, ranges, shape = case.memory, case.memory.ranges, case.memory.shape
     estimate = memory.expected_kv_gib
-    found: dict[str, Any] = {
+    document: dict[str, Any] = {
         "gpu": case.device.name,
         "tp": case.split.tensor,
         "pp": case.split.pipeline,
         "usable_gib": round(memory.usable_gib, 4),
     }
     for key in ("weights", "activation", "non_torch", "cuda_graph", "kv_cache"):
-        found[f"{key}_gib"] = round(ranges[key].estimate, 4)
-        found[f"{key}_gib_range"] = _range(ranges[key], 4)
-    found["kv_bytes_per_token"] = case.token_bytes()
+        document[f"{key}_gib"] = round(ranges[key].estimate, 4)
+        document[f"{key}_gib_range"] = _range(ranges[key], 4)
+    document["kv_bytes_per_token"] = case.token_bytes()
     if case.token_bytes_between is not None:
-        found["kv_bytes_per_token_range"] = dict(zip(("low", "high"), case.token_bytes_between, strict=True))
+        document["kv_bytes_per_token_range"] = dict(zip(("low", "high"), case.token_bytes_between, strict=True))
     for key, figure in (
         ("kv_cache_tokens", case.tokens),
         ("max_concurrency", case.concurrency),
         ("max_model_len_that_fits", case.longest),
     ):
         value = figure(estimate if key != "max_model_len_that_fits" else memory.kv_gib)
-        found[key] = _rounded(value)
+        document[key] = _rounded(value)
         low, high = case.between(figure, value)
-        found[f"{key}_range"] = {"low": _rounded(low), "high": _rounded(high)}
-    found["fits"] = memory.fits
-    found["fits_range"] = {
+        document[f"{key}_range"] = {"low": _rounded(low), "high": _rounded(high)}
+    document["fits"] = memory.fits
+    document["fits_range"] = {
         "low": memory.surely_fits,
         "high": memory.may_fit,
     }
-    found["why"] = case.why
-    found["changes"] = [change.words for change in changes]
-    found["notes"] = list(case.notes)
-    found["parameters"] = memory.parameters
-    found["engine"] = {
+    document["why"] = case.why
+    document["changes"] = [change.words for change in changes]
+    document["notes"] = list(case.notes)
+    document["parameters"] = memory.parameters
+    document["engine"] = {
         "max_model_len": shape.context,
         "max_num_seqs": shape.sequences,
         "max_num_batched_tokens": shape.batched_tokens,
@@ -144,15 +147,20 @@ def case_json(case: Case, changes: Iterable[Change] = ()) -> dict[str, Any]:
         "kv_cache_dtype": shape.kv_cache_dtype,
         "enforce_eager": shape.eager,
     }
-    return found
+    return cast("FitCase", document)
 
 
-def _range(value: Range, digits: int) -> dict[str, float]:
-    return {"low": round(value.low, digits), "high": round(value.high, digits)}
+def _range(value: Range, digits: int) -> Span:
+    return {"low": _finite(value.low, digits), "high": _finite(value.high, digits)}
+
+
+def _finite(value: float, digits: int) -> float | None:
+    """JSON has no infinity: what has no bound is null."""
+    return round(value, digits) if math.isfinite(value) else None
 
 
 def _rounded(value: float | int | None) -> float | int | None:
-    return round(value, 2) if isinstance(value, float) else value
+    return _finite(value, 2) if isinstance(value, float) else value
 
 
 def case_lines(case: Case, changes: list[Change], *, source: str) -> Iterator[str]:

@@ -26,9 +26,9 @@ def rows(what: str, project: Project | None) -> list[dict[str, Any]]:
                 "environment": name,
                 "ray": e.ray,
                 "namespace": e.namespace,
-                "pools": ",".join(e.pools),
-                "families": ",".join(e.serve),
-                "apps": ",".join(e.apps),
+                "pools": list(e.pools),
+                "families": list(e.serve),
+                "apps": list(e.apps),
             }
             for name, e in found.items()
         ]
@@ -42,7 +42,7 @@ def rows(what: str, project: Project | None) -> list[dict[str, Any]]:
         {
             "model": model_id,
             "family": name,
-            "parameters": f"{model.weights.parameters / 1e9:.2f} B",
+            "parameters": model.weights.parameters,
             "context": model.needs.context,
             "architecture": model.architecture.name,
             "source": model.source,
@@ -50,3 +50,10 @@ def rows(what: str, project: Project | None) -> list[dict[str, Any]]:
         for name, family in catalog.families.items()
         for model_id, model in family.models.items()
     ]
+
+
+def cell(column: str, value: Any) -> str:
+    """A value as the table shows it."""
+    if column == "parameters":
+        return f"{value / 1e9:.2f} B"
+    return ",".join(value) if isinstance(value, list) else str(value)

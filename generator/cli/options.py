@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,11 @@ def examples(*lines: str) -> str:
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def print_json(document: Mapping[str, Any], *, indent: int | None = 2) -> None:
+    """Print what formats/output.py describes; a number that JSON has not (Infinity) is an error of ours."""
+    click.echo(json.dumps(document, indent=indent, allow_nan=False))
 
 
 def environment_option(help_text: str, *, required: bool = False) -> Callable[..., Any]:

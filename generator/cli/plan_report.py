@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from generator.facts.prices import prices
 from generator.facts.roofline import roofline_factors
@@ -13,6 +13,17 @@ from generator.plan.placement import Placement
 from generator.plan.plan import Plan
 from generator.plan.plans import ModelPlan, PoolPlan
 from generator.plan.replicas import ExpectedLoad
+
+if TYPE_CHECKING:
+    from generator.formats.output import (
+        CostPerHour,
+        PlannedApp,
+        PlannedEnvironment,
+        PlannedLoad,
+        PlannedModel,
+        PlannedPool,
+        PlanOutput,
+    )
 
 Style = dict[str, Any]
 
@@ -46,7 +57,11 @@ def model_line(model: ModelPlan) -> str:
         f" (tensor {placement.split.tensor}, pipeline {placement.split.pipeline})" if placement.split.gpus > 1 else ""
     )
     each = " each" if placement.split.gpus > 1 else ""
-    count = f"1/{round(1 / placement.gpu_share)} of a" if placement.gpu_share < 1 else f"{placement.split.gpus} x"
+    count = (
+        f"1/{round(1 / placement.gpu_share)} of {_article(placement.node_pool.label)}"
+        if placement.gpu_share < 1
+        else f"{placement.split.gpus} x"
+    )
     return (
         f"{count} {placement.node_pool.label}{split} on {placement.node_pool.name}  "
         f"weights {memory.weights_gib:.1f} + other {memory.other_gib:.1f} + KV {memory.kv_gib:.1f} "
@@ -54,6 +69,11 @@ def model_line(model: ModelPlan) -> str:
         f"{memory.concurrency:.1f} x {placement.shape.context:,}; {model.sequences} sequences; "
         f"replicas {model.replicas.min} to {model.replicas.max}"
     )
+
+
+def _article(name: str) -> str:
+    """`an` before letters that are spoken with a vowel first (L4, A100, H100, RTX), as GPU types are named."""
+    return "an" if name[:1] in "AEFHILMNORSX" else "a"
 
 
 def load_line(placement: Placement, load: ExpectedLoad) -> str:
@@ -73,10 +93,10 @@ def _quality_lines(plan: Plan) -> Iterator[str]:
         return
     unit = prices().currency if plan.is_priced else "GB of GPUs"
     if cost == bound:
-        yield f"placement: {cost / 1000:,.6g} {unit} at the least, and no plan of these models takes less"
+        yield f"placement: {cost / 1000:,.6g} {unit} at minimum, and no plan of these models takes less"
     else:
         yield (
-            f"placement: {cost / 1000:,.6g} {unit} at the least, at most {(cost - bound) / cost:.1%} above the best "
+            f"placement: {cost / 1000:,.6g} {unit} at minimum, at most {(cost - bound) / cost:.1%} above the best "
             f"(none takes less than {bound / 1000:,.6g})"
         )
 
@@ -89,7 +109,7 @@ def _cost_lines(plan: Plan) -> Iterator[str]:
     own = [pool.name for pool in plan.pools.values() if pool.node_pool.pool.pricePerGpuHour is not None]
     listed = any(pool.peak_workers and pool.node_pool.gpu and pool.name not in own for pool in plan.pools.values())
     whose = " and ".join([*(["your prices"] if own else []), *([f"list prices ({prices().list})"] if listed else [])])
-    yield f"cost per hour: {total[0]:,.2f} {prices().currency} at the least, {total[1]:,.2f} at peak; {whose}"
+    yield f"cost per hour: {total[0]:,.2f} {prices().currency} at minimum, {total[1]:,.2f} at peak; {whose}"
 
 
 def plan_cost(plan: Plan) -> tuple[float, float] | None:
@@ -125,8 +145,8 @@ def pool_line(pool: PoolPlan) -> str:
     node_pool = pool.node_pool
     unit = f"{pool.slots_per_worker} x {node_pool.label}" if node_pool.gpu else f"{pool.slots_per_worker} CPU replicas"
     return (
-        f"pool {pool.name}: {node_pool.pool.nodes} nodes, worker pods of {unit}; at the least "
-        f"{pool.least_workers}, at peak {pool.peak_workers} of {pool.most_workers}{_price(pool)}"
+        f"pool {pool.name}: {node_pool.pool.nodes} nodes, worker pods of {unit}; "
+        f"{pool.least_workers} at minimum, {pool.peak_workers} at peak, of {pool.most_workers}{_price(pool)}"
     )
 
 
@@ -135,8 +155,11 @@ def _price(pool: PoolPlan) -> str:
     return f"; {price:g} {prices().currency} a GPU-hour" if price is not None else ""
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """GiB as floats, tokens as integers."""
+def plans_json(plans: Iterable[Plan]) -> PlanOutput:
+    return {"version": 1, "environments": {plan.environment_name: plan_json(plan) for plan in plans}}
+
+
+def plan_json(plan: Plan) -> PlannedEnvironment:
     return {
         "ray": plan.release.ray,
         "vllm": plan.release.vllm,
@@ -150,31 +173,33 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "models": {model_id: _model_json(model) for model_id, model in plan.models.items()},
         "apps": {name: _app_json(app) for name, app in plan.apps.items()},
         "pools": {name: _pool_json(pool) for name, pool in plan.pools.items()},
-        "warnings": [str(warning) for warning in plan.warnings],
+        "warnings": [
+            {"kind": warning.kind, "subject": warning.subject, "text": warning.text} for warning in plan.warnings
+        ],
     }
 
 
-def _cost_json(plan: Plan) -> dict[str, Any] | None:
+def _cost_json(plan: Plan) -> CostPerHour | None:
     total = plan_cost(plan)
     if total is None:
         return None
-    return {"currency": prices().currency, "at_the_least": round(total[0], 4), "at_peak": round(total[1], 4)}
+    return {"currency": prices().currency, "minimum": round(total[0], 4), "peak": round(total[1], 4)}
 
 
-def _load_json(placement: Placement, load: ExpectedLoad) -> dict[str, Any]:
+def _load_json(placement: Placement, load: ExpectedLoad) -> PlannedLoad:
     price = price_per_million_tokens(placement, load)
     return {
         "requests_per_second": round(load.planned_per_second, 4),
         "requests_at_once": load.requests_at_once,
         "target_ongoing_requests": load.target_ongoing_requests,
-        "first_token_seconds": round(load.first_token_seconds, 4),
-        "seconds_per_token": round(load.seconds_per_token, 5),
+        "ttft_s": round(load.first_token_seconds, 4),
+        "tpot_s": round(load.seconds_per_token, 5),
         "in_time": load.in_time,
         "price_per_million_tokens": None if price is None else round(price, 4),
     }
 
 
-def _model_json(model: ModelPlan) -> dict[str, Any]:
+def _model_json(model: ModelPlan) -> PlannedModel:
     placement, memory = model.placement, model.placement.memory
     return {
         "family": model.family,
@@ -210,7 +235,7 @@ def _model_json(model: ModelPlan) -> dict[str, Any]:
     }
 
 
-def _app_json(app: AppPlan) -> dict[str, Any]:
+def _app_json(app: AppPlan) -> PlannedApp:
     return {
         "pool": app.node_pool.name,
         "gpu": app.node_pool.gpu.name if app.node_pool.gpu else None,
@@ -222,16 +247,16 @@ def _app_json(app: AppPlan) -> dict[str, Any]:
     }
 
 
-def _pool_json(pool: PoolPlan) -> dict[str, Any]:
+def _pool_json(pool: PoolPlan) -> PlannedPool:
     node_pool = pool.node_pool
     return {
         "gpu": node_pool.gpu.name if node_pool.gpu else None,
         "nodes": node_pool.pool.nodes,
-        "per_node": node_pool.slots_per_node,
-        "per_worker": pool.slots_per_worker,
-        "workers_at_the_least": pool.least_workers,
-        "workers_in_any_order": pool.shape.sure,
-        "workers_at_peak": pool.peak_workers,
-        "workers_at_most": pool.most_workers,
+        "slots_per_node": node_pool.slots_per_node,
+        "slots_per_worker": pool.slots_per_worker,
+        "workers_min": pool.least_workers,
+        "workers_any_order": pool.shape.sure,
+        "workers_peak": pool.peak_workers,
+        "workers_max": pool.most_workers,
         "price_per_gpu_hour": price_per_gpu_hour(node_pool),
     }

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from generator.cluster.status.reasons import is_failure
 from generator.cluster.status.status import (
     ApplicationStatus,
     ClusterStatus,
     DeploymentStatus,
     GroupStatus,
+    PodStatus,
     ReleaseStatus,
-    State,
 )
+
+if TYPE_CHECKING:
+    from generator.formats.output import ClusterOutput, Role, State, StatusOutput
 
 Style = dict[str, Any]
 
-_COLORS: dict[State, str] = {"ok": "green", "asleep": "cyan", "waits": "yellow", "fails": "red"}
+_COLORS: dict[State, str] = {"Ready": "green", "ScaledToZero": "cyan", "Pending": "yellow", "Failed": "red"}
 _WORDS = {
     "RUNNING": "serves",
     "DEPLOYING": "is being deployed",
@@ -26,13 +28,17 @@ _WORDS = {
     "NOT_STARTED": "is not deployed yet",
     "DELETING": "is being removed",
 }
-_ROLES = {"serves": "serves", "comes": "is coming", "goes": "is going: an earlier one, kept for requests under way"}
+_ROLES: dict[Role, str] = {
+    "Active": "is active",
+    "Pending": "is pending",
+    "Terminating": "is terminating: an earlier one, kept for requests under way",
+}
 
 
 def status_lines(status: ReleaseStatus) -> Iterator[tuple[str, Style]]:
     """Lines with their click style."""
     title = f"{status.release} in namespace {status.namespace}: {summary(status)}"
-    yield title, {"bold": True, "fg": _COLORS["ok" if status.all_serve else _worst(status)]}
+    yield title, {"bold": True, "fg": _COLORS["Ready" if status.all_ready else _worst(status)]}
     for note in status.notes:
         yield f"  KubeRay: {note}", {"fg": "yellow"}
     for cluster in status.clusters:
@@ -48,59 +54,56 @@ def status_lines(status: ReleaseStatus) -> Iterator[tuple[str, Style]]:
 
 def summary(status: ReleaseStatus) -> str:
     """`2 of 3 applications serve`, with what is under way."""
-    serving, coming = status.serving, status.coming
-    if serving is None:
-        shown = coming.applications if coming else []
+    active, pending = status.active, status.pending
+    if active is None:
+        shown = pending.applications if pending else []
         run = sum(application.status == "RUNNING" for application in shown)
-        failing = sum(application.state == "fails" for application in shown)
+        failing = sum(application.state == "Failed" for application in shown)
         text = f"nothing serves yet, {run} of {len(shown)} applications run"
         # KubeRay makes the Service when the first cluster is complete.
         return f"{text}; KubeRay waits for all, and {failing} cannot" if failing else text
-    serve = sum(application.state in ("ok", "asleep") for application in serving.applications)
-    text = (
-        f"{serve} of {len(serving.applications)} applications serve" if serving.applications else "the release serves"
-    )
+    serve = sum(application.state in ("Ready", "ScaledToZero") for application in active.applications)
+    text = f"{serve} of {len(active.applications)} applications serve" if active.applications else "the release serves"
     if not status.ready:
         text += ", but no pod takes requests"
-    if coming:
-        run = sum(application.status == "RUNNING" for application in coming.applications)
-        text += f"; an update is under way, {run} of {len(coming.applications)} run on the new cluster"
+    if pending:
+        run = sum(application.status == "RUNNING" for application in pending.applications)
+        text += f"; an update is under way, {run} of {len(pending.applications)} run on the new cluster"
     return text
 
 
 def next_step(status: ReleaseStatus) -> str:
     """One sentence: what to do, or that there is nothing to do."""
     namespace = status.namespace
-    refused = next((note for note in status.notes if note.startswith(("Invalid", "ValidationFailed"))), "")
-    if refused:
-        return "mend the values that KubeRay refuses, and helm upgrade"
-    for cluster in (cluster for cluster in status.clusters if cluster.role != "goes"):
+    if any(note.is_refusal for note in status.notes):
+        return "fix the values that KubeRay refuses, and helm upgrade"
+    for cluster in (cluster for cluster in status.clusters if cluster.role != "Terminating"):
         for group in cluster.groups:
             for pod in group.pods:
-                if is_failure(pod.why):
-                    return f"mend what pod {pod.name} says; more: kubectl describe pod -n {namespace} {pod.name}"
+                if pod.has_failed:
+                    return f"fix what pod {pod.name} says; more: kubectl describe pod -n {namespace} {pod.name}"
         for application in cluster.applications:
-            if application.state == "fails":
-                step = f"mend {application.name} or take it out, and helm upgrade"
-                if cluster.role == "comes":
-                    step += f"; until then {'the earlier cluster goes on serving' if status.serving else 'none serves'}"
+            if application.state == "Failed":
+                step = f"fix {application.name} or take it out, and helm upgrade"
+                if cluster.role == "Pending":
+                    step += f"; until then {'the earlier cluster goes on serving' if status.active else 'none serves'}"
                 return f"{step}; Ray's logs: kubectl logs -n {namespace} {_head(cluster)} -c ray-head"
-    if status.all_serve and status.coming is None:
+    if status.all_ready and status.pending is None:
         return "nothing to do"
     if not status.clusters:
-        return "see that the KubeRay operator runs: python -m generator preflight"
+        return "check that the KubeRay operator runs: python -m generator preflight"
     return "wait; --watch shows the progress"
 
 
-def status_json(status: ReleaseStatus) -> dict[str, Any]:
-    """A stable shape: keys are added, and not renamed or removed."""
+def status_json(status: ReleaseStatus) -> StatusOutput:
     return {
+        "version": 1,
         "release": status.release,
         "namespace": status.namespace,
         "summary": summary(status),
-        "all_serve": status.all_serve,
+        "all_ready": status.all_ready,
         "ready": status.ready,
-        "notes": status.notes,
+        "notes": [{"reason": note.reason, "message": note.message} for note in status.notes],
         "clusters": [_cluster_json(cluster) for cluster in status.clusters],
         "next": next_step(status),
     }
@@ -118,25 +121,25 @@ def changes(before: dict[str, str], after: dict[str, str]) -> Iterator[str]:
 
 def facts(status: ReleaseStatus) -> dict[str, str]:
     """The status as single statements by what they are about, for those who watch."""
-    found = {status.release: summary(status)}
+    statements = {status.release: summary(status)}
     for note in status.notes:
-        found[f"KubeRay: {note.partition(':')[0]}"] = note.partition(": ")[2] or note
+        statements[f"KubeRay: {note.reason or note.message}"] = note.message
     for cluster in status.clusters:
         for application in cluster.applications:
-            found[f"{cluster.name} / {application.name}"] = _application_text(application, cluster)
+            statements[f"{cluster.name} / {application.name}"] = _application_text(application, cluster)
             for deployment in application.deployments:
-                found[f"{cluster.name} / {application.name} / {deployment.name}"] = _deployment_text(deployment)
+                statements[f"{cluster.name} / {application.name} / {deployment.name}"] = _deployment_text(deployment)
         for group in cluster.groups:
-            found[f"{cluster.name} / {group.name}"] = _group_text(group)
+            statements[f"{cluster.name} / {group.name}"] = _group_text(group)
             for pod in group.pods:
-                found[f"pod {pod.name}"] = _pod_text(pod.phase, pod.ready, pod.why)
-    return found
+                statements[f"pod {pod.name}"] = _pod_text(pod)
+    return statements
 
 
 def _worst(status: ReleaseStatus) -> State:
     states = [a.state for c in status.clusters for a in c.applications]
     states += [g.state for c in status.clusters for g in c.groups]
-    return "fails" if "fails" in states else "waits"
+    return "Failed" if "Failed" in states else "Pending"
 
 
 def _application_lines(
@@ -145,40 +148,41 @@ def _application_lines(
     text = f"    {application.name.ljust(width)}  {_application_text(application, cluster)}"
     yield text.rstrip(), {"fg": _COLORS[application.state]}
     for deployment in application.deployments:
-        style = {} if deployment.state in ("ok", "asleep") else {"fg": _COLORS[deployment.state]}
-        yield f"      {deployment.name}  {_deployment_text(deployment, why=deployment.why != application.why)}", style
+        style = {} if deployment.state in ("Ready", "ScaledToZero") else {"fg": _COLORS[deployment.state]}
+        is_new = deployment.message != application.message
+        yield f"      {deployment.name}  {_deployment_text(deployment, with_message=is_new)}", style
 
 
 def _application_text(application: ApplicationStatus, cluster: ClusterStatus) -> str:
-    if cluster.role == "comes" and application.status == "RUNNING":
+    if cluster.role == "Pending" and application.status == "RUNNING":
         return "runs, and serves when every application of this cluster does"
-    if application.state == "asleep":
+    if application.state == "ScaledToZero":
         return f"is asleep at {application.route}: the first request wakes it"
     if not application.status:
-        text = "has the replicas it wants" if application.state == "ok" else "waits for replicas"
+        text = "has the replicas it wants" if application.state == "Ready" else "waits for replicas"
         return f"{text} (during an update KubeRay says no more of it)"
     text = _WORDS.get(application.status, application.status)
-    if application.state == "fails" and application.status == "DEPLOYING":
+    if application.state == "Failed" and application.status == "DEPLOYING":
         text = "is being deployed, and fails"
     text += f" at {application.route}" if application.status == "RUNNING" else ""
-    return f"{text}: {application.why}" if application.why else text
+    return f"{text}: {application.message}" if application.message else text
 
 
-def _deployment_text(deployment: DeploymentStatus, *, why: bool = True) -> str:
+def _deployment_text(deployment: DeploymentStatus, *, with_message: bool = True) -> str:
     parts = [deployment.status] if deployment.status else []
     if deployment.running is not None:
         of = "" if deployment.running == deployment.wanted else f" of {deployment.wanted}"
         parts.append(f"{deployment.running}{of} replica{'' if deployment.running == 1 and not of else 's'}")
     text = ", ".join(parts)
-    return f"{text}: {deployment.why}" if deployment.why and why else text
+    return f"{text}: {deployment.message}" if deployment.message and with_message else text
 
 
 def _group_lines(group: GroupStatus, width: int) -> Iterator[tuple[str, Style]]:
-    style = {} if group.state == "ok" else {"fg": _COLORS[group.state]}
+    style = {} if group.state == "Ready" else {"fg": _COLORS[group.state]}
     yield f"    {group.name.ljust(width)}  {_group_text(group)}", style
     for pod in group.pods:
-        if pod.why or pod.phase not in ("Running", "Succeeded"):
-            yield f"      {pod.name}  {_pod_text(pod.phase, pod.ready, pod.why)}", style
+        if pod.message or pod.phase not in ("Running", "Succeeded"):
+            yield f"      {pod.name}  {_pod_text(pod)}", style
 
 
 def _group_text(group: GroupStatus) -> str:
@@ -188,15 +192,15 @@ def _group_text(group: GroupStatus) -> str:
     return f"{there} of {group.wanted} pods run, {group.ready} ready"
 
 
-def _pod_text(phase: str, ready: bool, why: str) -> str:
-    return f"{phase}{', ready' if ready else ''}" + (f": {why}" if why else "")
+def _pod_text(pod: PodStatus) -> str:
+    return f"{pod.phase}{', ready' if pod.ready else ''}" + (f": {pod.message}" if pod.message else "")
 
 
 def _head(cluster: ClusterStatus) -> str:
     return next((pod.name for group in cluster.groups if group.name == "head" for pod in group.pods), "<head pod>")
 
 
-def _cluster_json(cluster: ClusterStatus) -> dict[str, Any]:
+def _cluster_json(cluster: ClusterStatus) -> ClusterOutput:
     return {
         "name": cluster.name,
         "role": cluster.role,
@@ -206,15 +210,15 @@ def _cluster_json(cluster: ClusterStatus) -> dict[str, Any]:
                 "route": application.route,
                 "status": application.status,
                 "state": application.state,
-                "why": application.why,
+                "message": application.message,
                 "deployments": [
                     {
                         "name": one.name,
                         "status": one.status,
                         "state": one.state,
                         "replicas": one.running,
-                        "replicas_wanted": one.wanted,
-                        "why": one.why,
+                        "desired_replicas": one.wanted,
+                        "message": one.message,
                     }
                     for one in application.deployments
                 ],
@@ -225,9 +229,11 @@ def _cluster_json(cluster: ClusterStatus) -> dict[str, Any]:
             {
                 "name": group.name,
                 "state": group.state,
-                "wanted": group.wanted,
+                "desired": group.wanted,
                 "ready": group.ready,
-                "pods": [{"name": p.name, "phase": p.phase, "ready": p.ready, "why": p.why} for p in group.pods],
+                "pods": [
+                    {"name": p.name, "phase": p.phase, "ready": p.ready, "message": p.message} for p in group.pods
+                ],
             }
             for group in cluster.groups
         ],

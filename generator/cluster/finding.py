@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["ok", "warning", "fails"]
+Level = Literal["pass", "warn", "fail"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,18 +13,18 @@ class Finding:
     level: Level
     subject: str
     """One or two words: `KubeRay`, `pool l4-workers`."""
-    what: str
+    message: str
     fix: str = ""
     """An imperative sentence, or the command to run."""
 
 
-def ok(subject: str, what: str) -> Finding:
-    return Finding(level="ok", subject=subject, what=what)
+def passes(subject: str, message: str) -> Finding:
+    return Finding(level="pass", subject=subject, message=message)
 
 
-def warning(subject: str, what: str, fix: str = "") -> Finding:
-    return Finding(level="warning", subject=subject, what=what, fix=fix)
+def warns(subject: str, message: str, fix: str = "") -> Finding:
+    return Finding(level="warn", subject=subject, message=message, fix=fix)
 
 
-def fails(subject: str, what: str, fix: str = "") -> Finding:
-    return Finding(level="fails", subject=subject, what=what, fix=fix)
+def fails(subject: str, message: str, fix: str = "") -> Finding:
+    return Finding(level="fail", subject=subject, message=message, fix=fix)

@@ -11,11 +11,14 @@ import json
 from functools import cache
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from generator.documents.merge import JsonObject
 from generator.facts.releases import releases
 from generator.formats.catalog import CatalogFile
 from generator.formats.chart_values import Values
 from generator.formats.environment import Environment
+from generator.formats.output import OUTPUTS
 
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 DRAFT_2020_12 = "https://json-schema.org/draft/2020-12/schema"
@@ -228,8 +231,17 @@ def _tidy(node: Any) -> Any:
 def _draft_07(schema: JsonObject) -> JsonObject:
     """pydantic writes draft 2020-12; what it uses differs from draft-07 in the name of `definitions` only."""
     text = json.dumps(schema).replace('"#/$defs/', '"#/definitions/').replace('"$defs":', '"definitions":')
-    draft: JsonObject = json.loads(text)
-    return draft
+    renamed: JsonObject = json.loads(text)
+    return renamed
+
+
+@cache
+def output_schemas() -> dict[str, JsonObject]:
+    """What each command prints with `--json`, by command; draft 2020-12."""
+    return {
+        command: {"$schema": DRAFT_2020_12, **_tidy(TypeAdapter(output).json_schema())}
+        for command, output in OUTPUTS.items()
+    }
 
 
 def schema_text(schema: JsonObject) -> str:

@@ -13,7 +13,14 @@ from generator.facts.releases import releases
 from generator.formats.catalog import Catalog
 from generator.formats.check import check_document
 from generator.formats.environment import Environment
-from generator.formats.json_schema import catalog_schema, chart_schema, environment_schema, schema_text, values_schema
+from generator.formats.json_schema import (
+    catalog_schema,
+    chart_schema,
+    environment_schema,
+    output_schemas,
+    schema_text,
+    values_schema,
+)
 from generator.formats.read import read_catalog, read_environment
 from generator.plan.plan import Plan, make_plan
 from generator.progress import Report, silent
@@ -175,6 +182,10 @@ class Project:
                 self.root / "schemas" / "catalog.schema.json": schema_text(catalog_schema()),
                 self.root / "schemas" / "environment.schema.json": schema_text(environment_schema()),
                 self.root / "schemas" / "values.schema.json": schema_text(values_schema()),
+                **{
+                    self.root / "schemas" / "output" / f"{command}.schema.json": schema_text(schema)
+                    for command, schema in output_schemas().items()
+                },
                 chart / "values.schema.json": schema_text(chart_schema(read_yaml(chart / "values.yaml"))),
                 chart / "files" / "releases.yaml": dump_yaml(chart_releases, header=note),
             }

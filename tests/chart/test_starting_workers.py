@@ -113,7 +113,7 @@ def test_what_several_groups_have_is_counted_for_none(render_with: Render) -> No
 def test_all_of_an_environment_starts_with_what_the_plan_says_is_the_least(environment: str) -> None:
     command = [sys.executable, "-m", "generator", "plan", "--environment", environment, "--json"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    least = {name: pool["workers_at_the_least"] for name, pool in json.loads(told)[environment]["pools"].items()}
+    least = {name: pool["workers_min"] for name, pool in json.loads(told)["environments"][environment]["pools"].items()}
 
     values = sorted(Path(ROOT / "values" / environment).glob("*.yaml"))
     (service,) = (each for each in render(ROOT / "chart", values) if each["kind"] == "RayService")

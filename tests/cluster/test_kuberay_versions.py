@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.api_server import api_server
+from tests.support.output import published
 from tests.support.paths import ROOT
 from tools.cluster.settings import program, run, versions
 
@@ -32,7 +32,7 @@ def preflight(kubeconfig: Path, environment: str) -> tuple[int, list[dict[str, A
     command += ["--kubeconfig", str(kubeconfig), "--namespace", "ai"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode in (0, 1), done.stderr
-    return done.returncode, json.loads(done.stdout)["findings"]
+    return done.returncode, published("preflight", done.stdout)["findings"]
 
 
 @pytest.mark.parametrize("values", sorted((ROOT / "values" / "prod").glob("*.yaml")), ids=lambda path: path.stem)
@@ -57,11 +57,11 @@ def test_preflight_names_what_a_version_lacks(kuberay: tuple[str, Path]) -> None
 
     _, findings = preflight(kubeconfig, "prod")
 
-    lacking = [f for f in findings if f["subject"] == "KubeRay" and f["level"] == "fails"]
-    accepted = [f["what"] for f in findings if f["subject"] == "objects" and f["level"] == "ok"]
+    lacking = [f for f in findings if f["subject"] == "KubeRay" and f["level"] == "fail"]
+    accepted = [f["message"] for f in findings if f["subject"] == "objects" and f["level"] == "pass"]
     if version == "1.4.2":
         (told,) = lacking
-        assert told["what"].startswith("KubeRay on this cluster does not know spec.rayClusterConfig.authOptions")
+        assert told["message"].startswith("KubeRay on this cluster does not know spec.rayClusterConfig.authOptions")
         assert "auth: {mode: disabled}" in told["fix"]
         assert not any("RayService" in text for text in accepted)
     else:
@@ -73,6 +73,6 @@ def test_preflight_says_that_nothing_could_run_there(kuberay: tuple[str, Path]) 
     code, findings = preflight(kuberay[1], "prod")
 
     assert code == 1
-    failed = {f["subject"]: f["what"] for f in findings if f["level"] == "fails"}
+    failed = {f["subject"]: f["message"] for f in findings if f["level"] == "fail"}
     assert any(subject.startswith("pool") for subject in failed), failed  # no node at all
     assert any("hf-token" in what for what in failed.values()), failed  # the Secret that the environment names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ import yaml
 
 from generator.cluster.api import Cluster, api_path, connect
 from tests.cluster.api_server import api_server
+from tests.support.output import published
 from tests.support.paths import ROOT
 from tools.cluster.control_plane import ControlPlane
 
@@ -54,14 +54,14 @@ class Preflight:
 
     def findings(self, environment: str, *arguments: str) -> list[dict[str, str]]:
         done = self.run(environment, "--json", *arguments)
-        document = json.loads(done.stdout)
-        assert done.returncode == (1 if document["counts"]["fails"] else 0), done.stderr
+        document = published("preflight", done.stdout)
+        assert done.returncode == (1 if document["counts"]["fail"] else 0), done.stderr
         return document["findings"]
 
     def of(self, subject: str, environment: str) -> list[tuple[str, str, str]]:
         """Level, text and remedy of the findings about a subject."""
         found = self.findings(environment)
-        return [(one["level"], one["what"], one["fix"]) for one in found if one["subject"] == subject]
+        return [(one["level"], one["message"], one["fix"]) for one in found if one["subject"] == subject]
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def preflight(tmp_path: Path, control_plane: ControlPlane, namespace: str) -> Pr
 class TestNamespace:
     def test_a_missing_secret_then_a_wrong_key_then_all_is_well(self, cluster: Cluster, preflight: Preflight) -> None:
         ((level, what, fix),) = preflight.of("secrets", "dev")
-        assert (level, what) == ("fails", f"Secret {NAMESPACE}/hf-token does not exist (environment variable HF_TOKEN)")
+        assert (level, what) == ("fail", f"Secret {NAMESPACE}/hf-token does not exist (environment variable HF_TOKEN)")
         assert fix.startswith("kubectl create secret generic hf-token")
         put(cluster, "Secret", "hf-token", stringData={"tokens": "hf_thevalueofthesecret"})
         assert "has no key 'token'" in preflight.of("secrets", "dev")[0][1]
@@ -136,13 +136,13 @@ class TestNamespace:
     def test_the_pod_security_level_answers_for_itself(self, cluster: Cluster, preflight: Preflight) -> None:
         make_namespace(cluster, "restricted", **{"pod-security.kubernetes.io/enforce": "restricted"})
         told = [one for one in preflight.findings("dev", "--namespace", "restricted") if one["subject"] == "pods"]
-        assert {one["level"] for one in told} == {"ok"}, told
+        assert {one["level"] for one in told} == {"pass"}, told
         preflight.edit("dev", chart={"pods": {"securityContext": {"allowPrivilegeEscalation": True}}})
         told = [one for one in preflight.findings("dev", "--namespace", "restricted") if one["subject"] == "pods"]
-        assert {one["level"] for one in told} == {"fails"}, told
-        assert all('violates PodSecurity "restricted:latest": allowPrivilegeEscalation' in o["what"] for o in told), (
-            told
-        )
+        assert {one["level"] for one in told} == {"fail"}, told
+        assert all(
+            'violates PodSecurity "restricted:latest": allowPrivilegeEscalation' in o["message"] for o in told
+        ), told
 
     def test_limits_and_classes_answer_for_themselves(self, cluster: Cluster, preflight: Preflight) -> None:
         put(cluster, "LimitRange", "small", spec={"limits": [{"type": "Container", "max": {"memory": "20Gi"}}]})
@@ -152,7 +152,7 @@ class TestNamespace:
             "ingressWorkers": {"runtimeClassName": "none-such"},
         }
         preflight.edit("dev", chart=chart)
-        said = {what.split()[3]: (what, fix) for level, what, fix in preflight.of("pods", "dev") if level == "fails"}
+        said = {what.split()[3]: (what, fix) for level, what, fix in preflight.of("pods", "dev") if level == "fail"}
         assert "no PriorityClass with name none-such" in said["head"][0]
         assert "kubectl get priorityclasses" in said["head"][1]
         assert 'RuntimeClass "none-such" not found' in said["ingress-workers"][0]
@@ -163,7 +163,7 @@ class TestNamespace:
         put(cluster, "ConfigMap", "falcon3-family-config")
         level, what, _ = preflight.of("objects", "dev")[0]
         assert (level, what) == (
-            "fails",
+            "fail",
             "ConfigMap falcon3-family-config is there already and was not made by helm, so helm refuses to install",
         )
 
@@ -177,9 +177,9 @@ class TestNamespace:
         preflight.kubeconfig = control_plane.kubeconfig("kube-proxy")
         found = preflight.findings("dev")
         (rights,) = [one for one in found if one["subject"] == "rights"]
-        assert rights["level"] == "fails"
-        assert "get, create, patch, delete rayservices" in rights["what"]
-        unseen = {one["subject"] for one in found if one["what"].startswith("not checked, since you may not")}
+        assert rights["level"] == "fail"
+        assert "get, create, patch, delete rayservices" in rights["message"]
+        unseen = {one["subject"] for one in found if one["message"].startswith("not checked, since you may not")}
         assert unseen == {"KubeRay", "namespace", "objects", "pods", "secrets"}
 
     def test_nothing_is_left_behind(self, cluster: Cluster, preflight: Preflight) -> None:
@@ -198,14 +198,14 @@ class TestPools:
 
     def test_too_few_nodes(self, preflight: Preflight) -> None:
         ((level, what, _),) = preflight.of(self.POOL, "dev")
-        assert level == "fails"
+        assert level == "fail"
         assert what.startswith("2 nodes hold 2 pods of 6 CPUs, 24 GiB, 1 nvidia.com/gpu; the plan needs ")
 
     def test_a_misspelt_label(self, preflight: Preflight) -> None:
         pool = {"gpu": "L4-24GB", "nodes": 10, "nodeSelector": {"cloud.google.com/gke-accelerator": "nvidia-l40"}}
         preflight.edit("dev", pools={"small-model-workers": pool})
         ((level, what, fix),) = preflight.of(self.POOL, "dev")
-        assert level == "fails"
+        assert level == "fail"
         assert what.startswith("0 of 3 nodes match nodeSelector")
         assert "did you mean 'nvidia-l4'?" in fix
 
@@ -213,6 +213,6 @@ class TestPools:
         pool = {"gpu": "L4-24GB", "nodes": 10, "memoryPerNode": "64Gi"}
         preflight.edit("dev", pools={"small-model-workers": pool})
         ((level, what, fix),) = preflight.of(self.POOL, "dev")
-        assert level == "fails"
+        assert level == "fail"
         assert "a pod asks for 64 GiB and the largest of 3 nodes has 32 GiB" in what
         assert "memoryPerNode" in fix

@@ -20,6 +20,7 @@ import yaml
 
 from generator.chart import render
 from tests.cluster.api_server import api_server
+from tests.support.output import published
 from tests.support.paths import ROOT
 from tools.cluster.control_plane import ControlPlane
 from tools.cluster.settings import program, run
@@ -106,15 +107,15 @@ def test_a_model_with_a_wrong_source_is_named_with_its_cause(api: Api) -> None:
     done = api.status("fleet", "--namespace", "a")
     assert done.returncode == 1
     assert "falcon-h1-0.5b-instruct  could not be deployed: RuntimeError: Failed to create vLLM" in done.stdout
-    assert "next: mend falcon-h1-0.5b-instruct" in done.stdout
+    assert "next: fix falcon-h1-0.5b-instruct" in done.stdout
 
 
 def test_json(api: Api) -> None:
-    document = json.loads(api.status("fleet", "--json").stdout)
+    document = published("status", api.status("fleet", "--json").stdout)
     (cluster,) = document["clusters"]
     assert {one["name"]: one["state"] for one in cluster["applications"]} == {
-        "falcon-h1-0.5b-instruct": "fails",
-        "falcon3-1b-instruct": "ok",
+        "falcon-h1-0.5b-instruct": "Failed",
+        "falcon3-1b-instruct": "Ready",
     }
 
 

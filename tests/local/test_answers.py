@@ -16,6 +16,7 @@ import pytest
 from generator.local.ray import Running
 from tests.local.machine import processes_with
 from tests.local.reference import Reference
+from tests.support.output import published
 from tests.support.paths import ROOT
 from tools.tiny_checkpoints import ANSWERS, STORY
 
@@ -140,7 +141,7 @@ def test_bench_measures_a_server_that_runs(serving: Running, workdir: Path, mode
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
 
     assert done.returncode == 0, done.stderr
-    (point,) = json.loads(done.stdout)["points"]
+    (point,) = published("bench", done.stdout)["points"]
     assert (point["completed"], point["failed"]) == (32, 0)
     assert point["tokens_per_s"] == pytest.approx(8 * point["requests_per_s"], rel=0.01)
     assert (point["ttft_p50_ms"] is None) == plain

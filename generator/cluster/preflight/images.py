@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from generator.cluster.api import ApiFault, Cluster, api_path
-from generator.cluster.finding import Finding, fails, ok, warning
+from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.nodes import Node, matches, untolerated
 from generator.cluster.pods import PodGroup, pull_error
 from generator.documents.merge import JsonObject
@@ -61,14 +61,14 @@ def image_findings(image: Image, nodes: Sequence[Node]) -> Finding:
     """What can be told without trying. A node tells of its fifty largest images, which those of Ray are among."""
     usable, absent = absent_from(image, nodes)
     if usable and not absent and image.policy != "Always":
-        return ok(SUBJECT, f"{image.name} is on every node that may run it ({usable})")
+        return passes(SUBJECT, f"{image.name} is on every node that may run it ({usable})")
     on = f"is on {usable - absent} of {usable} nodes that may run it"
     if image.policy == "Never":
         fix = "Load it on every node, or let it be pulled: image.pullPolicy: IfNotPresent."
-        return (fails if usable and absent == usable else warning)(
+        return (fails if usable and absent == usable else warns)(
             SUBJECT, f"{image.name} {on}, and pullPolicy Never lets no node pull it", fix
         )
-    return warning(SUBJECT, f"{image.name} {on}; pulling it was not tried", "Try it with --pull.")
+    return warns(SUBJECT, f"{image.name} {on}; pulling it was not tried", "Try it with --pull.")
 
 
 def pull_finding(
@@ -84,7 +84,7 @@ def pull_finding(
             if finding is not None:
                 return finding
             if waited > seconds:
-                return warning(
+                return warns(
                     SUBJECT,
                     f"{image.name} was still being pulled after {waited:.0f} s",
                     "Give it more time (--pull-timeout), or load it on the nodes beforehand.",
@@ -107,10 +107,10 @@ def pull_state(image: Image, pod: JsonObject) -> Finding | None:
             )
         # A container that could not be made of the image (it has no `true`) shows that the image is there.
         if any(name in state for name in _SETTLED) or waiting.get("reason", "").endswith("ContainerError"):
-            return ok(SUBJECT, f"{image.name} was pulled on {pod['spec'].get('nodeName')}")
+            return passes(SUBJECT, f"{image.name} was pulled on {pod['spec'].get('nodeName')}")
     for condition in status.get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            return warning(SUBJECT, f"{image.name} was not tried: no node takes a pod: {condition.get('message')}")
+            return warns(SUBJECT, f"{image.name} was not tried: no node takes a pod: {condition.get('message')}")
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from generator.cluster.finding import Finding, fails, ok, warning
+from generator.cluster.finding import Finding, fails, passes, warns
 from generator.documents.merge import JsonObject
 from generator.facts.files import version
 from generator.facts.releases import kuberay
@@ -27,14 +27,14 @@ def crd_findings(crds: dict[str, JsonObject | None]) -> Iterator[Finding]:
         if "v1" not in served:
             yield fails(SUBJECT, f"CRD {name} serves {', '.join(served)} and not v1", _update())
             return
-    yield ok(SUBJECT, f"CRDs {', '.join(crds)} (v1)")
+    yield passes(SUBJECT, f"CRDs {', '.join(crds)} (v1)")
 
 
 def operator_findings(deployments: Sequence[JsonObject], namespace: str) -> Iterator[Finding]:
     """Of all Deployments of the cluster, the operator's: its version, whether it runs and watches the namespace."""
     operators = [deployment for deployment in deployments if _operator_container(deployment) is not None]
     if not operators:
-        yield warning(
+        yield warns(
             SUBJECT,
             "no operator is to be seen in the cluster; one may run outside of it",
             f"Without an operator nothing starts. {INSTALL}",
@@ -44,7 +44,7 @@ def operator_findings(deployments: Sequence[JsonObject], namespace: str) -> Iter
         where = f"operator {metadata['namespace']}/{metadata['name']}"
         stated = operator_version(operator)
         if stated is None:
-            yield warning(SUBJECT, f"{where} does not say its version", f"See that it is {kuberay().oldest} or later.")
+            yield warns(SUBJECT, f"{where} does not say its version", f"See that it is {kuberay().oldest} or later.")
         elif version(stated) < version(kuberay().oldest):
             yield fails(SUBJECT, f"{where} is {stated}, and the chart needs {kuberay().oldest}", _update())
         watched = _watched_namespaces(operator)
@@ -61,7 +61,7 @@ def operator_findings(deployments: Sequence[JsonObject], namespace: str) -> Iter
                 f"See why: kubectl describe deployment -n {metadata['namespace']} {metadata['name']}",
             )
         elif stated:
-            yield ok(SUBJECT, f"{where} runs, version {stated}")
+            yield passes(SUBJECT, f"{where} runs, version {stated}")
 
 
 def operator_version(deployment: JsonObject) -> str | None:
@@ -107,7 +107,7 @@ def unknown_field_findings(message: str) -> list[Finding]:
 
 
 def _operator_container(deployment: JsonObject) -> JsonObject | None:
-    containers = deployment["spec"]["template"]["spec"]["containers"]
+    containers: list[JsonObject] = deployment["spec"]["template"]["spec"]["containers"]
     labels = {*(deployment["metadata"].get("labels") or {}).values()}
     for container in containers:
         repository = container["image"].partition("@")[0]

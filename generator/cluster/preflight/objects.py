@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from generator.chart import Manifest
 from generator.cluster.api import ApiFault, Cluster, api_path
-from generator.cluster.finding import Finding, fails, ok, warning
+from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.pods import PodGroup
 from generator.cluster.preflight.kuberay import unknown_field_findings
 from generator.documents.merge import JsonObject
@@ -40,7 +40,7 @@ def rights_findings(cluster: Cluster, manifests: Sequence[Manifest], namespace: 
             }
             path = api_path("authorization.k8s.io/v1", "selfsubjectaccessreviews")
             if not cluster.create(path, review, dry_run=False).body["status"]["allowed"]:
-                denied.setdefault(plural, []).append(verb)
+                denied.setdefault(str(plural), []).append(verb)
     if denied:
         listed = "; ".join(f"{', '.join(verbs)} {plural}" for plural, verbs in denied.items())
         yield fails(
@@ -49,7 +49,7 @@ def rights_findings(cluster: Cluster, manifests: Sequence[Manifest], namespace: 
             "Ask for a role that lets you, or install as another user (--context).",
         )
     else:
-        yield ok("rights", f"you may make, change and delete what helm installs in {namespace}")
+        yield passes("rights", f"you may make, change and delete what helm installs in {namespace}")
 
 
 def object_findings(
@@ -88,10 +88,10 @@ def object_findings(
             continue
         accepted[kind] += 1
         for text in answer.warnings:
-            yield warning("objects", f"{kind} {name}: {text}")
+            yield warns("objects", f"{kind} {name}: {text}")
     if accepted:
         counts = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in accepted.items())
-        yield ok("objects", f"accepted as a dry run: {counts}")
+        yield passes("objects", f"accepted as a dry run: {counts}")
 
 
 def pod_findings(cluster: Cluster, groups: Sequence[PodGroup], namespace: str) -> Iterator[Finding]:
@@ -103,7 +103,7 @@ def pod_findings(cluster: Cluster, groups: Sequence[PodGroup], namespace: str) -
             answer = cluster.create(path, probe_pod(group), dry_run=True)
         except ApiFault as fault:
             if 'cannot create resource "pods"' in fault.message:
-                yield warning("pods", "not checked, since you may not make pods; KubeRay will")
+                yield warns("pods", "not checked, since you may not make pods; KubeRay will")
                 return
             yield fails(
                 "pods", f"a pod of {group.name} is refused ({fault.status}): {fault.message}", pod_fix(fault.message)
@@ -111,9 +111,9 @@ def pod_findings(cluster: Cluster, groups: Sequence[PodGroup], namespace: str) -
             continue
         accepted.append(group.name)
         for text in answer.warnings:
-            yield warning("pods", f"a pod of {group.name}: {text}")
+            yield warns("pods", f"a pod of {group.name}: {text}")
     if accepted:
-        yield ok("pods", f"accepted as a dry run, one each: {', '.join(accepted)}")
+        yield passes("pods", f"accepted as a dry run, one each: {', '.join(accepted)}")
 
 
 def probe_pod(group: PodGroup) -> JsonObject:

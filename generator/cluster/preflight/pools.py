@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from generator.cluster.finding import Finding, Level, fails, ok, warning
+from generator.cluster.finding import Finding, Level, fails, passes, warns
 from generator.cluster.nodes import Node, Used, lacking, matches, room, untolerated
 from generator.cluster.pods import PodGroup
 from generator.errors import did_you_mean
@@ -38,29 +38,29 @@ def pool_findings(
     """`used` is what pods of others take; `autoscaled`: nodes that are missing may come."""
     subject = _subject(group)
     may_come = autoscaled or demand.least == 0
-    level: Level = "warning" if may_come else "fails"
+    level: Level = "warn" if may_come else "fail"
     note = " (a cluster autoscaler may make one)" if autoscaled else ""
 
     if not nodes:
-        yield Finding(level=level, subject=subject, what=f"the cluster has no nodes{note}", fix="Add some.")
+        yield Finding(level=level, subject=subject, message=f"the cluster has no nodes{note}", fix="Add some.")
         return
     chosen = [node for node in nodes if matches(group.spec, node)]
     if not chosen:
         what = f"0 of {_nodes(len(nodes))} match {_selector(group)}{note}"
-        yield Finding(level=level, subject=subject, what=what, fix=_selector_fix(group, nodes))
+        yield Finding(level=level, subject=subject, message=what, fix=_selector_fix(group, nodes))
         return
     tolerated = [node for node in chosen if not untolerated(group.spec, node)]
     if not tolerated:
         taints = Counter(_taint(taint) for node in chosen for taint in untolerated(group.spec, node))
         kept = f"of {_nodes(len(chosen))} that match every one has a taint that pods do not tolerate"
         what = f"{kept}: {_seen(taints)}{note}"
-        yield Finding(level=level, subject=subject, what=what, fix=_toleration_fix(chosen, group))
+        yield Finding(level=level, subject=subject, message=what, fix=_toleration_fix(chosen, group))
         return
     usable = [node for node in tolerated if node.ready and node.schedulable]
     if not usable:
         why = Counter("cordoned" if not node.schedulable else "not Ready" for node in tolerated)
         what = f"of {_nodes(len(tolerated))} that match none takes pods: {_seen(why)}{note}"
-        yield Finding(level=level, subject=subject, what=what, fix="kubectl get nodes; kubectl uncordon <node>")
+        yield Finding(level=level, subject=subject, message=what, fix="kubectl get nodes; kubectl uncordon <node>")
         return
     short = lacking(group.requests, usable)
     if short:
@@ -69,7 +69,7 @@ def pool_findings(
             f"has {amount(name, most)}"
             for name, most in short.items()
         )
-        yield Finding(level=level, subject=subject, what=what + note, fix=_room_fix(group, short, usable))
+        yield Finding(level=level, subject=subject, message=what + note, fix=_room_fix(group, short, usable))
         return
     yield from _gpu_findings(subject, demand, usable)
     yield _room_finding(subject, group, demand, usable, used, autoscaled=autoscaled)
@@ -80,7 +80,7 @@ def update_findings(group: PodGroup, demand: Demand, nodes: Sequence[Node], used
     usable = [node for node in nodes if node.ready and node.schedulable and matches(group.spec, node)]
     now = sum(room(group.requests, node, used.get(node.name)) for node in usable if not untolerated(group.spec, node))
     if demand.least > now:
-        yield warning(
+        yield warns(
             _subject(group),
             f"a change of pods makes a second cluster, which needs {demand.least} more; {now} fit beside what runs now",
             "Free room before such an update, or change models in place (`serving: {delivery: inline}`).",
@@ -111,16 +111,16 @@ def _room_finding(
     note = " (a cluster autoscaler may add nodes)" if autoscaled else ""
     if demand.least > most:
         fix = "Add nodes, serve fewer models, or let some go to zero (`replicas: {min: 0, max: 1}`)."
-        return (warning if autoscaled else fails)(subject, f"{where}; {needs}{note}", fix)
+        return (warns if autoscaled else fails)(subject, f"{where}; {needs}{note}", fix)
     if demand.least > now:
-        return warning(
+        return warns(
             subject,
             f"{where}; {needs}{note}",
             "Free the nodes of other work, or add some: until then pods stay Pending.",
         )
     if demand.peak > now:
-        return warning(subject, f"{where}; {needs}: beyond {now} they wait{note}")
-    return ok(subject, f"{where}; {needs}")
+        return warns(subject, f"{where}; {needs}: beyond {now} they wait{note}")
+    return passes(subject, f"{where}; {needs}")
 
 
 def _gpu_findings(subject: str, demand: Demand, usable: Sequence[Node]) -> Iterator[Finding]:
@@ -134,7 +134,7 @@ def _gpu_findings(subject: str, demand: Demand, usable: Sequence[Node]) -> Itera
         )
     shared = [node.name for node in usable if node.labels.get(GPU_SHARING_LABEL, "none") != "none"]
     if demand.gpu and shared:
-        yield warning(
+        yield warns(
             subject,
             f"{_nodes(len(shared))} share each GPU between pods ({GPU_SHARING_LABEL}), so a model gets only a part of "
             "the memory that the plan gives it",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from generator.chart import Manifest, ray_service, render
 from generator.cluster.api import ApiFault, Cluster, api_path
-from generator.cluster.finding import Finding, fails, ok, warning
+from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.nodes import Node, of_others, read_node, used
 from generator.cluster.pods import PodGroup, pod_groups
 from generator.cluster.preflight.images import image_findings, images, pull_finding
@@ -25,6 +25,7 @@ from generator.cluster.preflight.references import claim_findings, key_findings,
 from generator.documents.merge import JsonObject
 from generator.plan.packing import bins_needed
 from generator.plan.plan import Plan
+from generator.plan.plans import Served
 from generator.project.project import Project
 
 AUTOSCALERS = ("cluster-autoscaler", "karpenter")
@@ -120,17 +121,19 @@ def _tried(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Fin
 
 def _refused(subject: str, fault: ApiFault) -> Finding:
     if fault.status == 403:
-        return warning(subject, f"not checked, since you may not: {fault.message}")
+        return warns(subject, f"not checked, since you may not: {fault.message}")
     return fails(subject, f"the API server refuses ({fault.status}): {fault.message}")
 
 
 def _api_server(cluster: Cluster) -> Iterator[Finding]:
-    yield ok("API server", f"Kubernetes {cluster.get('/version')['gitVersion'].removeprefix('v')} at {cluster.address}")
+    yield passes(
+        "API server", f"Kubernetes {cluster.get('/version')['gitVersion'].removeprefix('v')} at {cluster.address}"
+    )
 
 
 def _values(wanted: Installation) -> Iterator[Finding]:
     for path in wanted.outdated:
-        yield warning(
+        yield warns(
             "values",
             f"{path} is not what the catalog and the environment say now; what is there was checked",
             f"python -m generator generate --environment {wanted.plan.environment_name}",
@@ -154,7 +157,7 @@ def _namespace(namespace: JsonObject | None, wanted: Installation) -> Finding:
             f"kubectl create namespace {wanted.namespace}",
         )
     level = (namespace["metadata"].get("labels") or {}).get(POD_SECURITY)
-    return ok(
+    return passes(
         "namespace", f"{wanted.namespace}, Pod Security {f'enforces {level}' if level else 'of the whole cluster'}"
     )
 
@@ -164,7 +167,7 @@ def _pools(cluster: Cluster, wanted: Installation, nodes: list[Node]) -> Iterato
     try:
         pods = cluster.items(api_path("v1", "pods"))
     except ApiFault as fault:
-        yield warning("pools", f"what other pods take is not known: {fault.message}")
+        yield warns("pools", f"what other pods take is not known: {fault.message}")
     others = used(of_others(pods, release=wanted.release, namespace=wanted.namespace))
     autoscaled = _is_autoscaled(cluster)
     for group in wanted.groups:
@@ -191,8 +194,8 @@ def demand(group: PodGroup, wanted: Installation) -> Demand:
     pool = plan.pools.get(group.name)
     if pool is None:
         return Demand(least=group.least, peak=group.least)
-    served = [model for model in plan.models.values() if model.family in wanted.names]
-    served = [*served, *(app for name, app in plan.apps.items() if name in wanted.names)]
+    served: list[Served] = [model for model in plan.models.values() if model.family in wanted.names]
+    served += [app for name, app in plan.apps.items() if name in wanted.names]
     least: Counter[int] = Counter()
     peak: Counter[int] = Counter()
     for one in served:
@@ -254,7 +257,7 @@ def _images(
 ) -> Iterator[Finding]:
     for image in images(wanted.groups):
         finding = image_findings(image, nodes)
-        if finding.level == "warning" and pull_seconds is not None:
+        if finding.level == "warn" and pull_seconds is not None:
             finding = pull_finding(cluster, image, wanted.namespace, seconds=pull_seconds, report=report)
         yield finding
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from generator.cluster.finding import Finding, fails, ok, warning
+from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.pods import PodGroup, containers
 from generator.documents.merge import JsonObject
 from generator.errors import did_you_mean
@@ -51,7 +51,7 @@ def key_findings(reference: Reference, metadata: Mapping[str, Any] | None, names
     what = f"{reference.kind} {namespace}/{reference.name}"
     if metadata is None:
         if reference.optional:
-            return ok(subject, f"{what} is not there, and need not be ({reference.purpose})")
+            return passes(subject, f"{what} is not there, and need not be ({reference.purpose})")
         return fails(subject, f"{what} does not exist ({reference.purpose})", _create(reference, namespace))
     keys = keys_in(metadata)
     if reference.purpose == "image pull":
@@ -60,7 +60,7 @@ def key_findings(reference: Reference, metadata: Mapping[str, Any] | None, names
                 subject, f"{what} holds no registry login ({reference.purpose})", _create(reference, namespace)
             )
     elif reference.key and keys is None:
-        return warning(subject, f"{what} is there; whether it has the key {reference.key} cannot be seen")
+        return warns(subject, f"{what} is there; whether it has the key {reference.key} cannot be seen")
     elif reference.key and reference.key not in (keys or ()) and not reference.optional:
         near = did_you_mean(reference.key, keys or ())
         return fails(
@@ -70,7 +70,7 @@ def key_findings(reference: Reference, metadata: Mapping[str, Any] | None, names
             + (f"; {near}" if near.startswith("did you") else ". Add the key, or name another (huggingFace.key)."),
         )
     with_key = f" with the key {reference.key}" if reference.key else ""
-    return ok(subject, f"{what} is there{with_key} ({reference.purpose})")
+    return passes(subject, f"{what} is there{with_key} ({reference.purpose})")
 
 
 def claim_findings(
@@ -105,17 +105,17 @@ def claim_findings(
         near = did_you_mean(chosen, by_name)
         yield fails(subject, f"{what} waits for the StorageClass {chosen}, which does not exist", near)
     elif phase != "Bound" and chosen and by_name[chosen].get("volumeBindingMode") != "WaitForFirstConsumer":
-        yield warning(
+        yield warns(
             subject,
             f"{what} is {phase} and has no volume yet",
             f"See why: kubectl describe pvc -n {namespace} {reference.name}",
         )
     else:
         state = "is bound" if phase == "Bound" else f"is bound when the first pod uses it ({chosen})"
-        yield ok(subject, f"{what} {state}")
+        yield passes(subject, f"{what} {state}")
     modes = claim["spec"].get("accessModes") or []
     if pods > 1 and not {"ReadWriteMany", "ReadOnlyMany"}.intersection(modes):
-        yield warning(
+        yield warns(
             subject,
             f"{what} is {' and '.join(modes)}, and up to {pods} pods mount it: they all must be on one node",
             "Use a claim with ReadWriteMany, or an emptyDir (modelCache.type).",

@@ -128,4 +128,4 @@ def _services(cluster: Cluster, namespace: str | None) -> list[JsonObject]:
 
 def _release(service: JsonObject) -> str:
     metadata = service["metadata"]
-    return (metadata.get("labels") or {}).get("app.kubernetes.io/instance") or metadata["name"]
+    return str((metadata.get("labels") or {}).get("app.kubernetes.io/instance") or metadata["name"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from generator.cluster.pods import pull_error, shortened
 from generator.documents.merge import JsonObject
@@ -57,21 +57,33 @@ def root_cause(message: str) -> str:
     return shortened(f"{match[1].rpartition('.')[2]}: {said.strip()}" if said.strip() else match[1])
 
 
-def pod_reason(pod: JsonObject) -> str:
-    """Why a pod does not run or is not ready; empty where nothing is wrong or nothing is known."""
+class PodReason(NamedTuple):
+    """Why a pod does not run or is not ready."""
+
+    text: str
+    is_failure: bool
+    """Whether it is a fault, and not only a wait that ends by itself."""
+
+
+def pod_reason(pod: JsonObject) -> PodReason | None:
+    """None where nothing is wrong or nothing is known."""
     status = pod.get("status") or {}
     for condition in status.get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return scheduler_reason(condition.get("message", ""), pod["spec"])
+            return _failure(scheduler_reason(condition.get("message", ""), pod["spec"]))
     if status.get("phase") == "Failed":
-        container = next((r for r in map(_container_reason, _states(status, pod["spec"])) if r), "")
-        said = ": ".join(text for text in (status.get("reason"), status.get("message")) if text)
-        return said or container or "it has failed"
+        container = next((r.text for r in map(_container_reason, _states(status, pod["spec"])) if r), "")
+        stated = ": ".join(text for text in (status.get("reason"), status.get("message")) if text)
+        return _failure(stated or container or "it has failed")
     for name, state, limits in _states(status, pod["spec"]):
         reason = _container_reason((name, state, limits))
         if reason:
             return reason
-    return ""
+    return None
+
+
+def _failure(text: str) -> PodReason:
+    return PodReason(text, is_failure=True)
 
 
 def scheduler_reason(message: str, spec: Mapping[str, Any]) -> str:
@@ -82,11 +94,6 @@ def scheduler_reason(message: str, spec: Mapping[str, Any]) -> str:
     # Taints hold commas of their own in braces only.
     parts = [part.strip() for part in re.split(r", (?=\d)", found[2])]
     return f"no node takes it: {', '.join(_scheduler_words(part, found[1], spec) for part in parts)}"
-
-
-def is_failure(reason: str) -> bool:
-    """Whether a pod's reason is a fault, and not only a wait that ends by itself."""
-    return bool(reason) and not reason.startswith(("starting", "waiting"))
 
 
 def _scheduler_words(part: str, nodes: str, spec: Mapping[str, Any]) -> str:
@@ -121,31 +128,42 @@ def _states(status: Mapping[str, Any], spec: Mapping[str, Any]) -> Sequence[tupl
     ]
 
 
-def _container_reason(given: tuple[str, Mapping[str, Any], Any]) -> str:
-    name, container, limits = given
+_PULL_ERRORS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+
+
+def _container_reason(stated: tuple[str, Mapping[str, Any], Any]) -> PodReason | None:
+    name, container, limits = stated
     state = container.get("state") or {}
-    waiting, last = state.get("waiting") or {}, (container.get("lastState") or {}).get("terminated")
+    last = (container.get("lastState") or {}).get("terminated")
     ended = state.get("terminated")
-    why = waiting.get("reason", "")
     if ended and (ended.get("exitCode") or ended.get("reason") == "OOMKilled"):
-        return f"container {name} {_ended(ended, limits)}"
-    if why == "CrashLoopBackOff":
-        again = f"starts again and again ({container.get('restartCount', 0)} times)"
-        return f"container {name} {again}" + (f": it {_ended(last, limits)}" if last else "")
-    if why in ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"):
-        return f"image {container.get('image')} cannot be pulled: {pull_error(waiting.get('message', '')) or why}"
-    if why == "CreateContainerConfigError":
-        return f"container {name} cannot be made: {waiting.get('message', why)}"
-    if why in ("ContainerCreating", "PodInitializing"):
-        # An init container that runs meanwhile says more.
-        return "" if why == "PodInitializing" else "starting: volumes are mounted or the image is pulled"
-    if why:
-        return f"container {name}: {why} {waiting.get('message', '')}".strip()
+        return _failure(f"container {name} {_ended(ended, limits)}")
+    if (state.get("waiting") or {}).get("reason"):
+        return _waiting_reason(name, container, limits)
     if name == "wait-gcs-ready" and "running" in state:
-        return "waiting for the head's Ray to answer"
+        return PodReason("waiting for the head's Ray to answer", is_failure=False)
     if last and not container.get("ready"):
-        return f"container {name} {_ended(last, limits)} and was started again"
-    return ""
+        return _failure(f"container {name} {_ended(last, limits)} and was started again")
+    return None
+
+
+def _waiting_reason(name: str, container: Mapping[str, Any], limits: Any) -> PodReason | None:
+    """What the state `waiting` of a container says."""
+    waiting = container["state"]["waiting"]
+    word, message = waiting["reason"], waiting.get("message", "")
+    if word == "CrashLoopBackOff":
+        last = (container.get("lastState") or {}).get("terminated")
+        again = f"starts again and again ({container.get('restartCount', 0)} times)"
+        return _failure(f"container {name} {again}" + (f": it {_ended(last, limits)}" if last else ""))
+    if word in _PULL_ERRORS:
+        return _failure(f"image {container.get('image')} cannot be pulled: {pull_error(message) or word}")
+    if word == "CreateContainerConfigError":
+        return _failure(f"container {name} cannot be made: {message or word}")
+    if word == "PodInitializing":
+        return None  # an init container that runs meanwhile says more
+    if word == "ContainerCreating":
+        return PodReason("starting: volumes are mounted or the image is pulled", is_failure=False)
+    return _failure(f"container {name}: {word} {message}".strip())
 
 
 def _ended(terminated: Mapping[str, Any], limits: Mapping[str, str]) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from generator.cluster.status.reasons import is_failure, pod_reason, root_cause
+from generator.cluster.status.reasons import PodReason, pod_reason, root_cause
 from generator.cluster.status.replicas import Counts
 from generator.documents.load import SAFE_LOADER
 from generator.documents.merge import JsonObject
 
-State = Literal["ok", "asleep", "waits", "fails"]
-"""`asleep`: at zero replicas, and well; the first request wakes it. `waits`: on its way. `fails`: needs someone."""
+if TYPE_CHECKING:
+    from generator.formats.output import Role, State
+
 _FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
 
 
@@ -43,7 +44,7 @@ class DeploymentStatus:
     state: State
     running: int | None
     wanted: int | None
-    why: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class ApplicationStatus:
     status: str
     """Ray's own word; empty where KubeRay does not ask Ray: on the earlier cluster during an update."""
     state: State
-    why: str
+    message: str
     deployments: list[DeploymentStatus]
 
 
@@ -62,7 +63,15 @@ class PodStatus:
     name: str
     phase: str
     ready: bool
-    why: str
+    reason: PodReason | None
+
+    @property
+    def message(self) -> str:
+        return self.reason.text if self.reason else ""
+
+    @property
+    def has_failed(self) -> bool:
+        return self.reason is not None and self.reason.is_failure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +86,25 @@ class GroupStatus:
 @dataclass(frozen=True, kw_only=True)
 class ClusterStatus:
     name: str
-    role: Literal["serves", "comes", "goes"]
-    """`comes`: the successor of an update, or the first one."""
+    role: Role
     applications: list[ApplicationStatus]
     groups: list[GroupStatus]
+
+
+class Note(NamedTuple):
+    """What KubeRay says of a RayService, or what an upgrade waits for."""
+
+    message: str
+    reason: str = ""
+    """KubeRay's own word for it."""
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether KubeRay takes the RayService as wrong (`InvalidRayServiceSpec`, `ValidationFailed`)."""
+        return self.reason.startswith(("Invalid", "ValidationFailed"))
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.message}" if self.reason else self.message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,26 +114,26 @@ class ReleaseStatus:
     ready: bool
     """Whether requests are taken at all, by KubeRay."""
     clusters: list[ClusterStatus]
-    notes: list[str]
+    notes: list[Note]
     """What KubeRay says of the RayService (it is refused, or something failed), and what an upgrade waits for."""
 
     @property
-    def serving(self) -> ClusterStatus | None:
-        return next((cluster for cluster in self.clusters if cluster.role == "serves"), None)
+    def active(self) -> ClusterStatus | None:
+        return next((cluster for cluster in self.clusters if cluster.role == "Active"), None)
 
     @property
-    def coming(self) -> ClusterStatus | None:
-        return next((cluster for cluster in self.clusters if cluster.role == "comes"), None)
+    def pending(self) -> ClusterStatus | None:
+        return next((cluster for cluster in self.clusters if cluster.role == "Pending"), None)
 
     @property
-    def all_serve(self) -> bool:
+    def all_ready(self) -> bool:
         """Whether every application serves, and no update of it has failed."""
-        serving, coming = self.serving, self.coming
+        active, pending = self.active, self.pending
         return (
             self.ready
-            and serving is not None
-            and all(application.state in ("ok", "asleep") for application in serving.applications)
-            and (coming is None or all(application.state != "fails" for application in coming.applications))
+            and active is not None
+            and all(application.state in ("Ready", "ScaledToZero") for application in active.applications)
+            and (pending is None or all(application.state != "Failed" for application in pending.applications))
         )
 
 
@@ -120,24 +144,24 @@ def release_status(observed: Observed, release: str) -> ReleaseStatus:
     active = (status.get("activeServiceStatus") or {}).get("rayClusterName")
     pending = (status.get("pendingServiceStatus") or {}).get("rayClusterName")
     if active:
-        clusters.append(_cluster(active, "serves", status["activeServiceStatus"], wanted, observed))
+        clusters.append(_cluster(active, "Active", status["activeServiceStatus"], wanted, observed))
     if pending and pending != active:
-        clusters.append(_cluster(pending, "comes", status["pendingServiceStatus"], wanted, observed))
+        clusters.append(_cluster(pending, "Pending", status["pendingServiceStatus"], wanted, observed))
     clusters += [
-        _cluster(name, "goes", {}, {}, observed) for name in observed.clusters if name not in (active, pending)
+        _cluster(name, "Terminating", {}, {}, observed) for name in observed.clusters if name not in (active, pending)
     ]
     return ReleaseStatus(
         release=release,
         namespace=metadata["namespace"],
         ready=_condition(status, "Ready").get("status") == "True" or status.get("serviceStatus") == "Running",
         clusters=clusters,
-        notes=[*_notes(observed.service, observed.events), *observed.downloads],
+        notes=[*_notes(observed.service, observed.events), *map(Note, observed.downloads)],
     )
 
 
 def _cluster(
     name: str,
-    role: Literal["serves", "comes", "goes"],
+    role: Role,
     status: JsonObject,
     wanted: Mapping[str, str],
     observed: Observed,
@@ -145,7 +169,7 @@ def _cluster(
     said = status.get("applicationStatuses") or {}
     counts = observed.replicas.get(name, {})
     pods = [pod for pod in observed.pods if (pod["metadata"].get("labels") or {}).get("ray.io/cluster") == name]
-    if role == "serves" and not said and _is_updated(observed.service):
+    if role == "Active" and not said and _is_updated(observed.service):
         # During an update KubeRay looks at the new cluster only, and takes back what it said of the earlier one.
         applications = [_unseen_application(app, wanted.get(app, ""), counts[app]) for app in counts]
     else:
@@ -167,30 +191,36 @@ def _application(name: str, route: str, said: JsonObject, counts: Mapping[str, t
         _deployment(deployment, details, counts.get(deployment))
         for deployment, details in (said.get("serveDeploymentStatuses") or {}).items()
     ]
-    state: State = "ok" if status == "RUNNING" else "fails" if status in _FAILED else "waits"
+    state: State = "Ready" if status == "RUNNING" else "Failed" if status in _FAILED else "Pending"
     models = [one for one in deployments if one.wanted is not None and one.name.startswith("LLMServer")]
-    if state == "ok" and models and all(one.state == "asleep" for one in models):
-        state = "asleep"
+    if state == "Ready" and models and all(one.state == "ScaledToZero" for one in models):
+        state = "ScaledToZero"
     # What its deployments say is the cause; the application only repeats that they failed.
-    broken = [one.why for one in deployments if one.why and one.state in ("fails", "waits")]
-    why = "" if state in ("ok", "asleep") else broken[0] if broken else root_cause(said.get("message") or "")
-    if any(one.state == "fails" for one in deployments) and state == "waits":
-        state = "fails"
-    return ApplicationStatus(name=name, route=route, status=status, state=state, why=why, deployments=deployments)
+    broken = [one.message for one in deployments if one.message and one.state in ("Failed", "Pending")]
+    message = (
+        "" if state in ("Ready", "ScaledToZero") else broken[0] if broken else root_cause(said.get("message") or "")
+    )
+    if any(one.state == "Failed" for one in deployments) and state == "Pending":
+        state = "Failed"
+    return ApplicationStatus(
+        name=name, route=route, status=status, state=state, message=message, deployments=deployments
+    )
 
 
 def _unseen_application(name: str, route: str, counts: Mapping[str, tuple[int, int]]) -> ApplicationStatus:
     """What an application's replicas alone say of it."""
     deployments = []
     for deployment, (running, wanted) in counts.items():
-        state: State = "ok" if running else "waits" if wanted else "asleep"
+        state: State = "Ready" if running else "Pending" if wanted else "ScaledToZero"
         deployments.append(
-            DeploymentStatus(name=deployment, status="", state=state, running=running, wanted=wanted, why="")
+            DeploymentStatus(name=deployment, status="", state=state, running=running, wanted=wanted, message="")
         )
     states = [one.state for one in deployments]
     models = [one.state for one in deployments if one.name.startswith("LLMServer")]
-    whole: State = "waits" if "waits" in states else "asleep" if models and set(models) == {"asleep"} else "ok"
-    return ApplicationStatus(name=name, route=route, status="", state=whole, why="", deployments=deployments)
+    whole: State = (
+        "Pending" if "Pending" in states else "ScaledToZero" if models and set(models) == {"ScaledToZero"} else "Ready"
+    )
+    return ApplicationStatus(name=name, route=route, status="", state=whole, message="", deployments=deployments)
 
 
 def _is_updated(service: JsonObject) -> bool:
@@ -200,15 +230,15 @@ def _is_updated(service: JsonObject) -> bool:
 def _deployment(name: str, said: JsonObject, counts: tuple[int, int] | None) -> DeploymentStatus:
     status = said.get("status") or "UPDATING"
     running, wanted = counts if counts else (None, None)
-    message = said.get("message") or ""
-    state: State = "ok" if status == "HEALTHY" else "fails" if status in _FAILED else "waits"
+    stated = said.get("message") or ""
+    state: State = "Ready" if status == "HEALTHY" else "Failed" if status in _FAILED else "Pending"
     # While Ray tries again, the status still says UPDATING.
-    if state == "waits" and "Error" in message:
-        state = "fails"
-    if state == "ok" and wanted == 0 and running == 0:
-        state = "asleep"
-    why = root_cause(message) if state in ("fails", "waits") else ""
-    return DeploymentStatus(name=name, status=status, state=state, running=running, wanted=wanted, why=why)
+    if state == "Pending" and "Error" in stated:
+        state = "Failed"
+    if state == "Ready" and wanted == 0 and running == 0:
+        state = "ScaledToZero"
+    message = root_cause(stated) if state in ("Failed", "Pending") else ""
+    return DeploymentStatus(name=name, status=status, state=state, running=running, wanted=wanted, message=message)
 
 
 def _groups(cluster: JsonObject | None, pods: Sequence[JsonObject]) -> Iterator[GroupStatus]:
@@ -224,32 +254,32 @@ def _groups(cluster: JsonObject | None, pods: Sequence[JsonObject]) -> Iterator[
         mine = [_pod(pod) for pod in by_group.get(name, [])]
         ready = sum(pod.ready for pod in mine)
         # A worker is Ready only while a Serve replica runs on it, so one that merely is not has nothing wrong.
-        broken = any(is_failure(pod.why) for pod in mine)
+        broken = any(pod.has_failed for pod in mine)
         started = sum(pod.phase == "Running" for pod in mine)
-        state: State = "fails" if broken else "ok" if started >= wanted.get(name, 0) else "waits"
+        state: State = "Failed" if broken else "Ready" if started >= wanted.get(name, 0) else "Pending"
         yield GroupStatus(name=name, wanted=wanted.get(name, len(mine)), ready=ready, state=state, pods=mine)
 
 
 def _pod(pod: JsonObject) -> PodStatus:
     status = pod.get("status") or {}
-    going = pod["metadata"].get("deletionTimestamp")
+    is_terminating = pod["metadata"].get("deletionTimestamp")
     return PodStatus(
         name=pod["metadata"]["name"],
-        phase="Terminating" if going else status.get("phase", "Pending"),
+        phase="Terminating" if is_terminating else status.get("phase", "Pending"),
         ready=_condition(status, "Ready").get("status") == "True",
-        why="" if going else pod_reason(pod),
+        reason=None if is_terminating else pod_reason(pod),
     )
 
 
-def _notes(service: JsonObject, events: Sequence[JsonObject]) -> Iterator[str]:
+def _notes(service: JsonObject, events: Sequence[JsonObject]) -> Iterator[Note]:
     status = service.get("status") or {}
     if service["metadata"].get("deletionTimestamp"):
-        yield "the RayService is being deleted"
+        yield Note("the RayService is being deleted")
     if not status:
-        yield "KubeRay has not looked at it yet: see that its operator runs and watches this namespace"
+        yield Note("KubeRay has not looked at it yet: check that its operator runs and watches this namespace")
     ready = _condition(status, "Ready")
     if ready.get("status") == "False" and ready.get("message") and ready.get("reason") != "Initializing":
-        yield f"{ready['reason']}: {root_cause(ready['message'])}"
+        yield Note(root_cause(ready["message"]), ready["reason"])
     # What KubeRay failed to do and has done since is over.
     recent: dict[str, JsonObject] = {}
     for event in sorted(events, key=_time):
@@ -261,8 +291,8 @@ def _notes(service: JsonObject, events: Sequence[JsonObject]) -> Iterator[str]:
             continue
         times = event.get("count") or (event.get("series") or {}).get("count") or 1
         message = event.get("message", "")
-        said = f"{reason}: {root_cause(message.rpartition(' err: ')[2])}"
-        yield said + (f" ({times} times)" if times > 1 else "")
+        cause = root_cause(message.rpartition(" err: ")[2])
+        yield Note(cause + (f" ({times} times)" if times > 1 else ""), reason)
 
 
 def _time(event: JsonObject) -> str:

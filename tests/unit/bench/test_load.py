@@ -17,6 +17,7 @@ import pytest
 from generator.bench.bench import loads, served_models, target
 from generator.bench.load import Load, LoadClient, Target, arguments, measured, table
 from generator.errors import UserError
+from tests.support.output import published
 
 FOUND = {
     "completed": 30, "failed": 2, "errors": ["status 503"], "duration": 1.5, "request_throughput": 20.0,
@@ -142,7 +143,7 @@ def test_what_was_measured_before_a_point_failed_is_not_lost(server: str, tmp_pa
     )  # fmt: skip
     assert run.returncode == 2
     assert "the load generator ended" in run.stderr
-    told = json.loads(run.stdout)
+    told = published("bench", run.stdout)
     assert [point["load"]["concurrency"] for point in told["points"]] == [1]
     assert "the load generator ended" in told["error"]
 

@@ -181,7 +181,7 @@ def test_an_environment_file_with_the_wrong_suffix_is_named_and_nothing_is_remov
 
 
 def test_the_plan_is_json_for_programs_and_arithmetic_for_people(project):
-    plan = json.loads(project.run("plan", "--environment", "dev", "--json").stdout)["dev"]
+    plan = json.loads(project.run("plan", "--environment", "dev", "--json").stdout)["environments"]["dev"]
     model = plan["models"]["falcon3-7b-instruct"]
     memory = model["memory_per_gpu"]
     parts = ("weights_gib", "activation_gib", "non_torch_gib", "cuda_graph_gib", "margin_gib", "kv_cache_gib")
@@ -192,7 +192,7 @@ def test_the_plan_is_json_for_programs_and_arithmetic_for_people(project):
 
 @pytest.mark.parametrize("what", ["models", "families", "environments", "gpus", "releases"])
 def test_lists_are_tables_and_json(project, what):
-    rows = json.loads(project.run("list", what, "--json").stdout)
+    rows = json.loads(project.run("list", what, "--json").stdout)["items"]
     table = project.run("list", what).stdout.splitlines()
     assert rows
     assert len(table) == len(rows) + 1

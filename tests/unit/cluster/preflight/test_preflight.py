@@ -142,14 +142,14 @@ class TestPlacementRules:
 class TestPools:
     def test_enough(self) -> None:
         (finding,) = found(group(nodeSelector={"gpu": "l4"}), [gpu_node("a"), gpu_node("b"), node()], peak=2)
-        assert finding.level == "ok"
-        assert finding.what == (
+        assert finding.level == "pass"
+        assert finding.message == (
             "2 nodes hold 2 pods of 6 CPUs, 24 GiB, 1 nvidia.com/gpu; the plan needs 1 at the least, 2 at peak"
         )
 
     def test_a_misspelt_label_value_names_the_nearest(self) -> None:
         (finding,) = found(group(nodeSelector={"gpu": "l40"}), [gpu_node(), node()])
-        assert (finding.level, finding.what) == ("fails", "0 of 2 nodes match nodeSelector gpu=l40")
+        assert (finding.level, finding.message) == ("fail", "0 of 2 nodes match nodeSelector gpu=l40")
         assert finding.fix == "Nodes have gpu = l4 (1 node); did you mean 'l4'?"
 
     def test_a_label_that_no_node_has_shows_those_of_gpu_nodes(self) -> None:
@@ -159,13 +159,13 @@ class TestPools:
     @pytest.mark.parametrize("why", [{"least": 0}, {"autoscaled": True}])
     def test_nodes_that_may_come_are_a_warning(self, why: dict[str, Any]) -> None:
         (finding,) = found(group(nodeSelector={"gpu": "h100"}), [gpu_node()], **why)
-        assert finding.level == "warning"
+        assert finding.level == "warn"
 
     def test_a_taint_gives_the_toleration_to_write(self) -> None:
         tainted = gpu_node(spec={"taints": [{"key": "team", "value": "ml", "effect": "NoSchedule"}]})
         (finding,) = found(group(), [tainted])
-        assert finding.level == "fails"
-        assert "team=ml:NoSchedule (1 node)" in finding.what
+        assert finding.level == "fail"
+        assert "team=ml:NoSchedule (1 node)" in finding.message
         assert finding.fix == (
             "Add to the pool: tolerations: [{key: team, operator: Equal, value: ml, effect: NoSchedule}]"
         )
@@ -175,14 +175,14 @@ class TestPools:
     )
     def test_nodes_that_take_no_pods(self, state: dict[str, Any], word: str) -> None:
         (finding,) = found(group(), [gpu_node(**state)])
-        assert finding.what == f"of 1 node that match none takes pods: {word} (1 node)"
+        assert finding.message == f"of 1 node that match none takes pods: {word} (1 node)"
 
     def test_a_worker_larger_than_every_node_says_what_is_asked_and_what_there_is(self) -> None:
         wide = group(limits={"cpu": "6", "memory": "48Gi", "nvidia.com/gpu": "4"})
         (finding,) = found(wide, [gpu_node("a"), gpu_node("b")])
-        assert finding.level == "fails"
-        assert "a pod asks for 48 GiB and the largest of 2 nodes has 32 GiB" in finding.what
-        assert "a pod asks for 4 nvidia.com/gpu and the largest of 2 nodes has 1 nvidia.com/gpu" in finding.what
+        assert finding.level == "fail"
+        assert "a pod asks for 48 GiB and the largest of 2 nodes has 32 GiB" in finding.message
+        assert "a pod asks for 4 nvidia.com/gpu and the largest of 2 nodes has 1 nvidia.com/gpu" in finding.message
         assert "gpusPerNode" in finding.fix
 
     def test_no_gpu_anywhere_is_a_missing_device_plugin(self) -> None:
@@ -191,35 +191,35 @@ class TestPools:
 
     def test_too_few_for_the_least(self) -> None:
         (finding,) = found(group(), [gpu_node()], least=3, peak=5)
-        assert (finding.level, finding.fix[:9]) == ("fails", "Add nodes")
+        assert (finding.level, finding.fix[:9]) == ("fail", "Add nodes")
 
     def test_other_pods_in_the_way_and_a_peak_that_waits_are_warnings(self) -> None:
         used = {"gpu-1": {"nvidia.com/gpu": 1}}
         (busy,) = found(group(), [gpu_node()], used=used)
-        assert busy.level == "warning"
-        assert "1 node holds 1 pods" in busy.what
-        assert "0 of them now, beside other pods" in busy.what
+        assert busy.level == "warn"
+        assert "1 node holds 1 pods" in busy.message
+        assert "0 of them now, beside other pods" in busy.message
         (peak,) = found(group(), [gpu_node()], peak=2)
-        assert peak.what.endswith("beyond 1 they wait")
+        assert peak.message.endswith("beyond 1 they wait")
 
     def test_a_smaller_gpu_than_planned_and_shared_gpus(self) -> None:
         small = gpu_node(labels={"nvidia.com/gpu.memory": "15360"})
-        assert "a node's GPU has 15.0 GiB" in found(group(), [small], gpu="L4-24GB", gib=22.5)[0].what
+        assert "a node's GPU has 15.0 GiB" in found(group(), [small], gpu="L4-24GB", gib=22.5)[0].message
         right = gpu_node(labels={"nvidia.com/gpu.memory": "23034"})
-        assert [f.level for f in found(group(), [right], gpu="L4-24GB", gib=22.5)] == ["ok"]
+        assert [f.level for f in found(group(), [right], gpu="L4-24GB", gib=22.5)] == ["pass"]
         shared = gpu_node(labels={"nvidia.com/gpu.sharing-strategy": "time-slicing"})
-        assert found(group(), [shared], gpu="L4-24GB", gib=22.5)[0].level == "warning"
+        assert found(group(), [shared], gpu="L4-24GB", gib=22.5)[0].level == "warn"
 
     def test_an_update_needs_room_for_a_second_cluster(self) -> None:
         running = {"a": {"nvidia.com/gpu": 1}}
         demand = Demand(least=1, peak=2)
         assert list(update_findings(group(), demand, [gpu_node("a"), gpu_node("b")], running)) == []
         (finding,) = update_findings(group(), demand, [gpu_node("a")], running)
-        assert finding.level == "warning"
-        assert finding.what.endswith("which needs 1 more; 0 fit beside what runs now")
+        assert finding.level == "warn"
+        assert finding.message.endswith("which needs 1 more; 0 fit beside what runs now")
 
     def test_a_cluster_without_nodes(self) -> None:
-        assert found(group(), [])[0].what == "the cluster has no nodes"
+        assert found(group(), [])[0].message == "the cluster has no nodes"
 
 
 class TestKubeRay:
@@ -233,20 +233,20 @@ class TestKubeRay:
 
     def test_crds(self) -> None:
         served = {"spec": {"versions": [{"name": "v1", "served": True}]}}
-        assert [f.level for f in crd_findings({"rayservices.ray.io": served})] == ["ok"]
+        assert [f.level for f in crd_findings({"rayservices.ray.io": served})] == ["pass"]
         (missing,) = crd_findings({"rayservices.ray.io": None, "rayclusters.ray.io": None})
-        assert missing.what == "no CRD rayservices.ray.io and no CRD rayclusters.ray.io"
+        assert missing.message == "no CRD rayservices.ray.io and no CRD rayclusters.ray.io"
         old = {"spec": {"versions": [{"name": "v1alpha1", "served": True}, {"name": "v1", "served": False}]}}
         (finding,) = crd_findings({"rayservices.ray.io": old})
-        assert "serves v1alpha1 and not v1" in finding.what
+        assert "serves v1alpha1 and not v1" in finding.message
 
     @pytest.mark.parametrize(
         ("image", "level"),
         [
-            ("quay.io/kuberay/operator:v1.6.1", "ok"),
-            ("registry.local:5000/kuberay/operator:v1.4.2", "ok"),
-            ("quay.io/kuberay/operator:v1.3.2", "fails"),
-            ("quay.io/kuberay/operator@sha256:00", "warning"),
+            ("quay.io/kuberay/operator:v1.6.1", "pass"),
+            ("registry.local:5000/kuberay/operator:v1.4.2", "pass"),
+            ("quay.io/kuberay/operator:v1.3.2", "fail"),
+            ("quay.io/kuberay/operator@sha256:00", "warn"),
         ],
     )
     def test_the_operator_says_its_version_by_its_image(self, image: str, level: str) -> None:
@@ -255,13 +255,13 @@ class TestKubeRay:
     def test_an_operator_that_does_not_run_or_watches_other_namespaces(self) -> None:
         image = "quay.io/kuberay/operator:v1.6.1"
         (stopped,) = operator_findings([self.operator(image, ready=0)], "ai")
-        assert stopped.what.endswith("does not run")
+        assert stopped.message.endswith("does not run")
         watching = self.operator(image, args=["--watch-namespace=a,b"])
-        assert "watches only a, b" in next(operator_findings([watching], "ai")).what
-        assert [f.level for f in operator_findings([watching], "b")] == ["ok"]
+        assert "watches only a, b" in next(operator_findings([watching], "ai")).message
+        assert [f.level for f in operator_findings([watching], "b")] == ["pass"]
 
     def test_an_operator_that_cannot_be_seen_may_be_elsewhere(self) -> None:
-        assert [f.level for f in operator_findings([], "ai")] == ["warning"]
+        assert [f.level for f in operator_findings([], "ai")] == ["warn"]
 
     def test_fields_that_this_kuberay_lacks_are_named_with_what_to_do(self) -> None:
         # What an API server with the CRDs of KubeRay 1.4.2 answers to a strict dry run.
@@ -270,9 +270,9 @@ class TestKubeRay:
             '"spec.rayClusterConfig.authOptions", unknown field "spec.rayClusterConfig.fancy"'
         )
         known, unknown = unknown_field_findings(message)
-        assert "it came with 1.5.1" in known.what
+        assert "it came with 1.5.1" in known.message
         assert "auth: {mode: disabled}" in known.fix
-        assert "does not know spec.rayClusterConfig.fancy" in unknown.what
+        assert "does not know spec.rayClusterConfig.fancy" in unknown.message
         assert unknown_field_findings("admission webhook denied the request") == []
 
 
@@ -304,35 +304,35 @@ class TestReferences:
     def test_the_keys_of_a_secret_are_known_without_its_values(self) -> None:
         assert keys_in(self.metadata("token", "other")) == {"token", "other"}
         assert keys_in({}) is None
-        assert key_findings(self.TOKEN, self.metadata("token"), "ai").level == "ok"
-        assert key_findings(self.TOKEN, {}, "ai").level == "warning"
+        assert key_findings(self.TOKEN, self.metadata("token"), "ai").level == "pass"
+        assert key_findings(self.TOKEN, {}, "ai").level == "warn"
 
     def test_a_missing_secret_says_how_to_make_it_and_a_missing_key_what_is_there(self) -> None:
         missing = key_findings(self.TOKEN, None, "ai")
-        assert missing.what == "Secret ai/hf-token does not exist (environment variable HF_TOKEN)"
+        assert missing.message == "Secret ai/hf-token does not exist (environment variable HF_TOKEN)"
         assert missing.fix.startswith("kubectl create secret generic hf-token -n ai --from-file=token=")
         other = key_findings(self.TOKEN, self.metadata("tokens"), "ai")
-        assert (other.level, other.fix) == ("fails", "It has tokens; did you mean 'tokens'?")
+        assert (other.level, other.fix) == ("fail", "It has tokens; did you mean 'tokens'?")
 
     def test_an_image_pull_secret_holds_a_login(self) -> None:
         login = Reference(kind="Secret", name="registry", purpose="image pull")
-        assert key_findings(login, self.metadata(".dockerconfigjson"), "ai").level == "ok"
-        assert "holds no registry login" in key_findings(login, self.metadata("token"), "ai").what
+        assert key_findings(login, self.metadata(".dockerconfigjson"), "ai").level == "pass"
+        assert "holds no registry login" in key_findings(login, self.metadata("token"), "ai").message
 
     def test_what_is_optional_may_be_missing(self) -> None:
         optional = Reference(kind="ConfigMap", name="x", key="y", purpose="volume z", optional=True)
-        assert key_findings(optional, None, "ai").level == "ok"
+        assert key_findings(optional, None, "ai").level == "pass"
 
     @pytest.mark.parametrize(
         ("claim", "level", "words"),
         [
-            (None, "fails", "does not exist"),
-            ({"phase": "Bound"}, "ok", "is bound"),
-            ({"phase": "Pending", "storageClassName": "late"}, "ok", "is bound when the first pod uses it (late)"),
-            ({"phase": "Pending", "storageClassName": "now"}, "warning", "has no volume yet"),
-            ({"phase": "Pending", "storageClassName": "gone"}, "fails", "StorageClass gone, which does not exist"),
-            ({"phase": "Pending"}, "fails", "the cluster has no default"),
-            ({"phase": "Lost"}, "fails", "has lost its volume"),
+            (None, "fail", "does not exist"),
+            ({"phase": "Bound"}, "pass", "is bound"),
+            ({"phase": "Pending", "storageClassName": "late"}, "pass", "is bound when the first pod uses it (late)"),
+            ({"phase": "Pending", "storageClassName": "now"}, "warn", "has no volume yet"),
+            ({"phase": "Pending", "storageClassName": "gone"}, "fail", "StorageClass gone, which does not exist"),
+            ({"phase": "Pending"}, "fail", "the cluster has no default"),
+            ({"phase": "Lost"}, "fail", "has lost its volume"),
         ],
     )
     def test_claims(self, claim: dict[str, str] | None, level: str, words: str) -> None:
@@ -347,24 +347,24 @@ class TestReferences:
         }
         (finding,) = claim_findings(cache, there, classes, namespace="ai", pods=3)
         assert finding.level == level
-        assert words in finding.what
+        assert words in finding.message
 
     def test_one_node_only_is_said_where_several_pods_mount(self) -> None:
         cache = Reference(kind="PersistentVolumeClaim", name="models", purpose="volume model-cache")
         claim = {"spec": {"accessModes": ["ReadWriteOnce"]}, "status": {"phase": "Bound"}}
-        assert [f.level for f in claim_findings(cache, claim, [], namespace="ai", pods=1)] == ["ok"]
-        assert [f.level for f in claim_findings(cache, claim, [], namespace="ai", pods=2)] == ["ok", "warning"]
+        assert [f.level for f in claim_findings(cache, claim, [], namespace="ai", pods=1)] == ["pass"]
+        assert [f.level for f in claim_findings(cache, claim, [], namespace="ai", pods=2)] == ["pass", "warn"]
 
 
 class TestImages:
     @pytest.mark.parametrize(
         ("policy", "images", "level"),
         [
-            ("Always", ["ray:1"], "warning"),  # the node asks the registry all the same
-            ("Never", ["ray:1"], "ok"),
-            ("Never", [], "fails"),
-            ("IfNotPresent", ["docker.io/library/ray:1"], "ok"),
-            ("IfNotPresent", [], "warning"),
+            ("Always", ["ray:1"], "warn"),  # the node asks the registry all the same
+            ("Never", ["ray:1"], "pass"),
+            ("Never", [], "fail"),
+            ("IfNotPresent", ["docker.io/library/ray:1"], "pass"),
+            ("IfNotPresent", [], "warn"),
         ],
     )
     def test_what_nodes_tell(self, policy: str, images: list[str], level: str) -> None:
@@ -375,10 +375,10 @@ class TestImages:
         ("status", "level"),
         [
             ({"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}, None),
-            ({"containerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]}, "ok"),
-            ({"containerStatuses": [{"state": {"waiting": {"reason": "CreateContainerError"}}}]}, "ok"),
-            ({"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}]}, "fails"),
-            ({"conditions": [{"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1"}]}, "warning"),
+            ({"containerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]}, "pass"),
+            ({"containerStatuses": [{"state": {"waiting": {"reason": "CreateContainerError"}}}]}, "pass"),
+            ({"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}]}, "fail"),
+            ({"conditions": [{"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1"}]}, "warn"),
             ({}, None),
         ],
     )

@@ -11,9 +11,10 @@ import yaml
 
 from generator.cli.status_report import changes, facts, next_step, status_json, status_lines, summary
 from generator.cluster.pods import pull_error
-from generator.cluster.status.reasons import is_failure, pod_reason, root_cause, scheduler_reason
+from generator.cluster.status.reasons import PodReason, pod_reason, root_cause, scheduler_reason
 from generator.cluster.status.replicas import replica_counts
 from generator.cluster.status.status import Observed, ReleaseStatus, release_status
+from tests.support.output import published
 
 RECORDED = Path(__file__).parents[2] / "data" / "release_status"
 
@@ -65,7 +66,7 @@ def status(**given: Any) -> ReleaseStatus:
 class TestRecorded:
     def test_a_release_that_serves(self) -> None:
         found = status_of("serving")
-        assert found.all_serve
+        assert found.all_ready
         assert summary(found) == "1 of 1 applications serve"
         assert next_step(found) == "nothing to do"
         assert "falcon3-1b-instruct  serves at /inference/falcon3-1b-instruct" in text_of(found)
@@ -74,11 +75,11 @@ class TestRecorded:
     def test_pods_that_cannot_start_say_why(self) -> None:
         found = status_of("pods-that-cannot-start")
         text = text_of(found)
-        assert not found.all_serve
+        assert not found.all_ready
         assert "no node takes it: 1 of 1 does not match nodeSelector disk=ssd" in text
         assert 'container wait-gcs-ready cannot be made: secret "nowhere" not found' in text
         assert "image localhost/ray-serve-llm-cpu:9.9.9 cannot be pulled: failed to do request" in text
-        assert next_step(found).startswith("mend what pod bad-")
+        assert next_step(found).startswith("fix what pod bad-")
 
     def test_one_wrong_source_is_named_with_its_cause_and_holds_up_a_new_release(self) -> None:
         found = status_of("one-wrong-source")
@@ -87,11 +88,11 @@ class TestRecorded:
             "falcon-h1-0.5b-instruct  could not be deployed: RuntimeError: Failed to create vLLM engine config: Repo "
             "id must be in the form 'repo_name' or 'namespace/repo_name': '/home/ray/checkpoints/nowhere'."
         ) in text_of(found)
-        assert next_step(found).startswith("mend falcon-h1-0.5b-instruct or take it out, and helm upgrade")
+        assert next_step(found).startswith("fix falcon-h1-0.5b-instruct or take it out, and helm upgrade")
 
     def test_a_model_that_sleeps(self) -> None:
         found = status_of("asleep")
-        assert found.all_serve
+        assert found.all_ready
         assert "is asleep at /inference/falcon3-1b-instruct: the first request wakes it" in text_of(found)
         assert "cpu-workers      no pods: none is needed now" in text_of(found)
 
@@ -99,13 +100,13 @@ class TestRecorded:
         # KubeRay takes back what it said of the earlier cluster's applications until the new one serves.
         assert "applicationStatuses" not in recorded("update").service["status"]["activeServiceStatus"]
         found = status_of("update")
-        assert found.all_serve
+        assert found.all_ready
         assert summary(found) == ("1 of 1 applications serve; an update is under way, 0 of 1 run on the new cluster")
         assert next_step(found) == "wait; --watch shows the progress"
 
     def test_an_update_with_a_wrong_source_leaves_the_earlier_cluster_serving(self) -> None:
         found = status_of("failed-update")
-        assert not found.all_serve
+        assert not found.all_ready
         assert summary(found).startswith("1 of 1 applications serve; an update is under way")
         assert "is being deployed, and fails: RuntimeError: Failed to create vLLM engine config" in text_of(found)
         assert "until then the earlier cluster goes on serving" in next_step(found)
@@ -113,8 +114,8 @@ class TestRecorded:
     @pytest.mark.parametrize("path", sorted(RECORDED.glob("*.yaml")), ids=lambda path: path.stem)
     def test_json_has_what_the_words_have(self, path: Path) -> None:
         found = status_of(path.stem)
-        document = json.loads(json.dumps(status_json(found)))
-        assert document["all_serve"] is found.all_serve
+        document = published("status", json.dumps(status_json(found)))
+        assert document["all_ready"] is found.all_ready
         assert document["summary"] in text_of(found)
         assert [c["name"] for c in document["clusters"]] == [c.name for c in found.clusters]
 
@@ -126,17 +127,17 @@ class TestApplications:
             active={"good": app("RUNNING", LLMServer="HEALTHY"), "bad": app("DEPLOYING", LLMServer=error)},
             apps=("good", "bad"),
         )
-        assert found.serving is not None
-        good, bad = found.serving.applications
-        assert (good.state, bad.state) == ("ok", "fails")
-        assert bad.why == "OSError: /nowhere is not a folder"
+        assert found.active is not None
+        good, bad = found.active.applications
+        assert (good.state, bad.state) == ("Ready", "Failed")
+        assert bad.message == "OSError: /nowhere is not a folder"
         assert summary(found) == "1 of 2 applications serve"
-        assert next_step(found).startswith("mend bad or take it out, and helm upgrade")
+        assert next_step(found).startswith("fix bad or take it out, and helm upgrade")
 
     def test_an_application_that_is_not_there_yet(self) -> None:
         found = status(pending={}, apps=("a", "b"))
-        assert found.coming is not None
-        assert [application.state for application in found.coming.applications] == ["waits", "waits"]
+        assert found.pending is not None
+        assert [application.state for application in found.pending.applications] == ["Pending", "Pending"]
         assert summary(found) == "nothing serves yet, 0 of 2 applications run"
         assert next_step(found) == "wait; --watch shows the progress"
 
@@ -144,12 +145,12 @@ class TestApplications:
         deployments = {"LLMServer:a": "HEALTHY", "OpenAiIngress": "HEALTHY"}
         replicas = {"llm-1": {"a": {"LLMServer:a": (0, 0), "OpenAiIngress": (1, 1)}}}
         found = status(active={"a": app("RUNNING", **deployments)}, replicas=replicas)
-        assert found.all_serve
+        assert found.all_ready
         assert "is asleep at /inference/a: the first request wakes it" in text_of(found)
 
     def test_without_metrics_replicas_are_not_made_up(self) -> None:
         found = status(active={"a": app("RUNNING", LLMServer="HEALTHY")})
-        assert found.all_serve
+        assert found.all_ready
         assert "replica" not in text_of(found)
         assert status_json(found)["clusters"][0]["applications"][0]["deployments"][0]["replicas"] is None
 
@@ -157,7 +158,7 @@ class TestApplications:
         found = status(
             active={"a": app("RUNNING")}, pending={"a": app("DEPLOY_FAILED", LLMServer="DEPLOY_FAILED:ValueError: no")}
         )
-        assert not found.all_serve
+        assert not found.all_ready
         assert summary(found).endswith("an update is under way, 0 of 1 run on the new cluster")
         assert "until then the earlier cluster goes on serving" in next_step(found)
 
@@ -172,13 +173,13 @@ class TestApplications:
     def test_an_update_with_and_without_metrics(self, replicas: dict[str, Any], said: str) -> None:
         found = status(active={}, pending={"a": app("DEPLOYING")}, replicas=replicas)
         assert summary(found).startswith(said)
-        assert found.all_serve is not said.startswith("0")
+        assert found.all_ready is not said.startswith("0")
 
     def test_a_rayservice_that_nobody_looks_at(self) -> None:
         seen = service()
         del seen["status"]
         found = release_status(Observed(service=seen, clusters={}, pods=[], events=[]), "llm")
-        assert "see that its operator runs" in found.notes[0]
+        assert "check that its operator runs" in str(found.notes[0])
         assert "preflight" in next_step(found)
 
     def test_what_kuberay_refuses_and_what_it_could_do_later(self) -> None:
@@ -192,8 +193,10 @@ class TestApplications:
             event("Normal", "UpdatedServeApplications", "Updated", 2),
         ]
         found = status(events=events)
-        assert found.notes == ["InvalidRayServiceSpec: The RayService spec is invalid: name too long (3 times)"]
-        assert next_step(found) == "mend the values that KubeRay refuses, and helm upgrade"
+        assert list(map(str, found.notes)) == [
+            "InvalidRayServiceSpec: The RayService spec is invalid: name too long (3 times)"
+        ]
+        assert next_step(found) == "fix the values that KubeRay refuses, and helm upgrade"
 
 
 class TestReasons:
@@ -244,18 +247,18 @@ class TestReasons:
         ],
     )
     def test_containers(self, container: dict[str, Any], said: str) -> None:
-        assert pod_reason(self.pod(container)) == said
-        assert is_failure(said) is bool(said)
+        reason = pod_reason(self.pod(container))
+        assert (reason.text if reason else "") == said
+        assert bool(reason and reason.is_failure) is bool(said)
 
     def test_an_evicted_pod(self) -> None:
         pod = self.pod({}, phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
-        assert pod_reason(pod) == "Evicted: The node was low on resource: memory."
+        assert pod_reason(pod) == PodReason("Evicted: The node was low on resource: memory.", is_failure=True)
 
     def test_waiting_for_the_head_is_no_fault(self) -> None:
         waiting = {"name": "wait-gcs-ready", "state": {"running": {}}}
         pod = {"metadata": {}, "spec": {}, "status": {"initContainerStatuses": [waiting]}}
-        assert pod_reason(pod) == "waiting for the head's Ray to answer"
-        assert not is_failure(pod_reason(pod))
+        assert pod_reason(pod) == PodReason("waiting for the head's Ray to answer", is_failure=False)
 
     def test_an_images_name_is_said_once(self) -> None:
         message = (
