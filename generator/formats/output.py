@@ -271,9 +271,9 @@ class PreflightOutput(TypedDict):
 # -- status ------------------------------------------------------------------------------------------------------------
 
 State = Literal["Ready", "ScaledToZero", "Pending", "Failed"]
-"""`ScaledToZero`: at zero replicas, and well; the first request wakes it. `Pending`: on its way. `Failed`: needs a fix."""
+"""`ScaledToZero`: at zero replicas, and well; a request wakes it. `Pending`: on its way. `Failed`: needs a fix."""
 Role = Literal["Active", "Pending", "Terminating"]
-"""As KubeRay says it. `Pending`: the next one of an update, or the first. `Terminating`: kept for requests under way."""
+"""As KubeRay has it. `Pending`: the next one of an update, or the first. `Terminating`: kept for its last requests."""
 
 
 @with_config(_CLOSED)
