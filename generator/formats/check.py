@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import jsonschema
 from jsonschema.exceptions import ValidationError, best_match
 
-from generator.documents.load import Location, place
+from generator.documents.load import Location
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors, did_you_mean
 from generator.facts.releases import releases
 from generator.formats import json_schema as schemas
+from generator.formats.explain import Fault, bad_pattern, missing_key, unknown_key
 
 
 @cache
@@ -31,19 +33,10 @@ def check_document(data: Any, kind: str, *, name: str, text: str | None = None) 
     """
     if not isinstance(data, dict):
         raise UserError("is empty or no mapping", where=name, fix=f"A {kind} file is a mapping.")
-    found = [_explain(_deepest(error), data) for error in _validator(kind).iter_errors(data)]
-    unique = list(dict.fromkeys((what, tuple(location), fix) for what, location, fix in found))
+    found = [_explained(_deepest(error), data) for error in _validator(kind).iter_errors(data)]
+    unique = list(dict.fromkeys(found))
     if unique:
-        raise UserErrors(
-            [
-                UserError(
-                    what,
-                    where=place(text, name, location) if text else f"{name}: {'.'.join(map(str, location))}",
-                    fix=fix,
-                )
-                for what, location, fix in unique
-            ]
-        )
+        raise UserErrors([fault.as_error(text, name) for fault in unique])
 
 
 def _deepest(error: ValidationError) -> ValidationError:
@@ -58,58 +51,88 @@ def _deepest(error: ValidationError) -> ValidationError:
 
 
 def _one_of_several_keys(error: ValidationError) -> bool:
-    return error.validator == "oneOf" and all(set(option) == {"required"} for option in error.validator_value)
+    options: Any = error.validator_value
+    return error.validator == "oneOf" and all(set(option) == {"required"} for option in options)
 
 
-def _explain(error: ValidationError, data: JsonObject) -> tuple[str, Location, str]:
-    location = list(error.absolute_path)
+def _explained(error: ValidationError, data: JsonObject) -> Fault:
+    """One fault of jsonschema's, by the keyword of the schema that was not kept."""
+    location = tuple(error.absolute_path)
     key = str(location[-1]) if location else "the file"
     if error.validator == "additionalProperties" and isinstance(error.schema, dict):
-        known = error.schema.get("properties", {})
-        unknown = next((k for k in error.instance if k not in known), "")
-        if unknown in schemas.SECRETS:
-            return (
-                f"'{unknown}' would put a secret in plain sight",
-                [*location, unknown],
-                (f"Secrets are references: {schemas.SECRETS[unknown]}."),
-            )
-        what = f"unknown key '{unknown}'" + _of_release(location, data)
-        return what, [*location, unknown], _known_elsewhere(unknown, location) + did_you_mean(unknown, known)
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        return f"'{missing[0]}' is missing", location, f"Add `{missing[0]}:` here."
+        return _unknown_key(error, location, data)
     if _one_of_several_keys(error):
-        keys = [key for option in error.validator_value for key in option["required"]]
-        given = [key for key in keys if key in error.instance] or ["none"]
-        return f"'{key}' needs exactly one of them, and has {', '.join(given)}", location, f"one of: {', '.join(keys)}"
-    if error.validator == "enum":
-        number = isinstance(error.instance, float) and all(isinstance(value, str) for value in error.validator_value)
-        fix = ("Quote it; " if number else "") + did_you_mean(str(error.instance), map(str, error.validator_value))
-        return f"'{key}' is {error.instance!r}", location, fix
-    if error.validator == "pattern":
-        return (
-            f"'{error.instance}' has characters or a length that is not accepted",
-            location,
-            (f"It must match {error.validator_value}."),
-        )
-    if error.validator == "type":
-        wanted = error.validator_value
-        words = " or ".join(wanted) if isinstance(wanted, list) else wanted
-        if error.instance is None:
-            return f"'{key}' is empty and should be of type {words}", location, "Give it a value, or remove the key."
-        quoted = words == "string" and not isinstance(error.instance, (dict, list))
-        fix = "Quote it." if quoted else _EXAMPLES.get(words, "")
-        return f"'{key}' is {_short(error.instance)} and should be of type {words}", location, fix
-    if error.validator in ("anyOf", "oneOf"):
-        kinds = " or ".join(dict.fromkeys(str(e.validator_value) for e in error.context or () if e.validator == "type"))
-        return (
-            f"'{key}' is {_short(error.instance)}" + (f" and should be of type {kinds}" if kinds else ""),
-            location,
-            "",
-        )
-    return f"'{key}': {error.message}", location, ""
+        return _one_key(error, location, key)
+    explain = _EXPLAINERS.get(str(error.validator))
+    return explain(error, location, key) if explain else Fault(f"'{key}': {error.message}", location, "")
 
 
+def _instance(error: ValidationError) -> Any:
+    """What stands there."""
+    return error.instance
+
+
+def _unknown_key(error: ValidationError, location: Location, data: JsonObject) -> Fault:
+    assert isinstance(error.schema, dict)
+    known, instance = error.schema.get("properties", {}), _instance(error)
+    unknown = next((key for key in instance if key not in known), "")
+    if unknown in schemas.SECRETS:
+        what = f"'{unknown}' would put a secret in plain sight"
+        return Fault(what, (*location, unknown), f"Secrets are references: {schemas.SECRETS[unknown]}.")
+    hint = _known_elsewhere(unknown, location)
+    return unknown_key(unknown, location, known, of=_of_release(location, data), hint=hint)
+
+
+def _one_key(error: ValidationError, location: Location, key: str) -> Fault:
+    options: Any = error.validator_value
+    keys = [key for option in options for key in option["required"]]
+    given = [key for key in keys if key in _instance(error)] or ["none"]
+    what = f"'{key}' needs exactly one of them, and has {', '.join(given)}"
+    return Fault(what, tuple(location), f"one of: {', '.join(keys)}")
+
+
+def _missing(error: ValidationError, location: Location, _: str) -> Fault:
+    required: Any = error.validator_value
+    return missing_key(next(name for name in required if name not in _instance(error)), location)
+
+
+def _no_choice(error: ValidationError, location: Location, key: str) -> Fault:
+    choices: Any = error.validator_value
+    number = isinstance(error.instance, float) and all(isinstance(value, str) for value in choices)
+    fix = ("Quote it; " if number else "") + did_you_mean(str(error.instance), map(str, choices))
+    return Fault(f"'{key}' is {error.instance!r}", tuple(location), fix)
+
+
+def _no_match(error: ValidationError, location: Location, _: str) -> Fault:
+    return bad_pattern(f"'{error.instance}'", location, str(error.validator_value))
+
+
+def _other_type(error: ValidationError, location: Location, key: str) -> Fault:
+    wanted: Any = error.validator_value
+    words = " or ".join(wanted) if isinstance(wanted, list) else str(wanted)
+    if error.instance is None:
+        what = f"'{key}' is empty and should be of type {words}"
+        return Fault(what, tuple(location), "Give it a value, or remove the key.")
+    quoted = words == "string" and not isinstance(error.instance, (dict, list))
+    fix = "Quote it." if quoted else _EXAMPLES.get(words, "")
+    return Fault(f"'{key}' is {_short(error.instance)} and should be of type {words}", tuple(location), fix)
+
+
+def _no_branch(error: ValidationError, location: Location, key: str) -> Fault:
+    kinds = " or ".join(dict.fromkeys(str(e.validator_value) for e in error.context or () if e.validator == "type"))
+    what = f"'{key}' is {_short(error.instance)}" + (f" and should be of type {kinds}" if kinds else "")
+    return Fault(what, tuple(location), "")
+
+
+_EXPLAINERS: dict[str, Callable[[ValidationError, Location, str], Fault]] = {
+    "required": _missing,
+    "enum": _no_choice,
+    "pattern": _no_match,
+    "type": _other_type,
+    "anyOf": _no_branch,
+    "oneOf": _no_branch,
+}
+"""By the schema's keyword."""
 _EXAMPLES = {
     "object": "Give a mapping: `key: value`.",
     "array": "Give a list: one `- …` for each entry.",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from generator.documents.load import Location, load_text, place, short, written
+from generator.documents.load import Location, load_text, short, written
 from generator.errors import UserError, UserErrors, did_you_mean
+from generator.facts.gpus import gpus
+from generator.facts.releases import releases
+from generator.formats.explain import Fault, bad_pattern, missing_key, unknown_key
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -27,52 +31,128 @@ def parse_data(data: Any, text: str, name: str, model: type[ModelT]) -> ModelT:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        found = [_explain(model, item, text) for item in error.errors(include_url=False)]
-        raise UserErrors(
-            [UserError(what, where=place(text, name, location), fix=fix) for what, location, fix in found]
-        ) from None
+        found = [_explained(_Item.of(model, item, text)) for item in error.errors(include_url=False)]
+        raise UserErrors([fault.as_error(text, name) for fault in found]) from None
 
 
-def _explain(model: type[BaseModel], item: Any, text: str) -> tuple[str, Location, str]:
-    """Say one pydantic fault in words: what, where in the document, what to do."""
-    location = [part for part in item["loc"] if part != "[key]"]
-    key = str(location[-1]) if location else ""
-    kind, context = item["type"], item.get("ctx", {})
-    if kind == "extra_forbidden":
-        return f"unknown key '{key}'", location, did_you_mean(key, _fields_at(model, location[:-1]))
-    if kind == "missing":
-        return f"'{key}' is missing", location[:-1], f"Add `{key}:` here."
-    if kind == "invalid_key" or (kind == "string_type" and item["loc"][-1] == "[key]"):
-        key = str(item["input"]) if item["loc"][-1] == "[key]" else key
-        location = [*location[:-1], key]
-        return f"the key {key} is no text", location, f'Quote it: "{key}".'
-    if item["input"] is None:
-        return f"'{key}' is empty", location, _give(model, location, kind)
-    if kind in _MAPPING_KINDS or kind == "list_type":
-        wanted = "list" if kind == "list_type" else "mapping"
-        return f"'{key}' should be a {wanted} (it is {_brief(item['input'])})", location, _give(model, location, kind)
-    if kind == "string_type" and not isinstance(item["input"], (dict, list)):
-        word = written(text, location) or str(item["input"])
-        known = _known(key)
-        fix = f"Quote it; {did_you_mean(word, known)}" if known else f'Quote it: `{key}: "{word}"`.'
-        return f"'{key}' should be text, and YAML reads {word} as a {_yaml_type(item['input'])}", location, fix
-    if kind == "too_short":
-        return f"'{key}' needs at least one entry", location, _give(model, location, kind)
-    if kind == "literal_error":
-        return f"'{key}' is {item['input']!r}", location, f"accepted: {context['expected']}"
-    if kind == "string_pattern_mismatch":
-        subject = "name" if item["loc"][-1] == "[key]" else f"'{key}'"
-        return (
-            f"{subject} {str(item['input'])!r} has characters or a length that is not accepted",
-            location,
-            (f"It must match {context['pattern']}."),
+@dataclass(frozen=True, kw_only=True)
+class _Item:
+    """One fault of pydantic's, with what it is about."""
+
+    model: type[BaseModel]
+    text: str
+    kind: str
+    """pydantic's name of the fault (https://docs.pydantic.dev/latest/errors/validation_errors/)."""
+    is_key: bool
+    """Whether the key itself is wrong, not what stands there."""
+    location: tuple[str | int, ...]
+    input: Any
+    context: Mapping[str, Any]
+    message: str
+
+    @classmethod
+    def of(cls, model: type[BaseModel], item: Mapping[str, Any], text: str) -> _Item:
+        location = item["loc"]
+        return cls(
+            model=model,
+            text=text,
+            kind=item["type"],
+            is_key=bool(location) and location[-1] == "[key]",
+            location=tuple(part for part in location if part != "[key]"),
+            input=item["input"],
+            context=item.get("ctx", {}),
+            message=item["msg"],
         )
-    message = item["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    given = "" if isinstance(item["input"], (dict, list)) else f" (it is {item['input']!r})"
-    return f"'{key}' {message}{given}" if key else message, location, _number_fix(kind, context)
+
+    @property
+    def key(self) -> str:
+        return str(self.location[-1]) if self.location else ""
+
+
+def _explained(item: _Item) -> Fault:
+    """The first explainer that has something to say of it."""
+    for kinds, explain in _EXPLAINERS:
+        if item.kind in kinds and (fault := explain(item)):
+            return fault
+    return _any_other(item)
+
+
+def _unknown_key(item: _Item) -> Fault:
+    return unknown_key(item.key, item.location[:-1], _fields_at(item.model, item.location[:-1]))
+
+
+def _missing(item: _Item) -> Fault:
+    return missing_key(item.key, item.location[:-1])
+
+
+def _key_is_no_text(item: _Item) -> Fault | None:
+    if item.kind == "string_type" and not item.is_key:
+        return None
+    key = str(item.input) if item.is_key else item.key
+    return Fault(f"the key {key} is no text", (*item.location[:-1], key), f'Quote it: "{key}".')
+
+
+def _empty(item: _Item) -> Fault | None:
+    if item.input is not None:
+        return None
+    return Fault(f"'{item.key}' is empty", item.location, _give(item.model, item.location, item.kind))
+
+
+def _other_shape(item: _Item) -> Fault:
+    wanted = "list" if item.kind == "list_type" else "mapping"
+    what = f"'{item.key}' should be a {wanted} (it is {_brief(item.input)})"
+    return Fault(what, item.location, _give(item.model, item.location, item.kind))
+
+
+def _no_text(item: _Item) -> Fault | None:
+    if isinstance(item.input, (dict, list)):
+        return None
+    word = written(item.text, item.location) or str(item.input)
+    known = _known(item.key)
+    fix = f"Quote it; {did_you_mean(word, known)}" if known else f'Quote it: `{item.key}: "{word}"`.'
+    what = f"'{item.key}' should be text, and YAML reads {word} as a {_yaml_type(item.input)}"
+    return Fault(what, item.location, fix)
+
+
+def _too_short(item: _Item) -> Fault:
+    what = f"'{item.key}' needs at least one entry"
+    return Fault(what, item.location, _give(item.model, item.location, item.kind))
+
+
+def _no_choice(item: _Item) -> Fault:
+    return Fault(f"'{item.key}' is {item.input!r}", item.location, f"accepted: {item.context['expected']}")
+
+
+def _no_match(item: _Item) -> Fault:
+    subject = "name" if item.is_key else f"'{item.key}'"
+    return bad_pattern(f"{subject} {str(item.input)!r}", item.location, item.context["pattern"])
+
+
+def _any_other(item: _Item) -> Fault:
+    message = item.message.removeprefix("Value error, ").replace("Input should be", "should be")
+    given = "" if isinstance(item.input, (dict, list)) else f" (it is {item.input!r})"
+    what = f"'{item.key}' {message}{given}" if item.key else message
+    return Fault(what, item.location, _number_fix(item.kind, item.context))
+
+
+class _AnyKind:
+    def __contains__(self, _: object) -> bool:
+        return True
 
 
 _MAPPING_KINDS = ("model_type", "model_attributes_type", "dict_type", "dataclass_type", "mapping_type")
+_EXPLAINERS: tuple[tuple[Container[str], Callable[[_Item], Fault | None]], ...] = (
+    (("extra_forbidden",), _unknown_key),
+    (("missing",), _missing),
+    (("invalid_key", "string_type"), _key_is_no_text),
+    (_AnyKind(), _empty),
+    ((*_MAPPING_KINDS, "list_type"), _other_shape),
+    (("string_type",), _no_text),
+    (("too_short",), _too_short),
+    (("literal_error",), _no_choice),
+    (("string_pattern_mismatch",), _no_match),
+)
+"""By the kinds of a fault who says it, the first first."""
 
 
 def _give(model: type[BaseModel], location: Location, kind: str) -> str:
@@ -102,23 +182,25 @@ def _number_fix(kind: str, context: Mapping[str, Any]) -> str:
     return "Give text." if kind == "string_type" else "Mend it; nothing was written."
 
 
-def _known(key: str) -> Iterable[str]:
+def _known(key: str) -> list[str]:
     """The words of a closed list that the key's value is one of."""
-    from generator.facts.gpus import gpus
-    from generator.facts.releases import releases
-
-    return {"ray": releases, "gpu": gpus}.get(key, dict)()
+    if key == "ray":
+        return list(releases())
+    return list(gpus()) if key == "gpu" else []
 
 
 def _yaml_type(value: Any) -> str:
-    names = {bool: "truth value", int: "number", float: "number"}
-    return names.get(type(value)) or ("date" if isinstance(value, datetime.date) else type(value).__name__)
+    if isinstance(value, bool):
+        return "truth value"
+    if isinstance(value, int | float):
+        return "number"
+    return "date" if isinstance(value, datetime.date) else type(value).__name__
 
 
 def _brief(value: Any) -> str:
-    return {dict: "a mapping", list: "a list"}.get(type(value)) or (
-        short(value) if isinstance(value, str) else repr(value)
-    )
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return short(value) if isinstance(value, str) else repr(value)
 
 
 def _fields_at(model: type[BaseModel], location: Location) -> list[str]:

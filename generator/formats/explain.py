@@ -1,0 +1,36 @@
+"""Faults of a document in words, whoever found them: pydantic (`faults`) or a JSON Schema (`check`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from generator.documents.load import Location, place
+from generator.errors import UserError, did_you_mean
+
+
+class Fault(NamedTuple):
+    """What is wrong, where in the document, and what to do."""
+
+    what: str
+    location: tuple[str | int, ...]
+    fix: str
+
+    def as_error(self, text: str | None, name: str) -> UserError:
+        """As an error at its line in the file `name`; without the file's `text` at its keys alone."""
+        where = place(text, name, self.location) if text else f"{name}: {'.'.join(map(str, self.location))}"
+        return UserError(self.what, where=where, fix=self.fix)
+
+
+def unknown_key(key: str, location: Location, known: Iterable[str], *, of: str = "", hint: str = "") -> Fault:
+    """`of` says whose key it would be, `hint` who knows it; `location` is the mapping's."""
+    return Fault(f"unknown key '{key}'{of}", (*location, key), hint + did_you_mean(key, known))
+
+
+def missing_key(key: str, location: Location) -> Fault:
+    return Fault(f"'{key}' is missing", tuple(location), f"Add `{key}:` here.")
+
+
+def bad_pattern(subject: str, location: Location, pattern: str) -> Fault:
+    what = f"{subject} has characters or a length that is not accepted"
+    return Fault(what, tuple(location), f"It must match {pattern}.")
