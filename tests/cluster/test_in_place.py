@@ -36,9 +36,9 @@ def falcon3(*, replicas: int = 1, **engine: Any) -> dict[str, Any]:
 
 INLINE = {"serving": {"delivery": "inline"}, "autoscalerOptions": {"idleTimeoutSeconds": 10}}
 ASLEEP = {"llmConfig": {"deployment_config": {"autoscaling_config": {"min_replicas": 0, "max_replicas": 1, **QUICK}}}}
-FIRST = {**INLINE, "models": {FALCON3: falcon3()}}
+FIRST = {**INLINE, "models": {FALCON3: falcon3(replicas=2)}}
+"""It may have a second replica, which only a load above the target brings: no later story has to roll it for that."""
 CHANGED = {**INLINE, "models": {FALCON3: falcon3(max_model_len=384)}}
-SCALING = {**INLINE, "models": {FALCON3: falcon3(replicas=2)}}
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +80,7 @@ def test_a_rollback_serves_the_former_configuration_again(release: Release, clus
     assert release.ray_cluster() == cluster
 
 
-def test_a_load_above_the_target_brings_a_second_pod_that_goes_afterwards(
-    release: Release, cluster: str, tmp_path: Path
-) -> None:
-    release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path, SCALING))
-    release.wait_until_serving(FALCON3)
+def test_a_load_above_the_target_brings_a_second_pod_that_goes_afterwards(release: Release, cluster: str) -> None:
     wait(lambda: len(release.pods("worker")) == 1, "one worker before", seconds=240, now=release.pods_in_words)
     long = {"model": FALCON3, "prompt": "A lighthouse keeper", "max_tokens": 400, "ignore_eos": True}
 

@@ -27,9 +27,11 @@ def kuberay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield request.param, plane.admin
 
 
-def preflight(kubeconfig: Path, environment: str) -> tuple[int, list[dict[str, Any]]]:
-    command = [sys.executable, "-m", "generator", "preflight", "--environment", environment, "--json"]
-    command += ["--kubeconfig", str(kubeconfig), "--namespace", "ai"]
+@pytest.fixture(scope="module")
+def preflight(kuberay: tuple[str, Path]) -> tuple[int, list[dict[str, Any]]]:
+    """Exit code and findings of `preflight --environment prod` there."""
+    command = [sys.executable, "-m", "generator", "preflight", "--environment", "prod", "--json"]
+    command += ["--kubeconfig", str(kuberay[1]), "--namespace", "ai"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode in (0, 1), done.stderr
     return done.returncode, published("preflight", done.stdout)["findings"]
@@ -52,10 +54,11 @@ def test_every_version_accepts_the_chart_less_what_it_lacks(kuberay: tuple[str, 
     assert "rayservice.ray.io/llm created (server dry run)" in told
 
 
-def test_preflight_names_what_a_version_lacks(kuberay: tuple[str, Path]) -> None:
-    version, kubeconfig = kuberay
-
-    _, findings = preflight(kubeconfig, "prod")
+def test_preflight_names_what_a_version_lacks(
+    kuberay: tuple[str, Path], preflight: tuple[int, list[dict[str, Any]]]
+) -> None:
+    version, _ = kuberay
+    _, findings = preflight
 
     lacking = [f for f in findings if f["subject"] == "KubeRay" and f["level"] == "fail"]
     accepted = [f["message"] for f in findings if f["subject"] == "objects" and f["level"] == "pass"]
@@ -69,8 +72,8 @@ def test_preflight_names_what_a_version_lacks(kuberay: tuple[str, Path]) -> None
         assert any("1 RayService" in text for text in accepted)
 
 
-def test_preflight_says_that_nothing_could_run_there(kuberay: tuple[str, Path]) -> None:
-    code, findings = preflight(kuberay[1], "prod")
+def test_preflight_says_that_nothing_could_run_there(preflight: tuple[int, list[dict[str, Any]]]) -> None:
+    code, findings = preflight
 
     assert code == 1
     failed = {f["subject"]: f["message"] for f in findings if f["level"] == "fail"}
