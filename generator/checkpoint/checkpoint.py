@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.checkpoint.architecture import architecture_of, context_of, derivation_notes
-from generator.checkpoint.source import CONFIG, Place, open_place, read_json
+from generator.checkpoint.source import CONFIG, CheckpointSource, open_source
 from generator.checkpoint.tensors import read_tensors, refuse_other_formats
 from generator.checkpoint.weights import Quantization, quantization_of, weights_of
 from generator.formats.architecture import Architecture
@@ -74,35 +74,35 @@ def read_checkpoint(reference: str, *, revision: str | None = None, report: Repo
     Raises UserError: nothing there, half-written, no weights that can be read, a repository that needs a token.
     """
     tell = report or (lambda line: None)
-    with open_place(reference.strip(), revision, tell) as place:
-        return _read(place, tell)
+    with open_source(reference.strip(), revision, tell) as source:
+        return _read(source, tell)
 
 
-def _read(place: Place, tell: Report) -> Checkpoint:
-    refuse_other_formats(place)
-    config = ModelConfig(read_json(place, CONFIG), place.where(CONFIG))
-    tensors = read_tensors(place, tell)
-    tokenizer = read_json(place, _TOKENIZER) if _TOKENIZER in place.names else {}
-    quantization = quantization_of(place, config)
+def _read(source: CheckpointSource, tell: Report) -> Checkpoint:
+    refuse_other_formats(source)
+    config = ModelConfig(source.json(CONFIG), source.where(CONFIG))
+    tensors = read_tensors(source, tell)
+    tokenizer = source.json(_TOKENIZER) if _TOKENIZER in source.names else {}
+    quantization = quantization_of(source, config)
     architecture = architecture_of(config, tokenizer, tensors, quantization)
     counted = weights_of(tensors, config, architecture, quantization)
     context = context_of(architecture, tokenizer)
     read = "config.json and safetensors headers" if tensors else "config.json"
-    of = place.source if place.revision else Path(place.source).name
+    of = source.source if source.revision else Path(source.source).name
     return Checkpoint(
-        source=place.source,
-        revision=place.revision,
+        source=source.source,
+        revision=source.revision,
         architecture=architecture,
         weights=counted.weights,
-        license=_license(place.card),
+        license=_license(source.card),
         context=context,
-        model_id=suggest_model_id(place.name),
-        family=suggest_family(place.name),
+        model_id=suggest_model_id(source.name),
+        family=suggest_family(source.name),
         provenance=Provenance(source=f"{read} of {of}", confidence=counted.confidence),
         notes=(
             *derivation_notes(config, tokenizer, tensors),
             *counted.notes,
-            *_worth_knowing(place, config, architecture, quantization, weights_are_there=bool(tensors)),
+            *_worth_knowing(source, config, architecture, quantization, weights_are_there=bool(tensors)),
             *_shorter_context(context, architecture),
         ),
     )
@@ -119,7 +119,7 @@ def _license(card: Mapping[str, Any]) -> str | None:
 
 
 def _worth_knowing(
-    place: Place,
+    source: CheckpointSource,
     config: ModelConfig,
     architecture: Architecture,
     quantization: Quantization,
@@ -128,11 +128,11 @@ def _worth_knowing(
 ) -> Iterator[str]:
     if quantization and not quantization.get("quant_method"):
         yield "quantization_config names no quant_method: vLLM may need `quantization` set."
-    if place.gated:
+    if source.gated:
         yield "gated: workers need a token of an account that accepted the license (a Secret, `existingSecret`)."
-    if place.revision is None and weights_are_there:
+    if source.revision is None and weights_are_there:
         yield "`source` is a path on this machine: give the workers the same path, or put a hub id or bucket there."
-    elif place.revision is None:
+    elif source.revision is None:
         yield "no weights are there: set `source` to where they are served from."
     if not is_known(config):
         yield f"{architecture.name}: cache estimated as full attention in every layer, which may be too much."

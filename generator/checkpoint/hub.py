@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from generator.checkpoint.safetensors import Tensor
+from generator.documents.json import load_json
 from generator.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class Hub:
     def text(self, name: str) -> str:
         path = self.api.hf_hub_download(self.source, name, revision=self.revision, local_dir=self.folder)
         return Path(path).read_text(encoding="utf-8", errors="replace")
+
+    def json(self, name: str) -> dict[str, Any]:
+        return load_json(self.text(name), self.where(name))
 
     def header(self, name: str) -> dict[str, Tensor]:
         header = self.api.parse_safetensors_file_metadata(self.source, name, revision=self.revision)

@@ -5,7 +5,6 @@ A configuration alone is read without the modules that catalogs and hubs need, s
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from generator.checkpoint.safetensors import Tensor
+from generator.documents.json import read_json
 from generator.errors import UserError
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.overrides import overridden
@@ -48,13 +48,13 @@ def read_model(
             fix="Give the folder that also holds the config.json of the model that it was made from.",
         )
     if reference and path.is_file():
-        config = ModelConfig(_read(path), str(path))
+        config = ModelConfig(read_json(path), str(path))
     elif path.is_dir() and (path / _CONFIG).is_file() and not any(path.glob("*.safetensors*")):
-        config = ModelConfig(_read(path / _CONFIG), str(path / _CONFIG))
-        if weights_bytes is None and (held := _gguf_bytes(path)):
+        config = ModelConfig(read_json(path / _CONFIG), str(path / _CONFIG))
+        if weights_bytes is None and (gguf_bytes := _gguf_bytes(path)):
             quantized = {**config.data, "quantization_config": {"quant_method": "gguf"}}
             config = overridden(ModelConfig(quantized, config.where), overrides, vllm=vllm, where=reference)
-            return Model(config, checkpoint_bytes=held), "GGUF file"
+            return Model(config, checkpoint_bytes=gguf_bytes), "GGUF file"
     else:
         config, tensors = _read_checkpoint(reference)
     config = overridden(config, overrides, vllm=vllm, where=reference)
@@ -63,20 +63,6 @@ def read_model(
     if tensors and not (quantization and quantization_of(config) is None):
         return Model(config, checkpoint_bytes=_loaded_bytes(config, tensors, dtype)), "safetensors headers"
     return Model(config), "computed from config.json"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    except (ValueError, RecursionError) as error:
-        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        fix = "Is it half-written? Copy or download the file again."
-        raise UserError("not valid JSON", where=f"{path}{line}", fix=fix) from None
-    if not isinstance(data, dict):
-        raise UserError("no JSON object", where=str(path), fix='A config.json holds one object: {"architectures": …}.')
-    return data
 
 
 def _gguf_bytes(folder: Path) -> float:
@@ -94,16 +80,16 @@ def _gguf_bytes(folder: Path) -> float:
 
 
 def _read_checkpoint(reference: str) -> tuple[ModelConfig, dict[str, Tensor]]:
-    from generator.checkpoint.source import open_place, read_json
+    from generator.checkpoint.source import open_source
     from generator.checkpoint.tensors import read_tensors, refuse_other_formats
     from generator.checkpoint.weights import quantization_of as stated_of
 
-    with open_place(reference.strip(), None, lambda line: None) as place:
-        refuse_other_formats(place)
-        config = ModelConfig(read_json(place, _CONFIG), place.where(_CONFIG))
-        if stated := stated_of(place, config):
+    with open_source(reference.strip(), None, lambda line: None) as source:
+        refuse_other_formats(source)
+        config = ModelConfig(source.json(_CONFIG), source.where(_CONFIG))
+        if stated := stated_of(source, config):
             config = ModelConfig({**config.data, "quantization_config": stated}, config.where)
-        return config, read_tensors(place, lambda line: None)
+        return config, read_tensors(source, lambda line: None)
 
 
 def _loaded_bytes(config: ModelConfig, tensors: dict[str, Tensor], dtype: str) -> float:

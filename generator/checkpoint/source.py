@@ -5,7 +5,6 @@ A folder or file that exists wins over a hub id, and needs no network.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import yaml
 from generator.checkpoint.hub import Hub, open_hub
 from generator.checkpoint.safetensors import Tensor, read_header
 from generator.documents.files import read_text
+from generator.documents.json import load_json
 from generator.errors import UserError, did_you_mean
 
 CONFIG = "config.json"
@@ -45,7 +45,7 @@ class Folder:
     def name(self) -> str:
         """What the model is called: a configuration alone may say it, for its folder's name says nothing."""
         if self.only_config and self.revision is None:
-            named = read_json(self, CONFIG).get("_name_or_path")
+            named = self.json(CONFIG).get("_name_or_path")
             if isinstance(named, str) and re.fullmatch(r"[\w.-]+/[\w.-]+", named):
                 return named
         return self.source
@@ -73,15 +73,19 @@ class Folder:
     def text(self, name: str) -> str:
         return read_text(Path(self.where(name)))
 
+    def json(self, name: str) -> dict[str, Any]:
+        """The JSON object in one of its files. Raises UserError where that holds none."""
+        return load_json(self.text(name), self.where(name))
+
     def header(self, name: str) -> dict[str, Tensor]:
         return read_header(Path(self.where(name)))
 
 
-Place = Folder | Hub
+CheckpointSource = Folder | Hub
 
 
 @contextmanager
-def open_place(reference: str, revision: str | None, tell: Callable[[str], None]) -> Iterator[Place]:
+def open_source(reference: str, revision: str | None, tell: Callable[[str], None]) -> Iterator[CheckpointSource]:
     """Find the checkpoint, and keep what was fetched of it until the end of the block.
 
     Raises UserError where `reference` is none of the three, or where the hub does not give the repository.
@@ -119,17 +123,3 @@ def _repository(reference: str, path: Path, revision: str | None) -> tuple[str, 
     if not re.fullmatch(f"{part}/{part}", reference, re.ASCII) or re.search(r"--|\.\.|\.git$", reference):
         raise UserError(f"'{reference}' is no hub id, and no folder or file here", where="add", fix=_GIVE)
     return reference, revision
-
-
-def read_json(place: Place, name: str) -> dict[str, Any]:
-    """Return the JSON object in a file of the place. Raises UserError where it holds none, or half of one."""
-    text, where = place.text(name), place.where(name)
-    try:
-        data = json.loads(text.removeprefix("\ufeff"))
-    except (ValueError, RecursionError) as error:
-        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        what = "is empty" if not text.strip() else f"not valid JSON: {getattr(error, 'msg', 'too deep')}"
-        raise UserError(what, where=where + line, fix="Is it half-written? Copy or download the file again.") from None
-    if not isinstance(data, dict):
-        raise UserError("no JSON object", where=where, fix='A config.json holds one object: {"architectures": …}.')
-    return data

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.checkpoint.safetensors import SAFETENSORS_DTYPES, Tensor, bytes_by_dtype
-from generator.checkpoint.source import Place, read_json
+from generator.checkpoint.source import CheckpointSource
 from generator.errors import UserError
 from generator.formats.architecture import Architecture
 from generator.formats.catalog import Weights
@@ -29,13 +29,13 @@ _SCALES = re.compile(
 )
 
 
-def quantization_of(place: Place, config: ModelConfig) -> Quantization:
+def quantization_of(source: CheckpointSource, config: ModelConfig) -> Quantization:
     stated = config.get("quantization_config") or config.get("compression_config")
     if isinstance(stated, dict):
         return stated
-    if _MODELOPT not in place.names or place.only_config:
+    if _MODELOPT not in source.names or source.only_config:
         return {}
-    modelopt = read_json(place, _MODELOPT).get("quantization")
+    modelopt = source.json(_MODELOPT).get("quantization")
     return {"quant_method": "modelopt", **(modelopt if isinstance(modelopt, dict) else {})}
 
 
