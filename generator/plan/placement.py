@@ -11,7 +11,7 @@ from generator.facts.gpus import Device, Gpu
 from generator.facts.releases import RayRelease
 from generator.plan.pools import NodePool, share_utilization
 from generator.plan.requirements import ModelRequirements
-from generator.plan.splits import obstacle, on_one_node, over_stages
+from generator.plan.splits import on_one_node, over_stages, pool_refusal
 from generator.sizing.engine.engine import EngineShape
 from generator.sizing.engine.refusals import device_refusal
 from generator.sizing.fit import MemoryFit, cpu_fit, fit
@@ -111,7 +111,7 @@ def _unable(requirements: ModelRequirements, node_pool: NodePool, release: RayRe
             )
         if tried.refused[gpu.name]:
             return tried.refused[gpu.name]
-    return obstacle(requirements, node_pool, release)
+    return pool_refusal(requirements, node_pool, release)
 
 
 def _climb(

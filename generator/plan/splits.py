@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
+from generator.facts.gpus import Gpu
 from generator.facts.releases import RayRelease
 from generator.plan.pools import SHARES, NodePool
 from generator.plan.requirements import ModelRequirements
@@ -12,44 +13,50 @@ from generator.sizing.engine.refusals import split_refusal, tensor_splits
 from generator.sizing.weights.divisions import Split
 
 
-def obstacle(requirements: ModelRequirements, node_pool: NodePool, release: RayRelease) -> str:
+def pool_refusal(requirements: ModelRequirements, node_pool: NodePool, release: RayRelease) -> str:
     """Why the pool cannot run the model as asked, whatever its memory and GPU type; nothing where it can."""
     if node_pool.gpu is None:
-        split = max(requirements.tensor_parallel or 1, requirements.pipeline_parallel or 1)
-        return "a replica on CPUs is one worker" if split > 1 else ""
-    if requirements.gpu_share is not None and requirements.gpu_share < 1 and not node_pool.pool.share:
-        return "its models do not share GPUs (share: true of the pool would let them)"
-    if node_pool.pool.share:
-        if (requirements.tensor_parallel or 1) * (requirements.pipeline_parallel or 1) > 1:
-            return "its GPUs are shared, and a model of several GPUs shares none"
-        engine = requirements.engine
-        for name, said in (
-            ("gpu_memory_utilization", engine.utilization),
-            ("kv_cache_memory_bytes", engine.cache_bytes),
-            ("num_gpu_blocks_override", engine.cache_blocks),
-        ):
-            if said:
-                return f"its GPUs are shared, so that {name} is the plan's to decide"
-        if release.placement_field != "placement_group_config":
-            return f"Ray {release.ray} shares no GPU between models"
-    if node_pool.gpu.mig and (requirements.tensor_parallel or 1) * (requirements.pipeline_parallel or 1) > 1:
+        return "a replica on CPUs is one worker" if _requested_gpus(requirements) > 1 else ""
+    return _sharing_refusal(requirements, node_pool, release) or _division_refusal(
+        requirements, node_pool, node_pool.gpu, release
+    )
+
+
+def _requested_gpus(requirements: ModelRequirements) -> int:
+    """GPUs of a replica as far as the environment says."""
+    return (requirements.tensor_parallel or 1) * (requirements.pipeline_parallel or 1)
+
+
+def _sharing_refusal(requirements: ModelRequirements, node_pool: NodePool, release: RayRelease) -> str:
+    if not node_pool.pool.share:
+        part = requirements.gpu_share is not None and requirements.gpu_share < 1
+        return "its models do not share GPUs (share: true of the pool would let them)" if part else ""
+    if _requested_gpus(requirements) > 1:
+        return "its GPUs are shared, and a model of several GPUs shares none"
+    engine = requirements.engine
+    for argument, value in (
+        ("gpu_memory_utilization", engine.utilization),
+        ("kv_cache_memory_bytes", engine.cache_bytes),
+        ("num_gpu_blocks_override", engine.cache_blocks),
+    ):
+        if value:
+            return f"its GPUs are shared, so that {argument} is the plan's to decide"
+    if release.placement_field != "placement_group_config":
+        return f"Ray {release.ray} shares no GPU between models"
+    return ""
+
+
+def _division_refusal(requirements: ModelRequirements, node_pool: NodePool, gpu: Gpu, release: RayRelease) -> str:
+    tensor, pipeline = requirements.tensor_parallel, requirements.pipeline_parallel
+    gpus_per_node = node_pool.pool.gpusPerNode
+    if gpu.mig and _requested_gpus(requirements) > 1:
         return "slices of a GPU do not work together"
-    if requirements.tensor_parallel and requirements.tensor_parallel > node_pool.pool.gpusPerNode:
-        return f"a node has {node_pool.pool.gpusPerNode} GPUs"
-    device = node_pool.gpu
-    if (
-        device
-        and requirements.tensor_parallel
-        and (why := split_refusal(requirements.sized, requirements.tensor_parallel, requirements.engine, device))
-    ):
-        known = ", ".join(
-            map(str, tensor_splits(requirements.sized, node_pool.pool.gpusPerNode, requirements.engine, device))
-        )
-        return f"{why}; on a node the model can be divided by {known}"
-    if requirements.pipeline_parallel and requirements.pipeline_parallel > _most_stages(
-        requirements, node_pool, release
-    ):
-        stages = _most_stages(requirements, node_pool, release)
+    if tensor and tensor > gpus_per_node:
+        return f"a node has {gpus_per_node} GPUs"
+    if tensor and (refusal := split_refusal(requirements.sized, tensor, requirements.engine, gpu)):
+        sizes = tensor_splits(requirements.sized, gpus_per_node, requirements.engine, gpu)
+        return f"{refusal}; on a node the model can be divided by {', '.join(map(str, sizes))}"
+    if pipeline and pipeline > (stages := _most_stages(requirements, node_pool, release)):
         return f"it can have {stages} pipeline stages (nodes, layers, Ray {release.ray})"
     return ""
 
@@ -78,13 +85,10 @@ def over_stages(
 
 def _most_stages(requirements: ModelRequirements, node_pool: NodePool, release: RayRelease) -> int:
     # Ray 2.49.1 has no place for the pool's name in the bundles, so a stage could land on another pool.
-    if release.placement_field != "placement_group_config":
+    if release.placement_field != "placement_group_config" or node_pool.alone:
         return 1
-    if node_pool.alone:
-        return 1
-    stages_per_node = (
-        node_pool.pool.gpusPerNode // _tensors(requirements, node_pool)[-1] if _tensors(requirements, node_pool) else 1
-    )
+    tensors = _tensors(requirements, node_pool)
+    stages_per_node = node_pool.pool.gpusPerNode // tensors[-1] if tensors else 1
     return min(node_pool.pool.nodes * stages_per_node, requirements.model.architecture.num_hidden_layers)
 
 
