@@ -110,9 +110,10 @@ def _surge_warnings(served: Served, kind: Literal["model", "app"]) -> Iterator[P
 
 
 def _memory_warnings(model: ModelPlan) -> Iterator[PlanWarning]:
-    if not model.placement.memory.layout.exact:
-        yield _of_model(model, f"cache estimated ({model.placement.memory.layout.why})")
-    yield from (_of_model(model, note) for note in model.placement.memory.notes if not note.startswith("cache:"))
+    memory = model.placement.memory
+    if not memory.layout.exact:
+        yield _of_model(model, f"cache estimated ({memory.layout.why})")
+    yield from (_of_model(model, note) for note in (*memory.weights_notes, *memory.model_notes))
     if model.sequences < model.placement.shape.sequences:
         yield _of_model(
             model,

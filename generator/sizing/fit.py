@@ -54,7 +54,15 @@ class MemoryFit:
     """Of the weights, those of routed experts."""
     refusal: str = ""
     """Why vLLM does not start whatever the memory; empty where it does."""
-    notes: tuple[str, ...] = ()
+    weights_notes: tuple[str, ...] = ()
+    model_notes: tuple[str, ...] = ()
+    """Of the configuration and the engine's arguments."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Everything that people should know of these figures."""
+        cache = () if self.layout.exact else (f"cache: {self.layout.why}",)
+        return (*self.weights_notes, *cache, *self.model_notes)
 
     @property
     def context(self) -> int:
@@ -219,11 +227,12 @@ def _memory(model: Model, device: Device, split: Split, engine: Engine) -> Memor
         ranges=ranges,
         parameters=weights.parameters,
         experts_gib=weights.experts / GIB,
-        notes=(*weights.notes, *(() if layout.exact else (f"cache: {layout.why}",)), *_notes(model, engine)),
+        weights_notes=weights.notes,
+        model_notes=tuple(_model_notes(model, engine)),
     )
 
 
-def _notes(model: Model, engine: Engine) -> Iterator[str]:
+def _model_notes(model: Model, engine: Engine) -> Iterator[str]:
     """What people should know of figures that rest on no measurement, and of models that vLLM has not."""
     if missing := missing_in(engine.vllm, model.config):
         yield missing
