@@ -16,7 +16,7 @@ SAFE_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """YAML's safe loader; the one in C where PyYAML was built with it."""
 _Dumper: type = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
-Location = Sequence[str | int]
+KeyPath = Sequence[str | int]
 
 
 class _StrictLoader(SAFE_LOADER):  # type: ignore[misc]
@@ -109,27 +109,27 @@ def short(value: Any) -> str:
     return f"'{text}'" if len(text) <= 60 else f"'{text[:57]}...'"
 
 
-def place(text: str, name: str, location: Location) -> str:
-    """`file:line: a.b.c` of a location in a YAML text; as much of it as the text holds."""
+def location(text: str, name: str, path: KeyPath) -> str:
+    """`file:line: a.b.c` of a path in a YAML text; as much of it as the text holds."""
     line = 0
-    for key, _ in _path(text, location):
+    for key, _ in _nodes(text, path):
         line = key.start_mark.line + 1
-    dotted = ".".join(str(part) for part in location)
+    dotted = ".".join(str(part) for part in path)
     return f"{name}:{line}: {dotted}" if line else (f"{name}: {dotted}" if dotted else name)
 
 
-def written(text: str, location: Location) -> str | None:
-    """The word at a location as the YAML text has it (`2.60`, not the number 2.6); None where there is none."""
-    nodes = list(_path(text, location))
-    if location and len(nodes) == len(location) and isinstance(nodes[-1][1], yaml.ScalarNode):
+def written(text: str, path: KeyPath) -> str | None:
+    """The word at a path as the YAML text has it (`2.60`, not the number 2.6); None where there is none."""
+    nodes = list(_nodes(text, path))
+    if path and len(nodes) == len(path) and isinstance(nodes[-1][1], yaml.ScalarNode):
         return str(nodes[-1][1].value)
     return None
 
 
-def _path(text: str, location: Location) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-    """The key and the value of every part of a location, as far as the text holds it."""
+def _nodes(text: str, path: KeyPath) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    """The key and the value of every part of a path, as far as the text holds it."""
     node = _composed(text)
-    for part in location:
+    for part in path:
         below = _below_node(node, part)
         if below is None:
             return

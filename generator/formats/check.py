@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 from jsonschema.exceptions import ValidationError, best_match
 
-from generator.documents.load import Location
+from generator.documents.load import KeyPath
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors, did_you_mean
 from generator.facts.releases import releases
@@ -57,14 +57,14 @@ def _one_of_several_keys(error: ValidationError) -> bool:
 
 def _explained(error: ValidationError, data: JsonObject) -> Fault:
     """One fault of jsonschema's, by the keyword of the schema that was not kept."""
-    location = tuple(error.absolute_path)
-    key = str(location[-1]) if location else "the file"
+    path = tuple(error.absolute_path)
+    key = str(path[-1]) if path else "the file"
     if error.validator == "additionalProperties" and isinstance(error.schema, dict):
-        return _unknown_key(error, location, data)
+        return _unknown_key(error, path, data)
     if _one_of_several_keys(error):
-        return _one_key(error, location, key)
+        return _one_key(error, path, key)
     explain = _EXPLAINERS.get(str(error.validator))
-    return explain(error, location, key) if explain else Fault(f"'{key}': {error.message}", location, "")
+    return explain(error, path, key) if explain else Fault(f"'{key}': {error.message}", path, "")
 
 
 def _instance(error: ValidationError) -> Any:
@@ -72,59 +72,59 @@ def _instance(error: ValidationError) -> Any:
     return error.instance
 
 
-def _unknown_key(error: ValidationError, location: Location, data: JsonObject) -> Fault:
+def _unknown_key(error: ValidationError, path: KeyPath, data: JsonObject) -> Fault:
     assert isinstance(error.schema, dict)
     known, instance = error.schema.get("properties", {}), _instance(error)
     unknown = next((key for key in instance if key not in known), "")
     if unknown in schemas.SECRETS:
         what = f"'{unknown}' would put a secret in plain sight"
-        return Fault(what, (*location, unknown), f"Secrets are references: {schemas.SECRETS[unknown]}.")
-    hint = _known_elsewhere(unknown, location)
-    return unknown_key(unknown, location, known, of=_of_release(location, data), hint=hint)
+        return Fault(what, (*path, unknown), f"Secrets are references: {schemas.SECRETS[unknown]}.")
+    hint = _known_elsewhere(unknown, path)
+    return unknown_key(unknown, path, known, of=_of_release(path, data), hint=hint)
 
 
-def _one_key(error: ValidationError, location: Location, key: str) -> Fault:
+def _one_key(error: ValidationError, path: KeyPath, key: str) -> Fault:
     options: Any = error.validator_value
     keys = [key for option in options for key in option["required"]]
     given = [key for key in keys if key in _instance(error)] or ["none"]
     what = f"'{key}' needs exactly one of them, and has {', '.join(given)}"
-    return Fault(what, tuple(location), f"one of: {', '.join(keys)}")
+    return Fault(what, tuple(path), f"one of: {', '.join(keys)}")
 
 
-def _missing(error: ValidationError, location: Location, _: str) -> Fault:
+def _missing(error: ValidationError, path: KeyPath, _: str) -> Fault:
     required: Any = error.validator_value
-    return missing_key(next(name for name in required if name not in _instance(error)), location)
+    return missing_key(next(name for name in required if name not in _instance(error)), path)
 
 
-def _no_choice(error: ValidationError, location: Location, key: str) -> Fault:
+def _no_choice(error: ValidationError, path: KeyPath, key: str) -> Fault:
     choices: Any = error.validator_value
     number = isinstance(error.instance, float) and all(isinstance(value, str) for value in choices)
     fix = ("Quote it; " if number else "") + did_you_mean(str(error.instance), map(str, choices))
-    return Fault(f"'{key}' is {error.instance!r}", tuple(location), fix)
+    return Fault(f"'{key}' is {error.instance!r}", tuple(path), fix)
 
 
-def _no_match(error: ValidationError, location: Location, _: str) -> Fault:
-    return bad_pattern(f"'{error.instance}'", location, str(error.validator_value))
+def _no_match(error: ValidationError, path: KeyPath, _: str) -> Fault:
+    return bad_pattern(f"'{error.instance}'", path, str(error.validator_value))
 
 
-def _other_type(error: ValidationError, location: Location, key: str) -> Fault:
+def _other_type(error: ValidationError, path: KeyPath, key: str) -> Fault:
     wanted: Any = error.validator_value
     words = " or ".join(wanted) if isinstance(wanted, list) else str(wanted)
     if error.instance is None:
         what = f"'{key}' is empty and should be of type {words}"
-        return Fault(what, tuple(location), "Give it a value, or remove the key.")
+        return Fault(what, tuple(path), "Give it a value, or remove the key.")
     quoted = words == "string" and not isinstance(error.instance, (dict, list))
     fix = "Quote it." if quoted else _EXAMPLES.get(words, "")
-    return Fault(f"'{key}' is {_short(error.instance)} and should be of type {words}", tuple(location), fix)
+    return Fault(f"'{key}' is {_short(error.instance)} and should be of type {words}", tuple(path), fix)
 
 
-def _no_branch(error: ValidationError, location: Location, key: str) -> Fault:
+def _no_branch(error: ValidationError, path: KeyPath, key: str) -> Fault:
     kinds = " or ".join(dict.fromkeys(str(e.validator_value) for e in error.context or () if e.validator == "type"))
     what = f"'{key}' is {_short(error.instance)}" + (f" and should be of type {kinds}" if kinds else "")
-    return Fault(what, tuple(location), "")
+    return Fault(what, tuple(path), "")
 
 
-_EXPLAINERS: dict[str, Callable[[ValidationError, Location, str], Fault]] = {
+_EXPLAINERS: dict[str, Callable[[ValidationError, KeyPath, str], Fault]] = {
     "required": _missing,
     "enum": _no_choice,
     "pattern": _no_match,
@@ -142,18 +142,18 @@ _EXAMPLES = {
 }
 
 
-def _of_release(location: Location, data: JsonObject) -> str:
+def _of_release(path: KeyPath, data: JsonObject) -> str:
     """Name the Ray release where the accepted keys are its own."""
-    if not {"llmConfig", "application", "config", "ingress"} & set(map(str, location)):
+    if not {"llmConfig", "application", "config", "ingress"} & set(map(str, path)):
         return ""
     ray = data.get("ray")
     version = ray.get("version") if isinstance(ray, dict) else ray
     return f" for Ray {version or schemas.DEFAULT_RAY}"
 
 
-def _known_elsewhere(key: str, location: Location) -> str:
+def _known_elsewhere(key: str, path: KeyPath) -> str:
     """Say which other Ray releases know a key of Ray's, for people who move between them."""
-    if not {"llmConfig", "application"} & set(map(str, location)):
+    if not {"llmConfig", "application"} & set(map(str, path)):
         return ""
     knowing = [
         release.ray

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from generator.documents.load import Location, place
+from generator.documents.load import KeyPath, location
 from generator.errors import UserError, did_you_mean
 
 
@@ -13,24 +13,24 @@ class Fault(NamedTuple):
     """What is wrong, where in the document, and what to do."""
 
     what: str
-    location: tuple[str | int, ...]
+    path: tuple[str | int, ...]
     fix: str
 
     def as_error(self, text: str | None, name: str) -> UserError:
         """As an error at its line in the file `name`; without the file's `text` at its keys alone."""
-        where = place(text, name, self.location) if text else f"{name}: {'.'.join(map(str, self.location))}"
+        where = location(text, name, self.path) if text else f"{name}: {'.'.join(map(str, self.path))}"
         return UserError(self.what, where=where, fix=self.fix)
 
 
-def unknown_key(key: str, location: Location, known: Iterable[str], *, of: str = "", hint: str = "") -> Fault:
-    """`of` says whose key it would be, `hint` who knows it; `location` is the mapping's."""
-    return Fault(f"unknown key '{key}'{of}", (*location, key), hint + did_you_mean(key, known))
+def unknown_key(key: str, path: KeyPath, known: Iterable[str], *, of: str = "", hint: str = "") -> Fault:
+    """`of` says whose key it would be, `hint` who knows it; `path` is the mapping's."""
+    return Fault(f"unknown key '{key}'{of}", (*path, key), hint + did_you_mean(key, known))
 
 
-def missing_key(key: str, location: Location) -> Fault:
-    return Fault(f"'{key}' is missing", tuple(location), f"Add `{key}:` here.")
+def missing_key(key: str, path: KeyPath) -> Fault:
+    return Fault(f"'{key}' is missing", tuple(path), f"Add `{key}:` here.")
 
 
-def bad_pattern(subject: str, location: Location, pattern: str) -> Fault:
+def bad_pattern(subject: str, path: KeyPath, pattern: str) -> Fault:
     what = f"{subject} has characters or a length that is not accepted"
-    return Fault(what, tuple(location), f"It must match {pattern}.")
+    return Fault(what, tuple(path), f"It must match {pattern}.")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from generator.documents.load import Location, load_text, short, written
+from generator.documents.load import KeyPath, load_text, short, written
 from generator.errors import UserError, UserErrors, did_you_mean
 from generator.facts.gpus import gpus
 from generator.facts.releases import releases
@@ -45,20 +45,20 @@ class _Item:
     """pydantic's name of the fault (https://docs.pydantic.dev/latest/errors/validation_errors/)."""
     is_key: bool
     """Whether the key itself is wrong, not what stands there."""
-    location: tuple[str | int, ...]
+    path: tuple[str | int, ...]
     input: Any
     context: Mapping[str, Any]
     message: str
 
     @classmethod
     def of(cls, model: type[BaseModel], item: Mapping[str, Any], text: str) -> _Item:
-        location = item["loc"]
+        path = item["loc"]
         return cls(
             model=model,
             text=text,
             kind=item["type"],
-            is_key=bool(location) and location[-1] == "[key]",
-            location=tuple(part for part in location if part != "[key]"),
+            is_key=bool(path) and path[-1] == "[key]",
+            path=tuple(part for part in path if part != "[key]"),
             input=item["input"],
             context=item.get("ctx", {}),
             message=item["msg"],
@@ -66,7 +66,7 @@ class _Item:
 
     @property
     def key(self) -> str:
-        return str(self.location[-1]) if self.location else ""
+        return str(self.path[-1]) if self.path else ""
 
 
 def _explained(item: _Item) -> Fault:
@@ -78,61 +78,61 @@ def _explained(item: _Item) -> Fault:
 
 
 def _unknown_key(item: _Item) -> Fault:
-    return unknown_key(item.key, item.location[:-1], _fields_at(item.model, item.location[:-1]))
+    return unknown_key(item.key, item.path[:-1], _fields_at(item.model, item.path[:-1]))
 
 
 def _missing(item: _Item) -> Fault:
-    return missing_key(item.key, item.location[:-1])
+    return missing_key(item.key, item.path[:-1])
 
 
 def _key_is_no_text(item: _Item) -> Fault | None:
     if item.kind == "string_type" and not item.is_key:
         return None
     key = str(item.input) if item.is_key else item.key
-    return Fault(f"the key {key} is no text", (*item.location[:-1], key), f'Quote it: "{key}".')
+    return Fault(f"the key {key} is no text", (*item.path[:-1], key), f'Quote it: "{key}".')
 
 
 def _empty(item: _Item) -> Fault | None:
     if item.input is not None:
         return None
-    return Fault(f"'{item.key}' is empty", item.location, _give(item.model, item.location, item.kind))
+    return Fault(f"'{item.key}' is empty", item.path, _give(item.model, item.path, item.kind))
 
 
 def _other_shape(item: _Item) -> Fault:
     wanted = "list" if item.kind == "list_type" else "mapping"
     what = f"'{item.key}' should be a {wanted} (it is {_brief(item.input)})"
-    return Fault(what, item.location, _give(item.model, item.location, item.kind))
+    return Fault(what, item.path, _give(item.model, item.path, item.kind))
 
 
 def _no_text(item: _Item) -> Fault | None:
     if isinstance(item.input, (dict, list)):
         return None
-    word = written(item.text, item.location) or str(item.input)
+    word = written(item.text, item.path) or str(item.input)
     known = _known(item.key)
     fix = f"Quote it; {did_you_mean(word, known)}" if known else f'Quote it: `{item.key}: "{word}"`.'
     what = f"'{item.key}' should be text, and YAML reads {word} as a {_yaml_type(item.input)}"
-    return Fault(what, item.location, fix)
+    return Fault(what, item.path, fix)
 
 
 def _too_short(item: _Item) -> Fault:
     what = f"'{item.key}' needs at least one entry"
-    return Fault(what, item.location, _give(item.model, item.location, item.kind))
+    return Fault(what, item.path, _give(item.model, item.path, item.kind))
 
 
 def _no_choice(item: _Item) -> Fault:
-    return Fault(f"'{item.key}' is {item.input!r}", item.location, f"accepted: {item.context['expected']}")
+    return Fault(f"'{item.key}' is {item.input!r}", item.path, f"accepted: {item.context['expected']}")
 
 
 def _no_match(item: _Item) -> Fault:
     subject = "name" if item.is_key else f"'{item.key}'"
-    return bad_pattern(f"{subject} {str(item.input)!r}", item.location, item.context["pattern"])
+    return bad_pattern(f"{subject} {str(item.input)!r}", item.path, item.context["pattern"])
 
 
 def _any_other(item: _Item) -> Fault:
     message = item.message.removeprefix("Value error, ").replace("Input should be", "should be")
     given = "" if isinstance(item.input, (dict, list)) else f" (it is {item.input!r})"
     what = f"'{item.key}' {message}{given}" if item.key else message
-    return Fault(what, item.location, _number_fix(item.kind, item.context))
+    return Fault(what, item.path, _number_fix(item.kind, item.context))
 
 
 class _AnyKind:
@@ -155,13 +155,13 @@ _EXPLAINERS: tuple[tuple[Container[str], Callable[[_Item], Fault | None]], ...] 
 """By the kinds of a fault who says it, the first first."""
 
 
-def _give(model: type[BaseModel], location: Location, kind: str) -> str:
+def _give(model: type[BaseModel], path: KeyPath, kind: str) -> str:
     """What to write where nothing, too little or another kind of thing stands."""
     if kind == "list_type":
         return "Give a list: one `- …` for each entry."
     if kind in _MAPPING_KINDS or kind == "too_short":
-        named = _is_dict(_annotation_at(model, location))
-        fields = ", ".join(_fields_at(model, location))
+        named = _is_dict(_annotation_at(model, path))
+        fields = ", ".join(_fields_at(model, path))
         if named:
             return "Give at least one name" + (f", and below it: {fields}." if fields else " with its value.")
         return f"Give a mapping of: {fields}."
@@ -203,15 +203,15 @@ def _brief(value: Any) -> str:
     return short(value) if isinstance(value, str) else repr(value)
 
 
-def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
-    """The keys that `model` knows at `location`, through mappings and optionals."""
-    found = _model_in(_annotation_at(model, location))
+def _fields_at(model: type[BaseModel], path: KeyPath) -> list[str]:
+    """The keys that `model` knows at `path`, through mappings and optionals."""
+    found = _model_in(_annotation_at(model, path))
     return [field.alias or name for name, field in found.model_fields.items()] if found else []
 
 
-def _annotation_at(model: type[BaseModel], location: Location) -> Any:
+def _annotation_at(model: type[BaseModel], path: KeyPath) -> Any:
     annotation: Any = model
-    for part in location:
+    for part in path:
         annotation = _below(annotation, part)
     return annotation
 

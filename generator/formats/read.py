@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from generator.documents.files import read_text
-from generator.documents.load import load_text, place
+from generator.documents.load import load_text, location
 from generator.errors import UserError, UserErrors, faults
 from generator.facts.releases import release
 from generator.formats.catalog import Catalog, CatalogFile
@@ -34,7 +34,7 @@ def read_catalog(texts: Mapping[Path, str]) -> Catalog:
             errors.append(
                 UserError(
                     f"family '{file.family}' is already in {files[file.family]}",
-                    where=place(text, str(path), ["family"]),
+                    where=location(text, str(path), ["family"]),
                     fix="Give one of the two another `family`, or move its models into one file.",
                 )
             )
@@ -45,7 +45,7 @@ def read_catalog(texts: Mapping[Path, str]) -> Catalog:
                 errors.append(
                     UserError(
                         f"needs a context of {model.needs.context:,} tokens and knows {most:,}",
-                        where=place(text, str(path), ["models", model_id, "needs", "context"]),
+                        where=location(text, str(path), ["models", model_id, "needs", "context"]),
                         fix=f"Set it to {most} or less.",
                     )
                 )
@@ -53,7 +53,7 @@ def read_catalog(texts: Mapping[Path, str]) -> Catalog:
                 errors.append(
                     UserError(
                         f"model '{model_id}' is already in {owners[model_id]}",
-                        where=place(text, str(path), ["models", model_id]),
+                        where=location(text, str(path), ["models", model_id]),
                         fix="Give one of the two another id: it is the model's name for every client.",
                     )
                 )

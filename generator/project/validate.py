@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from generator.documents.files import read_text
-from generator.documents.load import Location, load_text, place
+from generator.documents.load import KeyPath, load_text, location
 from generator.errors import UserError, UserErrors
 from generator.facts.gpus import gpus
 from generator.formats.catalog import CatalogFile, CatalogModel
@@ -63,31 +63,31 @@ def _kind(path: Path, text: str, data: dict[str, object]) -> str:
 def _unknown_names(path: Path, text: str, environment: Environment) -> Iterator[UserError]:
     for name, pool in environment.pools.items():
         if pool.gpu is not None and pool.gpu not in gpus():
-            where = place(text, str(path), ["pools", name, "gpu"])
+            where = location(text, str(path), ["pools", name, "gpu"])
             yield UserError.unknown("GPU type", pool.gpu, gpus(), where=where)
     for name, app in environment.apps.items():
         if not app.pool and len(environment.pools) > 1:
             fix = f"Add `pool:`, one of: {', '.join(environment.pools)}."
-            yield UserError("'pool' is missing", where=place(text, str(path), ["apps", name]), fix=fix)
-    for location, pool_name in _chosen_pools(environment):
+            yield UserError("'pool' is missing", where=location(text, str(path), ["apps", name]), fix=fix)
+    for keys, pool_name in _chosen_pools(environment):
         if pool_name not in environment.pools:
-            yield UserError.unknown("pool", pool_name, environment.pools, where=place(text, str(path), location))
+            yield UserError.unknown("pool", pool_name, environment.pools, where=location(text, str(path), keys))
     families = _families_beside(path)
     if families is None:
         return
     for family, service in environment.serve.items():
         if family not in families:
-            where = place(text, str(path), ["serve", family])
+            where = location(text, str(path), ["serve", family])
             yield UserError.unknown("family", family, families, where=where)
             continue
         for model in (service or FamilyService()).models or {}:
             if model not in families[family]:
-                where = place(text, str(path), ["serve", family, "models", model])
+                where = location(text, str(path), ["serve", family, "models", model])
                 yield UserError.unknown("model", model, families[family], where=where)
 
 
-def _chosen_pools(environment: Environment) -> Iterator[tuple[Location, str]]:
-    """Every `pool:` that an environment sets, with its place."""
+def _chosen_pools(environment: Environment) -> Iterator[tuple[KeyPath, str]]:
+    """Every `pool:` that an environment sets, with its path."""
     if environment.defaults.pool:
         yield ["defaults", "pool"], environment.defaults.pool
     for family, service in environment.serve.items():
