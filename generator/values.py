@@ -233,7 +233,7 @@ def worker_group(pool: PoolPlan) -> JsonObject:
     }
     group: JsonObject = {
         "minReplicas": 0,
-        "maxReplicas": pool.most_workers,
+        "maxReplicas": pool.workers_max,
         "resources": {"requests": resources, "limits": resources},
     }
     if node_pool.gpu:

@@ -42,7 +42,7 @@ def plan_lines(plan: Plan) -> Iterator[tuple[str, Style]]:
     for app in plan.apps.values():
         yield f"  {app.name.ljust(width)}  {app_line(app)}", {}
     for pool in plan.pools.values():
-        style = {"fg": "yellow"} if pool.peak_workers > pool.most_workers else {}
+        style = {"fg": "yellow"} if pool.workers_peak > pool.workers_max else {}
         yield f"  {pool_line(pool)}", style
     for line in (*_quality_lines(plan), *_cost_lines(plan), *_assumption_lines(plan)):
         yield f"  {line}", {}
@@ -107,14 +107,14 @@ def _cost_lines(plan: Plan) -> Iterator[str]:
     if total is None:
         return
     own = [pool.name for pool in plan.pools.values() if pool.node_pool.pool.pricePerGpuHour is not None]
-    listed = any(pool.peak_workers and pool.node_pool.gpu and pool.name not in own for pool in plan.pools.values())
+    listed = any(pool.workers_peak and pool.node_pool.gpu and pool.name not in own for pool in plan.pools.values())
     whose = " and ".join([*(["your prices"] if own else []), *([f"list prices ({prices().list})"] if listed else [])])
     yield f"cost per hour: {total[0]:,.2f} {prices().currency} at minimum, {total[1]:,.2f} at peak; {whose}"
 
 
 def plan_cost(plan: Plan) -> tuple[float, float] | None:
     """Of one hour of all GPU pools, at the least and at peak. None where one in use has no price, or there is none."""
-    used = [pool for pool in plan.pools.values() if pool.node_pool.gpu and pool.peak_workers]
+    used = [pool for pool in plan.pools.values() if pool.node_pool.gpu and pool.workers_peak]
     costs = [pool_cost(pool) for pool in used]
     known = [cost for cost in costs if cost is not None]
     if not known or len(known) < len(costs):
@@ -146,7 +146,7 @@ def pool_line(pool: PoolPlan) -> str:
     unit = f"{pool.slots_per_worker} x {node_pool.label}" if node_pool.gpu else f"{pool.slots_per_worker} CPU replicas"
     return (
         f"pool {pool.name}: {node_pool.pool.nodes} nodes, worker pods of {unit}; "
-        f"{pool.least_workers} at minimum, {pool.peak_workers} at peak, of {pool.most_workers}{_price(pool)}"
+        f"{pool.workers_min} at minimum, {pool.workers_peak} at peak, of {pool.workers_max}{_price(pool)}"
     )
 
 
@@ -254,9 +254,9 @@ def _pool_json(pool: PoolPlan) -> PlannedPool:
         "nodes": node_pool.pool.nodes,
         "slots_per_node": node_pool.slots_per_node,
         "slots_per_worker": pool.slots_per_worker,
-        "workers_min": pool.least_workers,
-        "workers_any_order": pool.shape.sure,
-        "workers_peak": pool.peak_workers,
-        "workers_max": pool.most_workers,
+        "workers_min": pool.workers_min,
+        "workers_any_order": pool.workers_any_order,
+        "workers_peak": pool.workers_peak,
+        "workers_max": pool.workers_max,
         "price_per_gpu_hour": price_per_gpu_hour(node_pool),
     }

@@ -73,12 +73,12 @@ def _cpu_faults(pool: PoolPlan, models: Iterable[ModelPlan], *, where: str) -> I
 
 
 def _room_faults(pool: PoolPlan, on_pool: Iterable[Served], *, where: str) -> Iterator[UserError]:
-    if pool.least_workers > pool.most_workers:
+    if pool.workers_min > pool.workers_max:
         unit = pool.node_pool.label if pool.node_pool.gpu else "CPU slots"
         parts = ", ".join(f"{m.name} {m.replicas.min} x {m.gpus}" for m in on_pool if m.replicas.min)
         yield UserError(
-            f"pool '{pool.name}' cannot hold its models at the least: {pool.least_workers} worker pods of "
-            f"{pool.slots_per_worker} {unit} are needed and {pool.most_workers} can be ({parts})",
+            f"pool '{pool.name}' cannot hold its models at the least: {pool.workers_min} worker pods of "
+            f"{pool.slots_per_worker} {unit} are needed and {pool.workers_max} can be ({parts})",
             where=f"{where}: pools.{pool.name}",
             fix="Add nodes or a pool, serve fewer models, or let some go to zero (`replicas: {min: 0, max: 1}`).",
         )
@@ -88,14 +88,14 @@ def _pool_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
     if pool.shape.slots_unsure:
         yield _of_pool(
             pool,
-            f"Ray spreads replicas, so that small ones may leave no pod whole for a wide one: in any "
-            f"order its models find room in {pool.shape.sure} worker pods, and {pool.most_workers} can be; start the "
-            "widest first, or give them a pool of their own",
+            "Ray spreads replicas, so that small ones may leave no pod whole for a wide one: in any "
+            f"order its models find room in {pool.workers_any_order} worker pods, and {pool.workers_max} can be; "
+            "start the widest first, or give them a pool of their own",
         )
-    if pool.peak_workers > pool.most_workers:
+    if pool.workers_peak > pool.workers_max:
         yield _of_pool(
             pool,
-            f"at peak its models would take {pool.peak_workers} worker pods of {pool.most_workers}; "
+            f"at peak its models would take {pool.workers_peak} worker pods of {pool.workers_max}; "
             "they grow in the order of their load, the rest waits",
         )
 

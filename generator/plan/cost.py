@@ -24,7 +24,7 @@ def pool_cost(pool: PoolPlan) -> tuple[float, float] | None:
     if price is None:
         return None
     per_worker = price * pool.slots_per_worker
-    return pool.least_workers * per_worker, min(pool.peak_workers, pool.most_workers) * per_worker
+    return pool.workers_min * per_worker, min(pool.workers_peak, pool.workers_max) * per_worker
 
 
 def price_per_million_tokens(placement: Placement, load: ExpectedLoad) -> float | None:

@@ -65,35 +65,36 @@ def _fill(room: Counter[int], free: int, bins: int, size: int, pieces: int) -> i
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerShape:
-    """Worker pods of one size. All figures but `slots` are pods."""
+    """Worker pods of one size."""
 
     slots: int
     """GPUs of a pod; on a CPU pool replicas."""
-    most: int
-    least: int
+    workers_max: int
+    """Pods that the pool can have."""
+    workers_min: int
     """Pods that the smallest number of replicas takes, as the autoscaler brings them."""
-    sure: int
+    workers_any_order: int
     """Pods with which these replicas find room in whatever order they come."""
-    peak: int
+    workers_peak: int
     """Pods that all replicas at once would take; may be more than there are."""
 
     @property
     def slots_short(self) -> int:
         """Slots that the least replicas lack."""
-        return max(0, self.least - self.most) * self.slots
+        return max(0, self.workers_min - self.workers_max) * self.slots
 
     @property
     def slots_unsure(self) -> int:
         """Slots without which the order decides whether the least replicas find room."""
-        return max(0, self.sure - self.most) * self.slots
+        return max(0, self.workers_any_order - self.workers_max) * self.slots
 
     @property
     def slots_taken(self) -> int:
-        return self.least * self.slots
+        return self.workers_min * self.slots
 
     @property
     def slots_short_at_peak(self) -> int:
-        return max(0, self.peak - self.most) * self.slots
+        return max(0, self.workers_peak - self.workers_max) * self.slots
 
 
 def worker_shape(node_pool: NodePool, least: Counter[int], peak: Counter[int]) -> WorkerShape:
@@ -108,22 +109,22 @@ def worker_shape(node_pool: NodePool, least: Counter[int], peak: Counter[int]) -
     shapes = (
         WorkerShape(
             slots=slots,
-            most=node_pool.pool.nodes * (node_pool.slots_per_node // slots),
-            least=bins_needed(least, slots * units),
-            sure=bins_in_any_order(least, slots * units),
-            peak=bins_needed(peak, slots * units),
+            workers_max=node_pool.pool.nodes * (node_pool.slots_per_node // slots),
+            workers_min=bins_needed(least, slots * units),
+            workers_any_order=bins_in_any_order(least, slots * units),
+            workers_peak=bins_needed(peak, slots * units),
         )
         for slots in sizes
     )
     island = node_pool.pool.gpusPerIsland or node_pool.slots_per_node
     return min(
         shapes,
-        key=lambda one: (
-            one.slots_short,
-            one.slots_unsure,
-            one.slots_taken,
-            one.slots > island,
-            one.slots_short_at_peak,
-            one.slots,
+        key=lambda shape: (
+            shape.slots_short,
+            shape.slots_unsure,
+            shape.slots_taken,
+            shape.slots > island,
+            shape.slots_short_at_peak,
+            shape.slots,
         ),
     )

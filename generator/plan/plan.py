@@ -184,7 +184,10 @@ def _assigned(choices: dict[str, Choice], occupancy: Occupancy) -> tuple[dict[st
 def _has_room(occupancy: Occupancy, pool: str, more: Counter[int]) -> bool:
     """Whether these pieces find room beside the least replicas, in pods of the planned shape and in any order."""
     shape = occupancy.shape(pool)
-    return bins_in_any_order(occupancy.least[pool] + more, shape.slots * occupancy.node_pools[pool].units) <= shape.most
+    return (
+        bins_in_any_order(occupancy.least[pool] + more, shape.slots * occupancy.node_pools[pool].units)
+        <= shape.workers_max
+    )
 
 
 def _why(choice: Choice, chosen: PricedPlacement) -> str:

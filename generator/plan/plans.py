@@ -146,15 +146,20 @@ class PoolPlan:
         return self.shape.slots * self.node_pool.units
 
     @property
-    def most_workers(self) -> int:
-        return self.shape.most
+    def workers_max(self) -> int:
+        return self.shape.workers_max
 
     @property
-    def least_workers(self) -> int:
+    def workers_min(self) -> int:
         """Pods that the smallest number of replicas takes."""
-        return self.shape.least
+        return self.shape.workers_min
 
     @property
-    def peak_workers(self) -> int:
+    def workers_any_order(self) -> int:
+        """Pods with which these replicas find room in whatever order they come; may be more than there are."""
+        return self.shape.workers_any_order
+
+    @property
+    def workers_peak(self) -> int:
         """Pods that all replicas at once would take; may be more than there are."""
-        return self.shape.peak
+        return self.shape.workers_peak

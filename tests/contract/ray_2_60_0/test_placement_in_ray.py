@@ -129,11 +129,11 @@ def test_the_autoscaler_brings_the_worker_pods_of_the_plan(fleet, first, second,
     staged = {model.node_pool.name for model in plan.models.values() if model.placement.split.pipeline > 1}
     for name, pool in plan.pools.items():
         if name in staged:  # Ray may put GPUs of one stage apart, where that takes fewer pods
-            assert launched[name] <= pool.least_workers
+            assert launched[name] <= pool.workers_min
         elif pool.node_pool.pool.share:  # and it takes shares as they come, not the largest first
-            assert pool.least_workers <= launched[name] <= max(pool.least_workers, pool.shape.sure)
+            assert pool.workers_min <= launched[name] <= max(pool.workers_min, pool.workers_any_order)
         else:
-            assert launched[name] == pool.least_workers
+            assert launched[name] == pool.workers_min
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -145,7 +145,7 @@ def test_what_the_plan_refuses_the_autoscaler_cannot_place(fleet, pool):
     except UserError:
         assume(False)
     assume(all(model.placement.split.pipeline == 1 for model in plan.models.values()))
-    nodes = -(-plan.pools["pool"].least_workers * plan.pools["pool"].slots_per_worker // pool["gpusPerNode"]) - 1
+    nodes = -(-plan.pools["pool"].workers_min * plan.pools["pool"].slots_per_worker // pool["gpusPerNode"]) - 1
     assume(nodes > 0)
     with pytest.raises(UserError, match=r"cannot hold its models at the least|fits on no pool"):
         planned({"pool": {**pool, "nodes": nodes}}, fleet)

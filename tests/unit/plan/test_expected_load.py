@@ -206,9 +206,7 @@ def test_what_it_costs_is_worker_pods_times_price():
     pool, one = decided.pools["p"], decided.models["m"]
     price = prices().per_gpu_hour["H100-80GB"]
     said = plan_json(decided)
-    assert said["cost_per_hour"]["minimum"] == pytest.approx(
-        pool.least_workers * pool.slots_per_worker * price, abs=1e-3
-    )
+    assert said["cost_per_hour"]["minimum"] == pytest.approx(pool.workers_min * pool.slots_per_worker * price, abs=1e-3)
     each = one.gpus * price / 3600 / (one.load.planned_per_second * 1200) * 1e6
     assert said["models"]["m"]["load"]["price_per_million_tokens"] == pytest.approx(each, abs=1e-3)
     text = "\n".join(line for line, _ in plan_lines(decided))

@@ -79,7 +79,7 @@ def test_models_that_may_sleep_share_a_pool_that_is_too_small_for_all():
         {"small": {**L4, "nodes": 2}},
         defaults={"replicas": {"min": 0, "max": 1}},
     )
-    assert decided.pools["small"].least_workers == 0
+    assert decided.pools["small"].workers_min == 0
     assert any("at peak" in str(warning) for warning in decided.warnings)
 
 
@@ -94,7 +94,7 @@ def test_worker_pods_are_as_small_as_the_widest_model_allows():
     wide = model(llama(num_attention_heads=64, num_key_value_heads=8, head_dim=128, hidden_size=8192,
                        intermediate_size=28672, num_hidden_layers=80), billions=120)  # fmt: skip
     pool = plan({"wide": wide, "narrow": model()}, {"big": H100}).pools["big"]
-    assert (pool.slots_per_worker, pool.most_workers) == (4, 4)
+    assert (pool.slots_per_worker, pool.workers_max) == (4, 4)
 
 
 @pytest.mark.parametrize(
@@ -186,11 +186,11 @@ def test_every_plan_holds_what_it_promises_or_is_refused(fleet, first, second):
         assert split.gpus <= one.placement.node_pool.slots
         assert one.replicas.min <= one.replicas.max
     for pool in decided.pools.values():
-        assert pool.least_workers <= pool.most_workers
+        assert pool.workers_min <= pool.workers_max
         assert pool.node_pool.slots_per_node % pool.slots_per_worker == 0
-        assert pool.most_workers * pool.slots_per_worker <= pool.node_pool.slots
+        assert pool.workers_max * pool.slots_per_worker <= pool.node_pool.slots
         mine = [m for m in decided.models.values() if m.placement.node_pool.name == pool.name]
-        assert sum(m.replicas.min * m.gpus for m in mine) <= pool.least_workers * pool.slots_per_worker
+        assert sum(m.replicas.min * m.gpus for m in mine) <= pool.workers_min * pool.slots_per_worker
         share = pool.slots_per_worker / pool.node_pool.slots_per_node
         for m in mine:
             assert m.placement.split.tensor <= pool.slots_per_worker

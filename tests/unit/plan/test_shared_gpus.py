@@ -46,7 +46,7 @@ def test_models_share_a_gpu_only_where_the_pool_says_so():
     assert {m.placement.gpu_share for m in alone.models.values()} == {1.0}
     together = plan(small, {"p": SHARED})
     assert {m.placement.gpu_share for m in together.models.values()} == {0.125}
-    assert together.pools["p"].least_workers == 1
+    assert together.pools["p"].workers_min == 1
 
 
 def test_every_share_holds_a_request_of_full_context_and_the_sequences_that_users_need():
