@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from generator.documents.files import read_text
@@ -61,10 +61,21 @@ def _kind(path: Path, text: str, data: dict[str, object]) -> str:
 
 
 def _unknown_names(path: Path, text: str, environment: Environment) -> Iterator[UserError]:
+    yield from _unknown_gpus(path, text, environment)
+    yield from _unknown_pools(path, text, environment)
+    families = _families_beside(path)
+    if families is not None:
+        yield from _unknown_models(path, text, environment, families)
+
+
+def _unknown_gpus(path: Path, text: str, environment: Environment) -> Iterator[UserError]:
     for name, pool in environment.pools.items():
         if pool.gpu is not None and pool.gpu not in gpus():
             where = location(text, str(path), ["pools", name, "gpu"])
             yield UserError.unknown("GPU type", pool.gpu, gpus(), where=where)
+
+
+def _unknown_pools(path: Path, text: str, environment: Environment) -> Iterator[UserError]:
     for name, app in environment.apps.items():
         if not app.pool and len(environment.pools) > 1:
             fix = f"Add `pool:`, one of: {', '.join(environment.pools)}."
@@ -72,9 +83,11 @@ def _unknown_names(path: Path, text: str, environment: Environment) -> Iterator[
     for keys, pool_name in _chosen_pools(environment):
         if pool_name not in environment.pools:
             yield UserError.unknown("pool", pool_name, environment.pools, where=location(text, str(path), keys))
-    families = _families_beside(path)
-    if families is None:
-        return
+
+
+def _unknown_models(
+    path: Path, text: str, environment: Environment, families: Mapping[str, Mapping[str, CatalogModel]]
+) -> Iterator[UserError]:
     for family, service in environment.serve.items():
         if family not in families:
             where = location(text, str(path), ["serve", family])
@@ -93,9 +106,9 @@ def _chosen_pools(environment: Environment) -> Iterator[tuple[KeyPath, str]]:
     for family, service in environment.serve.items():
         if service and service.pool:
             yield ["serve", family, "pool"], service.pool
-        for model, own in ((service and service.models) or {}).items():
-            if own and own.pool:
-                yield ["serve", family, "models", model, "pool"], own.pool
+        for model, overrides in ((service and service.models) or {}).items():
+            if overrides and overrides.pool:
+                yield ["serve", family, "models", model, "pool"], overrides.pool
     for name, app in environment.apps.items():
         if app.pool:
             yield ["apps", name, "pool"], app.pool
