@@ -75,7 +75,7 @@ def add_model(
     text = add_to_catalog(read_text(path) if path.exists() else None, family=family, model_id=model_id, model=entry)
     changed = project.catalog({path: text})
 
-    generated = Generated(texts={path: text})
+    parts = [Generated(texts={path: text})]
     plans: dict[str, ModelPlan] = {}
     notes = list(checkpoint.notes)
     for name in project.environment_names():
@@ -83,9 +83,7 @@ def add_model(
             continue
         report(f"planning {name}")
         plan = project.plan(name, changed)
-        values = project.values(plan, changed)
-        generated.texts.update(values.texts)
-        generated.stale.extend(values.stale)
+        parts.append(project.values(plan, changed))
         if model_id in plan.models:
             plans[name] = plan.models[model_id]
             notes += [f"{name}: {warning}" for warning in plan.warnings if warning.is_of_model(model_id)]
@@ -95,7 +93,7 @@ def add_model(
         path=path,
         new=family not in catalog.families or model_id not in catalog.families[family].models,
         summary=_summary(checkpoint),
-        generated=generated,
+        generated=Generated.merged(parts),
         plans=plans,
         notes=notes,
     )

@@ -49,11 +49,11 @@ def add_to_catalog(text: str | None, *, family: str, model_id: str, model: dict[
     models = old["models"] or {}
     wanted = model
     if model_id in models:
-        there = document.entries(entry.value).get(model_id)
-        if there is None or not isinstance(there.value, yaml.MappingNode) or not models[model_id]:
+        present = document.entries(entry.value).get(model_id)
+        if present is None or not isinstance(present.value, yaml.MappingNode) or not models[model_id]:
             raise _by_hand("its entry is empty or no mapping", model_id, model)
         wanted = _refreshed(model_id, models[model_id], model)
-        edits = list(_changes(document, there.value, models[model_id], wanted))
+        edits = list(_changes(document, present.value, models[model_id], wanted))
     else:
         edits = [_insertion(document, entry, model_id, model)]
     text = document.edited(edits)
@@ -102,9 +102,9 @@ def _refreshed(model_id: str, old: Mapping[str, Any], new: Mapping[str, Any]) ->
             where=f"models.{model_id}",
             fix="Give the new one another id with --id, or take the old one out of the file first.",
         )
-    owned = (*REFRESHED, "revision") if same_source and "revision" in new else REFRESHED
-    wanted = {key: value for key, value in old.items() if key not in owned}
-    wanted |= {key: new[key] for key in owned if key in new}
+    refreshed = (*REFRESHED, "revision") if same_source and "revision" in new else REFRESHED
+    wanted = {key: value for key, value in old.items() if key not in refreshed}
+    wanted |= {key: new[key] for key in refreshed if key in new}
     return wanted | {key: new[key] for key in ("source", "license", "needs") if key in new and key not in wanted}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -34,6 +34,15 @@ class Generated:
     texts: dict[Path, str] = field(default_factory=dict)
     stale: list[Path] = field(default_factory=list)
 
+    @classmethod
+    def merged(cls, parts: Iterable[Generated]) -> Generated:
+        """All of it together, in the order given."""
+        parts = list(parts)
+        return cls(
+            texts={path: text for part in parts for path, text in part.texts.items()},
+            stale=[path for part in parts for path in part.stale],
+        )
+
     def changed(self) -> dict[Path, str]:
         """The texts that differ from what lies there."""
         return {path: text for path, text in self.texts.items() if text_or_none(path) != text}
@@ -49,14 +58,14 @@ class Project:
     def at(cls, root: Path) -> Project:
         for folder in ("catalog", "environments"):
             try:
-                there = (root / folder).is_dir()
+                exists = (root / folder).is_dir()
             except OSError as error:
                 raise UserError(
                     f"cannot be read: {error.strerror}",
                     where=str(root),
                     fix="Name the project's folder with --root, and see that it can be read.",
                 ) from None
-            if not there:
+            if not exists:
                 raise UserError(
                     f"no folder '{folder}' here",
                     where=str(root),
@@ -125,9 +134,10 @@ class Project:
             family: (family_values(plan, family), [f"catalog/{catalog.files[family].name}", environment])
             for family in plan.families
         }
-        for name, one in plan.apps.items():
-            files = self.code(one.app.files, where=f"{self.environment_path(plan.environment_name)}: apps.{name}.files")
-            documents[name] = (app_values(plan, name, files), [environment, *one.app.files])
+        for name, planned in plan.apps.items():
+            where = f"{self.environment_path(plan.environment_name)}: apps.{name}.files"
+            files = self.code(planned.app.files, where=where)
+            documents[name] = (app_values(plan, name, files), [environment, *planned.app.files])
         texts: dict[Path, str] = {}
         for name, (values, made_from) in documents.items():
             path = self.values_path(plan.environment_name, name)
@@ -153,16 +163,14 @@ class Project:
 
     def generated_values(self, names: list[str], report: Report = silent) -> Generated:
         catalog = self.catalog()
-        whole = Generated()
+        parts: list[Generated] = []
         for name in names:
             report(f"planning {name}")
-            one = self.values(self.plan(name, catalog), catalog)
-            whole.texts.update(one.texts)
-            whole.stale.extend(one.stale)
+            parts.append(self.values(self.plan(name, catalog), catalog))
         if names == self.environment_names():
             gone = [folder.name for folder in _entries(self.root / "values") if folder.name not in names]
-            whole.stale.extend(path for name in gone for path in self._generated_earlier(name))
-        return whole
+            parts += [Generated(stale=self._generated_earlier(name)) for name in gone]
+        return Generated.merged(parts)
 
     def _generated_earlier(self, environment: str) -> list[Path]:
         """The values files that earlier runs made for an environment. Whatever else lies there is a person's."""
@@ -195,15 +203,15 @@ class Project:
 def _yaml_files(folder: Path) -> list[Path]:
     """The *.yaml files of a folder that people edit, in order. One that only looks left out is a fault."""
     try:
-        found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise UserError(
             f"cannot be listed: {error.strerror}", where=str(folder), fix="See that you may read this folder."
         ) from None
-    for path in found:
+    for path in files:
         if path.suffix.lower() in (".yml", ".yaml") and path.suffix != ".yaml":
             raise UserError("would not be read", where=str(path), fix=f"Rename it to {path.stem}.yaml.")
-    return [path for path in found if path.suffix == ".yaml"]
+    return [path for path in files if path.suffix == ".yaml"]
 
 
 def _entries(folder: Path) -> list[Path]:
