@@ -24,17 +24,17 @@ def find_helm() -> str:
     """Return helm's path: of the environment variable HELM, which `make` sets, else on PATH."""
     named = os.environ.get("HELM")
     if named:
-        found = shutil.which(named)
-        if found is None:
+        program = shutil.which(named)
+        if program is None:
             raise UserError(f"HELM is '{named}', which cannot be run", fix="Set HELM to helm's path, or unset it.")
-        return found
-    found = shutil.which("helm")
-    if found is None:
+        return program
+    program = shutil.which("helm")
+    if program is None:
         raise UserError(
             "helm is not installed",
             fix="Run it by make (make demo, make serve), which brings helm, or put helm 3.14 or later on PATH.",
         )
-    return found
+    return program
 
 
 def cache_folder() -> Path:

@@ -75,6 +75,6 @@ def _weight_files(source: CheckpointSource) -> list[str]:
         return sorted(set(index.values()))
     if _SINGLE in source.names:
         return [_SINGLE]
-    found = sorted(name for name in source.names if name.endswith(".safetensors") and "/" not in name)
+    files = sorted(name for name in source.names if name.endswith(".safetensors") and "/" not in name)
     # The same weights twice, in Mistral's own format; or an adapter that lies beside the model.
-    return [n for n in found if not n.startswith(("consolidated", "adapter_"))] or found
+    return [n for n in files if not n.startswith(("consolidated", "adapter_"))] or files

@@ -91,8 +91,8 @@ class YamlDocument:
 
     def line_end(self, position: int) -> int:
         """The end of the line, its line break not included."""
-        found = re.compile(r"\r?\n").search(self.text, position)
-        return found.start() if found else len(self.text)
+        line_break = re.compile(r"\r?\n").search(self.text, position)
+        return line_break.start() if line_break else len(self.text)
 
     @property
     def line_break(self) -> str:
@@ -116,8 +116,8 @@ class YamlDocument:
         """Behind an entry's line, and the comments below that are indented deeper than its key: they are about it."""
         deeper = re.compile(rf"(?:\r?\n[ \t]*)*\r?\n {{{entry.column + 1},}}#[^\r\n]*")
         position = self.line_end(entry.end)
-        while found := deeper.match(self.text, position):
-            position = found.end()
+        while comment := deeper.match(self.text, position):
+            position = comment.end()
         return position
 
     def edited(self, edits: Iterable[Edit]) -> str:

@@ -48,16 +48,17 @@ def write_files(manifests: Sequence[Manifest], cluster: Mapping[str, Any], folde
 
 def literal_environment(cluster: Mapping[str, Any]) -> dict[str, str]:
     """The variables of every Ray container that have a value of their own; those of Secrets stay this machine's."""
-    found: dict[str, str] = {}
+    literals: dict[str, str] = {}
     for pod in pod_templates(cluster):
         for variable in pod["containers"][0].get("env", []):
             name, value = variable["name"], variable.get("value")
-            if value is not None and found.setdefault(name, value) != value:
+            if value is not None and literals.setdefault(name, value) != value:
+                both = f"'{literals[name]}' and '{value}'"
                 raise UserError(
-                    f"the pods differ in {name} ('{found[name]}' and '{value}'), and one machine has one environment",
+                    f"the pods differ in {name} ({both}), and one machine has one environment",
                     fix="Set it in `pods.env`, the same for all.",
                 )
-    return found
+    return literals
 
 
 @dataclass(frozen=True, kw_only=True)

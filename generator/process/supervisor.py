@@ -89,13 +89,13 @@ def descendants(ancestor: int) -> list[int]:
             # `pid (name) state parent …`; the name may hold spaces and parentheses.
             parent = int(entry.read_text(errors="replace").rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(entry.parent.name))
-    found: list[int] = []
+    below_ancestor: list[int] = []
     pending = [ancestor]
     while pending:
         below = children.get(pending.pop(), [])
-        found += below
+        below_ancestor += below
         pending += below
-    return found
+    return below_ancestor
 
 
 def shared_memory(pids: list[int]) -> set[Path]:
@@ -109,13 +109,13 @@ def shared_memory(pids: list[int]) -> set[Path]:
         with contextlib.suppress(OSError):
             maps = Path(f"/proc/{pid}/maps").read_text(errors="replace")
             mapped.update(int(inode) for inode in re.findall(r" (\d+) +/dev/shm/", maps))
-    found: set[Path] = set()
+    shared: set[Path] = set()
     for pattern in ("psm_*", "sem.mp-*"):
         for path in Path("/dev/shm").glob(pattern):
             with contextlib.suppress(OSError):
                 if path.stat().st_ino in mapped:
-                    found.add(path)
-    return found
+                    shared.add(path)
+    return shared
 
 
 if __name__ == "__main__":
