@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from generator.ray_messages import root_cause
 
 Report = Callable[[str], None]
 """Is told what happens, a line each."""
@@ -47,8 +48,8 @@ class Progress:
                 if details["status"] != "HEALTHY":
                     self.waits[where] = details["message"].strip() or details["status"]
                 if "Error" in details["message"]:
-                    why = [*logged(name), *fault(details["message"]).splitlines()]
-                    self._changed(f"{where}: a replica failed, Ray may try again", why[0])
+                    causes = [*logged(name), root_cause(details["message"])]
+                    self._changed(f"{where}: a replica failed, Ray may try again", causes[0])
 
     def _changed(self, name: str, state: str) -> None:
         if self.states.get(name) != state:
@@ -62,10 +63,3 @@ class Progress:
     def heartbeat(self) -> None:
         if time.monotonic() - self.last > QUIET_S:
             self.say(f"waiting for {', '.join(self.waits) or 'Ray'}")
-
-
-def fault(message: str) -> str:
-    """The exception at the end of a traceback, without the way there; the whole message where there is none."""
-    lines = message.strip().splitlines()
-    starts = [i for i, line in enumerate(lines) if re.match(r"[\w.]*(Error|Exception|Interrupt|Exit)\b", line)]
-    return "\n".join(lines[starts[-1] :] if starts else lines)

@@ -10,9 +10,8 @@ from typing import Any
 from generator.chart import Manifest, ray_service
 from generator.documents.merge import JsonObject
 from generator.facts.releases import kuberay
+from generator.ray_messages import shortened
 from generator.units import quantity
-
-LONGEST = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +87,3 @@ def pull_error(message: str) -> str:
     """What a registry or the way to it said, without the image's name again and again."""
     text = re.sub(r'^Back-off pulling image "[^"]*"(: ErrImagePull: )?', "", message.replace("\n", " ").strip())
     return shortened(re.sub(r'^(?:failed to [a-z ]+ "[^"]*": )+', "", text))
-
-
-def shortened(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

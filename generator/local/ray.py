@@ -37,7 +37,8 @@ from generator.local.http import free_ports, request
 from generator.local.pods import literal_environment, resources, write_files
 from generator.process import supervised
 from generator.process.signals import stopped_by_sigterm, undisturbed
-from generator.progress import Progress, Report, fault
+from generator.progress import Progress, Report
+from generator.ray_messages import root_cause
 
 POLL_S = 0.5
 LOG_LINES = 6
@@ -230,9 +231,9 @@ class _LocalRay:
         for name, application in applications.items():
             if application["status"] in ("DEPLOY_FAILED", "UNHEALTHY"):
                 broken = [d["message"] for d in application["deployments"].values() if d["status"] != "HEALTHY"]
-                causes = dict.fromkeys(fault(message) for message in [*broken, application["message"]] if message)
+                messages = [message for message in [*broken, application["message"]] if message]
                 logged = [f"logged: {line}" for line in self._logged_exceptions(name)]
-                raise RunFailed("\n".join([application["status"], *list(causes)[:1], *logged]), where=name)
+                raise RunFailed("\n".join([application["status"], *map(root_cause, messages[:1]), *logged]), where=name)
 
     def _check(self, deadline: float, what: str, progress: Progress) -> None:
         assert self.process is not None

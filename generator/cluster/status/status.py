@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from generator.cluster.status.reasons import PodReason, pod_reason, root_cause
+from generator.cluster.status.reasons import PodReason, pod_reason
 from generator.cluster.status.replicas import Counts
 from generator.documents.load import SAFE_LOADER
 from generator.documents.merge import JsonObject
+from generator.ray_messages import root_cause
 
 if TYPE_CHECKING:
     from generator.formats.output import Role, State

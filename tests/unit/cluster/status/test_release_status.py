@@ -11,9 +11,10 @@ import yaml
 
 from generator.cli.status_report import changes, facts, next_step, status_json, status_lines, summary
 from generator.cluster.pods import pull_error
-from generator.cluster.status.reasons import PodReason, pod_reason, root_cause, scheduler_reason
+from generator.cluster.status.reasons import PodReason, pod_reason, scheduler_reason
 from generator.cluster.status.replicas import replica_counts
 from generator.cluster.status.status import Observed, ReleaseStatus, release_status
+from generator.ray_messages import root_cause
 from tests.support.output import published
 
 RECORDED = Path(__file__).parents[2] / "data" / "release_status"
