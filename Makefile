@@ -43,12 +43,8 @@ test: $(TIERS) ## Set everything up and run every test
 tiers:
 	echo $(TIERS)
 
-lint: ## Style, and whether every generated file is what is generated
-	python=$(TEST_PYTHON); \
-	"$$python" -m ruff check .; "$$python" -m ruff format --check .; \
-	"$$python" -m generator schema --check; "$$python" -m generator generate --check; "$$python" tools/command_docs.py --check; \
-	actionlint=$$(tools/setup.sh go-tool actionlint); export PATH="$$(dirname "$$python"):$$PATH"; \
-	shellcheck -x tools/*.sh .ci/run; "$$actionlint" .github/workflows/*.yaml
+lint: ## Style, imports, spelling, dead code, and whether every generated file is what is generated
+	python=$(TEST_PYTHON); PATH="$$(dirname "$$python"):$$PATH" tools/lint.sh
 
 unit: ## The generator's own logic
 	$(TEST_PYTHON) $(PYTEST) tests/unit
