@@ -1,3 +1,3 @@
 """Turns a model catalog and an environment into the values of the ray-serve-llm chart."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
