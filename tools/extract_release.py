@@ -332,6 +332,11 @@ def simplified(schema: Schema) -> Schema:
             out["enum"] = [value]
         else:
             out[key] = value
+    return _closed(out)
+
+
+def _closed(out: Schema) -> Schema:
+    """A simplified schema that takes no keys but its properties, with `allOf` and `anyOf` as short as they go."""
     if out.get("additionalProperties") is True and "properties" not in out:
         del out["additionalProperties"]
     if "properties" in out:

@@ -145,9 +145,7 @@ def _run(options: argparse.Namespace) -> int:
                     keep(folder, number, documents)
             result["rounds"].append(documents)
     failed = sorted({one["name"] for documents in result["rounds"][before:] for one in documents if one["error"]})
-    output = options.output or (RESULT if whole or options.add else folder / "result.json")
-    if failed and options.add:
-        output = folder / "result.json"  # A round that broke off is not added.
+    output = _output(options, folder, whole=whole, failed=bool(failed))
     write_files({output: json.dumps(result, indent=1) + "\n"})
     say(f"{output} is written")
     if failed:
@@ -157,6 +155,12 @@ def _run(options: argparse.Namespace) -> int:
         # The run is complete: the next one measures everything anew.
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if failed else 0
+
+
+def _output(options: argparse.Namespace, folder: Path, *, whole: bool, failed: bool) -> Path:
+    if failed and options.add:
+        return folder / "result.json"  # A round that broke off is not added.
+    return options.output or (RESULT if whole or options.add else folder / "result.json")
 
 
 def _rounds(options: argparse.Namespace, *, whole: bool) -> list[list[Variant]]:

@@ -257,51 +257,58 @@ NAMES = st.sampled_from(["a", "b1", "c.d", "e-f", "g"])
 WORDS = st.text(alphabet="abc :#{}[]'\"&*é🦅-", max_size=12)
 
 
-@st.composite
-def catalog_files(draw: st.DrawFn) -> str:
-    """A valid catalog file: keys in any order, quoted or not, block or flow, with comments and empty lines anywhere."""
-    step = draw(st.sampled_from([1, 2, 3, 4]))
-    lines: list[str] = []
+class _Writer:
+    """Writes YAML in every way: keys quoted or not, block or flow, with comments and empty lines anywhere."""
 
-    def remark(column: int) -> None:
-        for _ in range(draw(st.integers(0, 2))):
-            indent = " " * draw(st.sampled_from([0, column, column + 2]))
-            lines.append(draw(st.sampled_from(["", f"{indent}# {draw(WORDS)}"])))
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.step = draw(st.sampled_from([1, 2, 3, 4]))
+        self.lines: list[str] = []
 
-    def tail() -> str:
-        return draw(st.sampled_from(["", "", f"   # {draw(WORDS)}"]))
+    def remark(self, column: int) -> None:
+        for _ in range(self.draw(st.integers(0, 2))):
+            indent = " " * self.draw(st.sampled_from([0, column, column + 2]))
+            self.lines.append(self.draw(st.sampled_from(["", f"{indent}# {self.draw(WORDS)}"])))
 
-    def quoted(word: str) -> str:
-        return draw(st.sampled_from([word, f'"{word}"', f"'{word}'"]))
+    def tail(self) -> str:
+        return self.draw(st.sampled_from(["", "", f"   # {self.draw(WORDS)}"]))
 
-    def flow(value: Any) -> str:
+    def quoted(self, word: str) -> str:
+        return self.draw(st.sampled_from([word, f'"{word}"', f"'{word}'"]))
+
+    def flow(self, value: Any) -> str:
         if not isinstance(value, dict):
             return yaml.safe_dump(value).split("\n")[0]
-        comma = draw(
+        comma = self.draw(
             st.sampled_from(
                 [
                     ", ",
                     ",",
                     " , ",
-                    f", # {draw(WORDS)}\n{' ' * 20}",
+                    f", # {self.draw(WORDS)}\n{' ' * 20}",
                     f"\n{' ' * 20}, ",
-                    f" # {draw(WORDS)}\n{' ' * 20}, ",
+                    f" # {self.draw(WORDS)}\n{' ' * 20}, ",
                 ]
             )
         )
-        end = draw(st.sampled_from(["", " ", ", "]))
-        return "{" + comma.join(f"{quoted(key)}: {flow(item)}" for key, item in value.items()) + end + "}"
+        end = self.draw(st.sampled_from(["", " ", ", "]))
+        return "{" + comma.join(f"{self.quoted(key)}: {self.flow(item)}" for key, item in value.items()) + end + "}"
 
-    def write(key: str, value: Any, column: int) -> None:
-        remark(column)
-        head = f"{' ' * column}{quoted(key)}: "
-        if isinstance(value, dict) and draw(st.booleans()):
-            lines.append(head + tail())
-            for name in draw(st.permutations(list(value))):
-                write(name, value[name], column + step)
+    def write(self, key: str, value: Any, column: int) -> None:
+        self.remark(column)
+        head = f"{' ' * column}{self.quoted(key)}: "
+        if isinstance(value, dict) and self.draw(st.booleans()):
+            self.lines.append(head + self.tail())
+            for name in self.draw(st.permutations(list(value))):
+                self.write(name, value[name], column + self.step)
         else:
-            lines.append(head + flow(value) + tail())
+            self.lines.append(head + self.flow(value) + self.tail())
 
+
+@st.composite
+def catalog_files(draw: st.DrawFn) -> str:
+    """A valid catalog file: keys in any order, written in any way."""
+    writer = _Writer(draw)
     models = {}
     for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True)):
         models[name] = {
@@ -312,9 +319,9 @@ def catalog_files(draw: st.DrawFn) -> str:
             "weights": {"parameters": 1, "bytes": draw(st.sampled_from([{"F32": 1}, {"F16": 1, "BF16": 3}]))},
         } | draw(st.sampled_from([{}, {"license": "mit"}, {"revision": "f" * 40}]))
     for key in draw(st.permutations(["family", "models"])):
-        write(key, {"family": "falcon3", "models": models}[key], 0)
-    remark(0)
-    text = "\n".join(lines) + draw(st.sampled_from(["", "\n"]))
+        writer.write(key, {"family": "falcon3", "models": models}[key], 0)
+    writer.remark(0)
+    text = "\n".join(writer.lines) + draw(st.sampled_from(["", "\n"]))
     return text.replace("\n", draw(st.sampled_from(["\n", "\r\n"])))
 
 
