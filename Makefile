@@ -43,7 +43,7 @@ test: $(TIERS) ## Set everything up and run every test
 tiers:
 	echo $(TIERS)
 
-lint: ## Style, imports, spelling, dead code, and whether every generated file is what is generated
+lint: ## Style, types, imports, spelling, dead code, and whether every generated file is what is generated
 	python=$(TEST_PYTHON); PATH="$$(dirname "$$python"):$$PATH" tools/lint.sh
 
 unit: ## The generator's own logic

@@ -10,10 +10,11 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-checks=(ruff format imports spelling dead-code shell workflows generated)
+checks=(ruff format mypy imports spelling dead-code shell workflows generated)
 
 lint_ruff() { ruff check .; }
 lint_format() { ruff format --check .; }
+lint_mypy() { mypy; }
 lint_imports() { lint-imports --no-logo; }
 lint_spelling() { codespell; }
 
