@@ -1,11 +1,19 @@
 {{- /*
 How these templates are made.
 
-The chart prints, checks and wires. Three kinds of file do one of these each:
+The chart prints, checks and wires. There is a folder for each component:
+
+  serve/       the RayService, and what Ray Serve runs on it
+  workers/     how many workers come up beside the head, and images that are pulled ahead
+  configmaps/  the files of models and of apps
+  jobs/        what runs once, before an installation or an upgrade: the download of models
+  tests/       what `helm test` runs
+  checks/      everything that would fail later or hang forever, told now: what, where, what to do
+
+What components share, and the objects of the whole release, are beside this file. There are two kinds of file:
 
   <object>.yaml   prints one kind of Kubernetes object and reads like the manifest it makes
-  _<subject>.tpl  helpers of one subject: names, releases, images, settings, pods, hub, serve (what Ray Serve runs)
-  _checks*.tpl    everything that would fail later or hang forever, told now: what, where, what to do
+  _<subject>.tpl  small helpers of one subject
 
 Rules that keep them readable:
 
