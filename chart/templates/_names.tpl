@@ -79,9 +79,8 @@ app.kubernetes.io/part-of: {{ .Chart.Name }}
 name: {{ .name | quote }}
 namespace: {{ .root.Release.Namespace | quote }}
 labels:
-  {{- include "ray-serve-llm.overlay" (list .root.Values.commonLabels $labels (include "ray-serve-llm.selectorLabels" .root | fromYaml)) | fromJson | toYaml | nindent 2 }}
-{{- with include "ray-serve-llm.overlay" (list .root.Values.commonAnnotations .annotations) | fromJson }}
-annotations:
-  {{- toYaml . | nindent 2 }}
+  {{- include "ray-serve-llm.overlayYaml" (list .root.Values.commonLabels $labels (include "ray-serve-llm.selectorLabels" .root | fromYaml)) | nindent 2 }}
+{{- with include "ray-serve-llm.annotations" (list .root.Values.commonAnnotations .annotations) }}
+{{ . }}
 {{- end }}
 {{- end -}}

@@ -163,15 +163,12 @@ pod template.
 {{- $volumes := include "ray-serve-llm.volumes" . | fromJson -}}
 metadata:
   labels:
-    {{- include "ray-serve-llm.overlay" (list
+    {{- include "ray-serve-llm.overlayYaml" (list
       $settings.podLabels
       (include "ray-serve-llm.selectorLabels" $root | fromYaml)
-      (dict "app.kubernetes.io/component" .role)) | fromJson | toYaml | nindent 4 }}
+      (dict "app.kubernetes.io/component" .role)) | nindent 4 }}
   {{- /* A changed file gives a new cluster, since Ray does not read a file again. */}}
-  {{- with include "ray-serve-llm.overlay" (list $settings.podAnnotations .context.checksums) | fromJson }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- with include "ray-serve-llm.annotations" (list $settings.podAnnotations .context.checksums) }}{{ . | nindent 2 }}{{ end }}
 spec:
   {{- with include "ray-serve-llm.serviceAccountName" $root }}
   serviceAccountName: {{ . | quote }}
@@ -240,7 +237,7 @@ quoting that both can read.
   idleTimeoutSeconds: {{ int . }}
   {{- end }}
   rayStartParams:
-    {{- include "ray-serve-llm.overlay" (list $params $settings.rayStartParams) | fromJson | toYaml | nindent 4 }}
+    {{- include "ray-serve-llm.overlayYaml" (list $params $settings.rayStartParams) | nindent 4 }}
   template:
     {{- include "ray-serve-llm.podTemplate" . | nindent 4 }}
 {{- end -}}

@@ -1,15 +1,4 @@
-{{- /*
-Takes a list of maps, the widest first. Gives, as JSON, one map with the entries of all; the last one wins.
-*/ -}}
-{{- define "ray-serve-llm.overlay" -}}
-{{- $all := dict -}}
-{{- range . -}}
-{{- range $key, $value := . | default dict -}}
-{{- $_ := set $all $key $value -}}
-{{- end -}}
-{{- end -}}
-{{- toJson $all -}}
-{{- end -}}
+{{- /* What each kind of pod is made from: the chart's defaults, the settings of all pods, and its own over them. */ -}}
 
 {{- /*
 Takes key, wider and narrower: two maps of one pod setting. Gives, as JSON, the narrower over the wider, key by key,
