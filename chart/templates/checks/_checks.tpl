@@ -51,26 +51,3 @@ Takes of (whose files, "they" or by name), bytes and fix. Gives nothing, or fail
 {{- fail (printf "\n- %s have %d bytes, and a ConfigMap holds 1048576. %s" .of .bytes .fix) -}}
 {{- end -}}
 {{- end -}}
-
-{{- /*
-Takes a group's settings. Gives the CPU quantity that KubeRay and Ray's autoscaler go by, as a string; nothing where
-there is none.
-*/ -}}
-{{- define "ray-serve-llm.workerCpuQuantity" -}}
-{{- $resources := .resources | default dict -}}
-{{- coalesce
-  (get (.rayStartParams | default dict) "num-cpus")
-  ($resources.limits | default dict).cpu
-  ($resources.requests | default dict).cpu
-  | default "" -}}
-{{- end -}}
-
-{{- /* Takes a group's settings. Gives a worker's CPUs as Ray counts them, in whole ones; nothing where they cannot be read. */ -}}
-{{- define "ray-serve-llm.workerCpus" -}}
-{{- $quantity := include "ray-serve-llm.workerCpuQuantity" . -}}
-{{- if regexMatch "^[0-9.]+m$" $quantity -}}
-{{- divf (trimSuffix "m" $quantity | float64) 1000 | ceil -}}
-{{- else if regexMatch "^[0-9.]+(e[0-9]+)?$" $quantity -}}
-{{- float64 $quantity | ceil -}}
-{{- end -}}
-{{- end -}}
