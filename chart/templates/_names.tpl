@@ -3,8 +3,8 @@ How these templates are made.
 
 The chart prints, checks and wires. There is a folder for each component:
 
-  serve/       the RayService, and what Ray Serve runs on it
-  workers/     how many workers come up beside the head, and images that are pulled ahead
+  serve/       the RayService, what Ray Serve runs on it, and what its replicas ask for
+  workers/     what workers hold, how many come up beside the head, and images that are pulled ahead
   configmaps/  the files of models and of apps
   jobs/        what runs once, before an installation or an upgrade: the download of models
   tests/       what `helm test` runs

@@ -19,59 +19,69 @@
   | list $engine | toJson -}}
 {{- end -}}
 
-{{- /*
-Takes config (an LLMConfig) and release. Gives, as JSON, what one replica needs, a list of {resource: amount}, each whole
-on one worker. Ray asks for a bundle for every GPU, and for what the replica itself takes: with the first bundle, or, in a
-release with `resources_per_bundle`, in one before it. STRICT_PACK puts all of them on one worker.
-*/ -}}
-{{- define "ray-serve-llm.pieces" -}}
-{{- $placement := .config.placement_group_config | default dict -}}
-{{- $engine := .config.engine_kwargs | default dict -}}
-{{- $actor := (.config.deployment_config | default dict).ray_actor_options | default dict -}}
-{{- $device := (.config.accelerator_config | default dict).kind | default "gpu" | upper -}}
-{{- $stages := $engine.pipeline_parallel_size | default 1 | int -}}
-{{- $each := coalesce $placement.bundle_per_worker .config.resources_per_bundle (dict $device 1) -}}
+{{- /* Takes an LLMConfig. Gives, as JSON, its list of bundles: those that it names, or one for each GPU of the engine. */ -}}
+{{- define "ray-serve-llm.bundles" -}}
+{{- $placement := .placement_group_config | default dict -}}
+{{- $engine := .engine_kwargs | default dict -}}
+{{- $device := (.accelerator_config | default dict).kind | default "gpu" | upper -}}
+{{- $each := coalesce $placement.bundle_per_worker .resources_per_bundle (dict $device 1) -}}
 {{- $bundles := $placement.bundles | default list -}}
 {{- if not $bundles -}}
-{{- range until (mul $stages ($engine.tensor_parallel_size | default 1) | int) -}}
+{{- range until (mul ($engine.pipeline_parallel_size | default 1) ($engine.tensor_parallel_size | default 1) | int) -}}
 {{- $bundles = append $bundles $each -}}
 {{- end -}}
 {{- end -}}
-{{- $own := dict "CPU" (dig "num_cpus" 1 $actor) "GPU" ($actor.num_gpus | default 0) -}}
-{{- $replica := list $own ($actor.resources | default dict) -}}
-{{- $together := eq $placement.strategy "STRICT_PACK" -}}
-{{- if eq .release.placementField "resources_per_bundle" -}}
-{{- $together = eq $stages 1 -}}
-{{- else -}}
-{{- $replica = append $replica (first $bundles) -}}
-{{- $bundles = rest $bundles -}}
-{{- end -}}
-{{- if $together -}}
-{{- list (include "ray-serve-llm.sum" (concat $replica $bundles) | fromJson) | toJson -}}
-{{- else -}}
-{{- prepend $bundles (include "ray-serve-llm.sum" $replica | fromJson) | toJson -}}
-{{- end -}}
+{{- toJson $bundles -}}
 {{- end -}}
 
-{{- /* Takes a deployment of an app. Gives the same, as JSON. */ -}}
-{{- define "ray-serve-llm.appPieces" -}}
-{{- $actor := .ray_actor_options | default dict -}}
-{{- $own := dict "CPU" ($actor.num_cpus | default 0) "GPU" ($actor.num_gpus | default 0) -}}
-{{- $pieces := list (include "ray-serve-llm.sum" (list $own ($actor.resources | default dict)) | fromJson) -}}
-{{- with .placement_group_bundles -}}
-{{- /* The replica is in the first bundle, which has what it takes. */ -}}
-{{- $pieces = . -}}
-{{- if eq $.placement_group_strategy "STRICT_PACK" -}}
-{{- $pieces = list (include "ray-serve-llm.sum" . | fromJson) -}}
+{{- /*
+Takes actor (`ray_actor_options`, or nothing) and cpus (an actor's where they say none). Gives, as JSON, what the actor
+itself takes, {resource: amount}.
+*/ -}}
+{{- define "ray-serve-llm.actorResources" -}}
+{{- $actor := .actor | default dict -}}
+{{- $counted := dict "CPU" (dig "num_cpus" .cpus $actor) "GPU" ($actor.num_gpus | default 0) -}}
+{{- include "ray-serve-llm.sum" (list $counted ($actor.resources | default dict)) -}}
 {{- end -}}
+
+{{- /*
+Takes config (an LLMConfig) and release. Gives, as JSON, what one replica needs, a list of {resource: amount}, each whole
+on one worker. Ray asks for the bundles, and for what the replica itself takes: with the first bundle, or, in a release
+with `resources_per_bundle`, in one before it. STRICT_PACK, or one stage in such a release, puts all of them on one worker.
+*/ -}}
+{{- define "ray-serve-llm.pieces" -}}
+{{- $bundles := include "ray-serve-llm.bundles" .config | fromJsonArray -}}
+{{- $actor := (.config.deployment_config | default dict).ray_actor_options -}}
+{{- $replica := include "ray-serve-llm.actorResources" (dict "actor" $actor "cpus" 1) | fromJson -}}
+{{- $pieces := prepend $bundles $replica -}}
+{{- $together := eq (.config.placement_group_config | default dict).strategy "STRICT_PACK" -}}
+{{- if eq .release.placementField "resources_per_bundle" -}}
+{{- $together = eq 1 ((.config.engine_kwargs | default dict).pipeline_parallel_size | default 1 | int) -}}
+{{- else -}}
+{{- $pieces = prepend (rest $bundles) (include "ray-serve-llm.sum" (list $replica (first $bundles)) | fromJson) -}}
+{{- end -}}
+{{- if $together -}}
+{{- $pieces = list (include "ray-serve-llm.sum" $pieces | fromJson) -}}
 {{- end -}}
 {{- toJson $pieces -}}
 {{- end -}}
 
+{{- /* Takes a deployment of an app. Gives the same, as JSON. */ -}}
+{{- define "ray-serve-llm.appPieces" -}}
+{{- if not .placement_group_bundles -}}
+{{- list (include "ray-serve-llm.actorResources" (dict "actor" .ray_actor_options "cpus" 0) | fromJson) | toJson -}}
+{{- else if eq .placement_group_strategy "STRICT_PACK" -}}
+{{- list (include "ray-serve-llm.sum" .placement_group_bundles | fromJson) | toJson -}}
+{{- else -}}
+{{- /* The replica is in the first bundle, which has what it takes. */ -}}
+{{- toJson .placement_group_bundles -}}
+{{- end -}}
+{{- end -}}
+
 {{- /*
-Takes options (of a deployment) and unsaid (the replicas where they say nothing). Gives the replicas that are always there.
+Takes options (of a deployment) and otherwise (the replicas where they say nothing). Gives the replicas that are always there.
 */ -}}
-{{- define "ray-serve-llm.leastReplicas" -}}
+{{- define "ray-serve-llm.minReplicas" -}}
 {{- $scaling := .options.autoscaling_config | default dict -}}
 {{- if not (kindIs "invalid" $scaling.min_replicas) -}}
 {{- $scaling.min_replicas -}}
@@ -80,6 +90,6 @@ Takes options (of a deployment) and unsaid (the replicas where they say nothing)
 {{- else if or $scaling .options.num_replicas -}}
 1
 {{- else -}}
-{{- .unsaid -}}
+{{- .otherwise -}}
 {{- end -}}
 {{- end -}}

@@ -23,10 +23,31 @@ there is none.
 {{- end -}}
 {{- end -}}
 
+{{- /* Takes a group's settings. Gives a worker's GPUs as Ray counts them; nothing where it has none. */ -}}
+{{- define "ray-serve-llm.workerGpus" -}}
+{{- with get (.rayStartParams | default dict) "num-gpus" | default .gpusPerWorker | float64 -}}
+{{- . -}}
+{{- end -}}
+{{- end -}}
+
 {{- /*
-Takes the root. Gives, as JSON, what there is to land on: groups (what one worker of each holds, {resource: amount}, by
-the group's name; CPUs that cannot be read are left out), gpuGroups (names) and offered (every resource that some
-worker has).
+Takes a group's settings. Gives, as JSON, what one of its workers holds, {resource: amount}. CPUs that cannot be read are
+left out.
+*/ -}}
+{{- define "ray-serve-llm.workerHolds" -}}
+{{- $counted := dict -}}
+{{- with include "ray-serve-llm.workerCpus" . -}}
+{{- $_ := set $counted "CPU" (float64 .) -}}
+{{- end -}}
+{{- with include "ray-serve-llm.workerGpus" . -}}
+{{- $_ := set $counted "GPU" (float64 .) -}}
+{{- end -}}
+{{- include "ray-serve-llm.overlay" (list .rayResources $counted) -}}
+{{- end -}}
+
+{{- /*
+Takes the root. Gives, as JSON, what there is to land on: groups (what one worker of each holds, by the group's name),
+gpuGroups (names) and offered (every resource that some worker has).
 */ -}}
 {{- define "ray-serve-llm.workers" -}}
 {{- $groups := dict -}}
@@ -34,17 +55,11 @@ worker has).
 {{- $offered := dict "CPU" true -}}
 {{- range $name, $group := .Values.workerGroups -}}
 {{- $settings := include "ray-serve-llm.workerSettings" (dict "root" $ "name" $name "group" $group) | fromJson -}}
-{{- $holds := $settings.rayResources -}}
+{{- $holds := include "ray-serve-llm.workerHolds" $settings | fromJson -}}
 {{- range $resource, $_ := $holds -}}
 {{- $_ := set $offered $resource true -}}
 {{- end -}}
-{{- with include "ray-serve-llm.workerCpus" $settings -}}
-{{- $_ := set $holds "CPU" (float64 .) -}}
-{{- end -}}
-{{- $gpus := get ($settings.rayStartParams | default dict) "num-gpus" | default $settings.gpusPerWorker | float64 -}}
-{{- if $gpus -}}
-{{- $_ := set $holds "GPU" $gpus -}}
-{{- $_ := set $offered "GPU" true -}}
+{{- if include "ray-serve-llm.workerGpus" $settings -}}
 {{- $gpuGroups = append $gpuGroups $name -}}
 {{- end -}}
 {{- $_ := set $groups $name $holds -}}

@@ -1,72 +1,121 @@
-{{- /* How many workers of each group come up beside the head. */ -}}
-
 {{- /*
-Takes the root. Gives, as JSON, the workers of each group, by its name, that the least replicas need. These come up beside
-the head, instead of after the autoscaler has seen Serve ask for them.
+How many workers of each group come up beside the head, instead of after the autoscaler has seen Serve ask for them.
 
 A group is counted by the resources that it alone has, where all that asks for one is of the same size. Of several sizes
 the small ones would spread over workers that are there, until none is whole for a wide one; there the autoscaler
 brings a worker for each as it comes. What an app's code says of its replicas cannot be seen here.
 */ -}}
+
+{{- /* Takes the root. Gives, as JSON, the workers of each group, by its name, that hold the replicas which are always there. */ -}}
 {{- define "ray-serve-llm.startingWorkers" -}}
+{{- $demands := concat
+  (include "ray-serve-llm.modelDemands" . | fromJsonArray)
+  (include "ray-serve-llm.appDemands" . | fromJsonArray) -}}
+{{- $sizes := include "ray-serve-llm.piecesBySize" $demands | fromJson -}}
+{{- $groups := (include "ray-serve-llm.workers" . | fromJson).groups -}}
+{{- $workers := dict -}}
+{{- range $group, $resources := include "ray-serve-llm.countedResources" $groups | fromJson -}}
+{{- $_ := set $workers $group (include "ray-serve-llm.workersFor" (dict "resources" $resources "sizes" $sizes) | int) -}}
+{{- end -}}
+{{- toJson $workers -}}
+{{- end -}}
+
+{{- /*
+Takes the root. Gives, as JSON, what the models demand: a list of {replicas, pieces (of each replica)}. Models that ask
+alike are one entry: a fleet's ask for few different things.
+*/ -}}
+{{- define "ray-serve-llm.modelDemands" -}}
 {{- $release := include "ray-serve-llm.rayRelease" . | fromYaml -}}
-{{- $askers := list -}}
 {{- $alike := dict -}}
 {{- range .Values.models -}}
 {{- $asks := include "ray-serve-llm.asks" .llmConfig -}}
 {{- $_ := set $alike $asks (dict "config" .llmConfig "models" (dig $asks "models" 0 $alike | add1)) -}}
 {{- end -}}
+{{- $demands := list -}}
 {{- range $alike -}}
-{{- $config := .config -}}
-{{- $replicas := include "ray-serve-llm.leastReplicas" (dict "options" ($config.deployment_config | default dict) "unsaid" 1) -}}
-{{- $ranks := ($config.engine_kwargs | default dict).data_parallel_size | default 1 -}}
-{{- $pieces := include "ray-serve-llm.pieces" (dict "config" $config "release" $release) | fromJsonArray -}}
-{{- $askers = append $askers (dict "replicas" (mul .models $replicas $ranks) "pieces" $pieces) -}}
+{{- $options := .config.deployment_config | default dict -}}
+{{- $replicas := include "ray-serve-llm.minReplicas" (dict "options" $options "otherwise" 1) -}}
+{{- $ranks := (.config.engine_kwargs | default dict).data_parallel_size | default 1 -}}
+{{- $pieces := include "ray-serve-llm.pieces" (dict "config" .config "release" $release) | fromJsonArray -}}
+{{- $demands = append $demands (dict "replicas" (mul .models $replicas $ranks) "pieces" $pieces) -}}
 {{- end -}}
+{{- toJson $demands -}}
+{{- end -}}
+
+{{- /* Takes the root. Gives the same of the apps: an entry for each deployment. */ -}}
+{{- define "ray-serve-llm.appDemands" -}}
+{{- $demands := list -}}
 {{- range .Values.apps -}}
 {{- range .application.deployments -}}
-{{- $replicas := include "ray-serve-llm.leastReplicas" (dict "options" . "unsaid" 0) -}}
-{{- $askers = append $askers (dict "replicas" (int $replicas) "pieces" (include "ray-serve-llm.appPieces" . | fromJsonArray)) -}}
+{{- $replicas := include "ray-serve-llm.minReplicas" (dict "options" . "otherwise" 0) | int -}}
+{{- $demands = append $demands (dict "replicas" $replicas "pieces" (include "ray-serve-llm.appPieces" . | fromJsonArray)) -}}
 {{- end -}}
 {{- end -}}
-{{- /* By resource: how many pieces of what size. Ray counts in ten-thousandths. */ -}}
-{{- $asked := dict -}}
-{{- range $asker := $askers -}}
-{{- range $piece := $asker.pieces -}}
-{{- range $resource, $amount := $piece -}}
-{{- if and $amount $asker.replicas -}}
-{{- $sizes := get $asked $resource | default dict -}}
+{{- toJson $demands -}}
+{{- end -}}
+
+{{- /*
+Takes a list of demands. Gives, as JSON, by resource how many pieces of what size they ask for: {resource: {size: pieces}}.
+Ray counts in ten-thousandths.
+*/ -}}
+{{- define "ray-serve-llm.piecesBySize" -}}
+{{- $bySize := dict -}}
+{{- range $demand := . -}}
+{{- range .pieces -}}
+{{- range $resource, $amount := . -}}
+{{- if and $amount $demand.replicas -}}
+{{- $sizes := get $bySize $resource | default dict -}}
 {{- $size := round $amount 4 | toString -}}
-{{- $_ := set $sizes $size (add (get $sizes $size | default 0) $asker.replicas) -}}
-{{- $_ := set $asked $resource $sizes -}}
+{{- $_ := set $sizes $size (add (get $sizes $size | default 0) $demand.replicas) -}}
+{{- $_ := set $bySize $resource $sizes -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- $groups := (include "ray-serve-llm.workers" . | fromJson).groups -}}
+{{- toJson $bySize -}}
+{{- end -}}
+
+{{- /*
+Takes what a worker of each group holds, by the group's name. Gives, as JSON and by group, those of its resources that it
+is counted by: what it alone has, but for CPUs, which anything may use.
+*/ -}}
+{{- define "ray-serve-llm.countedResources" -}}
 {{- $owners := dict -}}
-{{- range $groups -}}
+{{- range . -}}
 {{- range $resource, $_ := . -}}
 {{- $_ := set $owners $resource (get $owners $resource | default 0 | add1) -}}
 {{- end -}}
 {{- end -}}
-{{- $workers := dict -}}
-{{- range $name, $holds := $groups -}}
-{{- $least := 0 -}}
-{{- $mixed := false -}}
+{{- $counted := dict -}}
+{{- range $group, $holds := . -}}
+{{- $resources := dict -}}
 {{- range $resource, $amount := omit $holds "CPU" -}}
-{{- $sizes := get $asked $resource | default dict -}}
-{{- if or (gt (get $owners $resource | int) 1) (not $amount) -}}
-{{- else if gt (len $sizes) 1 -}}
+{{- if and $amount (eq 1 (get $owners $resource | int)) -}}
+{{- $_ := set $resources $resource $amount -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $counted $group $resources -}}
+{{- end -}}
+{{- toJson $counted -}}
+{{- end -}}
+
+{{- /*
+Takes resources (that one group is counted by, of one worker) and sizes (pieces by size, of all demands). Gives the
+workers that hold those pieces; 0 where a resource is asked for in several sizes.
+*/ -}}
+{{- define "ray-serve-llm.workersFor" -}}
+{{- $workers := 0 -}}
+{{- $mixed := false -}}
+{{- range $resource, $amount := .resources -}}
+{{- $sizes := get $.sizes $resource | default dict -}}
+{{- if gt (len $sizes) 1 -}}
 {{- $mixed = true -}}
 {{- else -}}
-{{- range $size, $count := $sizes -}}
-{{- $each := max 1 (round (divf $amount (float64 $size)) 4 | floor | int) -}}
-{{- $least = max $least (divf $count $each | ceil | int) -}}
+{{- range $size, $pieces := $sizes -}}
+{{- $perWorker := max 1 (round (divf $amount (float64 $size)) 4 | floor | int) -}}
+{{- $workers = max $workers (divf $pieces $perWorker | ceil | int) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- $_ := set $workers $name (ternary 0 $least $mixed) -}}
-{{- end -}}
-{{- toJson $workers -}}
+{{- ternary 0 $workers $mixed -}}
 {{- end -}}
