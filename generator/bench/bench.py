@@ -51,14 +51,14 @@ def target(url: str, model: str | None, tokenizer: str | None, sources: Mapping[
     if model is not None and model not in served:
         raise UserError.unknown("model", model, served, where="--model")
     chosen = model or served[0]
-    found = tokenizer or sources.get(chosen)
-    if found is None:
+    chosen_tokenizer = tokenizer or sources.get(chosen)
+    if chosen_tokenizer is None:
         raise UserError(
             f"the catalog does not know {chosen}, and prompts are made of its tokens",
             where="--tokenizer",
             fix="Give its hub id, or a folder with its tokenizer.",
         )
-    return Target(url=url, model=chosen, tokenizer=found)
+    return Target(url=url, model=chosen, tokenizer=chosen_tokenizer)
 
 
 def loads(shape: Load, concurrencies: Sequence[int], *, requests: int | None = None) -> list[Load]:
@@ -105,10 +105,10 @@ def bench(
         client.measure(aim, replace(points[0], concurrency=WARM_UP, requests=WARM_UP, seed=0), timeout_s=timeout_s)
         for load in points:
             report(f"{load.name}: {load.requests} requests …")
-            found = client.measure(aim, load, timeout_s=timeout_s)
-            if not found.completed:
-                why = " ".join(found.errors) or "without a reason"
+            measured = client.measure(aim, load, timeout_s=timeout_s)
+            if not measured.completed:
+                why = " ".join(measured.errors) or "without a reason"
                 raise UserError(
                     f"no request was answered: {why}", where=aim.url, fix=f"See {log} and the server's log."
                 )
-            yield load, found
+            yield load, measured

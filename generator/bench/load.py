@@ -243,13 +243,13 @@ def table(rows: Sequence[tuple[Load, Measured]]) -> list[str]:
     columns = ["load", "requests/s", "tokens/s", "failed"]
     columns += [f"{name} ms p50 / p99" for name in ("first token", "next token", "between pieces", "answer")]
     lines = [f"| {' | '.join(columns)} |", f"|---|{'--:|' * (len(columns) - 1)}"]
-    for load, found in rows:
-        cells = [load.name, f"{found.requests_per_s:.1f}", f"{found.tokens_per_s:.0f}", str(found.failed)]
+    for load, measured in rows:
+        cells = [load.name, f"{measured.requests_per_s:.1f}", f"{measured.tokens_per_s:.0f}", str(measured.failed)]
         cells += [
-            ms(found.ttft_p50_ms, found.ttft_p99_ms),
-            ms(found.tpot_p50_ms, found.tpot_p99_ms),
-            ms(found.itl_p50_ms, found.itl_p99_ms),
-            ms(found.answer_p50_ms, found.answer_p99_ms),
+            ms(measured.ttft_p50_ms, measured.ttft_p99_ms),
+            ms(measured.tpot_p50_ms, measured.tpot_p99_ms),
+            ms(measured.itl_p50_ms, measured.itl_p99_ms),
+            ms(measured.answer_p50_ms, measured.answer_p99_ms),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines

@@ -68,16 +68,16 @@ def main() -> None:
     for line in sys.stdin:
         try:
             cpu = time.process_time()
-            found: dict[str, Any] = asyncio.run(serve.main_async(parser.parse_args(json.loads(line))))
-            found["errors"] = sorted({error.strip() for error in found["errors"] if error})[:3]
-            found["client_cpu_s"] = time.process_time() - cpu
-            found = {name: value for name, value in found.items() if not isinstance(value, list) or name == "errors"}
+            result: dict[str, Any] = asyncio.run(serve.main_async(parser.parse_args(json.loads(line))))
+            result["errors"] = sorted({error.strip() for error in result["errors"] if error})[:3]
+            result["client_cpu_s"] = time.process_time() - cpu
+            result = {name: value for name, value in result.items() if not isinstance(value, list) or name == "errors"}
         except SystemExit:  # argparse's, which has said why
-            found = {"error": f"that vLLM {vllm.__version__} does not take an argument (0.29 does)"}
+            result = {"error": f"that vLLM {vllm.__version__} does not take an argument (0.29 does)"}
         except Exception as error:
             traceback.print_exc()
-            found = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(found), file=results, flush=True)
+            result = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(result), file=results, flush=True)
 
 
 if __name__ == "__main__":

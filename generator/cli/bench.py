@@ -92,7 +92,7 @@ def bench(
     sources: dict[str, str] = {}
     if tokenizer is None:
         families = project_of(ctx).catalog().families.values()
-        sources = {name: found.source for family in families for name, found in family.models.items()}
+        sources = {name: entry.source for family in families for name, entry in family.models.items()}
     aim = target(url, model, tokenizer, sources)
     shape = f"{lengths['prefix_tokens'] + lengths['prompt_tokens']} + {lengths['answer_tokens']} tokens"
     say(f"{aim.model} at {url}: {shape}, tokenizer {aim.tokenizer}")
@@ -100,15 +100,15 @@ def bench(
     rows: list[tuple[Load, Measured]] = []
     failure = {}
     try:
-        for load, found in run(aim, points, python=python, timeout_s=timeout, report=say):
-            say(f"{load.name}: {found.requests_per_s:.1f} requests/s")
-            rows.append((load, found))
+        for load, measured in run(aim, points, python=python, timeout_s=timeout, report=say):
+            say(f"{load.name}: {measured.requests_per_s:.1f} requests/s")
+            rows.append((load, measured))
     except GeneratorError as error:
         failure = {"error": str(error)}
         raise
     finally:
         if rows and as_json:
-            measured = [{"load": asdict(load), **asdict(found)} for load, found in rows]
-            print_json({"version": 1, "target": asdict(aim), "points": measured, **failure})
+            points_json = [{"load": asdict(load), **asdict(measured)} for load, measured in rows]
+            print_json({"version": 1, "target": asdict(aim), "points": points_json, **failure})
         elif rows:
             click.echo("\n".join(table(rows)))

@@ -120,11 +120,11 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
     )
     if len(devices) == 1:
         case = _case(model, devices[0], engine, given["tp"] or 1, given["pp"])
-        found = [] if case.memory.fits else changes(model, device=devices[0], split=case.split, engine=engine)
+        suggestions = [] if case.memory.fits else changes(model, device=devices[0], split=case.split, engine=engine)
         if as_json:
-            print_json({"version": 1, **case_json(case, found)})
+            print_json({"version": 1, **case_json(case, suggestions)})
         else:
-            click.echo("\n".join(case_lines(case, found, source=source)))
+            click.echo("\n".join(case_lines(case, suggestions, source=source)))
         sys.exit(0 if case.memory.fits else 1)
     cases = list(_cases(model, devices, engine, given["tp"], given["pp"]))
     if as_json:

@@ -46,8 +46,8 @@ class Case:
 
     def concurrency(self, kv_gib: float, layout: CacheLayout | None = None) -> float | None:
         """Requests of full context at once; None where a request keeps nothing."""
-        found = (layout or self.memory.layout).concurrency(max(0.0, kv_gib) * GIB, self.memory.context)
-        return None if math.isinf(found) else found
+        requests = (layout or self.memory.layout).concurrency(max(0.0, kv_gib) * GIB, self.memory.context)
+        return None if math.isinf(requests) else requests
 
     def between(self, figure: Callable[[float, CacheLayout], float | None], value: float | None) -> Ends:
         """A figure of the cache at the unfavourable and at the favourable end, and so that `value` is between them.
@@ -55,16 +55,16 @@ class Case:
         None at the favourable end: without a limit.
         """
         cache = self.memory.ranges["kv_cache"]
-        found = [value, *(figure(gib, layout) for gib in (cache.low, cache.high) for layout in self.memory.layouts)]
-        known = [one for one in found if one is not None]
-        endless = None in found or any(layout.keeps_nothing for layout in self.memory.layouts[1:])
+        values = [value, *(figure(gib, layout) for gib in (cache.low, cache.high) for layout in self.memory.layouts)]
+        known = [value for value in values if value is not None]
+        endless = None in values or any(layout.keeps_nothing for layout in self.memory.layouts[1:])
         return min(known, default=None), None if endless else max(known)
 
     @property
     def token_bytes_between(self) -> Ends | None:
         """`token_bytes` of the least and of the most; None where the cache is known."""
-        found = [self.token_bytes(layout) for layout in self.memory.layouts]
-        return (min(found), max(found)) if len(found) > 1 else None
+        sizes = [self.token_bytes(layout) for layout in self.memory.layouts]
+        return (min(sizes), max(sizes)) if len(sizes) > 1 else None
 
     def token_bytes(self, layout: CacheLayout | None = None) -> int:
         """Bytes of a GPU for each token that the cache holds, as vLLM prints tokens.
@@ -75,8 +75,8 @@ class Case:
         layout = layout or self.memory.layout
         if len(layout.groups) <= 1 and layout.token_bytes:
             return layout.token_bytes
-        held = layout.tokens(1024 * GIB, self.memory.context)
-        return round(1024 * GIB / held) if held else 0
+        tokens = layout.tokens(1024 * GIB, self.memory.context)
+        return round(1024 * GIB / tokens) if tokens else 0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -174,8 +174,8 @@ def case_lines(case: Case, changes: list[Change], *, source: str) -> Iterator[st
         yield f"{gpus}{split}: {'fits' if memory.fits else 'does not fit'}. {case.why[:1].upper()}{case.why[1:]}."
     yield ""
     yield f"  {'GiB of each GPU':28}{'estimate':>12}{'range':>24}"
-    asked = memory.margin_gib == 0
-    how = "as the cache is asked for" if asked else f"{memory.total_gib:g} x {shape.utilization:g}"
+    cache_is_asked_for = memory.margin_gib == 0
+    how = "as the cache is asked for" if cache_is_asked_for else f"{memory.total_gib:g} x {shape.utilization:g}"
     yield _line("usable", Range.exactly(memory.usable_gib), how)
     yield _line("- weights", ranges["weights"], f"{memory.parameters / 1e9:.2f} B parameters, {source}")
     step = f"{shape.sequences:,} sequences, {shape.batched_tokens:,} tokens in a step"
@@ -183,7 +183,7 @@ def case_lines(case: Case, changes: list[Change], *, source: str) -> Iterator[st
     yield _line("- non-torch", ranges["non_torch"], "CUDA context, NCCL")
     graphs = "none with --eager" if shape.eager else "captured outside the budget" if not memory.cuda_graph_gib else ""
     yield _line("- CUDA graphs", ranges["cuda_graph"], graphs)
-    kept = "asked for" if asked else f"{memory.margin_gib:g} kept as margin before it is said to fit"
+    kept = "asked for" if cache_is_asked_for else f"{memory.margin_gib:g} kept as margin before it is said to fit"
     yield _line("= KV cache", ranges["kv_cache"], kept)
     yield ""
     cache = ranges["kv_cache"]

@@ -29,12 +29,12 @@ def _validator(kind: str) -> Any:
 def check_document(data: Any, kind: str, *, name: str, text: str | None = None) -> None:
     """Raise UserErrors with every fault of `data`; `text` gives them line numbers.
 
-    `kind` is values or environment; a catalog file is its pydantic model, `documents.parse_text`.
+    `kind` is values or environment; a catalog file is its pydantic model, `faults.parse_text`.
     """
     if not isinstance(data, dict):
         raise UserError("is empty or no mapping", where=name, fix=f"A {kind} file is a mapping.")
-    found = [_explained(_deepest(error), data) for error in _validator(kind).iter_errors(data)]
-    unique = list(dict.fromkeys(found))
+    faults = [_explained(_deepest(error), data) for error in _validator(kind).iter_errors(data)]
+    unique = list(dict.fromkeys(faults))
     if unique:
         raise UserErrors([fault.as_error(text, name) for fault in unique])
 
@@ -42,9 +42,9 @@ def check_document(data: Any, kind: str, *, name: str, text: str | None = None) 
 def _deepest(error: ValidationError) -> ValidationError:
     """Of an `anyOf` the branch that is nearest to what was written."""
     while error.context and not _one_of_several_keys(error):
-        own = [e for e in error.context if list(e.relative_path) or e.validator == "additionalProperties"]
-        nearer = best_match(own or error.context)
-        if nearer is None or (not own and error.validator == "anyOf" and nearer.validator == "type"):
+        deeper = [e for e in error.context if list(e.relative_path) or e.validator == "additionalProperties"]
+        nearer = best_match(deeper or error.context)
+        if nearer is None or (not deeper and error.validator == "anyOf" and nearer.validator == "type"):
             return error
         error = nearer
     return error

@@ -31,8 +31,8 @@ def parse_data(data: Any, text: str, name: str, model: type[ModelT]) -> ModelT:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        found = [_explained(_Item.of(model, item, text)) for item in error.errors(include_url=False)]
-        raise UserErrors([fault.as_error(text, name) for fault in found]) from None
+        faults = [_explained(_Item.of(model, item, text)) for item in error.errors(include_url=False)]
+        raise UserErrors([fault.as_error(text, name) for fault in faults]) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,8 +205,8 @@ def _brief(value: Any) -> str:
 
 def _fields_at(model: type[BaseModel], path: KeyPath) -> list[str]:
     """The keys that `model` knows at `path`, through mappings and optionals."""
-    found = _model_in(_annotation_at(model, path))
-    return [field.alias or name for name, field in found.model_fields.items()] if found else []
+    inner = _model_in(_annotation_at(model, path))
+    return [field.alias or name for name, field in inner.model_fields.items()] if inner else []
 
 
 def _annotation_at(model: type[BaseModel], path: KeyPath) -> Any:
@@ -225,9 +225,9 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in typing.get_args(annotation):
-        found = _model_in(inner)
-        if found:
-            return found
+        below = _model_in(inner)
+        if below:
+            return below
     return None
 
 
@@ -238,7 +238,7 @@ def _below(annotation: Any, part: str | int) -> Any:
     if typing.get_origin(annotation) in (dict, list):
         return typing.get_args(annotation)[-1]
     for inner in typing.get_args(annotation):
-        found = _below(inner, part)
-        if found is not None:
-            return found
+        below = _below(inner, part)
+        if below is not None:
+            return below
     return None

@@ -71,9 +71,9 @@ def serve(
 def _ask_all(serving: Running, prompt: str, *, say: Report, show: Report) -> None:
     for model, url in serving.routes.items():
         say(f"asking {model}: {prompt}")
-        asked = time.monotonic()
+        started = time.monotonic()
         answer = complete_chat(url, model, prompt, ANSWER_TOKENS)
-        show(f"{model} answered in {time.monotonic() - asked:.1f} s: {answer!r}")
+        show(f"{model} answered in {time.monotonic() - started:.1f} s: {answer!r}")
 
 
 def _curl(url: str, model: str, prompt: str) -> str:
