@@ -74,25 +74,31 @@ def summary(status: ReleaseStatus) -> str:
 
 def next_step(status: ReleaseStatus) -> str:
     """One sentence: what to do, or that there is nothing to do."""
-    namespace = status.namespace
     if any(note.is_refusal for note in status.notes):
         return "fix the values that KubeRay refuses, and helm upgrade"
-    for cluster in (cluster for cluster in status.clusters if cluster.role != "Terminating"):
-        for group in cluster.groups:
-            for pod in group.pods:
-                if pod.has_failed:
-                    return f"fix what pod {pod.name} says; more: kubectl describe pod -n {namespace} {pod.name}"
-        for application in cluster.applications:
-            if application.state == "Failed":
-                step = f"fix {application.name} or take it out, and helm upgrade"
-                if cluster.role == "Pending":
-                    step += f"; until then {'the earlier cluster goes on serving' if status.active else 'none serves'}"
-                return f"{step}; Ray's logs: kubectl logs -n {namespace} {_head(cluster)} -c ray-head"
+    for cluster in status.clusters:
+        if cluster.role != "Terminating" and (fix := _fix_of(cluster, status)):
+            return fix
     if status.all_ready and status.pending is None:
         return "nothing to do"
     if not status.clusters:
         return "check that the KubeRay operator runs: python -m generator preflight"
     return "wait; --watch shows the progress"
+
+
+def _fix_of(cluster: ClusterStatus, status: ReleaseStatus) -> str:
+    """What to do about the first pod or application of a cluster that has failed; empty where none has."""
+    namespace = status.namespace
+    for pod in (pod for group in cluster.groups for pod in group.pods):
+        if pod.has_failed:
+            return f"fix what pod {pod.name} says; more: kubectl describe pod -n {namespace} {pod.name}"
+    for application in cluster.applications:
+        if application.state == "Failed":
+            step = f"fix {application.name} or take it out, and helm upgrade"
+            if cluster.role == "Pending":
+                step += f"; until then {'the earlier cluster goes on serving' if status.active else 'none serves'}"
+            return f"{step}; Ray's logs: kubectl logs -n {namespace} {_head(cluster)} -c ray-head"
+    return ""
 
 
 def status_json(status: ReleaseStatus) -> StatusOutput:
