@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from generator.errors import UserError
@@ -50,99 +49,92 @@ class Placement(NamedTuple):
         return self.over_nodes, self.node_pool.weight * gpus * self.gpu_share * replicas, gpus
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Tried:
-    """What is the same on several pools, tried once."""
-
-    refused: dict[str, str] = field(default_factory=dict)
-    """By GPU type: why vLLM does not run the model on it; nothing where it does."""
-    of_gpus: dict[tuple[str, Split, float], tuple[MemoryFit, int, bool]] = field(default_factory=dict)
-    """By GPU type, split and share: memory, sequences, and whether that does."""
-    of_nodes: dict[tuple[str, int, bool], list[Placement]] = field(default_factory=dict)
-    """By GPU type, GPUs of a node and whether models share one: what was tried on one node, on the first such pool."""
-
-
 def placements(
     requirements: ModelRequirements, pools: Mapping[str, NodePool], release: RayRelease, *, where: str
 ) -> list[Placement]:
     """Every place that can hold the model, pool by pool. Raises UserError, with the nearest miss, when none can."""
     if requirements.pool is not None and requirements.pool not in pools:
         raise UserError.unknown("pool", requirements.pool, pools, where=where)
-    open_pools = [h for h in pools.values() if requirements.pool in (None, h.name)]
-    tried = _Tried()
-    found = [placement for h in open_pools for placement in _on_pool(requirements, h, release, tried)]
-    fitting = [c for c in found if c.enough]
+    open_pools = [pool for pool in pools.values() if requirements.pool in (None, pool.name)]
+    search = _Search(requirements, release)
+    tried = [placement for pool in open_pools for placement in search.on_pool(pool)]
+    fitting = [placement for placement in tried if placement.enough]
     if not fitting:
-        unable = "; ".join(f"{h.name}: {_unable(requirements, h, release, tried)}" for h in open_pools)
-        raise _fits_nowhere(requirements, found, open_pools, unable, where=where)
+        refusals = "; ".join(f"{pool.name}: {search.refusal(pool)}" for pool in open_pools)
+        raise _fits_nowhere(requirements, tried, open_pools, refusals, where=where)
     return fitting
 
 
-def _on_pool(
-    requirements: ModelRequirements, node_pool: NodePool, release: RayRelease, tried: _Tried
-) -> list[Placement]:
-    """What was tried on one pool; what does not do on one node is told of the first pool with such nodes."""
-    if _unable(requirements, node_pool, release, tried):
-        return []
-    if node_pool.gpu is None:
-        return [_on_cpu(requirements, node_pool, release)]
-    alike = (node_pool.gpu.name, node_pool.pool.gpusPerNode, node_pool.pool.share)
-    node = tried.of_nodes.get(alike)
-    if node is None:
-        found = node = _climb(
-            requirements, node_pool, node_pool.gpu, on_one_node(requirements, node_pool), release, tried
-        )
-        tried.of_nodes[alike] = node
-    else:
-        found = [placement._replace(node_pool=node_pool) for placement in node if placement.enough]
-    if node and node[-1].enough and not requirements.has_latency_target:
-        return found
-    stages = over_stages(requirements, node_pool, release)
-    return found + _climb(requirements, node_pool, node_pool.gpu, stages, release, tried, below=node[-1:])
+class _Search:
+    """Where one model can run. What is the same on several pools is tried once."""
 
+    def __init__(self, requirements: ModelRequirements, release: RayRelease) -> None:
+        self.requirements, self.release = requirements, release
+        # By GPU type: why vLLM does not run the model on it.
+        self._refusals: dict[str, str] = {}
+        # By GPU type, split and share: memory, sequences, and whether that is enough.
+        self._fits: dict[tuple[str, Split, float], tuple[MemoryFit, int, bool]] = {}
+        # By GPU type, GPUs of a node and whether models share one: what was tried on one node of the first such pool.
+        self._on_nodes: dict[tuple[str, int, bool], list[Placement]] = {}
 
-def _unable(requirements: ModelRequirements, node_pool: NodePool, release: RayRelease, tried: _Tried) -> str:
-    """Why the pool cannot run the model whatever its memory; nothing where it can."""
-    gpu = node_pool.gpu
-    if gpu is not None:
-        if gpu.name not in tried.refused:
-            tried.refused[gpu.name] = device_refusal(
-                requirements.sized, gpu, requirements.engine, dtype=requirements.engine.dtype
-            )
-        if tried.refused[gpu.name]:
-            return tried.refused[gpu.name]
-    return pool_refusal(requirements, node_pool, release)
+    def on_pool(self, node_pool: NodePool) -> list[Placement]:
+        """What was tried on one pool; what is not enough on one node is told of the first pool with such nodes."""
+        if self.refusal(node_pool):
+            return []
+        if node_pool.gpu is None:
+            return [_on_cpu(self.requirements, node_pool)]
+        alike = (node_pool.gpu.name, node_pool.pool.gpusPerNode, node_pool.pool.share)
+        if alike in self._on_nodes:
+            on_node = self._on_nodes[alike]
+            tried = [placement._replace(node_pool=node_pool) for placement in on_node if placement.enough]
+        else:
+            parts = on_one_node(self.requirements, node_pool)
+            tried = on_node = self._on_nodes[alike] = self._climb(node_pool, node_pool.gpu, parts)
+        if on_node and on_node[-1].enough and not self.requirements.has_latency_target:
+            return tried
+        stages = over_stages(self.requirements, node_pool, self.release)
+        return tried + self._climb(node_pool, node_pool.gpu, stages, below=on_node[-1:])
 
+    def refusal(self, node_pool: NodePool) -> str:
+        """Why the pool cannot run the model whatever its memory; nothing where it can."""
+        gpu, requirements = node_pool.gpu, self.requirements
+        if gpu is not None:
+            if gpu.name not in self._refusals:
+                self._refusals[gpu.name] = device_refusal(
+                    requirements.sized, gpu, requirements.engine, dtype=requirements.engine.dtype
+                )
+            if self._refusals[gpu.name]:
+                return self._refusals[gpu.name]
+        return pool_refusal(requirements, node_pool, self.release)
 
-def _climb(
-    requirements: ModelRequirements,
-    node_pool: NodePool,
-    gpu: Gpu,
-    parts: Iterable[tuple[Split, float]],
-    release: RayRelease,
-    tried: _Tried,
-    *,
-    below: Sequence[Placement] = (),
-) -> list[Placement]:
-    """Try one part after the other, from the smallest on: the last one does, or none. `below` came before them.
+    def _climb(
+        self,
+        node_pool: NodePool,
+        gpu: Gpu,
+        parts: Iterable[tuple[Split, float]],
+        *,
+        below: Sequence[Placement] = (),
+    ) -> list[Placement]:
+        """Try one part after the other, from the smallest on: the last one is enough, or none. `below` came before.
 
-    Of a GPU that is shared, every larger share fits too: where shares of one size fill a GPU, the order in which the
-    models come does not matter. Where a latency is asked for, wider splits than memory needs may be what keeps it.
-    """
-    found: list[Placement] = []
-    narrower = next((one.narrower if one.enough else one.memory for one in below), None)
-    for split, share in parts:
-        key = (gpu.name, split, share)
-        if key not in tried.of_gpus:
-            tried.of_gpus[key] = _fit_on_gpu(requirements, gpu, split, share, release)
-        memory, sequences, does = tried.of_gpus[key]
-        piece = round(split.tensor * share * node_pool.units)
-        found.append(Placement(node_pool, split, memory, share, sequences, does, narrower, piece))
-        if not does:
-            narrower = memory
-        elif share == 1 and not (requirements.has_latency_target and split.pipeline == 1):
-            break
-    return found
+        Of a GPU that is shared, every larger share fits too: where shares of one size fill a GPU, the order in which
+        the models come does not matter. Where a latency is asked for, wider splits than memory needs may be what keeps
+        it.
+        """
+        tried: list[Placement] = []
+        narrower = next((last.narrower if last.enough else last.memory for last in below), None)
+        for split, share in parts:
+            key = (gpu.name, split, share)
+            if key not in self._fits:
+                self._fits[key] = _fit_on_gpu(self.requirements, gpu, split, share, self.release)
+            memory, sequences, enough = self._fits[key]
+            piece = round(split.tensor * share * node_pool.units)
+            tried.append(Placement(node_pool, split, memory, share, sequences, enough, narrower, piece))
+            if not enough:
+                narrower = memory
+            elif share == 1 and not (self.requirements.has_latency_target and split.pipeline == 1):
+                break
+        return tried
 
 
 def _fit_on_gpu(
@@ -183,7 +175,7 @@ def _batched_tokens(requirements: ModelRequirements, gpu: Gpu | None) -> int:
     )
 
 
-def _on_cpu(requirements: ModelRequirements, node_pool: NodePool, release: RayRelease) -> Placement:
+def _on_cpu(requirements: ModelRequirements, node_pool: NodePool) -> Placement:
     device = Device(name=node_pool.label, memory_gib=node_pool.memory_gib_per_node / node_pool.slots_per_node)
     engine = requirements.engine._replace(context=requirements.context, sequences=requirements.sequences)
     memory = cpu_fit(requirements.sized, device=device, engine=engine, usual_tokens=_batched_tokens(requirements, None))
@@ -192,16 +184,16 @@ def _on_cpu(requirements: ModelRequirements, node_pool: NodePool, release: RayRe
 
 
 def _fits_nowhere(
-    requirements: ModelRequirements, tried: list[Placement], pools: list[NodePool], unable: str, *, where: str
+    requirements: ModelRequirements, tried: list[Placement], pools: list[NodePool], refusals: str, *, where: str
 ) -> UserError:
-    names = ", ".join(f"{h.name} ({h.pool.nodes} x {h.slots_per_node} {h.label})" for h in pools)
+    names = ", ".join(f"{pool.name} ({pool.pool.nodes} x {pool.slots_per_node} {pool.label})" for pool in pools)
     if not tried:
         return UserError(
-            f"model '{requirements.model_id}' can run on no pool as it is asked for: {unable}",
+            f"model '{requirements.model_id}' can run on no pool as it is asked for: {refusals}",
             where=where,
             fix="Take the setting out and let the plan decide, or add a pool that has it.",
         )
-    nearest = min(tried, key=lambda c: (bool(c.memory.refusal), c.memory.missing_gib))
+    nearest = min(tried, key=lambda placement: (bool(placement.memory.refusal), placement.memory.missing_gib))
     memory, split = nearest.memory, nearest.split
     if memory.refusal:
         return UserError(
