@@ -37,19 +37,19 @@ def app_values(plan: Plan, name: str, files: Mapping[str, str]) -> JsonObject:
 
     `files` are the texts of its code by file name.
     """
-    one = plan.apps[name]
-    code: JsonObject = {"configMap": one.app.configMap} if one.app.configMap else {}
+    app = plan.apps[name]
+    code: JsonObject = {"configMap": app.app.configMap} if app.app.configMap else {}
     if files:
         code = {"files": dict(files)}
-    return _values(plan, {"apps": {name: {**code, "application": application(one, plan)}}})
+    return _values(plan, {"apps": {name: {**code, "application": application(app, plan)}}})
 
 
-def _values(plan: Plan, own: JsonObject) -> JsonObject:
+def _values(plan: Plan, served: JsonObject) -> JsonObject:
     return merged(
         {"ray": {"version": plan.release.ray}},
         _serving_path(plan),
         plan.environment.chart,
-        own,
+        served,
         {"workerGroups": {name: worker_group(pool) for name, pool in plan.pools.items()}},
     )
 
@@ -159,28 +159,28 @@ def _cpus_beside(node_pool: NodePool, gpus: int) -> int:
     return max(1, int(node_pool.cpus_per_node / node_pool.slots_per_node * gpus) - 1)
 
 
-def application(one: AppPlan, plan: Plan) -> JsonObject:
+def application(app: AppPlan, plan: Plan) -> JsonObject:
     """Ray's application of one app, less its name, which the chart takes from the key.
 
     The replica itself takes its GPUs, all on one node: an engine that is started in it finds them, and needs no
     placement group of Ray's.
     """
-    own = one.app.application
-    chosen = {"name": one.app.deployment, **_app_deployment(one, plan)}
-    given = {deployment["name"]: deployment for deployment in own.get("deployments", [])}
-    deployments = [merged(chosen, given.pop(one.app.deployment, {})), *given.values()]
-    return {**own, "deployments": deployments}
+    stated = app.app.application
+    chosen = {"name": app.app.deployment, **_app_deployment(app, plan)}
+    given = {deployment["name"]: deployment for deployment in stated.get("deployments", [])}
+    deployments = [merged(chosen, given.pop(app.app.deployment, {})), *given.values()]
+    return {**stated, "deployments": deployments}
 
 
-def _app_deployment(one: AppPlan, plan: Plan) -> JsonObject:
-    actor: JsonObject = {"num_cpus": one.gpus}
-    if one.node_pool.gpu:
-        actor = {"num_gpus": one.gpus, "num_cpus": _cpus_beside(one.node_pool, one.gpus)}
+def _app_deployment(app: AppPlan, plan: Plan) -> JsonObject:
+    actor: JsonObject = {"num_cpus": app.gpus}
+    if app.node_pool.gpu:
+        actor = {"num_gpus": app.gpus, "num_cpus": _cpus_beside(app.node_pool, app.gpus)}
     deployment = {
-        "ray_actor_options": {**actor, "resources": {one.node_pool.name: one.gpus}},
-        **_scaling(one.replicas, one.app.sequences),
+        "ray_actor_options": {**actor, "resources": {app.node_pool.name: app.gpus}},
+        **_scaling(app.replicas, app.app.sequences),
     }
-    if plan.release.max_surge_percent and one.surge:
+    if plan.release.max_surge_percent and app.surge:
         deployment["max_surge_percent"] = 100
     return deployment
 

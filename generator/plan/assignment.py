@@ -64,7 +64,7 @@ def assign(models: Mapping[str, Sequence[Option]], pools: Occupancy) -> Assignme
             solved = solve(kinds, pools, effort)
             bound = max(bound, solved.bound)
             better = _improved(_Fleet(pools, solved.taken)) if solved.taken else fleet
-            fleet = min(fleet, better, key=lambda one: one.score())
+            fleet = min(fleet, better, key=_Fleet.score)
     else:
         bound = fleet.score().cost
     chosen = {
@@ -136,9 +136,9 @@ class _Fleet:
     def troubled(self, pool: str) -> bool:
         """Whether something of a pool would be better elsewhere, even where that costs more by itself."""
         short, unsure, _, peak = self.points[pool]
-        one, shape = self.pools.node_pools[pool], self.pools.shape(pool)
+        node_pool, shape = self.pools.node_pools[pool], self.pools.shape(pool)
         used = sum(size * count for size, count in self.pools.least[pool].items())
-        return bool(short or unsure or peak) or used < shape.slots_taken * one.units
+        return bool(short or unsure or peak) or used < shape.slots_taken * node_pool.units
 
     def moved(self, *steps: Step) -> bool:
         """Move one model for each step, if all of them together make the plan better."""

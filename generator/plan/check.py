@@ -49,10 +49,10 @@ def _of_model(model: ModelPlan, text: str) -> PlanWarning:
 
 
 def _sequences_faults(model: ModelPlan, *, where: str) -> Iterator[UserError]:
-    asked = at(model.llm_config, "engine_kwargs.max_num_seqs")
-    if asked and asked > model.sequences:
+    requested = at(model.llm_config, "engine_kwargs.max_num_seqs")
+    if requested and requested > model.sequences:
         yield UserError(
-            f"model '{model.model_id}': max_num_seqs {asked} is more than the {model.sequences} sequences whose "
+            f"model '{model.model_id}': max_num_seqs {requested} is more than the {model.sequences} sequences whose "
             "shortest form the cache holds",
             where=f"{where}: serve.{model.family}.{model.model_id}",
             fix="Ask with `sequences`, which is lowered to what fits, or for a smaller number.",

@@ -63,5 +63,5 @@ class Occupancy:
 
     def volume_cost(self, option: Option) -> int:
         """What the pieces of the least replicas cost by themselves, pods or not; rounded down."""
-        one = self.node_pools[option.pool]
-        return one.weight * option.piece * option.least // one.units
+        node_pool = self.node_pools[option.pool]
+        return node_pool.weight * option.piece * option.least // node_pool.units

@@ -80,14 +80,14 @@ def node_pools(pools: Mapping[str, Pool], *, where: str) -> dict[str, NodePool]:
         name: gpu(pool.gpu, where=f"{where}: pools.{name}.gpu") if pool.gpu else None for name, pool in pools.items()
     }
     priced = by_price(pools)
-    found = {
+    looked_up = {
         name: NodePool(name=name, pool=pool, gpu=types[name], weight=_weight(pool, types[name], priced=priced))
         for name, pool in pools.items()
     }
-    errors = [fault for one in found.values() for fault in _pool_faults(one, where=f"{where}: pools.{one.name}")]
+    errors = [fault for pool in looked_up.values() for fault in _pool_faults(pool, where=f"{where}: pools.{pool.name}")]
     if errors:
         raise UserErrors(errors)
-    return found
+    return looked_up
 
 
 def by_price(pools: Mapping[str, Pool]) -> bool:

@@ -204,19 +204,19 @@ def sized_model(
     What `quantization` makes of unquantized weights while they load is counted from the configuration alone;
     `overrides` is what the engine of vLLM `vllm` sets in that (`hf_overrides`), said at `where`.
     """
-    held: float | None = float(model.weights.total_bytes)
+    checkpoint_bytes: float | None = float(model.weights.total_bytes)
     if model.architecture.quant_method is None:
-        held = None if quantization else float(model.weights.parameters * DTYPE_BYTES[dtype])
+        checkpoint_bytes = None if quantization else float(model.weights.parameters * DTYPE_BYTES[dtype])
     config = json.dumps(model.architecture.config_json(), sort_keys=True)
-    said = (json.dumps(dict(overrides), sort_keys=True), vllm, where) if overrides else None
-    return _derived(config, said, held)
+    overriding = (json.dumps(dict(overrides), sort_keys=True), vllm, where) if overrides else None
+    return _derived(config, overriding, checkpoint_bytes)
 
 
 @lru_cache(maxsize=4096)
-def _derived(config: str, said: tuple[str, str, str] | None, checkpoint_bytes: float | None) -> Model:
+def _derived(config: str, overriding: tuple[str, str, str] | None, checkpoint_bytes: float | None) -> Model:
     """One model for all that are alike, since what follows from a configuration is derived once."""
     stated = ModelConfig(json.loads(config), "catalog", complete=True)
-    if said is not None:
-        overrides, vllm, where = said
+    if overriding is not None:
+        overrides, vllm, where = overriding
         stated = overridden(stated, json.loads(overrides), vllm=vllm, where=where)
     return Model(stated, checkpoint_bytes=checkpoint_bytes)

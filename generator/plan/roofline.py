@@ -80,14 +80,15 @@ class Speed:
         """Seconds until each of these requests, `context` tokens long, has one token more."""
         each = requests / self.stages
         read = self._weights(each) + each * context * self.cache_seconds
-        attend = sum(one.decode(context) for one in self.attention)
+        attend = sum(layers.decode(context) for layers in self.attention)
         multiply = each * (self.multiply_seconds + self.head_seconds + attend)
         return self.stages * (max(read, multiply) + self.step_seconds)
 
     def prefill(self, tokens: float) -> float:
         """Seconds in which a replica reads a prompt, its stages one after the other."""
-        one = tokens * self.multiply_seconds + self.head_seconds + sum(one.prefill(tokens) for one in self.attention)
-        return self.stages * (max(one, self._weights(tokens)) + self.step_seconds)
+        attend = sum(layers.prefill(tokens) for layers in self.attention)
+        multiply = tokens * self.multiply_seconds + self.head_seconds + attend
+        return self.stages * (max(multiply, self._weights(tokens)) + self.step_seconds)
 
 
 def speed(placement: Placement, requirements: ModelRequirements) -> Speed | None:
@@ -135,7 +136,7 @@ def _multiplied(model: Model) -> float:
 
 def _attention(model: Model, flops: float) -> list[Attention]:
     """Layers that attend alike, together; `flops` are those that all GPUs of the replica reach."""
-    found = []
+    alike = []
     for cache, count in Counter(model.caches.caches).items():
         prefill, decode = _entries(cache, model.config)
         if prefill:
@@ -146,8 +147,8 @@ def _attention(model: Model, flops: float) -> list[Attention]:
                 prefill_seconds=2 * prefill * count / flops,
                 decode_seconds=2 * decode * count / flops,
             )
-            found.append(attention)
-    return found
+            alike.append(attention)
+    return alike
 
 
 def _entries(cache: CacheSpec, config: ModelConfig) -> tuple[float, float]:

@@ -127,12 +127,12 @@ class _Program:
             self.highs.addConstr(sum(units // size * pods for units, pods in pods_by_units.items()) >= larger)
 
     def _modes(self, pool: str, *, in_any_order: bool) -> list[_Mode]:
-        one = self.pools.node_pools[pool]
+        node_pool = self.pools.node_pools[pool]
         sizes = {option.piece for option, _, _ in self.on[pool] if option.least}
         sizes |= {size for size, count in self.pools.least[pool].items() if count}
         modes = set()
-        for slots in one.worker_sizes:
-            capacity, most = slots * one.units, one.pool.nodes * (one.slots_per_node // slots)
+        for slots in node_pool.worker_sizes:
+            capacity, most = slots * node_pool.units, node_pool.pool.nodes * (node_pool.slots_per_node // slots)
             fitting = {size for size in sizes if size <= capacity}
             if not in_any_order or not fitting:
                 modes.add(_Mode(slots, capacity * most, capacity, 1))
@@ -146,13 +146,13 @@ class _Program:
     def _rest(self) -> Any:
         """What decides between plans of one cost: what the peak lacks, then everyone's own order of places."""
         lacking: Any = 0
-        for pool, here in sorted(self.on.items()):
-            one = self.pools.node_pools[pool]
+        for pool, possible in sorted(self.on.items()):
+            node_pool = self.pools.node_pools[pool]
             peak = sum(size * count for size, count in self.pools.peak[pool].items())
-            peak = peak + sum(option.piece * option.peak * count for option, count, _ in here)
+            peak = peak + sum(option.piece * option.peak * count for option, count, _ in possible)
             short = self.highs.addVariable(lb=0)
-            self.highs.addConstr(short >= peak - one.slots * one.units)
-            lacking = lacking + max(1, one.weight // 1000) * 100 * short
+            self.highs.addConstr(short >= peak - node_pool.slots * node_pool.units)
+            lacking = lacking + max(1, node_pool.weight // 1000) * 100 * short
         # Kinds differ a little in how much they insist, so that two of them do not change places for nothing.
         order = sum(
             placement * (1 + number / (1 + len(self.counts))) * count
@@ -178,8 +178,8 @@ class _Program:
 
     def relaxed(self) -> Solved:
         self.highs.setOptionValue("solve_relaxation", True)
-        found = self._run(self.cost)
-        return Solved(taken=None, bound=_floor_of(self.highs.getInfo().objective_function_value) if found else 0)
+        solved = self._run(self.cost)
+        return Solved(taken=None, bound=_floor_of(self.highs.getInfo().objective_function_value) if solved else 0)
 
     def _run(self, objective: Any) -> bool:
         self.highs.minimize(*([] if isinstance(objective, int) else [objective]))
