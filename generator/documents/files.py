@@ -19,14 +19,14 @@ def read_text(path: Path) -> str:
             return file.read()
     except FileNotFoundError:
         if path.is_symlink():
-            fix = "Mend the link, or remove it."
+            fix = "Fix the link, or remove it."
             raise UserError(f"is a link to {path.readlink()}, which is not there", where=str(path), fix=fix) from None
         near = did_you_mean(path.name, (p.name for p in path.parent.glob(f"*{path.suffix}"))) if path.suffix else ""
         raise UserError("no such file", where=str(path), fix=near or "Check the path.") from None
     except UnicodeDecodeError as error:
         raise UserError(f"not UTF-8 text (byte {error.start})", where=str(path), fix="Save it as UTF-8.") from None
     except OSError as error:
-        fix = "Give a file." if isinstance(error, IsADirectoryError) else "See that you may read it."
+        fix = "Give a file." if isinstance(error, IsADirectoryError) else "Check that you may read it."
         raise UserError(f"cannot be read: {error.strerror}", where=str(path), fix=fix) from None
 
 
@@ -79,7 +79,7 @@ def _file_fix(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "Make room on the disk, then run it again."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "See that you may write its folder, then run it again."
+        return "Check that you may write its folder, then run it again."
     if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
         return "A file lies where a folder should be, or a folder where a file should: move it, then run it again."
-    return "Mend that, then run it again."
+    return "Fix that, then run it again."

@@ -179,7 +179,7 @@ def _number_fix(kind: str, context: Mapping[str, Any]) -> str:
         return "Give a number, without quotes."
     if kind.startswith("bool_"):
         return "Give true or false, without quotes."
-    return "Give text." if kind == "string_type" else "Mend it; nothing was written."
+    return "Give text." if kind == "string_type" else "Fix it; nothing was written."
 
 
 def _known(key: str) -> list[str]:

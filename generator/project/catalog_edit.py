@@ -84,7 +84,7 @@ def _check_contract(text: str) -> None:
         raise UserError(
             first["msg"],
             where=".".join(str(part) for part in first["loc"] if part != "[key]"),
-            fix="Mend the catalog file, or what was to be added; nothing was written.",
+            fix="Fix the catalog file, or what was to be added; nothing was written.",
         ) from None
 
 

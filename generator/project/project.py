@@ -63,7 +63,7 @@ class Project:
                 raise UserError(
                     f"cannot be read: {error.strerror}",
                     where=str(root),
-                    fix="Name the project's folder with --root, and see that it can be read.",
+                    fix="Name the project's folder with --root, and check that it can be read.",
                 ) from None
             if not exists:
                 raise UserError(
@@ -206,7 +206,7 @@ def _yaml_files(folder: Path) -> list[Path]:
         files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise UserError(
-            f"cannot be listed: {error.strerror}", where=str(folder), fix="See that you may read this folder."
+            f"cannot be listed: {error.strerror}", where=str(folder), fix="Check that you may read this folder."
         ) from None
     for path in files:
         if path.suffix.lower() in (".yml", ".yaml") and path.suffix != ".yaml":
@@ -222,7 +222,7 @@ def _entries(folder: Path) -> list[Path]:
         return []
     except OSError as error:
         raise UserError(
-            f"cannot be listed: {error.strerror}", where=str(folder), fix="See that you may read this folder."
+            f"cannot be listed: {error.strerror}", where=str(folder), fix="Check that you may read this folder."
         ) from None
 
 

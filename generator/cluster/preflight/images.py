@@ -102,7 +102,7 @@ def pull_state(image: Image, pod: JsonObject) -> Finding | None:
             return fails(
                 SUBJECT,
                 f"{image.name} cannot be pulled ({waiting['reason']}): {pull_error(waiting.get('message', ''))}",
-                "See that the name and tag are right, that nodes reach the registry, and that its login is in "
+                "Check that the name and tag are right, that nodes reach the registry, and that its login is in "
                 "image.pullSecrets.",
             )
         # A container that could not be made of the image (it has no `true`) shows that the image is there.

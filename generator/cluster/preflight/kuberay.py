@@ -44,7 +44,7 @@ def operator_findings(deployments: Sequence[JsonObject], namespace: str) -> Iter
         where = f"operator {metadata['namespace']}/{metadata['name']}"
         stated = operator_version(operator)
         if stated is None:
-            yield warns(SUBJECT, f"{where} does not say its version", f"See that it is {kuberay().oldest} or later.")
+            yield warns(SUBJECT, f"{where} does not say its version", f"Check that it is {kuberay().oldest} or later.")
         elif version(stated) < version(kuberay().oldest):
             yield fails(SUBJECT, f"{where} is {stated}, and the chart needs {kuberay().oldest}", _update())
         watched = _watched_namespaces(operator)

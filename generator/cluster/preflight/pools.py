@@ -187,7 +187,7 @@ def _toleration_fix(chosen: Sequence[Node], group: PodGroup) -> str:
 def _room_fix(group: PodGroup, short: Mapping[str, float], usable: Sequence[Node]) -> str:
     for name, most in short.items():
         if _is_gpu(name) and most == 0:
-            return f"No node offers {name}: see that its device plugin (NVIDIA GPU operator) runs."
+            return f"No node offers {name}: check that its device plugin (NVIDIA GPU operator) runs."
         if _is_gpu(name):
             return f"Set the pool's `gpusPerNode` to {most:g} and plan again, or choose larger nodes."
     if group.name == "head":

@@ -446,7 +446,7 @@ def test_a_read_only_folder_leaves_every_file_as_it_was(project):
     project.path("values/prod").chmod(0o755)
     assert done.returncode == 2
     assert "error: values/prod/falcon3.yaml: cannot be written: Permission denied" in done.stderr
-    assert "See that you may write its folder" in done.stderr
+    assert "Check that you may write its folder" in done.stderr
     assert "Traceback" not in done.stderr
     assert project.snapshot() == before
 
