@@ -15,7 +15,7 @@ import pytest
 from tests.local.machine import processes_with
 from tests.support.paths import ROOT
 
-SUPERVISOR = [sys.executable, str(ROOT / "generator" / "supervisor.py")]
+SUPERVISOR = [sys.executable, str(ROOT / "generator" / "process" / "supervisor.py")]
 # A command whose grandchild has left its parent and its process group, and holds shared memory and a semaphore.
 FAMILY = """
 import os, sys, time

@@ -126,7 +126,7 @@ def plan(variant: Variant, points: str) -> str:
     )
     chart_files = ("templates/**/*", "files/**/*", "values.yaml", "Chart.yaml")
     files = [path for pattern in chart_files for path in (ROOT / "chart").glob(pattern)]
-    files += [ROOT / "generator" / name for name in ("load.py", "vllm_load.py")]
+    files += [ROOT / "generator" / "bench" / name for name in ("load.py", "vllm_load.py")]
     chart = b"".join(path.read_bytes() for path in sorted(files) if path.is_file())
     return hashlib.sha256(text.encode() + chart).hexdigest()[:16]
 
