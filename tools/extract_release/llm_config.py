@@ -1,0 +1,81 @@
+"""Ray LLM's own configuration: LLMConfig of a model, and LLMServingArgs of the application that serves some."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from pathlib import Path
+
+from . import declared, deployment_options
+from .definitions import Definitions
+from .probe import Probe
+from .provenance import Provenance
+from .release import Release
+from .schema import REF, Schema, nullable, of_keys, simplified
+from .source import keys_read, string_constants
+
+
+def define_llm_config(release: Release, probe: Probe, definitions: Definitions) -> None:
+    """LLMConfig, with the fields that it declares as `Any` or as a dict in their true shape."""
+    definitions.of_models((release.model_loading_config, release.lora_config, release.placement_group_config))
+    true_shape: dict[str, Schema] = {
+        "accelerator_type": {"enum": [*probe.accelerators(), None]},
+        "deployment_config": {"$ref": REF + "DeploymentOptions"},
+        "engine_kwargs": {"$ref": REF + "EngineArguments"},
+        "experimental_configs": _experimental_configs(definitions.provenance),
+        "llm_engine": {"enum": [member.value for member in release.llm_engine], "type": "string"},
+        "lora_config": nullable({"$ref": REF + "LoraConfig"}),
+        "model_loading_config": {"$ref": REF + "ModelLoadingConfig"},
+        "placement_group_config": nullable({"$ref": REF + "PlacementGroupConfig"}),
+        "runtime_env": nullable({"$ref": REF + "RuntimeEnv"}),
+        "server_cls": {"type": ["string", "null"]},
+    }
+    definitions.of_model(release.llm_config)
+    properties = definitions["LLMConfig"]["properties"]
+    properties.update({key: shape for key, shape in true_shape.items() if key in properties})
+    if release.placement_group_config is not None:
+        _complete_placement_group(definitions)
+
+
+def define_llm_serving_args(release: Release, definitions: Definitions) -> None:
+    """The arguments of build_openai_app: paths or LLMConfigs, and (2.60) the options of the ingress."""
+    if release.ingress_cls_config is not None:
+        definitions.of_model(release.ingress_cls_config)
+        # A class object cannot be written in YAML; its import path can.
+        definitions["IngressClsConfig"]["properties"]["ingress_cls"] = {"type": "string"}
+    definitions.provenance.reads(release.llm_serving_args)
+    # What it holds is defined already, and in a truer shape.
+    serving_args = simplified(declared.of_annotation(release.llm_serving_args))
+    properties = serving_args["properties"]
+    properties["llm_configs"] = {
+        "type": "array",
+        "minItems": 1,
+        "items": {"anyOf": [{"type": "string"}, {"$ref": REF + "LLMConfig"}]},
+    }
+    if "ingress_cls_config" in properties:
+        properties["ingress_cls_config"] = {"$ref": REF + "IngressClsConfig"}
+    if "ingress_deployment_config" in properties:
+        properties["ingress_deployment_config"] = {"$ref": REF + "IngressOptions"}
+        definitions["IngressOptions"] = deployment_options.of_ingress(release, definitions)
+    definitions["LLMServingArgs"] = serving_args
+
+
+def _complete_placement_group(definitions: Definitions) -> None:
+    """What two validators of Ray's check and no annotation says: one of two fields, and resources >= 0."""
+    definitions["BundleConfig"]["additionalProperties"] = {"type": "number", "minimum": 0}
+    one_of = [{"required": ["bundle_per_worker"]}, {"required": ["bundles"]}]
+    definitions["PlacementGroupConfig"]["oneOf"] = one_of
+
+
+def _experimental_configs(provenance: Provenance) -> Schema:
+    """The keys that Ray LLM's code reads; others are ignored without a word."""
+    package = Path(importlib.import_module("ray.llm").__file__ or "").parent / "_internal" / "serve"
+    trees = {path: ast.parse(path.read_text()) for path in sorted(package.rglob("*.py"))}
+    constants = dict(string_constants(trees.values()))
+    keys: set[str] = set()
+    for path, tree in trees.items():
+        read = {constants.get(key, key) for key in keys_read(tree, "experimental_configs")}
+        if read:
+            provenance.reads_file(path)
+            keys |= read
+    return of_keys({key: {} for key in sorted(keys)})
