@@ -108,7 +108,7 @@ profile-serving: checkpoints ## Whose code the CPU time of one serving process i
 	export $(WITH_HELM); $(ENGINE_PYTHON) -m tools.bench_serving profile --py-spy "$$(dirname "$(TEST_PYTHON)")/py-spy" $(or $(ARGS),throughput)
 
 bench-sizing: ## What `fit` predicts against what vLLM logged, row for row
-	$(TEST_PYTHON) tools/bench_sizing.py
+	$(TEST_PYTHON) -m tools.bench_sizing
 
 clean-cache: cluster-down ## Remove what set-up has installed (gigabytes)
 	rm -rf "$(CACHE)"

@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from tools.bench_sizing import Prediction, left_out, predictions
+from tools.bench_sizing.__main__ import Prediction, left_out, predictions
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """What `fit` predicts against what vLLM logged: weights, cache, tokens, concurrency, and whether it started.
 
-    make bench-sizing      (or: python tools/bench_sizing.py [--summary])
+    make bench-sizing      (or: python -m tools.bench_sizing [--summary])
 
 Rows: tests/sizing/kv_points.csv and measured.csv; configurations: tests/sizing/configs. Two baselines stand beside:
 KAITO's rule and llm-d's constants, with the bytes per token counted here, so that only their overheads are compared.
@@ -16,28 +15,24 @@ import csv
 import json
 import re
 import statistics
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from generator.facts.files import read_data, version
+from generator.facts.gpus import Device, gpus
+from generator.facts.vllm_memory import memory_behaviour
+from generator.sizing.cache.pages import CacheOptions
+from generator.sizing.config.config import ModelConfig
+from generator.sizing.engine.engine import Engine
+from generator.sizing.fit import MemoryFit, fit
+from generator.sizing.model import Model
+from generator.sizing.weights.divisions import Split
+from generator.sizing.weights.feed_forward import experts_of
+from generator.units import GIB
 
-from generator.facts.files import read_data, version  # noqa: E402
-from generator.facts.gpus import Device, gpus  # noqa: E402
-from generator.facts.vllm_memory import memory_behaviour  # noqa: E402
-from generator.sizing.cache.pages import CacheOptions  # noqa: E402
-from generator.sizing.config.config import ModelConfig  # noqa: E402
-from generator.sizing.engine.engine import Engine  # noqa: E402
-from generator.sizing.fit import MemoryFit, fit  # noqa: E402
-from generator.sizing.model import Model  # noqa: E402
-from generator.sizing.weights.divisions import Split  # noqa: E402
-from generator.sizing.weights.feed_forward import experts_of  # noqa: E402
-from generator.units import GIB  # noqa: E402
-
-DATA = ROOT / "tests" / "sizing"
+DATA = Path(__file__).resolve().parents[2] / "tests" / "sizing"
 AIMS = {"weights": (0.01, None), "kv cache": (0.03, 0.08), "tokens by measured cache": (0.001, None)}
 # Names that sources give a model, and the configuration that is meant.
 SAME_AS = {
@@ -417,7 +412,7 @@ def _pair(predicted: float | None, measured: float | None, how: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.bench_sizing", description=__doc__.splitlines()[0])
     parser.add_argument("--summary", action="store_true", help="without the single rows")
     asked = parser.parse_args()
     found = predictions()

@@ -1,0 +1,1 @@
+"""What `fit` predicts, held against what vLLM logged."""
