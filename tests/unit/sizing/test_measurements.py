@@ -6,7 +6,8 @@ import statistics
 
 import pytest
 
-from tools.bench_sizing.__main__ import Prediction, left_out, predictions
+from tools.bench_sizing.constants import left_out
+from tools.bench_sizing.predictions import Prediction, predictions
 
 
 @pytest.fixture(scope="module")
