@@ -8,17 +8,13 @@ python -m tools.bench_serving profile with the former: whose code the CPU time o
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from generator.bench.load import LoadClient
 from generator.chart import cache_folder
 from generator.documents.files import write_files
 from generator.errors import GeneratorError, UserError
@@ -33,9 +29,21 @@ ROUNDS = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.bench_serving", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="command", required=True)
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except GeneratorError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    description = (__doc__ or "").splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python -m tools.bench_serving", description=description)
+    commands = parser.add_subparsers(required=True)
     run = commands.add_parser("run", help="measure, and write the result as JSON")
+    run.set_defaults(command=_run)
     run.add_argument("--only", action="append", default=[], metavar="VARIANT", help="only this one (can be repeated)")
     run.add_argument(
         "--add", action="append", default=[], metavar="VARIANT",
@@ -51,26 +59,19 @@ def main(arguments: list[str] | None = None) -> int:
     )
     run.add_argument("--timeout", type=int, default=300, help="seconds that a variant may take to start")
     report = commands.add_parser("report", help="write the table and the plot from the JSON document")
+    report.set_defaults(command=_report)
     report.add_argument("--input", type=Path, default=RESULT)
     report.add_argument("--page", type=Path, default=PAGE)
     report.add_argument("--plot", type=Path, default=PLOT)
     sampled = commands.add_parser("profile", help="whose code the CPU time of a process is, by py-spy")
+    sampled.set_defaults(command=_profile)
     sampled.add_argument("variant", help="such as throughput")
     sampled.add_argument(
         "--role", action="append", help="the process, as in the table of CPU time (can be repeated; default: replica)"
     )
     sampled.add_argument("--py-spy", default="py-spy", metavar="PATH")
     sampled.add_argument("--timeout", type=int, default=300, help="seconds that the variant may take to start")
-    options = parser.parse_args(arguments)
-    try:
-        if options.command == "profile":
-            return _profile(options)
-        if options.command == "report":
-            return _report(options)
-        return _run(options)
-    except GeneratorError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return parser
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -109,58 +110,26 @@ def _run(options: argparse.Namespace) -> int:
         raise UserError("--add adds whole measurements to the last whole run", fix="Leave --only and --quick out.")
     whole = not (options.only or options.add or options.quick)
     rounds = _rounds(options, whole=whole)
-    from .measure import Document, keep, kept, measure, versions  # Only this command needs psutil.
-    from .processes import machine
+    from .run import Run, last_whole_run, measured, not_measured, write  # Only this command needs psutil.
 
-    folder = cache_folder() / "bench-serving" / ("whole" if whole else "part")
+    run = Run(rounds=rounds, is_whole=whole, is_quick=options.quick, timeout_s=options.timeout)
     if options.fresh:
-        shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    result: Document = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": machine(),
-        "versions": versions(),
-        "quick": options.quick,
-        "rounds": [],
-    }
-    if options.add:
-        result = _last_whole_run(result)
-    before = len(result["rounds"])
+        run.forget()
     say = _sayer(time.monotonic())
-    say(f"{len(rounds)} rounds of {', '.join(str(len(each)) for each in rounds)} variants")
-    say(f"the client's log is {folder / 'client.log'}")
-    with LoadClient(log=folder / "client.log", offline=True) as client:
-        for number, chosen in enumerate(rounds):
-            # A round is measured at one go, or its ratios would be of different hours.
-            documents = kept(folder, number, chosen) if whole else None
-            if documents:
-                say(f"round {number + 1} is measured already (--fresh measures it again)")
-            else:
-                documents = []
-                for place, variant in enumerate(chosen, 1):
-                    say(f"round {number + 1}/{len(rounds)}, {place}/{len(chosen)} {variant.name}: {variant.title}")
-                    points = "quick" if options.quick else variant.points
-                    documents.append(measure(variant, points, client, report=say, timeout_s=options.timeout))
-                if whole:
-                    keep(folder, number, documents)
-            result["rounds"].append(documents)
-    failed = sorted({one["name"] for documents in result["rounds"][before:] for one in documents if one["error"]})
-    output = _output(options, folder, whole=whole, failed=bool(failed))
-    write_files({output: json.dumps(result, indent=1) + "\n"})
+    document = measured(run, after=last_whole_run(RESULT) if options.add else None, report=say)
+    failed = not_measured(document["rounds"][-len(rounds) :])
+    output = options.output or (RESULT if whole or options.add else run.folder / "result.json")
+    if failed and options.add:
+        output = run.folder / "result.json"  # A round that broke off is not added.
+    write(document, output)
     say(f"{output} is written")
     if failed:
         again = "; the same command measures only these rounds again" if whole else ""
         print(f"not measured: {', '.join(failed)}{again}", file=sys.stderr)
-    elif whole:
-        # The run is complete: the next one measures everything anew.
-        shutil.rmtree(folder, ignore_errors=True)
-    return 1 if failed else 0
-
-
-def _output(options: argparse.Namespace, folder: Path, *, whole: bool, failed: bool) -> Path:
-    if failed and options.add:
-        return folder / "result.json"  # A round that broke off is not added.
-    return options.output or (RESULT if whole or options.add else folder / "result.json")
+        return 1
+    if whole:
+        run.forget()  # It is complete.
+    return 0
 
 
 def _rounds(options: argparse.Namespace, *, whole: bool) -> list[list[Variant]]:
@@ -177,32 +146,6 @@ def _rounds(options: argparse.Namespace, *, whole: bool) -> list[list[Variant]]:
                 raise UserError(f"{variant.name} is in every round", where="--add", fix="Name a single setting.")
         return [compared(variants()) + added] * count
     return shared_out(variants(), count)
-
-
-def _last_whole_run(now: dict[str, Any]) -> dict[str, Any]:
-    """The run that rounds are added to. Raises UserError where machine, versions or chart were others."""
-    if not RESULT.exists():
-        raise UserError("there is no whole run to add to", where="--add", fix="Run without it first.")
-    then: dict[str, Any] = json.loads(RESULT.read_text())
-    was, here = ({**one["machine"], **one["versions"], "load_before": None} for one in (then, now))
-    for name in was.keys() | here.keys():
-        if was.get(name) != here.get(name):
-            raise UserError(
-                f"the last whole run had {name} {was.get(name)}, and this would have {here.get(name)}",
-                where="--add",
-                fix="Run without it.",
-            )
-    from .measure import plan
-
-    was = {one["name"]: one["plan"] for documents in then["rounds"] for one in documents}
-    for variant in compared(variants()):
-        if was.get(variant.name) != plan(variant, variant.points):
-            raise UserError(
-                f"{variant.name} is not what the last whole run measured: values, chart or points have changed",
-                where="--add",
-                fix="Run without it.",
-            )
-    return then
 
 
 def _sayer(started: float) -> Callable[[str], None]:
