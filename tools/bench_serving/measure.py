@@ -15,7 +15,7 @@ from typing import Any
 
 from generator.bench.load import Load, LoadClient, Target
 from generator.documents.files import write_files
-from generator.errors import UserError
+from generator.errors import GeneratorError, UserError
 from generator.progress import Report
 
 from .processes import Processes, spent
@@ -74,7 +74,7 @@ def measure(variant: Variant, points: str, client: LoadClient, *, report: Report
                 report(f"  {asked.load.name:36} {point['requests_per_s']:7.1f} requests/s{_lost(point['failed'])}")
         document["yardstick_s"] = round((before_s + yardstick_s()) / 2, 3)
     except Exception as error:  # Whatever one variant meets, the others are measured.
-        told = str(error) if isinstance(error, UserError) else traceback.format_exc(limit=-3)
+        told = str(error) if isinstance(error, GeneratorError) else traceback.format_exc(limit=-3)
         report(f"  failed: {told}")
         document["error"] = without_trace(told)
     document["seconds"] = round(time.monotonic() - started, 1)
@@ -125,10 +125,10 @@ def plan(variant: Variant, points: str) -> str:
         + json.dumps(versions())
     )
     chart_files = ("templates/**/*", "files/**/*", "values.yaml", "Chart.yaml")
-    files = [path for pattern in chart_files for path in (ROOT / "chart").glob(pattern)]
+    files = [path for pattern in chart_files for path in (ROOT / "chart").glob(pattern) if path.is_file()]
     files += [ROOT / "generator" / "bench" / name for name in ("load.py", "vllm_load.py")]
-    chart = b"".join(path.read_bytes() for path in sorted(files) if path.is_file())
-    return hashlib.sha256(text.encode() + chart).hexdigest()[:16]
+    content = b"".join(path.read_bytes() for path in sorted(files))
+    return hashlib.sha256(text.encode() + content).hexdigest()[:16]
 
 
 def versions() -> dict[str, str]:
