@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from generator.units import GIB
+
 # By command line, as Ray and vLLM title their processes; the first that matches.
 ROLES: Mapping[str, str] = {
     "client": r"vllm_load\.py",
@@ -95,7 +97,7 @@ def machine() -> dict[str, str | float]:
     return {
         "processor": model or platform.processor(),
         "cores": os.cpu_count() or 0,
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "memory_gib": round(psutil.virtual_memory().total / GIB, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         # What else the machine was doing when the run began: more than a little makes the figures worthless.

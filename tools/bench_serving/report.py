@@ -66,8 +66,9 @@ def server_cpu_ms(point: Point) -> float:
 
 def role_cpu_ms(point: Point, role: str) -> float:
     """CPU milliseconds of one request in the processes of a role."""
-    spent: float = point["cpu_s"].get(role, 0.0)
-    return 1000 * spent / max(1, point["completed"])
+    spent_s: float = point["cpu_s"].get(role, 0.0)
+    completed: int = point["completed"]
+    return 1000 * spent_s / max(1, completed)
 
 
 ONE_TOKEN_MS = 0.5
@@ -82,7 +83,7 @@ def streams_in_a_step(point: Point) -> float | None:
     if point["itl_p50_ms"] < ONE_TOKEN_MS:
         return None
     decoding_s: float = (point["load"]["answer_tokens"] - 1) * point["tpot_mean_ms"] / 1000
-    return point["requests_per_s"] * decoding_s
+    return requests_per_s(point) * decoding_s
 
 
 def engine_step_cpu_ms(point: Point) -> float | None:
@@ -91,7 +92,8 @@ def engine_step_cpu_ms(point: Point) -> float | None:
     if streams is None:
         return None
     of_request = role_cpu_ms(point, "engine core") + role_cpu_ms(point, "engine worker")
-    return of_request * streams / (point["load"]["answer_tokens"] - 1)
+    tokens: int = point["load"]["answer_tokens"]
+    return of_request * streams / (tokens - 1)
 
 
 _STREAMS = (SUMMARY, SUMMARY._replace(concurrency=128))
@@ -246,7 +248,8 @@ def _pair(points: Sequence[Point], of: str) -> str:
 
 
 def _memory_mib(point: Point) -> float:
-    return sum(mib for role, mib in point["peak_mib"].items() if role != CLIENT)
+    peaks: Mapping[str, float] = point["peak_mib"]
+    return sum(mib for role, mib in peaks.items() if role != CLIENT)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, text: int = 1) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from generator.bench.load import Target
 from generator.chart import cache_folder, render
 from generator.documents.merge import JsonObject, merged
 from generator.errors import RunFailed
-from generator.local.http import free_port
+from generator.local.http import free_port, request
 from generator.local.ray import machine_values, run_folder, running
 from generator.process import supervised
 from generator.progress import Report
@@ -77,9 +76,8 @@ def _engine(variant: Variant, folder: Path, report: Report, timeout_s: float) ->
 
 
 def _answers(url: str) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with suppress(OSError), opener.open(url, timeout=5) as answer:
-        return answer.status == 200
+    with suppress(OSError):
+        return request("GET", url, timeout_s=5)[0] == 200
     return False
 
 

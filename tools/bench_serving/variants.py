@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from generator.bench.load import Load
+from generator.documents.load import read_yaml
 from generator.documents.merge import JsonObject, merged
 from generator.errors import UserError
 
@@ -40,7 +39,7 @@ class Variant:
 
 def variants(only: Sequence[str] = (), *, where: str = "--only") -> list[Variant]:
     """All variants in their order, or those named. Raises UserError for a name that is not there, said in `where`."""
-    said = yaml.safe_load((HERE / "variants.yaml").read_text())
+    said = read_yaml(HERE / "variants.yaml")
     for name in only:
         if name not in said["variants"]:
             raise UserError.unknown("variant", name, said["variants"], where=where)
@@ -60,7 +59,7 @@ def variants(only: Sequence[str] = (), *, where: str = "--only") -> list[Variant
 
 
 def _values(path: str, without: Sequence[str], overlay: JsonObject) -> JsonObject:
-    values = yaml.safe_load((ROOT / path).read_text())
+    values = read_yaml(ROOT / path)
     for dotted in without:
         *parents, last = _keys(values, dotted)
         below: Any = values
@@ -90,7 +89,7 @@ class Asked(NamedTuple):
 
 def sweep(name: str) -> list[Asked]:
     """The points of a sweep. A point has the same prompts for every variant, and other prompts than any other point."""
-    said = yaml.safe_load((HERE / "points.yaml").read_text())
+    said = read_yaml(HERE / "points.yaml")
     found = []
     for point in said["sweeps"][name]:
         at_least_s = point.pop("at_least_s", 0.0)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from generator.chart import cache_folder
 from generator.errors import UserError
+from generator.units import GIB
 
 from . import packages
 from .machine import unmount_below
@@ -34,7 +35,7 @@ def archive() -> Path:
     target = cache_folder() / "images" / f"cpu-{digest.hexdigest()[:12]}.tar"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(target.parent).free / 2**30
+        free = shutil.disk_usage(target.parent).free / GIB
         if free < DISK_GIB:
             raise UserError(
                 f"{free:.0f} GiB free, and building the CPU image needs {DISK_GIB} GiB",
