@@ -88,7 +88,7 @@ generate: ## Write schemas, values, the commands' page and the chart's README
 	"$$(tools/setup.sh go-tool helm-docs)" --chart-search-root chart --log-level warning
 
 config-defaults: ## Extract what configurations leave out, from transformers and vLLM
-	PYTHONPATH=. $(ENGINE_PYTHON) tools/extract_config_defaults.py
+	$(ENGINE_PYTHON) -m tools.extract_config_defaults
 
 architectures: ## Extract which vLLM has which model architecture, from its source archives (30 MB each)
 	$(TEST_PYTHON) tools/extract_architectures.py $(INDEX)

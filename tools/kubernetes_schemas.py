@@ -1,6 +1,6 @@
 """JSON Schemas for `kubeconform -strict`, made from KubeRay's CRDs and the OpenAPI document of Kubernetes.
 
-    python tools/kubernetes_schemas.py OUT --crds FOLDER --openapi api/openapi-spec/swagger.json
+    python -m tools.kubernetes_schemas OUT --crds FOLDER --openapi api/openapi-spec/swagger.json
     kubeconform -strict -schema-location 'OUT/{{ .ResourceKind }}{{ .KindSuffix }}.json' manifest.yaml
 
 A mapping whose keys the API names takes no others, so that a field of a later KubeRay, or a misspelt one, is an error:
@@ -12,27 +12,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-Schema = dict[str, Any]
-_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from generator.documents.load import read_yaml
+from tools.references import REF, Schema, reachable
 
 # Kinds of Kubernetes itself that the chart makes.
 CORE_KINDS = ("ConfigMap", "NetworkPolicy", "Pod", "Role", "RoleBinding", "ServiceAccount")
 # What the OpenAPI document calls a string, and the API server also takes as a number.
 _NUMBERS_TOO = ("io.k8s.apimachinery.pkg.api.resource.Quantity", "io.k8s.apimachinery.pkg.util.intstr.IntOrString")
-_REFERENCE = "#/definitions/"
 
 
 def crd_schemas(folder: Path) -> dict[str, Schema]:
     """Return the schema of every served version of every CRD in `folder`, by the name of its file."""
     schemas = {}
     for path in sorted(folder.glob("*.yaml")):
-        manifest = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        manifest = read_yaml(path)
         if manifest.get("kind") != "CustomResourceDefinition":
             continue
         spec = manifest["spec"]
@@ -56,9 +52,9 @@ def core_schemas(openapi: Path, kinds: tuple[str, ...] = CORE_KINDS) -> dict[str
     for name, definition in definitions.items():
         for kind in definition.get("x-kubernetes-group-version-kind", []):
             if kind["kind"] in kinds and len(definition["x-kubernetes-group-version-kind"]) == 1:
-                needed = {used: closed(definitions[used]) for used in sorted(_reachable(name, definitions))}
+                needed = {used: closed(schema) for used, schema in sorted(reachable(definitions, [name]).items())}
                 schemas[file_name(kind["kind"], kind["group"], kind["version"])] = {
-                    "$ref": _REFERENCE + name,
+                    "$ref": REF + name,
                     "definitions": needed,
                 }
     return schemas
@@ -84,30 +80,12 @@ def closed(schema: Any) -> Any:
     return result
 
 
-def _reachable(name: str, definitions: dict[str, Schema]) -> set[str]:
-    found, waiting = set(), [name]
-    while waiting:
-        current = waiting.pop()
-        if current not in found:
-            found.add(current)
-            waiting.extend(_references(definitions[current]))
-    return found
-
-
-def _references(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        reference = node.get("$ref")
-        if isinstance(reference, str):
-            yield reference.removeprefix(_REFERENCE)
-        for value in node.values():
-            yield from _references(value)
-    elif isinstance(node, list):
-        for item in node:
-            yield from _references(item)
-
-
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.kubernetes_schemas",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("output", type=Path, help="folder for the schema files; made when it is not there")
     parser.add_argument("--crds", type=Path, help="folder with CRDs, such as ray-operator/config/crd/bases of KubeRay")
     parser.add_argument("--openapi", type=Path, help="api/openapi-spec/swagger.json of Kubernetes")

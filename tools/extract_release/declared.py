@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticOmit
 
-from .schema import Schema
+from tools.references import Schema
 
 _LENIENT = ConfigDict(arbitrary_types_allowed=True)
 

@@ -9,11 +9,13 @@ from typing import Any
 
 from pydantic.errors import PydanticUserError
 
+from tools.references import REF, Schema
+
 from . import declared
 from .left_out import LeftOut
 from .narrowed import Narrowed
 from .provenance import Provenance
-from .schema import REF, Schema, exclusive, simplified, union
+from .schema import exclusive, simplified, union
 
 
 class Definitions(dict[str, Schema]):

@@ -6,13 +6,15 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tools.references import REF, Schema
+
 from . import left_out
 from .declared import fields_of, is_v1
 from .definitions import Definitions
 from .left_out import LeftOut
 from .probe import Probe
 from .release import Release
-from .schema import REF, Schema, exclusive, of_keys
+from .schema import exclusive, of_keys
 
 # Serve's internal record of a deployment alone has it, of pydantic 2.
 _RETRIES = "max_constructor_retry_count"

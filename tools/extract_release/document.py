@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tools.references import Schema, reachable
+
 from . import deployment_options, left_out
 from .declared import fields_of
 from .definitions import Definitions
@@ -11,7 +13,7 @@ from .narrowed import Narrowed
 from .probe import Probe
 from .provenance import Provenance
 from .release import Release
-from .schema import Schema, of_keys, reachable
+from .schema import of_keys
 
 # What the generator and the chart check against; of the other definitions, those that these refer to are kept.
 ROOTS = ("LLMConfig", "LLMServingArgs", "DeploymentOptions", "ServeConfig", "ServeApplication", "EngineArguments")

@@ -8,11 +8,13 @@ from typing import Any
 
 from pydantic.errors import PydanticUserError
 
+from tools.references import Schema
+
 from .definitions import Definitions
 from .left_out import OF_ENGINE_ARGUMENTS
 from .probe import Probe
 from .release import Release
-from .schema import Schema, as_list, nullable, of_keys, union
+from .schema import as_list, nullable, of_keys, union
 from .source import ConfigField, config_fields, config_fields_by_name, evaluated
 
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}

@@ -6,12 +6,14 @@ import ast
 import importlib
 from pathlib import Path
 
+from tools.references import REF, Schema
+
 from . import declared, deployment_options
 from .definitions import Definitions
 from .probe import Probe
 from .provenance import Provenance
 from .release import Release
-from .schema import REF, Schema, nullable, of_keys, simplified
+from .schema import nullable, of_keys, simplified
 from .source import keys_read, string_constants
 
 

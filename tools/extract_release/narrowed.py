@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 
-from .schema import REF, Schema, accepts_null, nullable
+from tools.references import REF, Schema
+
+from .schema import accepts_null, nullable
 
 Field = tuple[str, str]
 """Name of a class, and of its field."""

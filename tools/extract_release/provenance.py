@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tools.references import Schema
+
 from .left_out import LeftOut
-from .schema import Schema
 
 
 class Provenance:

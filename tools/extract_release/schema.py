@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-REF = "#/definitions/"
-Schema = dict[str, Any]
+from tools.references import REF, Schema
 
 ANNOTATIONS = {"title", "description", "default", "examples", "discriminator", "format", "deprecated", "$defs"}
 ANNOTATIONS |= {"definitions", "env_names", "writeOnly", "contentMediaType"}
@@ -145,33 +144,3 @@ def exclusive(schema: Schema) -> Schema:
         "properties": {"num_replicas": {"type": "integer"}, "autoscaling_config": {"type": "object"}},
     }
     return {**schema, "not": clash}
-
-
-def reachable(definitions: Mapping[str, Schema], roots: Iterable[str]) -> dict[str, Schema]:
-    """The definitions that the roots refer to, themselves included.
-
-    Raises SystemExit on a reference to a definition that does not exist.
-    """
-    kept: dict[str, Schema] = {}
-    waiting = list(roots)
-    while waiting:
-        name = waiting.pop()
-        if name in kept:
-            continue
-        if name not in definitions:
-            raise SystemExit(f"a reference to {name}, which is not defined")
-        kept[name] = definitions[name]
-        waiting += references(definitions[name])
-    return kept
-
-
-def references(node: Any) -> Iterator[str]:
-    """The names of the definitions that a schema refers to."""
-    if isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"].removeprefix(REF)
-        for child in node.values():
-            yield from references(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from references(child)
