@@ -98,7 +98,7 @@ releases: ## Extract what each Ray release accepts, from its wheels
 	$(RAY_2_49_1_PYTHON) -m tools.extract_release
 
 bench: ## Whole-process times and memory of the generator and of helm
-	export $(WITH_HELM); $(TEST_PYTHON) tools/bench.py
+	export $(WITH_HELM); $(TEST_PYTHON) -m tools.bench
 
 bench-serving: checkpoints ## The serving path beside the engine's own server: table and plot in docs/ (ARGS="--quick", …)
 	export $(WITH_HELM); status=0; $(ENGINE_PYTHON) -m tools.bench_serving run $(ARGS) || status=$$?; \

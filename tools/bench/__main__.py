@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Whole-process times and memory of the generator and of helm, at sizes that people grow to.
 
-    make bench      (or: python tools/bench.py [--runs N])
+    make bench      (or: python -m tools.bench [--runs N])
 
 Each command runs once to warm up and then N times; the median is printed, with the fewest and the most. Peak memory is
 the largest single process, as the operating system counts it. Aims are what the project wants to hold; a benchmark is
@@ -25,19 +24,18 @@ from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from generator.chart import find_helm
 
-from bench_peers import PEERS  # noqa: E402
+from .peers import PEERS
 
-from generator.chart import find_helm  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 MODELS, FAMILIES, ENVIRONMENTS, POOLS = 1000, 20, 3, 50
 SECRET_LIMIT = 1_048_576  # bytes of a Kubernetes Secret
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each command (default 5)")
     runs = parser.parse_args().runs
     helm = find_helm()

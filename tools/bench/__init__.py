@@ -1,0 +1,1 @@
+"""Times and memory of the generator and of helm, at sizes that people grow to."""
