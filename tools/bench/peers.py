@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from generator.chart import cache_folder
+from generator.documents.load import read_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class Peer:
             subprocess.run(["git", "checkout", "--quiet", "FETCH_HEAD"], cwd=started, check=True)
             # Monitoring, all of it off: helm would ask for their archives.
             about = started / self.chart / "Chart.yaml"
-            chart = yaml.safe_load(about.read_text())
+            chart = read_yaml(about)
             chart.pop("dependencies", None)
             about.write_text(yaml.safe_dump(chart))
             started.rename(folder)
