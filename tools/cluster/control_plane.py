@@ -110,29 +110,27 @@ class ControlPlane:
 
     def start_controllers(self, *, pod_range: str) -> None:
         """Start the controller manager and the scheduler."""
-        files = self.pki.folder
-        for name, port, more in (
-            (
-                "kube-controller-manager",
-                10257,
-                (
-                    *("--service-account-private-key-file", self.pki.service_account_key),
-                    *("--root-ca-file", self.pki.authority, "--use-service-account-credentials"),
-                    *("--cluster-cidr", pod_range),
-                ),
-            ),
-            ("kube-scheduler", 10259, ()),
-        ):
-            kubeconfig = self.kubeconfig(name)
-            self.daemons.start(
-                name,
-                program(name),
-                *("--kubeconfig", kubeconfig, "--authentication-kubeconfig", kubeconfig),
-                *("--authorization-kubeconfig", kubeconfig, "--leader-elect=false"),
-                *("--bind-address", "127.0.0.1", *more),
-                *("--tls-cert-file", files / "apiserver.pem", "--tls-private-key-file", files / "apiserver.key"),
-                ready=lambda port=port: answers(f"https://127.0.0.1:{port}/healthz", self._tls()),
-            )
+        self._start_controller(
+            "kube-controller-manager",
+            10257,
+            *("--service-account-private-key-file", self.pki.service_account_key),
+            *("--root-ca-file", self.pki.authority, "--use-service-account-credentials"),
+            *("--cluster-cidr", pod_range),
+        )
+        self._start_controller("kube-scheduler", 10259)
+
+    def _start_controller(self, name: str, port: int, *more: str | Path) -> None:
+        """`port` is where it says that it is well."""
+        files, kubeconfig = self.pki.folder, self.kubeconfig(name)
+        self.daemons.start(
+            name,
+            program(name),
+            *("--kubeconfig", kubeconfig, "--authentication-kubeconfig", kubeconfig),
+            *("--authorization-kubeconfig", kubeconfig, "--leader-elect=false"),
+            *("--bind-address", "127.0.0.1", *more),
+            *("--tls-cert-file", files / "apiserver.pem", "--tls-private-key-file", files / "apiserver.key"),
+            ready=lambda: answers(f"https://127.0.0.1:{port}/healthz", self._tls()),
+        )
 
     def stop(self) -> None:
         """End whatever of the control plane runs."""

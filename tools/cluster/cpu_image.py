@@ -90,29 +90,38 @@ def _build(target: Path) -> None:
     if name != "docker":
         program += ["--root", str(storage / "root"), "--runroot", str(storage / "run")]
     try:
-        command = [*program, "build", "--file", CONTAINERFILE, "--tag", NAME, "--network", "host"]
-        if name == "buildah":
-            # Without systemd or user namespaces there is nothing to isolate with but chroot.
-            command += ["--isolation", "chroot"]
-        authorities = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
-        if Path(authorities).exists():
-            command += ["--secret", f"id=ca,src={authorities}"]
-        base = _base(program, storage)
-        if base:
-            command += ["--build-arg", f"BASE={base}"]
-        _stream([*command, str(ROOT)])
+        _stream([*program, "build", *_build_options(program, storage), str(ROOT)])
         say("writing the archive")
-        if name == "docker":
-            _stream(["docker", "save", "--output", str(target), NAME])
-            _stream(["docker", "image", "rm", NAME])
-        else:
-            _stream([*program, "push", "--quiet", NAME, f"docker-archive:{target}:{NAME}"])
+        _export(program, target)
     finally:
         unmount_below(storage)
         shutil.rmtree(storage, ignore_errors=True)
         for path in made:
             with contextlib.suppress(OSError):
                 path.rmdir() if path.is_dir() else path.unlink()
+
+
+def _build_options(program: list[str], storage: Path) -> list[str]:
+    options = ["--file", CONTAINERFILE, "--tag", NAME, "--network", "host"]
+    if program[0] == "buildah":
+        # Without systemd or user namespaces there is nothing to isolate with but chroot.
+        options += ["--isolation", "chroot"]
+    authorities = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+    if Path(authorities).exists():
+        options += ["--secret", f"id=ca,src={authorities}"]
+    base = _base(program, storage)
+    if base:
+        options += ["--build-arg", f"BASE={base}"]
+    return options
+
+
+def _export(program: list[str], target: Path) -> None:
+    """Write the image as an archive, and leave it nowhere else."""
+    if program[0] == "docker":
+        _stream(["docker", "save", "--output", str(target), NAME])
+        _stream(["docker", "image", "rm", NAME])
+    else:
+        _stream([*program, "push", "--quiet", NAME, f"docker-archive:{target}:{NAME}"])
 
 
 def _base(program: list[str], storage: Path) -> str:

@@ -30,8 +30,8 @@ def up(*, image: bool = True) -> Path:
         say("creating a kind cluster")
         run(program("kind"), "create", "cluster", *named, "--wait", "120s")
 
-    def kubectl(*arguments: str | Path, **options: object) -> str:
-        return run(program("kubectl"), "--kubeconfig", kubeconfig, *arguments, **options)
+    def kubectl(*arguments: str | Path, input: str | None = None) -> str:
+        return run(program("kubectl"), "--kubeconfig", kubeconfig, *arguments, input=input)
 
     kuberay.install(kubectl, _load, folder / "kuberay")
     if image:

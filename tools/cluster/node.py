@@ -196,9 +196,9 @@ conf_dir = "{self.folder / "cni"}"
 
     # -- images and commands -------------------------------------------------------------------------------------------
 
-    def kubectl(self, *arguments: str | Path, **options: object) -> str:
+    def kubectl(self, *arguments: str | Path, input: str | None = None) -> str:
         """Run kubectl as the cluster's admin."""
-        return run(program("kubectl"), "--kubeconfig", self.control_plane.admin, *arguments, **options)
+        return run(program("kubectl"), "--kubeconfig", self.control_plane.admin, *arguments, input=input)
 
     def ctr(self, *arguments: str | Path) -> str:
         """Run containerd's own client in Kubernetes' namespace."""

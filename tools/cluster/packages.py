@@ -36,13 +36,12 @@ def require(*names: str) -> None:
     packages = sorted({PACKAGES[name] for name in names if not find(name)})
     if not packages:
         return
-    command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    command = ("apt-get", "install", "--yes", "--no-install-recommends", *packages)
     if os.geteuid() or not shutil.which("apt-get"):
         raise UserError(f"missing: {', '.join(packages)}", fix=f"Install them (Debian, Ubuntu: {' '.join(command)}).")
     say(f"installing Debian's packages {', '.join(packages)}")
-    quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "capture_output": True, "text": True}
-    subprocess.run(["apt-get", "update"], **quiet)
-    done = subprocess.run(command, **quiet)
+    _unattended("apt-get", "update")
+    done = _unattended(*command)
     if done.returncode:
         raise UserError(f"`{' '.join(command)}` failed: {(done.stderr or done.stdout).strip()[-300:]}")
     if "containerd" in packages and Path("/run/systemd/system").exists():
@@ -56,3 +55,9 @@ def path(name: str) -> str:
     if not found:
         raise UserError(f"no {name} on PATH", fix=f"Install the package {PACKAGES[name]}.")
     return found
+
+
+def _unattended(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run one of Debian's commands that would ask for answers."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True)

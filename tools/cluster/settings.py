@@ -44,9 +44,9 @@ def say(text: str) -> None:
     print(f"cluster: {text}", file=sys.stderr, flush=True)
 
 
-def run(*command: str | Path, **options: object) -> str:
+def run(*command: str | Path, input: str | None = None, cwd: Path | None = None) -> str:
     """Run a command to its end and return what it prints. Raises UserError with its own message where it fails."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, input=input, cwd=cwd)
     if done.returncode:
         message = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise UserError(f"`{' '.join(map(str, command))}` failed: {message[-1] if message else done.returncode}")
