@@ -12,8 +12,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from generator.chart import cache_folder
 from generator.documents.files import write_files
@@ -21,6 +22,9 @@ from generator.errors import GeneratorError, UserError
 
 from .rounds import compared, shared_out
 from .variants import ROOT, Variant, variants
+
+if TYPE_CHECKING:
+    from .run import Run
 
 RESULT = ROOT / "docs" / "serving-benchmark.json"
 PAGE = ROOT / "docs" / "performance.md"
@@ -106,46 +110,58 @@ def _profile(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.add and (options.only or options.quick):
-        raise UserError("--add adds whole measurements to the last whole run", fix="Leave --only and --quick out.")
-    whole = not (options.only or options.add or options.quick)
-    rounds = _rounds(options, whole=whole)
+    rounds = _rounds(options)
     from .run import Run, last_whole_run, measured, not_measured, write  # Only this command needs psutil.
 
-    run = Run(rounds=rounds, is_whole=whole, is_quick=options.quick, timeout_s=options.timeout)
+    run = Run(rounds=rounds, is_whole=_is_whole(options), is_quick=options.quick, timeout_s=options.timeout)
     if options.fresh:
         run.forget()
     say = _sayer(time.monotonic())
     document = measured(run, after=last_whole_run(RESULT) if options.add else None, report=say)
     failed = not_measured(document["rounds"][-len(rounds) :])
-    output = options.output or (RESULT if whole or options.add else run.folder / "result.json")
-    if failed and options.add:
-        output = run.folder / "result.json"  # A round that broke off is not added.
+    output = _output(options, run, failed)
     write(document, output)
     say(f"{output} is written")
     if failed:
-        again = "; the same command measures only these rounds again" if whole else ""
+        again = "; the same command measures only these rounds again" if run.is_whole else ""
         print(f"not measured: {', '.join(failed)}{again}", file=sys.stderr)
-        return 1
-    if whole:
+    elif run.is_whole:
         run.forget()  # It is complete.
-    return 0
+    return 1 if failed else 0
 
 
-def _rounds(options: argparse.Namespace, *, whole: bool) -> list[list[Variant]]:
+def _output(options: argparse.Namespace, run: Run, failed: Sequence[str]) -> Path:
+    """Where the document goes. A round that broke off is not added to those of the whole run."""
+    part = run.folder / "result.json"
+    if options.add and failed:
+        return part
+    default = RESULT if run.is_whole or options.add else part
+    return Path(options.output or default)
+
+
+def _is_whole(options: argparse.Namespace) -> bool:
+    return not (options.only or options.add or options.quick)
+
+
+def _rounds(options: argparse.Namespace) -> list[list[Variant]]:
     """A whole run's single settings are shared out among its rounds; those that are named are in each."""
-    count = options.rounds if options.rounds is not None else (ROUNDS if whole else 1)
+    if options.add and (options.only or options.quick):
+        raise UserError("--add adds whole measurements to the last whole run", fix="Leave --only and --quick out.")
+    count = options.rounds if options.rounds is not None else (ROUNDS if _is_whole(options) else 1)
     if count < 1:
         raise UserError(f"{count} rounds measure nothing", where="--rounds", fix="Give 1 or more.")
     if options.only:
         return [variants(options.only)] * count
     if options.add:
-        added = variants(options.add, where="--add")
-        for variant in added:
-            if variant.is_compared:
-                raise UserError(f"{variant.name} is in every round", where="--add", fix="Name a single setting.")
-        return [compared(variants()) + added] * count
+        return [compared(variants()) + _single_settings(options.add)] * count
     return shared_out(variants(), count)
+
+
+def _single_settings(names: Sequence[str]) -> list[Variant]:
+    chosen = variants(names, where="--add")
+    for variant in compared(chosen):
+        raise UserError(f"{variant.name} is in every round", where="--add", fix="Name a single setting.")
+    return chosen
 
 
 def _sayer(started: float) -> Callable[[str], None]:
