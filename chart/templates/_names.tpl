@@ -4,7 +4,8 @@ How these templates are made.
 The chart prints, checks and wires. There is a folder for each component:
 
   serve/       the RayService, what Ray Serve runs on it, and what its replicas ask for
-  workers/     what workers hold, how many come up beside the head, and images that are pulled ahead
+  head/        the head's pod
+  workers/     groups of workers, what each holds, how many come up beside the head, and images that are pulled ahead
   configmaps/  the files of models and of apps
   jobs/        what runs once, before an installation or an upgrade: the download of models
   tests/       what `helm test` runs

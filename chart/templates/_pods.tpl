@@ -216,28 +216,3 @@ spec:
   {{- end }}
   {{- end }}
 {{- end -}}
-
-{{- /*
-Takes name, settings (merged), starting (workers that replicas need from the start), role and context, as a pod template
-does. Gives one entry of `workerGroupSpecs`.
-Custom resources go into `rayStartParams`, where every KubeRay since 1.4 and Ray's autoscaler look for them, in the one
-quoting that both can read.
-*/ -}}
-{{- define "ray-serve-llm.workerGroup" -}}
-{{- $settings := .settings -}}
-{{- $params := dict "resources" (printf "'%s'" (toJson $settings.rayResources)) -}}
-{{- if $settings.gpusPerWorker -}}
-{{- $_ := set $params "num-gpus" (toString $settings.gpusPerWorker) -}}
-{{- end -}}
-- groupName: {{ .name | quote }}
-  replicas: {{ min (max .starting (int $settings.minReplicas)) (int $settings.maxReplicas) }}
-  minReplicas: {{ int $settings.minReplicas }}
-  maxReplicas: {{ int $settings.maxReplicas }}
-  {{- with $settings.idleTimeoutSeconds }}
-  idleTimeoutSeconds: {{ int . }}
-  {{- end }}
-  rayStartParams:
-    {{- include "ray-serve-llm.overlayYaml" (list $params $settings.rayStartParams) | nindent 4 }}
-  template:
-    {{- include "ray-serve-llm.podTemplate" . | nindent 4 }}
-{{- end -}}

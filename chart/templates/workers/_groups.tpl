@@ -1,0 +1,87 @@
+{{- /* The groups of workers: those of the values, and the ingress workers. */ -}}
+
+{{- /* Takes the root. Gives, as JSON, the settings of the ingress workers' pods. */ -}}
+{{- define "ray-serve-llm.ingressSettings" -}}
+{{- $size := dict "cpu" "1" "memory" "6Gi" -}}
+{{- $defaults := dict
+  "resources" (dict "requests" $size "limits" $size)
+  "rayResources" (dict (include "ray-serve-llm.ingressGroup" .) 1) -}}
+{{- include "ray-serve-llm.settings" (list (include "ray-serve-llm.podDefaults" . | fromJson) .Values.pods $defaults .Values.ingressWorkers) -}}
+{{- end -}}
+
+{{- /*
+Takes root, name and group (one of `workerGroups`). Gives, as JSON, the settings of its pods. Unless told otherwise
+a worker has 6 CPUs and 24Gi for each GPU. /dev/shm has 10Gi: Ray's object store moves to the disk when it is smaller
+than 10 GB (ray/_private/services.py), and it counts as the pod's memory only as far as it is used.
+*/ -}}
+{{- define "ray-serve-llm.workerSettings" -}}
+{{- $gpus := .group.gpusPerWorker | default 0 | int -}}
+{{- $units := max 1 $gpus -}}
+{{- $gpuResource := .group.gpuResourceName | default "nvidia.com/gpu" -}}
+{{- $defaults := dict "gpusPerWorker" $gpus "gpuResourceName" $gpuResource "minReplicas" 0 "maxReplicas" 1 -}}
+{{- if $gpus -}}
+{{- $_ := set $defaults "sharedMemory" "10Gi" -}}
+{{- end -}}
+{{- $size := dict "cpu" (mul 6 $units | toString) "memory" (printf "%dGi" (mul 24 $units)) -}}
+{{- $_ := set $defaults "resources" (dict "requests" $size "limits" $size) -}}
+{{- if not .group.rayResources -}}
+{{- $_ := set $defaults "rayResources" (dict .name $units) -}}
+{{- end -}}
+{{- $settings := include "ray-serve-llm.settings" (list (include "ray-serve-llm.podDefaults" .root | fromJson) $defaults .root.Values.pods .group) | fromJson -}}
+{{- if $gpus -}}
+{{- range $bound := list "requests" "limits" -}}
+{{- $_ := set $settings.resources $bound (include "ray-serve-llm.overlay" (list (get $settings.resources $bound) (dict $gpuResource $gpus)) | fromJson) -}}
+{{- end -}}
+{{- /* Vendors taint their nodes with `<domain>/gpu`. */ -}}
+{{- $taint := printf "%s/gpu" (splitList "/" $gpuResource | first) -}}
+{{- $_ := set $settings "tolerations" (append ($settings.tolerations | default list) (dict "key" $taint "operator" "Exists" "effect" "NoSchedule")) -}}
+{{- end -}}
+{{- toJson $settings -}}
+{{- end -}}
+
+{{- /*
+Takes name, settings (merged), starting (workers that replicas need from the start), role and context, as a pod template
+does. Gives one entry of `workerGroupSpecs`.
+Custom resources go into `rayStartParams`, where every KubeRay since 1.4 and Ray's autoscaler look for them, in the one
+quoting that both can read.
+*/ -}}
+{{- define "ray-serve-llm.workerGroup" -}}
+{{- $settings := .settings -}}
+{{- $params := dict "resources" (printf "'%s'" (toJson $settings.rayResources)) -}}
+{{- if $settings.gpusPerWorker -}}
+{{- $_ := set $params "num-gpus" (toString $settings.gpusPerWorker) -}}
+{{- end -}}
+- groupName: {{ .name | quote }}
+  replicas: {{ min (max .starting (int $settings.minReplicas)) (int $settings.maxReplicas) }}
+  minReplicas: {{ int $settings.minReplicas }}
+  maxReplicas: {{ int $settings.maxReplicas }}
+  {{- with $settings.idleTimeoutSeconds }}
+  idleTimeoutSeconds: {{ int . }}
+  {{- end }}
+  rayStartParams:
+    {{- include "ray-serve-llm.overlayYaml" (list $params $settings.rayStartParams) | nindent 4 }}
+  template:
+    {{- include "ray-serve-llm.podTemplate" . | nindent 4 }}
+{{- end -}}
+
+{{- /* Takes context, as a pod template does. Gives `workerGroupSpecs`; nothing where there are no workers. */ -}}
+{{- define "ray-serve-llm.workerGroups" -}}
+{{- $context := . -}}
+{{- if include "ray-serve-llm.ingress" .root }}
+{{ include "ray-serve-llm.workerGroup" (dict
+  "name" (include "ray-serve-llm.ingressGroup" .root)
+  "settings" (include "ray-serve-llm.ingressSettings" .root | fromJson)
+  "starting" 0
+  "role" "ingress"
+  "context" $context) }}
+{{- end }}
+{{- $starting := include "ray-serve-llm.startingWorkers" .root | fromJson }}
+{{- range $name, $group := .root.Values.workerGroups }}
+{{ include "ray-serve-llm.workerGroup" (dict
+  "name" $name
+  "settings" (include "ray-serve-llm.workerSettings" (dict "root" $context.root "name" $name "group" $group) | fromJson)
+  "starting" (get $starting $name | int)
+  "role" "worker"
+  "context" $context) }}
+{{- end }}
+{{- end -}}
