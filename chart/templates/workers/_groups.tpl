@@ -10,33 +10,59 @@
 {{- end -}}
 
 {{- /*
-Takes root, name and group (one of `workerGroups`). Gives, as JSON, the settings of its pods. Unless told otherwise
-a worker has 6 CPUs and 24Gi for each GPU. /dev/shm has 10Gi: Ray's object store moves to the disk when it is smaller
-than 10 GB (ray/_private/services.py), and it counts as the pod's memory only as far as it is used.
+Takes name and group (one of `workerGroups`). Gives, as JSON, the settings of its pods unless the group or `pods` say
+otherwise: 6 CPUs and 24Gi for each GPU. /dev/shm has 10Gi: Ray's object store moves to the disk when it is smaller than
+10 GB (ray/_private/services.py), and it counts as the pod's memory only as far as it is used.
 */ -}}
-{{- define "ray-serve-llm.workerSettings" -}}
+{{- define "ray-serve-llm.workerDefaults" -}}
 {{- $gpus := .group.gpusPerWorker | default 0 | int -}}
 {{- $units := max 1 $gpus -}}
-{{- $gpuResource := .group.gpuResourceName | default "nvidia.com/gpu" -}}
-{{- $defaults := dict "gpusPerWorker" $gpus "gpuResourceName" $gpuResource "minReplicas" 0 "maxReplicas" 1 -}}
+{{- $size := dict "cpu" (mul 6 $units | toString) "memory" (printf "%dGi" (mul 24 $units)) -}}
+{{- $defaults := dict
+  "gpusPerWorker" $gpus
+  "gpuResourceName" (.group.gpuResourceName | default "nvidia.com/gpu")
+  "minReplicas" 0
+  "maxReplicas" 1
+  "resources" (dict "requests" $size "limits" $size) -}}
 {{- if $gpus -}}
 {{- $_ := set $defaults "sharedMemory" "10Gi" -}}
 {{- end -}}
-{{- $size := dict "cpu" (mul 6 $units | toString) "memory" (printf "%dGi" (mul 24 $units)) -}}
-{{- $_ := set $defaults "resources" (dict "requests" $size "limits" $size) -}}
 {{- if not .group.rayResources -}}
 {{- $_ := set $defaults "rayResources" (dict .name $units) -}}
 {{- end -}}
-{{- $settings := include "ray-serve-llm.settings" (list (include "ray-serve-llm.podDefaults" .root | fromJson) $defaults .root.Values.pods .group) | fromJson -}}
-{{- if $gpus -}}
+{{- toJson $defaults -}}
+{{- end -}}
+
+{{- /*
+Takes settings, gpus (how many) and resource (their name in Kubernetes). Gives, as JSON, the settings with the GPUs
+among the resources, and with a toleration: vendors taint their nodes with `<domain>/gpu`.
+*/ -}}
+{{- define "ray-serve-llm.withGpus" -}}
+{{- $bounds := dict -}}
 {{- range $bound := list "requests" "limits" -}}
-{{- $_ := set $settings.resources $bound (include "ray-serve-llm.overlay" (list (get $settings.resources $bound) (dict $gpuResource $gpus)) | fromJson) -}}
+{{- $resources := list (get $.settings.resources $bound) (dict $.resource $.gpus) -}}
+{{- $_ := set $bounds $bound (include "ray-serve-llm.overlay" $resources | fromJson) -}}
 {{- end -}}
-{{- /* Vendors taint their nodes with `<domain>/gpu`. */ -}}
-{{- $taint := printf "%s/gpu" (splitList "/" $gpuResource | first) -}}
-{{- $_ := set $settings "tolerations" (append ($settings.tolerations | default list) (dict "key" $taint "operator" "Exists" "effect" "NoSchedule")) -}}
+{{- $taint := printf "%s/gpu" (splitList "/" .resource | first) -}}
+{{- $toleration := dict "key" $taint "operator" "Exists" "effect" "NoSchedule" -}}
+{{- include "ray-serve-llm.overlay" (list .settings (dict
+  "resources" (include "ray-serve-llm.overlay" (list .settings.resources $bounds) | fromJson)
+  "tolerations" (append (.settings.tolerations | default list) $toleration))) -}}
 {{- end -}}
-{{- toJson $settings -}}
+
+{{- /* Takes root, name and group (one of `workerGroups`). Gives, as JSON, the settings of its pods. */ -}}
+{{- define "ray-serve-llm.workerSettings" -}}
+{{- $defaults := include "ray-serve-llm.workerDefaults" . | fromJson -}}
+{{- $settings := include "ray-serve-llm.settings" (list
+  (include "ray-serve-llm.podDefaults" .root | fromJson) $defaults .root.Values.pods .group) -}}
+{{- if $defaults.gpusPerWorker -}}
+{{- include "ray-serve-llm.withGpus" (dict
+  "settings" (fromJson $settings)
+  "gpus" $defaults.gpusPerWorker
+  "resource" $defaults.gpuResourceName) -}}
+{{- else -}}
+{{- $settings -}}
+{{- end -}}
 {{- end -}}
 
 {{- /*
