@@ -47,20 +47,6 @@ Rules that keep them readable:
 {{- end -}}
 {{- end -}}
 
-{{- /* Takes a family's name. Gives the name of its ConfigMap. */ -}}
-{{- define "ray-serve-llm.familyConfigMap" -}}
-{{- printf "%s-family-config" . -}}
-{{- end -}}
-
-{{- /* Takes name and app. Gives the ConfigMap with the app's files: its own, or the one it names; nothing for code in the image. */ -}}
-{{- define "ray-serve-llm.appConfigMap" -}}
-{{- if .app.files -}}
-{{- printf "%s-app-files" .name -}}
-{{- else -}}
-{{- .app.configMap | default "" -}}
-{{- end -}}
-{{- end -}}
-
 {{- /*
 Takes the root. Gives the labels by which one release's pods are selected. Not app.kubernetes.io/name: KubeRay sets it
 on its pods and selects its head Service by it.
