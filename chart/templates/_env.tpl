@@ -1,0 +1,51 @@
+{{- /* The `env` of pods. */ -}}
+
+{{- /*
+Takes context (as in _pods.tpl) and role (head, ingress or worker). Gives, as JSON, the environment that the chart sets.
+*/ -}}
+{{- define "ray-serve-llm.env" -}}
+{{- $values := .context.root.Values -}}
+{{- $env := dict -}}
+{{- if eq $values.serving.path "throughput" -}}
+{{- range list "RAY_SERVE_ENABLE_HA_PROXY" "RAY_SERVE_THROUGHPUT_OPTIMIZED" "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" -}}
+{{- $_ := set $env . "1" -}}
+{{- end -}}
+{{- if .context.routedByBody -}}
+{{- $_ := set $env "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY" "1" -}}
+{{- end -}}
+{{- end -}}
+{{- if eq (get (merge (dict) $env ($values.pods.env | default dict)) "RAY_SERVE_ENABLE_HA_PROXY" | toString) "1" -}}
+{{- /* With every replica that comes or goes a new HAProxy takes over, and the old one has until then to end its streams. */ -}}
+{{- $drain := include "ray-serve-llm.drainSeconds" .context.root | float64 | ceil | int -}}
+{{- $_ := set $env "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S" (max 120 $drain | toString) -}}
+{{- end -}}
+{{- if and .context.release.tokenAuth (not .context.tokenAuth) -}}
+{{- $_ := set $env "RAY_AUTH_MODE" "disabled" -}}
+{{- end -}}
+{{- if eq .role "worker" -}}
+{{- $env = include "ray-serve-llm.overlay" (list $env (include "ray-serve-llm.hubEnv" .context.root | fromJson)) | fromJson -}}
+{{- end -}}
+{{- toJson $env -}}
+{{- end -}}
+
+{{- /* Takes the root. Gives, as JSON, the environment of a pod that downloads models: where they go, and the token. */ -}}
+{{- define "ray-serve-llm.hubEnv" -}}
+{{- $env := dict "HF_HOME" .Values.modelCache.mountPath -}}
+{{- if .Values.huggingFace.existingSecret -}}
+{{- $reference := dict "name" .Values.huggingFace.existingSecret "key" .Values.huggingFace.key -}}
+{{- $_ := set $env "HF_TOKEN" (dict "valueFrom" (dict "secretKeyRef" $reference)) -}}
+{{- end -}}
+{{- toJson $env -}}
+{{- end -}}
+
+{{- /* Takes a map of variables, each a value or a reference. Gives the `env` of a container. */ -}}
+{{- define "ray-serve-llm.envList" -}}
+{{- range $name, $value := . }}
+- name: {{ $name | quote }}
+  {{- if kindIs "map" $value }}
+  {{- toYaml $value | nindent 2 }}
+  {{- else }}
+  value: {{ $value | quote }}
+  {{- end }}
+{{- end }}
+{{- end -}}
