@@ -86,7 +86,9 @@ def _unknown_key(error: ValidationError, path: KeyPath, data: JsonObject) -> Fau
 def _one_key(error: ValidationError, path: KeyPath, key: str) -> Fault:
     options: Any = error.validator_value
     keys = [key for option in options for key in option["required"]]
-    given = [key for key in keys if key in _instance(error)] or ["none"]
+    present = _instance(error)
+    # What is no mapping has none of them; that it should be one is a fault of its own.
+    given = [key for key in keys if isinstance(present, dict) and key in present] or ["none"]
     what = f"'{key}' needs exactly one of them, and has {', '.join(given)}"
     return Fault(what, tuple(path), f"one of: {', '.join(keys)}")
 

@@ -10,6 +10,7 @@ from generator.documents.files import read_text
 from generator.documents.load import load_text
 from generator.errors import UserError, UserErrors
 from generator.formats.catalog import CatalogFile
+from generator.formats.check import check_document
 from generator.formats.environment import Environment
 from generator.formats.faults import parse_text
 
@@ -59,6 +60,14 @@ def test_every_fault_says_what_to_write_instead(old, new, message):
         parse_text(ENVIRONMENT.replace(old, new), "f", Environment)
     assert message in "\n".join(map(str, caught.value.errors))
     assert all(error.fix for error in caught.value.errors)
+
+
+@pytest.mark.parametrize("volume", [None, 5])
+def test_a_volume_that_is_no_mapping_is_a_fault_and_no_traceback(volume):
+    with pytest.raises(UserErrors) as caught:
+        check_document({"pods": {"volumes": {"v": volume}}}, "values", name="f")
+    assert "f: pods.volumes.v: 'v' " in str(caught.value)
+    assert "should be of type object" in str(caught.value)
 
 
 def test_thousands_of_faults_are_told_at_once_and_soon():
