@@ -1,4 +1,4 @@
-"""The command line: `python -m generator`. Only this layer (the modules `cli…`) prints, and only it exits.
+"""The command line: `python -m generator`. Only this layer prints, and only it exits.
 
 Everything heavy is imported inside the command that needs it, so that `--help` answers at once.
 """

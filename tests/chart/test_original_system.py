@@ -1,7 +1,7 @@
 """The environment `original` renders the system that this project began as, field by field.
 
 That system: Ray 2.49.1 on KubeRay, one RayService of Falcon models, each at /inference/<model>, its LLMConfig in a
-ConfigMap of the family, on one kind of small GPU. The figures are those that the project's brief gives of it.
+ConfigMap of the family, on one kind of small GPU. The figures are those of that system.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from generator.facts.files import read_data
 from generator.sizing.cache.attention import head_dim, kv_heads, layer_kinds
@@ -230,6 +230,8 @@ def _mixer(config: ModelConfig, cached: tuple[CacheSpec, ...]) -> Iterator[Matri
                 yield from packed_latent(config, cache)
             case MambaSpec():
                 yield from MIXERS[cache.kind](config, cache)
+            case _:
+                assert_never(cache)
 
 
 def _norms(config: ModelConfig) -> Iterator[Matrix]:

@@ -31,14 +31,14 @@ def plan(expect=None, pools=None, served=SERVED, **fields):
     return make_plan("test", made, catalog(family={"m": served}), where="environments/test.yaml")
 
 
-def wish(served=SERVED):
+def requirements(served=SERVED):
     return requirements_of("m", catalog(family={"m": served}), "family", Overrides(), vllm="0.29.0", where="test")
 
 
 def test_decoding_one_request_is_reading_the_weights_once_for_each_token():
     """Worked by hand: 7.456e9 x 2 bytes x 1.01 over 3350 GB/s x 0.72, one request's cache, and a step's overhead."""
     place = plan().models["m"].placement
-    fast = speed(place, wish())
+    fast = speed(place, requirements())
     weights = 7.456e9 * 2 * 1.01 / (3350e9 * 0.72)
     cache = 1100 * 28 * 4 * 2 * 256 * 2 / (3350e9 * 0.72)
     assert fast.step(1, 1100) == pytest.approx(weights + cache + 0.0005 + 28 * 0.00002, rel=0.01)
@@ -47,10 +47,10 @@ def test_decoding_one_request_is_reading_the_weights_once_for_each_token():
 def test_reading_a_prompt_is_two_operations_for_each_parameter_and_token_and_attention():
     """The layers' 28 x (3072 x (12 + 4 + 4 + 12) x 256 + 3 x 3072 x 23040); the head works for one token alone."""
     place = plan().models["m"].placement
-    flops = peak_flops(place, wish()) * roofline_factors().compute_share
+    flops = peak_flops(place, requirements()) * roofline_factors().compute_share
     layers, head = 28 * (3072 * 32 * 256 + 3 * 3072 * 23040), 131072 * 3072
     by_hand = (2 * layers * 1000 + 2 * head + 4 * 12 * 256 * 28 * 1000 * 1000 / 2) / flops
-    assert speed(place, wish()).prefill(1000) == pytest.approx(by_hand + 0.0005 + 28 * 0.00002, rel=1e-6)
+    assert speed(place, requirements()).prefill(1000) == pytest.approx(by_hand + 0.0005 + 28 * 0.00002, rel=1e-6)
 
 
 MIXTURE = {"num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 768, "hidden_size": 2048}
@@ -61,9 +61,9 @@ def test_a_token_passes_the_experts_it_picks_and_few_requests_read_few_of_them()
     """Qwen3-30B-A3B: 3.0 of its 30.5 billion parameters are multiplied, beside embedding and head."""
     mixture = model(llama(**MIXTURE), billions=30.5)
     place = plan(served=mixture).models["m"].placement
-    fast, dense = speed(place, wish(mixture)), speed(plan().models["m"].placement, wish())
+    fast, dense = speed(place, requirements(mixture)), speed(plan().models["m"].placement, requirements())
     layers = 48 * (2048 * (32 + 4 + 4 + 32) * 128 + 8 * 3 * 2048 * 768)
-    flops = peak_flops(place, wish(mixture)) * roofline_factors().compute_share * place.split.gpus
+    flops = peak_flops(place, requirements(mixture)) * roofline_factors().compute_share * place.split.gpus
     assert fast.multiply_seconds == pytest.approx(2 * layers / flops, rel=0.001)
     assert fast.picked == 8 / 128
     one, many = fast.step(1, 1000), fast.step(64, 1000)
@@ -88,12 +88,12 @@ def test_a_token_passes_the_experts_it_picks_and_few_requests_read_few_of_them()
 def test_weights_are_multiplied_in_the_type_that_activations_have(scheme, type_of_flops):
     served = model(llama(quantization_config=scheme))
     place = plan(served=served).models["m"].placement
-    assert peak_flops(place, wish(served)) == place.node_pool.gpu.tflops[type_of_flops] * 1e12
+    assert peak_flops(place, requirements(served)) == place.node_pool.gpu.tflops[type_of_flops] * 1e12
 
 
 def test_attention_sees_no_further_than_its_window():
     windows = llama(name="MistralForCausalLM", sliding_window=1024)
-    near, far = (speed(plan(served=one).models["m"].placement, wish(one)) for one in (model(windows), SERVED))
+    near, far = (speed(plan(served=one).models["m"].placement, requirements(one)) for one in (model(windows), SERVED))
     assert sum(each.prefill(1024) for each in near.attention) == pytest.approx(
         sum(each.prefill(1024) for each in far.attention)
     )
@@ -107,13 +107,13 @@ loads = st.builds(
     outputTokens=st.integers(1, 4000),
     secondsPerToken=st.none() | st.floats(0.001, 1),
 )
-PLACE, WISH = plan().models["m"].placement, wish()
+PLACE, REQUIREMENTS = plan().models["m"].placement, requirements()
 
 
 @settings(max_examples=200)
 @given(load=loads, sequences=st.integers(1, 512))
 def test_replicas_serve_the_load_within_cache_sequences_and_latency(load, sequences):
-    one = expected_load(PLACE, WISH, load, sequences)
+    one = expected_load(PLACE, REQUIREMENTS, load, sequences)
     assert 1 <= one.requests_at_once <= sequences
     if one.requests_at_once > 1:
         assert one.requests_at_once * (load.promptTokens + load.outputTokens) <= PLACE.memory.kv_tokens
@@ -130,7 +130,7 @@ def test_replicas_serve_the_load_within_cache_sequences_and_latency(load, sequen
 @given(load=loads)
 def test_twice_the_load_never_takes_fewer_replicas(load):
     twice = load.model_copy(update={"requestsPerSecond": 2 * load.requestsPerSecond})
-    one, two = (expected_load(PLACE, WISH, each, 64).replicas for each in (load, twice))
+    one, two = (expected_load(PLACE, REQUIREMENTS, each, 64).replicas for each in (load, twice))
     assert one.min <= two.min <= 2 * one.min
     assert one.max <= two.max
 
