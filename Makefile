@@ -56,7 +56,7 @@ chart: ## What helm renders, against the schemas of Kubernetes and KubeRay
 	$(TEST_PYTHON) $(PYTEST) tests/chart
 
 # The longest files, on the other core while the engines start.
-WEIGHTS := $(addprefix tests/contract/ray_2_60_0/test_,weights.py default_configs.py)
+WEIGHTS := $(addprefix tests/contract/ray_2_60_0/test_,vllm_weights.py default_configs.py)
 contract: ## What we emit is what Ray and vLLM accept, for each Ray release
 	export $(WITH_HELM); python=$(ENGINE_PYTHON); old=$(RAY_2_49_1_PYTHON); \
 	tools/beside.sh "$$python" $(PYTEST) $(WEIGHTS) -- "$$python" $(PYTEST) tests/contract/ray_2_60_0 $(WEIGHTS:%=--ignore=%); \
