@@ -3,7 +3,6 @@
 {{- /* Each model: its id, its placement in the words of the release, and resources that some worker group has. */ -}}
 {{- define "ray-serve-llm.checkModels" -}}
 {{- $values := .root.Values -}}
-{{- $placementField := .release.placementField -}}
 {{- $workers := include "ray-serve-llm.workers" .root | fromJson -}}
 {{- $deployments := dict -}}
 {{- $fine := dict -}}
@@ -12,15 +11,7 @@ models: there is none, and no app. Add one, or give a values file that has some 
 {{- end }}
 {{- range $id, $model := $values.models }}
 {{- $config := $model.llmConfig }}
-{{- $givenId := ($config.model_loading_config | default dict).model_id | default $id }}
-{{- if ne $givenId $id }}
-models.{{ $id }}.llmConfig.model_loading_config.model_id: it is "{{ $givenId }}", and the key is the id. Remove it, or rename the key.
-{{- end }}
-{{- range list "placement_group_config" "resources_per_bundle" }}
-{{- if and (hasKey $config .) (ne . $placementField) }}
-models.{{ $id }}.llmConfig.{{ . }}: Ray {{ $values.ray.version }} does not take it. Say it in {{ $placementField }}, or set ray.version to the release it was written for.
-{{- end }}
-{{- end }}
+{{- include "ray-serve-llm.checkModelWords" (dict "id" $id "config" $config "release" $.release "version" $values.ray.version) }}
 {{- /* A fleet's models ask for few different things: who asks for what another may have is fine too. */}}
 {{- $asks := include "ray-serve-llm.asks" $config }}
 {{- if not (hasKey $fine $asks) }}
@@ -41,6 +32,22 @@ models.{{ $id }}: behind one route, Ray would give it the deployment name of mod
 {{- end -}}
 
 {{- /*
+Takes id, config (its LLMConfig), release and version (of Ray). The id is the key's, and the placement is in the words of
+the release.
+*/ -}}
+{{- define "ray-serve-llm.checkModelWords" -}}
+{{- $givenId := (.config.model_loading_config | default dict).model_id | default .id }}
+{{- if ne $givenId .id }}
+models.{{ .id }}.llmConfig.model_loading_config.model_id: it is "{{ $givenId }}", and the key is the id. Remove it, or rename the key.
+{{- end }}
+{{- range list "placement_group_config" "resources_per_bundle" }}
+{{- if and (hasKey $.config .) (ne . $.release.placementField) }}
+models.{{ $.id }}.llmConfig.{{ . }}: Ray {{ $.version }} does not take it. Say it in {{ $.release.placementField }}, or set ray.version to the release it was written for.
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /*
 Takes id, config (its LLMConfig), release and workers (as ray-serve-llm.workers gives them): what a model asks for, of
 what ray-serve-llm.asks gives. Two models that give the same there have the same problems.
 */ -}}
@@ -54,14 +61,8 @@ what ray-serve-llm.asks gives. Two models that give the same there have the same
   (list $placement.bundle_per_worker $config.resources_per_bundle)
   ($placement.bundles | default list)
   ($deployment.placement_group_bundles | default list) | compact }}
-{{- $asked := dict }}
-{{- range append $bundles (($deployment.ray_actor_options | default dict).resources | default dict) }}
-{{- range $resource, $amount := . }}
-{{- if $amount }}
-{{- $_ := set $asked $resource true }}
-{{- end }}
-{{- end }}
-{{- end }}
+{{- $resources := append $bundles (($deployment.ray_actor_options | default dict).resources | default dict) }}
+{{- $asked := include "ray-serve-llm.resourcesOf" $resources | fromJson }}
 {{- with $config.accelerator_type }}
 {{- $_ := set $asked (printf "accelerator_type:%s" .) true }}
 {{- end }}
@@ -70,6 +71,19 @@ what ray-serve-llm.asks gives. Two models that give the same there have the same
 {{- if and $onGpus (not .workers.gpuGroups) }}
 models.{{ .id }}: it asks for a GPU and no worker group has one, so it would stay pending forever. Set workerGroups.<name>.gpusPerWorker, or place the model on CPUs.
 {{- end }}
+{{- end -}}
+
+{{- /* Takes a list of {resource: amount}. Gives, as JSON, {resource: true} of all that are asked for. */ -}}
+{{- define "ray-serve-llm.resourcesOf" -}}
+{{- $asked := dict -}}
+{{- range . -}}
+{{- range $resource, $amount := . -}}
+{{- if $amount -}}
+{{- $_ := set $asked $resource true -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $asked -}}
 {{- end -}}
 
 {{- /*
@@ -87,4 +101,3 @@ models.{{ $.id }}.llmConfig.deployment_config.autoscaling_config.target_ongoing_
 {{- end }}
 {{- end }}
 {{- end -}}
-

@@ -96,7 +96,17 @@ Ray Serve's switches of the request path. Controller, proxies and replicas read 
 the same on every pod; and `serving.path` decides what is rendered, so that they must not contradict it.
 */ -}}
 {{- define "ray-serve-llm.checkServeSwitches" -}}
-{{- $values := .root.Values -}}
+{{- include "ray-serve-llm.checkSwitchesOfOnePod" .root }}
+{{- if eq .root.Values.serving.path "throughput" }}
+{{ include "ray-serve-llm.checkThroughputSwitches" .root }}
+{{- else if eq .root.Values.serving.path "standard" }}
+{{ include "ray-serve-llm.checkStandardSwitches" .root }}
+{{- end }}
+{{- end -}}
+
+{{- /* Takes the root. Switches that only some pods would have. */ -}}
+{{- define "ray-serve-llm.checkSwitchesOfOnePod" -}}
+{{- $values := .Values -}}
 {{- $groups := dict "head" $values.head "ingressWorkers" $values.ingressWorkers -}}
 {{- range $name, $group := $values.workerGroups -}}
 {{- $_ := set $groups (printf "workerGroups.%s" $name) $group -}}
@@ -108,23 +118,30 @@ the same on every pod; and `serving.path` decides what is rendered, so that they
 {{- end }}
 {{- end }}
 {{- end }}
-{{- $env := $values.pods.env | default dict -}}
-{{- $direct := eq (get $env "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" | toString) "1" -}}
-{{- if and $direct (eq $values.serving.path "standard") }}
-pods.env.RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING: the standard path has an OpenAI ingress, and Ray builds none with direct streaming. Set serving.path to throughput, and remove it.
-{{- end }}
-{{- if eq $values.serving.path "throughput" }}
+{{- end -}}
+
+{{- /* Takes the root. What the throughput path does not work without. */ -}}
+{{- define "ray-serve-llm.checkThroughputSwitches" -}}
+{{- $env := .Values.pods.env | default dict -}}
 {{- range list "RAY_SERVE_ENABLE_HA_PROXY" "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" }}
 {{- if and (hasKey $env .) (ne (get $env . | toString) "1") }}
 pods.env.{{ . }}: the throughput path is made of HAProxy and direct streaming, and Ray builds no application with one alone. Remove it, or set serving.path to standard.
 {{- end }}
 {{- end }}
 {{- $body := "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY" }}
-{{- $why := include "ray-serve-llm.routedByBody" .root }}
+{{- $why := include "ray-serve-llm.routedByBody" . }}
 {{- if and $why (hasKey $env $body) (ne (get $env $body | toString) "1") }}
 pods.env.{{ $body }}: {{ $why }}, so that the router must see the request's body on the throughput path. Remove it, or set serving.path to standard.
 {{- end }}
-{{- else if and (include "ray-serve-llm.ingress" .root) (ne (get $env "RAY_SERVE_ENABLE_HA_PROXY" | toString) "1") }}
+{{- end -}}
+
+{{- /* Takes the root. What the standard path, whose ingress workers must have proxies, does not work with. */ -}}
+{{- define "ray-serve-llm.checkStandardSwitches" -}}
+{{- $env := .Values.pods.env | default dict -}}
+{{- if eq (get $env "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING" | toString) "1" }}
+pods.env.RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING: the standard path has an OpenAI ingress, and Ray builds none with direct streaming. Set serving.path to throughput, and remove it.
+{{- end }}
+{{- if and (include "ray-serve-llm.ingress" .) (ne (get $env "RAY_SERVE_ENABLE_HA_PROXY" | toString) "1") }}
 {{- /* ray/serve/_private/constants.py: the one turns on the other unless it is told. */ -}}
 {{- $optimized := eq (get $env "RAY_SERVE_THROUGHPUT_OPTIMIZED" | toString) "1" -}}
 {{- $ingress := get $env "RAY_SERVE_ENABLE_DIRECT_INGRESS" | toString -}}
