@@ -3,7 +3,6 @@
 {{- /* Each app. What its code decides by itself cannot be seen here. */ -}}
 {{- define "ray-serve-llm.checkApps" -}}
 {{- $values := .root.Values -}}
-{{- $workers := include "ray-serve-llm.workers" .root | fromJson -}}
 {{- if and $values.apps (not $values.workerGroups) }}
 workerGroups: there is none for the apps to run on, and the head takes no work. Add one.
 {{- end }}
@@ -21,7 +20,7 @@ workerGroups: there is none for the apps to run on, and the head takes no work. 
 {{ $where }}: its code is in `files` and in configMap "{{ $app.configMap }}". Remove one of them.
 {{- end }}
 {{- range $deployment := $app.application.deployments }}
-{{- include "ray-serve-llm.checkAppDeployment" (dict "of" (printf "%s.application.deployments (%s)" $where .name) "deployment" . "workers" $workers) }}
+{{- include "ray-serve-llm.checkAppDeployment" (dict "of" (printf "%s.application.deployments (%s)" $where .name) "deployment" . "workers" $.workers) }}
 {{- end }}
 {{- end }}
 {{- include "ray-serve-llm.checkRoutes" .root }}

@@ -2,12 +2,17 @@
 What Helm's schema cannot see: values that contradict each other, that another release would take, or that leave a
 replica pending forever with nothing but a line in Ray's log. Each message says where, what, and what to do.
 
-A check takes `root` and `release` (the facts of the Ray release) and prints one line for each problem, or nothing.
+A check takes `root`, `release` (the facts of the Ray release), `workers` (what there is to land on) and `pods` (every
+kind of pod), all worked out once, and prints one line for each problem, or nothing.
 */ -}}
 
 {{- /* Takes the root. Gives nothing, or fails with every problem that the checks found. */ -}}
 {{- define "ray-serve-llm.check" -}}
-{{- $check := dict "root" . "release" (include "ray-serve-llm.rayRelease" . | fromYaml) -}}
+{{- $check := dict
+  "root" .
+  "release" (include "ray-serve-llm.rayRelease" . | fromYaml)
+  "workers" (include "ray-serve-llm.workers" . | fromJson)
+  "pods" (include "ray-serve-llm.kindsOfPods" . | fromJson) -}}
 {{- $found := list
   (include "ray-serve-llm.checkName" $check)
   (include "ray-serve-llm.checkServing" $check)

@@ -3,7 +3,6 @@
 {{- /* Each model: its id, its placement in the words of the release, and resources that some worker group has. */ -}}
 {{- define "ray-serve-llm.checkModels" -}}
 {{- $values := .root.Values -}}
-{{- $workers := include "ray-serve-llm.workers" .root | fromJson -}}
 {{- $deployments := dict -}}
 {{- $fine := dict -}}
 {{- if not (or $values.models $values.apps) }}
@@ -15,7 +14,7 @@ models: there is none, and no app. Add one, or give a values file that has some 
 {{- /* A fleet's models ask for few different things: who asks for what another may have is fine too. */}}
 {{- $asks := include "ray-serve-llm.asks" $config }}
 {{- if not (hasKey $fine $asks) }}
-{{- $problems := include "ray-serve-llm.checkModel" (dict "id" $id "config" $config "release" $.release "workers" $workers) }}
+{{- $problems := include "ray-serve-llm.checkModel" (dict "id" $id "config" $config "release" $.release "workers" $.workers) }}
 {{- $problems }}
 {{- if not (trim $problems) }}
 {{- $_ := set $fine $asks true }}

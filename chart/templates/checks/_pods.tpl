@@ -62,7 +62,7 @@ head.rayStartParams.dashboard-host: KubeRay hands the models to the dashboard fr
 
 {{- /* Workers' CPUs, which Ray and the checks go by, in a unit that they read. */ -}}
 {{- define "ray-serve-llm.checkCpus" -}}
-{{- range $where, $pod := omit (include "ray-serve-llm.kindsOfPods" .root | fromJson) "head" }}
+{{- range $where, $pod := omit .pods "head" }}
 {{- if not (include "ray-serve-llm.workerCpus" $pod.settings) }}
 {{ $where }}.resources: "{{ include "ray-serve-llm.workerCpuQuantity" $pod.settings }}" is no number of CPUs that is understood here. Write CPUs (2, 0.5) or thousandths of one (500m).
 {{- end }}
@@ -75,9 +75,9 @@ head.rayStartParams.dashboard-host: KubeRay hands the models to the dashboard fr
   "root" .root
   "families" (include "ray-serve-llm.families" .root | fromJsonArray)
   "apps" (include "ray-serve-llm.appConfigMaps" .root | fromJson) -}}
-{{- range $where, $pod := include "ray-serve-llm.kindsOfPods" .root | fromJson }}
+{{- range $where, $pod := .pods }}
 {{- $paths := dict }}
-{{- range $name, $volume := include "ray-serve-llm.volumes" (set $pod "context" $context) | fromJson }}
+{{- range $name, $volume := include "ray-serve-llm.volumes" (dict "context" $context "role" $pod.role "settings" $pod.settings) | fromJson }}
 {{- $path := trimSuffix "/" $volume.mountPath }}
 {{- with get $paths $path }}
 {{ $where }}.volumes: "{{ . }}" and "{{ $name }}" are both mounted at {{ $path }}. Give one of them another mountPath, or name yours as the chart's to take its place.
