@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -48,6 +47,8 @@ def write_files(texts: Mapping[Path, str], *, remove: Iterable[Path] = ()) -> No
     All temporaries are on disk before the first rename, so a full disk or a forbidden folder changes nothing. What is
     to `remove` goes last; that it is gone already is no fault.
     """
+    import tempfile  # late: commands that only read start without it
+
     temporaries: list[tuple[str, Path]] = []
     path, verb = Path(), "written"
     try:
