@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from generator.errors import UserError
@@ -12,16 +13,19 @@ from generator.plan.requirements import at
 
 
 def plan_faults(
-    models: Collection[ModelPlan], apps: Collection[AppPlan], pools: Iterable[PoolPlan], *, where: str
+    models: Iterable[ModelPlan], apps: Iterable[AppPlan], pools: Iterable[PoolPlan], *, where: str
 ) -> Iterator[UserError]:
     """What cannot run as planned."""
-    everyone: list[Served] = [*models, *apps]
+    models_on: dict[str, list[ModelPlan]] = defaultdict(list)
+    apps_on: dict[str, list[AppPlan]] = defaultdict(list)
     for model in models:
         yield from _sequences_faults(model, where=where)
+        models_on[model.node_pool.name].append(model)
+    for app in apps:
+        apps_on[app.node_pool.name].append(app)
     for pool in pools:
-        yield from _cpu_faults(pool, [model for model in models if model.node_pool.name == pool.name], where=where)
-        on_pool: list[Served] = [each for each in everyone if each.node_pool.name == pool.name]
-        yield from _room_faults(pool, on_pool, where=where)
+        yield from _cpu_faults(pool, models_on[pool.name], where=where)
+        yield from _room_faults(pool, [*models_on[pool.name], *apps_on[pool.name]], where=where)
 
 
 def plan_warnings(
