@@ -12,9 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 from operator import neg
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from generator.plan.occupancy import Effort, Kind, Occupancy, Option, Step, Taken
+from generator.plan.occupancy import Kind, Occupancy, Option, Step, Taken
+
+if TYPE_CHECKING:
+    from generator.plan.solver import Effort
 
 # Above these a search would be felt; what they leave unproven shows as a bound below the cost. To solve is to decide in
 # whole models; to bound, in parts of models, which is quick and never dearer.
@@ -68,9 +71,9 @@ def assign(models: Mapping[str, Sequence[Option]], pools: Occupancy) -> Assignme
     else:
         bound = fleet.score().cost
     chosen = {
-        name: placement
+        name: place
         for kind, same in names.items()
-        for name, placement in zip(same, _spelt_out(fleet.taken[kind]), strict=True)
+        for name, place in zip(same, _spelt_out(fleet.taken[kind]), strict=True)
     }
     score = fleet.score()
     return Assignment(chosen=chosen, cost=score.cost, bound=min(bound, score.cost), has_room=not score.short)
@@ -145,7 +148,7 @@ class _Fleet:
         before, sums, points = self.score(), self.sums, dict(self.points)
         for step in steps:
             self._shift(*step)
-        for pool in {kind[placement].pool for kind, start, end in steps for placement in (start, end)}:
+        for pool in {kind[place].pool for kind, start, end in steps for place in (start, end)}:
             was, self.points[pool] = self.points[pool], self._points(pool)
             self.sums = _added((self.sums, self.points[pool], tuple(map(neg, was))))
         if self.score() < before:
@@ -156,10 +159,10 @@ class _Fleet:
         return False
 
     def _shift(self, kind: Kind, start: int, end: int) -> None:
-        for placement, models in ((start, -1), (end, 1)):
-            self.taken[kind][placement] += models
-            self.pools.add(kind[placement], models)
-            self.order += models * placement
+        for place, models in ((start, -1), (end, 1)):
+            self.taken[kind][place] += models
+            self.pools.add(kind[place], models)
+            self.order += models * place
 
 
 def _one_by_one(models: Mapping[str, Sequence[Option]], kinds: Mapping[Kind, int], pools: Occupancy) -> _Fleet:
@@ -168,9 +171,9 @@ def _one_by_one(models: Mapping[str, Sequence[Option]], kinds: Mapping[Kind, int
     load = pools.copy()
     for name in sorted(models, key=lambda m: (-models[m][0].piece, m)):
         kind = tuple(models[name])
-        placement = _first_room(load, kind)
-        taken[kind][placement] += 1
-        load.add(kind[placement])
+        place = _first_room(load, kind)
+        taken[kind][place] += 1
+        load.add(kind[place])
     return _Fleet(pools, taken)
 
 

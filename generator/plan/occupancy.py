@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from generator.plan.packing import WorkerShape, worker_shape
 from generator.plan.pools import NodePool
-
-Effort = Literal["best", "room", "bound"]
-"""What a solver looks for: the best plan; the first with room; or, with models and pods divided, a bound alone."""
 
 
 class Option(NamedTuple):

@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, gcd
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import highspy
 
-from generator.plan.occupancy import Effort, Kind, Occupancy, Option, Taken
+from generator.plan.occupancy import Kind, Occupancy, Option, Taken
 from generator.plan.packing import most_in_any_order
 
 MOST_NODES = 100
@@ -38,6 +38,10 @@ class _Mode(NamedTuple):
     """Units of the least replicas that find room."""
     largest: int
     unit: int
+
+
+Effort = Literal["best", "room", "bound"]
+"""What is looked for: the best plan; the first with room; or, with models and pods divided, a bound and no plan."""
 
 
 def solve(kinds: Mapping[Kind, int], pools: Occupancy, effort: Effort) -> Solved:
