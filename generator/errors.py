@@ -60,7 +60,7 @@ class Faults:
         self._errors: list[UserError] = []
 
     def add(self, *errors: UserError) -> None:
-        self._errors += errors
+        self._errors += [fault for error in errors for fault in faults(error)]
 
     @contextmanager
     def gathered(self) -> Iterator[None]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from generator.documents.files import read_text
 from generator.documents.load import load_text, location
-from generator.errors import UserError, UserErrors, faults
+from generator.errors import Faults, UserError
 from generator.facts.releases import release
 from generator.formats.catalog import Catalog, CatalogFile
 from generator.formats.check import check_document
@@ -20,49 +20,43 @@ def read_catalog(texts: Mapping[Path, str]) -> Catalog:
 
     The faults of all files are raised at once, as UserErrors.
     """
-    errors: list[UserError] = []
+    faults = Faults()
     families: dict[str, CatalogFile] = {}
     files: dict[str, Path] = {}
     owners: dict[str, Path] = {}
     for path, text in sorted(texts.items()):
-        try:
+        with faults.gathered():
             file = parse_text(text, str(path), CatalogFile)
-        except UserError as error:
-            errors += faults(error)
-            continue
-        if file.family in files:
-            errors.append(
-                UserError(
+            if file.family in files:
+                raise UserError(
                     f"family '{file.family}' is already in {files[file.family]}",
                     where=location(text, str(path), ["family"]),
                     fix="Give one of the two another `family`, or move its models into one file.",
                 )
-            )
-            continue
-        for model_id, model in file.models.items():
-            most = model.architecture.max_position_embeddings
-            if model.needs.context > most:
-                errors.append(
-                    UserError(
-                        f"needs a context of {model.needs.context:,} tokens and knows {most:,}",
-                        where=location(text, str(path), ["models", model_id, "needs", "context"]),
-                        fix=f"Set it to {most} or less.",
-                    )
-                )
-            if model_id in owners:
-                errors.append(
-                    UserError(
-                        f"model '{model_id}' is already in {owners[model_id]}",
-                        where=location(text, str(path), ["models", model_id]),
-                        fix="Give one of the two another id: it is the model's name for every client.",
-                    )
-                )
-            owners.setdefault(model_id, path)
-        families[file.family] = file
-        files[file.family] = path
-    if errors:
-        raise UserErrors(errors)
+            faults.add(*_model_faults(file, text, path, owners))
+            owners = dict.fromkeys(file.models, path) | owners
+            families[file.family] = file
+            files[file.family] = path
+    faults.raise_any()
     return Catalog(families=families, files=files)
+
+
+def _model_faults(file: CatalogFile, text: str, path: Path, owners: Mapping[str, Path]) -> Iterator[UserError]:
+    """What is wrong with single models; `owners` are the files of those that are known already."""
+    for model_id, model in file.models.items():
+        most = model.architecture.max_position_embeddings
+        if model.needs.context > most:
+            yield UserError(
+                f"needs a context of {model.needs.context:,} tokens and knows {most:,}",
+                where=location(text, str(path), ["models", model_id, "needs", "context"]),
+                fix=f"Set it to {most} or less.",
+            )
+        if model_id in owners:
+            yield UserError(
+                f"model '{model_id}' is already in {owners[model_id]}",
+                where=location(text, str(path), ["models", model_id]),
+                fix="Give one of the two another id: it is the model's name for every client.",
+            )
 
 
 def read_environment(path: Path) -> Environment:
