@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import typing
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -70,11 +70,11 @@ class _Item:
 
 
 def _explained(item: _Item) -> Fault:
-    """The first explainer that has something to say of it."""
-    for kinds, explain in _EXPLAINERS:
-        if item.kind in kinds and (fault := explain(item)):
-            return fault
-    return _any_other(item)
+    if item.kind == "invalid_key" or (item.kind == "string_type" and item.is_key):
+        return _key_is_no_text(item)
+    if item.input is None and item.kind not in ("extra_forbidden", "missing"):
+        return _empty(item)
+    return _EXPLAINERS.get(item.kind, _any_other)(item)
 
 
 def _unknown_key(item: _Item) -> Fault:
@@ -85,16 +85,12 @@ def _missing(item: _Item) -> Fault:
     return missing_key(item.key, item.path[:-1])
 
 
-def _key_is_no_text(item: _Item) -> Fault | None:
-    if item.kind == "string_type" and not item.is_key:
-        return None
+def _key_is_no_text(item: _Item) -> Fault:
     key = str(item.input) if item.is_key else item.key
     return Fault(f"the key {key} is no text", (*item.path[:-1], key), f'Quote it: "{key}".')
 
 
-def _empty(item: _Item) -> Fault | None:
-    if item.input is not None:
-        return None
+def _empty(item: _Item) -> Fault:
     return Fault(f"'{item.key}' is empty", item.path, _give(item.model, item.path, item.kind))
 
 
@@ -104,9 +100,9 @@ def _other_shape(item: _Item) -> Fault:
     return Fault(what, item.path, _give(item.model, item.path, item.kind))
 
 
-def _no_text(item: _Item) -> Fault | None:
+def _no_text(item: _Item) -> Fault:
     if isinstance(item.input, (dict, list)):
-        return None
+        return _any_other(item)
     word = written(item.text, item.path) or str(item.input)
     known = _known(item.key)
     fix = f"Quote it; {did_you_mean(word, known)}" if known else f'Quote it: `{item.key}: "{word}"`.'
@@ -135,24 +131,17 @@ def _any_other(item: _Item) -> Fault:
     return Fault(what, item.path, _number_fix(item.kind, item.context))
 
 
-class _AnyKind:
-    def __contains__(self, _: object) -> bool:
-        return True
-
-
 _MAPPING_KINDS = ("model_type", "model_attributes_type", "dict_type", "dataclass_type", "mapping_type")
-_EXPLAINERS: tuple[tuple[Container[str], Callable[[_Item], Fault | None]], ...] = (
-    (("extra_forbidden",), _unknown_key),
-    (("missing",), _missing),
-    (("invalid_key", "string_type"), _key_is_no_text),
-    (_AnyKind(), _empty),
-    ((*_MAPPING_KINDS, "list_type"), _other_shape),
-    (("string_type",), _no_text),
-    (("too_short",), _too_short),
-    (("literal_error",), _no_choice),
-    (("string_pattern_mismatch",), _no_match),
-)
-"""By the kinds of a fault who says it, the first first."""
+_EXPLAINERS: dict[str, Callable[[_Item], Fault]] = {
+    "extra_forbidden": _unknown_key,
+    "missing": _missing,
+    **dict.fromkeys((*_MAPPING_KINDS, "list_type"), _other_shape),
+    "string_type": _no_text,
+    "too_short": _too_short,
+    "literal_error": _no_choice,
+    "string_pattern_mismatch": _no_match,
+}
+"""By the kind of a fault."""
 
 
 def _give(model: type[BaseModel], path: KeyPath, kind: str) -> str:
