@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from generator.cli.options import examples, json_option, print_json, project_of, say
 from generator.errors import GeneratorError
+
+if TYPE_CHECKING:
+    from generator.formats.output import BenchOutput
 
 
 @click.command(
@@ -109,6 +112,7 @@ def bench(
     finally:
         if rows and as_json:
             points_json = [{"load": asdict(load), **asdict(measured)} for load, measured in rows]
-            print_json({"version": 1, "target": asdict(aim), "points": points_json, **failure})
+            document: BenchOutput = {"version": 1, "target": asdict(aim), "points": points_json}
+            print_json({**document, **failure})
         elif rows:
             click.echo("\n".join(table(rows)))

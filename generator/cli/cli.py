@@ -22,6 +22,7 @@ from generator.cli.options import environment_option, examples, json_option, pri
 from generator.errors import GeneratorError, UserError, did_you_mean
 
 if TYPE_CHECKING:
+    from generator.formats.output import FaultOutput, ListKind, ListOutput, ValidateOutput
     from generator.project.project import Generated
 
 
@@ -60,7 +61,7 @@ class Commands(click.Group):
 @click.option("--color/--no-color", default=None, help="Colours; by default where a terminal reads (NO_COLOR is kept).")
 @click.version_option(__version__, prog_name="generator")
 @click.pass_context
-def cli(ctx: click.Context, /, root: Path, color: bool | None) -> None:
+def cli(ctx: click.Context, root: Path, color: bool | None) -> None:
     """From a model catalog to a fleet of OpenAI endpoints on KubeRay.
 
     People edit catalog/ (which models, what their users need) and environments/ (which GPUs, which Ray release).
@@ -129,7 +130,7 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
 @environment_option("Only this environment; by default all.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff when a file would change.")
 @click.pass_context
-def generate(ctx: click.Context, /, environment: str | None, check: bool) -> None:
+def generate(ctx: click.Context, environment: str | None, check: bool) -> None:
     """Plan, and write the values of every environment and family."""
     project = project_of(ctx)
     names = [environment] if environment else project.environment_names()
@@ -144,7 +145,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
     from generator.errors import faults
     from generator.project.validate import validate_file
 
-    wrong: list[dict[str, str]] = []
+    wrong: list[FaultOutput] = []
     kinds: dict[str, str] = {}
     for path in files:
         try:
@@ -154,7 +155,8 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
             if not as_json:
                 _print_error(error)
     if as_json:
-        print_json({"version": 1, "valid": kinds, "faults": wrong})
+        document: ValidateOutput = {"version": 1, "valid": kinds, "faults": wrong}
+        print_json(document)
     else:
         for name, kind in kinds.items():
             click.echo(f"{name}: valid {kind}")
@@ -165,7 +167,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
 @cli.command(epilog=examples("schema", "schema --check"))
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff when a file would change.")
 @click.pass_context
-def schema(ctx: click.Context, /, check: bool) -> None:
+def schema(ctx: click.Context, check: bool) -> None:
     """Write schemas/, chart/values.schema.json and the Ray releases that the chart knows."""
     _finish(project_of(ctx).generated_schemas(), check=check, again="python -m generator schema")
 
@@ -174,7 +176,7 @@ def schema(ctx: click.Context, /, check: bool) -> None:
 @environment_option("Only this environment; by default all.")
 @json_option
 @click.pass_context
-def plan(ctx: click.Context, /, environment: str | None, as_json: bool) -> None:
+def plan(ctx: click.Context, environment: str | None, as_json: bool) -> None:
     """Show where every model runs and why, as arithmetic that a person can follow."""
     from generator.cli.plan_report import plan_lines, plans_json
 
@@ -197,15 +199,16 @@ LISTS = ("models", "families", "environments", "gpus", "releases")
 @click.argument("what", type=click.Choice(LISTS), default="models")
 @json_option
 @click.pass_context
-def list_(ctx: click.Context, /, what: str, as_json: bool) -> None:
+def list_(ctx: click.Context, what: ListKind, as_json: bool) -> None:
     """List models, families, environments, GPU types or Ray releases."""
     from generator.cli.listing import cell, rows
 
-    found = rows(what, None if what in ("gpus", "releases") else project_of(ctx))
+    items = rows(what, None if what in ("gpus", "releases") else project_of(ctx))
     if as_json:
-        print_json({"version": 1, "kind": what, "items": found})
+        document: ListOutput = {"version": 1, "kind": what, "items": items}
+        print_json(document)
         return
-    cells = [{key: cell(key, value) for key, value in row.items()} for row in found]
+    cells = [{key: cell(key, value) for key, value in row.items()} for row in items]
     widths = {key: max(len(key), *(len(row[key]) for row in cells)) for key in cells[0]} if cells else {}
     click.secho("  ".join(key.ljust(width) for key, width in widths.items()).rstrip(), bold=True)
     for row in cells:

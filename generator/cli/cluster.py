@@ -14,8 +14,9 @@ from generator.cli.options import environment_option, examples, json_option, pri
 from generator.errors import UserError
 
 if TYPE_CHECKING:
-    from generator.cluster.finding import Finding, Level
+    from generator.cluster.finding import Finding
     from generator.cluster.status.status import ReleaseStatus
+    from generator.formats.output import FoundOutput, Level, PreflightOutput
 
 COLORS: dict[Level, str] = {"pass": "green", "warn": "yellow", "fail": "red"}
 PULL_SECONDS = 600
@@ -91,9 +92,18 @@ def preflight(
             _print_finding(finding)
     counts = {level: sum(1 for finding in findings if finding.level == level) for level in COLORS}
     if as_json:
-        rows = [{"level": f.level, "subject": f.subject, "message": f.message, "fix": f.fix} for f in findings]
-        head = {"release": wanted.release, "namespace": wanted.namespace, "cluster": cluster.address}
-        print_json({"version": 1, **head, "findings": rows, "counts": counts})
+        rows: list[FoundOutput] = [
+            {"level": f.level, "subject": f.subject, "message": f.message, "fix": f.fix} for f in findings
+        ]
+        document: PreflightOutput = {
+            "version": 1,
+            "release": wanted.release,
+            "namespace": wanted.namespace,
+            "cluster": cluster.address,
+            "findings": rows,
+            "counts": {"pass": counts["pass"], "warn": counts["warn"], "fail": counts["fail"]},
+        }
+        print_json(document)
     else:
         worst: Level = "fail" if counts["fail"] else "warn" if counts["warn"] else "pass"
         text = f"{counts['pass']} passed, {counts['warn']} warned, {counts['fail']} failed"

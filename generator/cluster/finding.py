@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
-Level = Literal["pass", "warn", "fail"]
+if TYPE_CHECKING:
+    from generator.formats.output import Level
 
 
 @dataclass(frozen=True, kw_only=True)

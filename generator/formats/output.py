@@ -4,6 +4,8 @@ Keys are snake_case. Sizes are GiB, times seconds, unless a key says another uni
 changes when a key is renamed, is removed or means something else; a new key alone does not change it. Sentences for
 people are `message` where a cluster is asked, as in Kubernetes, and `why` where the generator decides.
 
+These are types alone. A command builds a dict, and mypy compares it with its type; that of fit is made in loops and
+is not compared. The tests validate what is printed.
 """
 
 from __future__ import annotations
@@ -12,8 +14,6 @@ from typing import Any, Literal, NotRequired
 
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
-
-VERSION: Literal[1] = 1
 
 _CLOSED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -132,9 +132,12 @@ class PlannedPool(TypedDict):
     price_per_gpu_hour: float | None
 
 
+SubjectKind = Literal["model", "app", "pool"]
+
+
 @with_config(_CLOSED)
 class Warned(TypedDict):
-    kind: Literal["model", "app", "pool"]
+    kind: SubjectKind
     subject: str
     """Its name."""
     text: str
@@ -243,9 +246,12 @@ FitOutput = FitOneOutput | FitTableOutput
 # -- preflight ---------------------------------------------------------------------------------------------------------
 
 
+Level = Literal["pass", "warn", "fail"]
+
+
 @with_config(_CLOSED)
 class FoundOutput(TypedDict):
-    level: Literal["pass", "warn", "fail"]
+    level: Level
     subject: str
     message: str
     fix: str
@@ -376,12 +382,15 @@ class ValidateOutput(TypedDict):
     faults: list[FaultOutput]
 
 
+ListKind = Literal["models", "families", "environments", "gpus", "releases"]
+
+
 @with_config(_CLOSED)
 class ListOutput(TypedDict):
     """`list --json`."""
 
     version: Literal[1]
-    kind: Literal["models", "families", "environments", "gpus", "releases"]
+    kind: ListKind
     items: list[dict[str, Any]]
 
 

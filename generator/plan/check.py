@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from generator.errors import UserError
 from generator.plan.apps import AppPlan
 from generator.plan.plans import ModelPlan, PlanWarning, PoolPlan, Served
 from generator.plan.requirements import at
+
+if TYPE_CHECKING:
+    from generator.formats.output import SubjectKind
 
 
 def plan_faults(
@@ -104,7 +107,7 @@ def _pool_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
         )
 
 
-def _surge_warnings(served: Served, kind: Literal["model", "app"]) -> Iterator[PlanWarning]:
+def _surge_warnings(served: Served, kind: SubjectKind) -> Iterator[PlanWarning]:
     if served.replicas.min and not served.surge:
         text = (
             f"pool {served.node_pool.name} has no room for one more replica at the least, so an in-place "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from generator.documents.merge import JsonObject
 from generator.formats.catalog import CatalogModel
@@ -14,6 +14,9 @@ from generator.plan.packing import WorkerShape
 from generator.plan.placement import Placement
 from generator.plan.pools import NodePool
 from generator.plan.replicas import ExpectedLoad
+
+if TYPE_CHECKING:
+    from generator.formats.output import SubjectKind
 
 
 class Served(Protocol):
@@ -44,7 +47,7 @@ class Served(Protocol):
 class PlanWarning:
     """What people should know of a plan that runs."""
 
-    kind: Literal["model", "app", "pool"]
+    kind: SubjectKind
     subject: str
     """The name of the model, app or pool."""
     text: str

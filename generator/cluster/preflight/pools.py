@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from generator.cluster.finding import Finding, Level, fails, passes, warns
+from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.nodes import Node, Used, lacking, matches, room, untolerated
 from generator.cluster.pods import PodGroup
 from generator.errors import did_you_mean
 from generator.units import GIB
+
+if TYPE_CHECKING:
+    from generator.formats.output import Level
 
 LABELS_SHOWN = 8
 MIB_PER_GIB = 1024
