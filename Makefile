@@ -55,11 +55,11 @@ chart: ## What helm renders, against the schemas of Kubernetes and KubeRay
 		KUBERAY_CRDS="$$(tools/setup.sh crds)" KUBERNETES_SPEC="$$(tools/setup.sh kubernetes-spec)"; \
 	$(TEST_PYTHON) $(PYTEST) tests/chart
 
-# The longest files, on the other core while the engines start.
-WEIGHTS := $(addprefix tests/contract/ray_2_60_0/test_,vllm_weights.py default_configs.py)
+# What builds vLLM's layers, on the other core while the engines start.
+LAYERS := $(addprefix tests/contract/ray_2_60_0/test_,vllm_weights.py default_configs.py kv_specs.py)
 contract: ## What we emit is what Ray and vLLM accept, for each Ray release
 	export $(WITH_HELM); python=$(ENGINE_PYTHON); old=$(RAY_2_49_1_PYTHON); \
-	tools/beside.sh "$$python" $(PYTEST) $(WEIGHTS) -- "$$python" $(PYTEST) tests/contract/ray_2_60_0 $(WEIGHTS:%=--ignore=%); \
+	tools/beside.sh "$$python" $(PYTEST) $(LAYERS) -- "$$python" $(PYTEST) tests/contract/ray_2_60_0 $(LAYERS:%=--ignore=%); \
 	"$$old" $(PYTEST) tests/contract/ray_2_49_1
 
 local: ## Real Ray and vLLM on this machine's CPU answer OpenAI requests
