@@ -15,7 +15,7 @@ from generator.chart import cache_folder
 from generator.local.ray import Running
 from tests.local.machine import MODELS
 from tests.local.reference import Reference
-from tests.local.served import served
+from tests.local.served import Served, served
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +35,15 @@ def references(workdir: Path) -> dict[str, Reference]:
 
 
 @pytest.fixture(scope="module")
-def serving(workdir: Path) -> Iterator[Running]:
+def everything(workdir: Path) -> Iterator[Served]:
     """Both models and the app beside them: all of values/local/, together."""
     with served(["briefs", "falcon-h1", "falcon3"], workdir=workdir) as found:
-        yield found.running
+        yield found
+
+
+@pytest.fixture
+def serving(everything: Served) -> Running:
+    return everything.running
 
 
 @pytest.fixture(params=MODELS)

@@ -21,9 +21,12 @@ class Served:
     folder: Path
     """Of this run alone; every process of it names it."""
 
-    def processes(self, words: str) -> list[int]:
-        """Ids of its processes that have these words in their command line."""
-        return [process for process, line in processes_with(str(self.folder)).items() if words in line]
+    def commands(self, words: str) -> dict[int, str]:
+        """By process id, the command lines of its processes that have these words in them.
+
+        Of this run's alone: pods of a cluster on this machine are processes of it too.
+        """
+        return {process: line for process, line in processes_with(str(self.folder)).items() if words in line}
 
     def logged(self, words: str) -> int:
         """How often Ray's processes have logged these words."""

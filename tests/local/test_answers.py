@@ -14,8 +14,8 @@ import openai
 import pytest
 
 from generator.local.ray import Running
-from tests.local.machine import processes_with
 from tests.local.reference import Reference
+from tests.local.served import Served
 from tests.support.output import published
 from tests.support.paths import ROOT
 from tools.tiny_checkpoints import ANSWERS, STORY
@@ -123,8 +123,8 @@ def test_code_of_ones_own_answers_beside_the_models(serving: Running) -> None:
     assert answer.json()["text"] == ANSWERS["Say hello."]
 
 
-def test_a_haproxy_that_is_replaced_has_as_long_as_a_request_may_take(serving: Running) -> None:
-    commands = [command.split() for command in processes_with("haproxy").values()]
+def test_a_haproxy_that_is_replaced_has_as_long_as_a_request_may_take(everything: Served) -> None:
+    commands = [command.split() for command in everything.commands("haproxy").values()]
     configs = {words[words.index("-f") + 1] for words in commands if words and Path(words[0]).name == "haproxy"}
 
     assert configs

@@ -79,8 +79,8 @@ def test_a_model_beside_it_answers_too(app: App, path: str) -> None:
 
 
 def test_only_the_throughput_path_has_haproxy(app: App, path: str) -> None:
-    assert len(app.served.processes("VLLM::EngineCore")) == len(SERVED[path])
-    assert bool(app.served.processes("haproxy")) == (path == "throughput")
+    assert len(app.served.commands("VLLM::EngineCore")) == len(SERVED[path])
+    assert bool(app.served.commands("haproxy")) == (path == "throughput")
 
 
 def test_a_stream_says_the_same_piece_by_piece(app: App) -> None:
@@ -194,8 +194,8 @@ def test_another_page_or_method_is_told_in_the_same_form(app: App) -> None:
 @pytest.mark.parametrize("path", ["standard"], indirect=True)
 def test_a_replica_whose_engine_has_died_is_replaced(app: App) -> None:
     """Last, since everything of the first replica is gone then. Nothing else of the release has an engine."""
-    (engine,) = app.served.processes("VLLM::EngineCore")
-    (worker,) = app.served.processes("VLLM::Worker")
+    (engine,) = app.served.commands("VLLM::EngineCore")
+    (worker,) = app.served.commands("VLLM::Worker")
     mapped = shared_memory_of(engine) | shared_memory_of(worker)
     os.kill(engine, signal.SIGKILL)
 
@@ -205,9 +205,9 @@ def test_a_replica_whose_engine_has_died_is_replaced(app: App) -> None:
         return answer.status_code == 200 and answer.json()["text"] == ANSWER
 
     deadline = time.monotonic() + 300
-    while not answers() or worker in app.served.processes("VLLM::Worker"):
+    while not answers() or worker in app.served.commands("VLLM::Worker"):
         assert time.monotonic() < deadline, "it does not answer again, or the first engine's worker lives on"
         time.sleep(1)
-    assert app.served.processes("VLLM::EngineCore") != [engine]
+    assert engine not in app.served.commands("VLLM::EngineCore")
     for path in mapped:  # what is killed cannot take its shared memory away
         path.unlink(missing_ok=True)
