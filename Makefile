@@ -47,7 +47,11 @@ lint: ## Style, types, imports, spelling, dead code, and whether every generated
 	python=$(TEST_PYTHON); PATH="$$(dirname "$$python"):$$PATH" tools/lint.sh
 
 unit: ## The generator's own logic
-	$(TEST_PYTHON) $(PYTEST) tests/unit
+	$(TEST_PYTHON) $(PYTEST) tests/unit tests/fuzz
+
+.PHONY: fuzz
+fuzz: ## Every target of tests/fuzz, given many inputs (FUZZ_EXAMPLES=5000)
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),5000) $(TEST_PYTHON) $(PYTEST) tests/fuzz
 
 chart: ## What helm renders, against the schemas of Kubernetes and KubeRay
 	tools/ct.sh lint

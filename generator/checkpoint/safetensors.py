@@ -7,8 +7,8 @@ parameters and bytes to the last one.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from generator.errors import UserError
 SAFETENSORS_DTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 """What a safetensors header calls the types that models are made in."""
 
+_DTYPE = re.compile(r"[A-Z][A-Z0-9_]*")
+_MOST = 2**63 - 1
 _MAX_HEADER = 100_000_000  # bytes; the format's own limit
 _AGAIN = "Copy or download the file again."
 
@@ -30,9 +32,31 @@ class Tensor:
     bytes: int
 
     @classmethod
-    def of(cls, dtype: str, shape: list[int], data_offsets: Any) -> Tensor:
+    def of(cls, dtype: Any, shape: Any, data_offsets: Any) -> Tensor:
+        """Return the tensor that a header describes. Raises ValueError where it describes none."""
+        if not isinstance(dtype, str) or not _DTYPE.fullmatch(dtype):
+            raise ValueError("dtype")
+        if not (_are_sizes(shape) and _are_sizes(data_offsets) and len(data_offsets) == 2):
+            raise ValueError("sizes")
         start, end = data_offsets
-        return cls(dtype=str(dtype), elements=math.prod(shape), bytes=end - start)
+        if end < start:
+            raise ValueError("data_offsets")
+        return cls(dtype=dtype, elements=_product(shape), bytes=end - start)
+
+
+def _are_sizes(numbers: Any) -> bool:
+    """Whole numbers, and none that is beyond any file."""
+    return isinstance(numbers, (list, tuple)) and all(type(n) is int and 0 <= n <= _MOST for n in numbers)
+
+
+def _product(shape: Sequence[int]) -> int:
+    """Elements of a tensor. Stops where they are beyond any file: a header of 1 kB could fill the memory otherwise."""
+    elements = 0 if 0 in shape else 1
+    for size in shape:
+        elements *= size
+        if elements > _MOST:
+            raise ValueError("shape")
+    return elements
 
 
 def read_header(path: Path) -> dict[str, Tensor]:
@@ -44,7 +68,7 @@ def read_header(path: Path) -> dict[str, Tensor]:
         tensors = {key: Tensor.of(item["dtype"], item["shape"], item["data_offsets"]) for key, item in header.items()}
         end = begin + max((item["data_offsets"][1] for item in header.values()), default=0)
     except (AttributeError, KeyError, TypeError, ValueError):
-        what = "no safetensors file: its header says no dtype, shape and offsets"
+        what = "no safetensors file: its header does not say the dtype, shape and offsets of every tensor"
         raise UserError(what, where=where, fix=_AGAIN) from None
     if end > size:
         raise UserError(f"cut off: {size:,} of {end:,} bytes are there", where=where, fix=_AGAIN)

@@ -42,7 +42,7 @@ TIERS = {
         Tier(TESTS / "cluster", "pytest-helm-charts", "", "make test-cluster"),
     )
 }
-PARALLEL = (TESTS / "unit", TESTS / "chart")
+PARALLEL = (TESTS / "unit", TESTS / "fuzz", TESTS / "chart")
 """Tiers whose tests may run at once. Those of the others start engines, or build on each other."""
 
 
