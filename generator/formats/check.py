@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from generator.documents.load import KeyPath
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors, did_you_mean
 from generator.facts.releases import releases
+from generator.facts.variables import refused_variable
 from generator.formats import json_schema as schemas
 from generator.formats.explain import Fault, bad_pattern, missing_key, unknown_key
 
@@ -34,9 +35,23 @@ def check_document(data: Any, kind: str, *, name: str, text: str | None = None) 
     if not isinstance(data, dict):
         raise UserError("is empty or no mapping", where=name, fix=f"A {kind} file is a mapping.")
     faults = [_explained(_deepest(error), data) for error in _validator(kind).iter_errors(data)]
-    unique = list(dict.fromkeys(faults))
+    unique = list(dict.fromkeys([*faults, *_refused_variables(data, ())]))
     if unique:
         raise UserErrors([fault.as_error(text, name) for fault in unique])
+
+
+def _refused_variables(data: Any, path: tuple[str | int, ...]) -> Iterator[Fault]:
+    """Variables that undo what other values say, in the `env` of pods and the `env_vars` of Ray, wherever those are."""
+    if isinstance(data, list):
+        for index, item in enumerate(data):
+            yield from _refused_variables(item, (*path, index))
+    if not isinstance(data, dict):
+        return
+    for key, value in data.items():
+        refused = refused_variable(str(key)) if path and path[-1] in ("env", "env_vars") else None
+        if refused:
+            yield Fault(f"'{key}' is not accepted: {refused.why}", (*path, key), f"{refused.instead}.")
+        yield from _refused_variables(value, (*path, key))
 
 
 def _deepest(error: ValidationError) -> ValidationError:

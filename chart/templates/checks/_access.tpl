@@ -1,0 +1,63 @@
+{{- /* Checks of who may reach what: nothing may open by the back door what a value says is shut. */ -}}
+
+{{- /*
+Takes the root. Gives, as JSON, every map of environment variables in the values that has some, by where it is: the
+pods', and those that Ray gives to replicas and ingresses.
+*/ -}}
+{{- define "ray-serve-llm.variables" -}}
+{{- $found := dict
+  "pods.env" .Values.pods.env
+  "head.env" .Values.head.env
+  "ingressWorkers.env" .Values.ingressWorkers.env -}}
+{{- range $name, $group := .Values.workerGroups -}}
+{{- $_ := set $found (printf "workerGroups.%s.env" $name) $group.env -}}
+{{- end -}}
+{{- $environments := dict -}}
+{{- $ingress := .Values.serving.ingress.ray_actor_options | default dict -}}
+{{- $_ := set $environments "serving.ingress.ray_actor_options.runtime_env" $ingress.runtime_env -}}
+{{- range $id, $model := .Values.models -}}
+{{- $actor := ($model.llmConfig.deployment_config | default dict).ray_actor_options | default dict -}}
+{{- $_ := set $environments (printf "models.%s.llmConfig.runtime_env" $id) $model.llmConfig.runtime_env -}}
+{{- $_ := set $environments (printf "models.%s.llmConfig.deployment_config.ray_actor_options.runtime_env" $id) $actor.runtime_env -}}
+{{- end -}}
+{{- range $name, $app := .Values.apps -}}
+{{- $_ := set $environments (printf "apps.%s.application.runtime_env" $name) $app.application.runtime_env -}}
+{{- range $app.application.deployments -}}
+{{- $actor := .ray_actor_options | default dict -}}
+{{- $_ := set $environments (printf "apps.%s.application.deployments (%s).ray_actor_options.runtime_env" $name .name) $actor.runtime_env -}}
+{{- end -}}
+{{- end -}}
+{{- range $where, $environment := $environments -}}
+{{- $_ := set $found (printf "%s.env_vars" $where) ($environment | default dict).env_vars -}}
+{{- end -}}
+{{- $some := dict -}}
+{{- range $where, $variables := $found -}}
+{{- if $variables -}}
+{{- $_ := set $some $where $variables -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $some -}}
+{{- end -}}
+
+{{- /* Variables that undo what other values say, or open routes to every client: files/refused-variables.yaml. */ -}}
+{{- define "ray-serve-llm.checkVariables" -}}
+{{- $refused := .root.Files.Get "files/refused-variables.yaml" | fromYaml -}}
+{{- range $where, $variables := include "ray-serve-llm.variables" .root | fromJson }}
+{{- range $name, $_ := $variables }}
+{{- range $known, $row := $refused }}
+{{- if or (eq $name $known) (and (hasSuffix "*" $known) (hasPrefix (trimSuffix "*" $known) $name)) }}
+{{ $where }}.{{ $name }}: {{ $row.why }}. {{ $row.instead }}.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Flags of `ray start` that open a port without a token. */ -}}
+{{- define "ray-serve-llm.checkDebugger" -}}
+{{- range $where, $pod := .pods }}
+{{- if hasKey ($pod.settings.rayStartParams | default dict) "ray-debugger-external" }}
+{{ $where }}.rayStartParams.ray-debugger-external: Ray's debugger would listen on every interface, and it asks for no token. Remove it.
+{{- end }}
+{{- end }}
+{{- end -}}
