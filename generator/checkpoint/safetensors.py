@@ -96,7 +96,7 @@ def _header(path: Path) -> tuple[Any, int, int]:
 
 def bytes_by_dtype(tensors: Mapping[str, Tensor]) -> dict[str, int]:
     """Return the bytes of each dtype, most first."""
-    found: dict[str, int] = {}
+    bytes_by_dtype: dict[str, int] = {}
     for tensor in tensors.values():
-        found[tensor.dtype] = found.get(tensor.dtype, 0) + tensor.bytes
-    return {dtype: size for dtype, size in sorted(found.items(), key=lambda item: (-item[1], item[0])) if size}
+        bytes_by_dtype[tensor.dtype] = bytes_by_dtype.get(tensor.dtype, 0) + tensor.bytes
+    return {dtype: size for dtype, size in sorted(bytes_by_dtype.items(), key=lambda item: (-item[1], item[0])) if size}

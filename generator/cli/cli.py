@@ -187,8 +187,8 @@ def plan(ctx: click.Context, environment: str | None, as_json: bool) -> None:
     if as_json:
         print_json(plans_json(plans))
         return
-    for one in plans:
-        for line, style in plan_lines(one):
+    for plan in plans:
+        for line, style in plan_lines(plan):
             click.secho(line, **style)
 
 
@@ -249,9 +249,9 @@ def completion(shell: str) -> None:
     """Print the completion script of a shell, for the installed command `generator`."""
     from click.shell_completion import get_completion_class
 
-    found = get_completion_class(shell)
-    assert found is not None
-    click.echo(found(cli, {}, "generator", "_GENERATOR_COMPLETE").source())
+    completion = get_completion_class(shell)
+    assert completion is not None
+    click.echo(completion(cli, {}, "generator", "_GENERATOR_COMPLETE").source())
 
 
 def _finish(generated: Generated, *, check: bool, again: str) -> None:

@@ -20,7 +20,7 @@ def rows(what: str, project: Project | None) -> list[dict[str, Any]]:
         ]
     assert project is not None
     if what == "environments":
-        found = {name: project.environment(name) for name in project.environment_names()}
+        environments = {name: project.environment(name) for name in project.environment_names()}
         return [
             {
                 "environment": name,
@@ -30,7 +30,7 @@ def rows(what: str, project: Project | None) -> list[dict[str, Any]]:
                 "families": list(e.serve),
                 "apps": list(e.apps),
             }
-            for name, e in found.items()
+            for name, e in environments.items()
         ]
     catalog = project.catalog()
     if what == "families":

@@ -82,7 +82,7 @@ def load_line(placement: Placement, load: ExpectedLoad) -> str:
     cost = f"; {price:.2f} {prices().currency} per million tokens" if price is not None else ""
     return (
         f"a replica serves {load.planned_per_second:.3g} requests/s, {load.requests_at_once} at once; first token in "
-        f"{load.first_token_seconds:.2g} s, then {load.seconds_per_token:.2g} s each{cost}"
+        f"{load.ttft_s:.2g} s, then {load.tpot_s:.2g} s each{cost}"
     )
 
 
@@ -106,14 +106,16 @@ def _cost_lines(plan: Plan) -> Iterator[str]:
     total = plan_cost(plan)
     if total is None:
         return
-    own = [pool.name for pool in plan.pools.values() if pool.node_pool.pool.pricePerGpuHour is not None]
-    listed = any(pool.workers_peak and pool.node_pool.gpu and pool.name not in own for pool in plan.pools.values())
-    whose = " and ".join([*(["your prices"] if own else []), *([f"list prices ({prices().list})"] if listed else [])])
+    priced = [pool.name for pool in plan.pools.values() if pool.node_pool.pool.pricePerGpuHour is not None]
+    listed = any(pool.workers_peak and pool.node_pool.gpu and pool.name not in priced for pool in plan.pools.values())
+    whose = " and ".join(
+        [*(["your prices"] if priced else []), *([f"list prices ({prices().list})"] if listed else [])]
+    )
     yield f"cost per hour: {total[0]:,.2f} {prices().currency} at minimum, {total[1]:,.2f} at peak; {whose}"
 
 
 def plan_cost(plan: Plan) -> tuple[float, float] | None:
-    """Of one hour of all GPU pools, at the least and at peak. None where one in use has no price, or there is none."""
+    """Of one hour of all GPU pools, at minimum and at peak. None where one in use has no price, or there is none."""
     used = [pool for pool in plan.pools.values() if pool.node_pool.gpu and pool.workers_peak]
     costs = [pool_cost(pool) for pool in used]
     known = [cost for cost in costs if cost is not None]
@@ -192,8 +194,8 @@ def _load_json(placement: Placement, load: ExpectedLoad) -> PlannedLoad:
         "requests_per_second": round(load.planned_per_second, 4),
         "requests_at_once": load.requests_at_once,
         "target_ongoing_requests": load.target_ongoing_requests,
-        "ttft_s": round(load.first_token_seconds, 4),
-        "tpot_s": round(load.seconds_per_token, 5),
+        "ttft_s": round(load.ttft_s, 4),
+        "tpot_s": round(load.tpot_s, 5),
         "in_time": load.in_time,
         "price_per_million_tokens": None if price is None else round(price, 4),
     }

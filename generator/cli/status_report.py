@@ -192,10 +192,10 @@ def _group_lines(group: GroupStatus, width: int) -> Iterator[tuple[str, Style]]:
 
 
 def _group_text(group: GroupStatus) -> str:
-    there = len([pod for pod in group.pods if pod.phase == "Running"])
+    running = len([pod for pod in group.pods if pod.phase == "Running"])
     if not group.wanted and not group.pods:
         return "no pods: none is needed now"
-    return f"{there} of {group.wanted} pods run, {group.ready} ready"
+    return f"{running} of {group.wanted} pods run, {group.ready} ready"
 
 
 def _pod_text(pod: PodStatus) -> str:
@@ -219,14 +219,14 @@ def _cluster_json(cluster: ClusterStatus) -> ClusterOutput:
                 "message": application.message,
                 "deployments": [
                     {
-                        "name": one.name,
-                        "status": one.status,
-                        "state": one.state,
-                        "replicas": one.running,
-                        "desired_replicas": one.wanted,
-                        "message": one.message,
+                        "name": deployment.name,
+                        "status": deployment.status,
+                        "state": deployment.state,
+                        "replicas": deployment.running,
+                        "desired_replicas": deployment.wanted,
+                        "message": deployment.message,
                     }
-                    for one in application.deployments
+                    for deployment in application.deployments
                 ],
             }
             for application in cluster.applications

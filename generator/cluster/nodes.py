@@ -102,8 +102,8 @@ def lacking(requests: Mapping[str, float], nodes: Sequence[Node]) -> dict[str, f
 
 def _term_matches(term: Mapping[str, Any], node: Node) -> bool:
     fields = {"metadata.name": node.name}
-    return all(_holds(one, node.labels) for one in term.get("matchExpressions") or []) and all(
-        _holds(one, fields) for one in term.get("matchFields") or []
+    return all(_holds(expression, node.labels) for expression in term.get("matchExpressions") or []) and all(
+        _holds(expression, fields) for expression in term.get("matchFields") or []
     )
 
 

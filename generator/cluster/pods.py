@@ -21,7 +21,7 @@ class PodGroup:
     labels: Mapping[str, str]
     spec: JsonObject
     """A pod's spec as rendered."""
-    least: int
+    minimum: int
     """Pods that are always there."""
     most: int
     requests: Mapping[str, float]
@@ -38,10 +38,10 @@ def pod_groups(manifests: Sequence[Manifest]) -> list[PodGroup]:
     """Read the groups of the one RayService of a release."""
     cluster = ray_service(manifests)["spec"]["rayClusterConfig"]
     head = cluster["headGroupSpec"]["template"]
-    groups = [_group("head", head, least=1, most=1, sidecar=_autoscaler(cluster))]
+    groups = [_group("head", head, minimum=1, most=1, sidecar=_autoscaler(cluster))]
     for group in cluster.get("workerGroupSpecs") or []:
-        least, most = max(group.get("minReplicas") or 0, group.get("replicas") or 0), group.get("maxReplicas") or 1
-        groups.append(_group(group["groupName"], group["template"], least=least, most=most, sidecar={}))
+        minimum, most = max(group.get("minReplicas") or 0, group.get("replicas") or 0), group.get("maxReplicas") or 1
+        groups.append(_group(group["groupName"], group["template"], minimum=minimum, most=most, sidecar={}))
     return groups
 
 
@@ -61,13 +61,13 @@ def pod_requests(spec: Mapping[str, Any]) -> dict[str, float]:
     return total
 
 
-def _group(name: str, template: JsonObject, *, least: int, most: int, sidecar: Mapping[str, float]) -> PodGroup:
+def _group(name: str, template: JsonObject, *, minimum: int, most: int, sidecar: Mapping[str, float]) -> PodGroup:
     spec = template["spec"]
     requests = pod_requests(spec)
     for resource, amount in sidecar.items():
         requests[resource] = requests.get(resource, 0) + amount
     labels = (template.get("metadata") or {}).get("labels") or {}
-    return PodGroup(name=name, labels=labels, spec=spec, least=least, most=most, requests=requests)
+    return PodGroup(name=name, labels=labels, spec=spec, minimum=minimum, most=most, requests=requests)
 
 
 def _autoscaler(cluster: Mapping[str, Any]) -> dict[str, float]:
@@ -79,8 +79,8 @@ def _autoscaler(cluster: Mapping[str, Any]) -> dict[str, float]:
 
 def _requests(container: Mapping[str, Any]) -> dict[str, float]:
     resources = container.get("resources") or {}
-    asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
-    return {name: quantity(amount) for name, amount in asked.items()}
+    requested = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    return {name: quantity(amount) for name, amount in requested.items()}
 
 
 def pull_error(message: str) -> str:

@@ -40,7 +40,7 @@ class Expectation(Closed):
     """The load that a model will have: the plan makes replicas of it, and says what it assumes."""
 
     requestsPerSecond: PositiveFloat
-    """On the average of a busy hour: what the least replicas serve."""
+    """On the average of a busy hour: what the minimum replicas serve."""
     peakRequestsPerSecond: PositiveFloat | None = None
     """What the most replicas serve; default twice the average."""
     promptTokens: PositiveInt

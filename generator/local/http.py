@@ -60,9 +60,9 @@ def free_ports(count: int) -> list[int]:
     """Distinct free ports: all are held until the last one is found."""
     sockets = [socket.socket() for _ in range(count)]
     try:
-        for held in sockets:
-            held.bind(("127.0.0.1", 0))
-        return [held.getsockname()[1] for held in sockets]
+        for opened in sockets:
+            opened.bind(("127.0.0.1", 0))
+        return [opened.getsockname()[1] for opened in sockets]
     finally:
-        for held in sockets:
-            held.close()
+        for opened in sockets:
+            opened.close()

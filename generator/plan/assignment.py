@@ -1,8 +1,8 @@
 """Which of its places every model takes, so that the fleet costs the fewest GPUs and finds room; and how good that is.
 
 Models that could go to the same places are one kind and are counted, not named: a thousand models are a few dozen
-kinds. What is compared, in this order: slots that the least replicas lack; slots without which the order in which
-replicas come would decide; the cost of the GPUs that the least replicas take; what the peak lacks; and everyone's own
+kinds. What is compared, in this order: slots that minimum replicas lack; slots without which the order in which
+replicas come would decide; the cost of the GPUs that minimum replicas take; what the peak lacks; and everyone's own
 order of places.
 """
 
@@ -41,11 +41,11 @@ class Assignment:
     chosen: dict[str, int]
     """By model, which of its options."""
     cost: int
-    """Of the worker pods of the least replicas, in the pools' weights."""
+    """Of the worker pods of the minimum replicas, in the pools' weights."""
     bound: int
     """No plan of this fleet on these pools costs less."""
     has_room: bool
-    """Whether the least replicas find room, at least where the largest come first."""
+    """Whether the minimum replicas find room, at least where the largest come first."""
 
 
 def assign(models: Mapping[str, Sequence[Option]], pools: Occupancy) -> Assignment:
@@ -88,7 +88,7 @@ def _cheapest(kinds: Mapping[Kind, int], pools: Occupancy) -> int:
     """Everyone's cheapest place, were there room for all and no pod half empty."""
     fixed = sum(
         pools.node_pools[pool].weight * size * count // pools.node_pools[pool].units
-        for pool, pieces in pools.least.items()
+        for pool, pieces in pools.minimum.items()
         for size, count in pieces.items()
     )
     return fixed + sum(count * min(map(pools.volume_cost, kind)) for kind, count in kinds.items())
@@ -140,7 +140,7 @@ class _Fleet:
         """Whether something of a pool would be better elsewhere, even where that costs more by itself."""
         short, unsure, _, peak = self.points[pool]
         node_pool, shape = self.pools.node_pools[pool], self.pools.shape(pool)
-        used = sum(size * count for size, count in self.pools.least[pool].items())
+        used = sum(size * count for size, count in self.pools.minimum[pool].items())
         return bool(short or unsure or peak) or used < shape.slots_taken * node_pool.units
 
     def moved(self, *steps: Step) -> bool:

@@ -84,7 +84,7 @@ def _room_faults(pool: PoolPlan, on_pool: Iterable[Served], *, where: str) -> It
         unit = pool.node_pool.label if pool.node_pool.gpu else "CPU slots"
         parts = ", ".join(f"{m.name} {m.replicas.min} x {m.gpus}" for m in on_pool if m.replicas.min)
         yield UserError(
-            f"pool '{pool.name}' cannot hold its models at the least: {pool.workers_min} worker pods of "
+            f"pool '{pool.name}' cannot hold its models at minimum: {pool.workers_min} worker pods of "
             f"{pool.slots_per_worker} {unit} are needed and {pool.workers_max} can be ({parts})",
             where=f"{where}: pools.{pool.name}",
             fix="Add nodes or a pool, serve fewer models, or let some go to zero (`replicas: {min: 0, max: 1}`).",
@@ -110,7 +110,7 @@ def _pool_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
 def _surge_warnings(served: Served, kind: SubjectKind) -> Iterator[PlanWarning]:
     if served.replicas.min and not served.surge:
         text = (
-            f"pool {served.node_pool.name} has no room for one more replica at the least, so an in-place "
+            f"pool {served.node_pool.name} has no room for one more replica, so an in-place "
             "update stops a replica before its successor starts"
         )
         yield PlanWarning(kind=kind, subject=served.name, text=text)
@@ -141,8 +141,8 @@ def _load_warnings(model: ModelPlan) -> Iterator[PlanWarning]:
     if not load.in_time:
         yield _of_model(
             model,
-            f"slower than `expect` asks on every pool: {load.first_token_seconds:.2g} s to the first "
-            f"token and {load.seconds_per_token:.2g} s for each further one",
+            f"slower than `expect` asks on every pool: {load.ttft_s:.2g} s to the first "
+            f"token and {load.tpot_s:.2g} s for each further one",
         )
     wanted = load.replicas
     if model.replicas.min < wanted.min or model.replicas.max < wanted.max:

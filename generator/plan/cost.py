@@ -19,7 +19,7 @@ def price_per_gpu_hour(node_pool: NodePool) -> float | None:
 
 
 def pool_cost(pool: PoolPlan) -> tuple[float, float] | None:
-    """Of the worker pods of one hour, at the least and at peak; pods that the pool cannot have cost nothing."""
+    """Of the worker pods of one hour, at minimum and at peak; pods that the pool cannot have cost nothing."""
     price = price_per_gpu_hour(pool.node_pool)
     if price is None:
         return None

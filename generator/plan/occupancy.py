@@ -12,11 +12,11 @@ from generator.plan.pools import NodePool
 
 
 class Option(NamedTuple):
-    """One place of a model: pieces of one size (the pool's units), how many at the least and at the most replicas."""
+    """One place of a model: pieces of one size (the pool's units), how many at minimum and at maximum replicas."""
 
     pool: str
     piece: int
-    least: int
+    minimum: int
     peak: int
 
 
@@ -29,36 +29,36 @@ Taken = dict[Kind, list[int]]
 
 @dataclass(kw_only=True)
 class Occupancy:
-    """The pools, and what is on them: pieces by size, at the least replicas and at the most. Grows by `add`."""
+    """The pools, and what is on them: pieces by size, at minimum replicas and at the most. Grows by `add`."""
 
     node_pools: Mapping[str, NodePool]
-    least: Mapping[str, Counter[int]]
+    minimum: Mapping[str, Counter[int]]
     peak: Mapping[str, Counter[int]]
     _shapes: dict[tuple[object, ...], WorkerShape] = field(default_factory=dict)
 
     def add(self, option: Option, models: int = 1) -> None:
-        self.least[option.pool][option.piece] += models * option.least
+        self.minimum[option.pool][option.piece] += models * option.minimum
         self.peak[option.pool][option.piece] += models * option.peak
 
     def copy(self) -> Occupancy:
         """The same pools, to which something else can be added."""
-        least = {pool: Counter(pieces) for pool, pieces in self.least.items()}
+        minimum = {pool: Counter(pieces) for pool, pieces in self.minimum.items()}
         peak = {pool: Counter(pieces) for pool, pieces in self.peak.items()}
-        return Occupancy(node_pools=self.node_pools, least=least, peak=peak, _shapes=self._shapes)
+        return Occupancy(node_pools=self.node_pools, minimum=minimum, peak=peak, _shapes=self._shapes)
 
     def shape(self, pool: str, more: Option | None = None) -> WorkerShape:
         """The pods for what is on the pool, and for one option more."""
-        least, peak = self.least[pool], self.peak[pool]
+        minimum, peak = self.minimum[pool], self.peak[pool]
         if more is not None:
-            least, peak = least.copy(), peak.copy()
-            least[more.piece] += more.least
+            minimum, peak = minimum.copy(), peak.copy()
+            minimum[more.piece] += more.minimum
             peak[more.piece] += more.peak
-        key = (pool, frozenset(least.items()), frozenset(peak.items()))
+        key = (pool, frozenset(minimum.items()), frozenset(peak.items()))
         if key not in self._shapes:
-            self._shapes[key] = worker_shape(self.node_pools[pool], +least, +peak)
+            self._shapes[key] = worker_shape(self.node_pools[pool], +minimum, +peak)
         return self._shapes[key]
 
     def volume_cost(self, option: Option) -> int:
-        """What the pieces of the least replicas cost by themselves, pods or not; rounded down."""
+        """What the pieces of the minimum replicas cost by themselves, pods or not; rounded down."""
         node_pool = self.node_pools[option.pool]
-        return node_pool.weight * option.piece * option.least // node_pool.units
+        return node_pool.weight * option.piece * option.minimum // node_pool.units

@@ -80,12 +80,12 @@ class WorkerShape:
 
     @property
     def slots_short(self) -> int:
-        """Slots that the least replicas lack."""
+        """Slots that minimum replicas lack."""
         return max(0, self.workers_min - self.workers_max) * self.slots
 
     @property
     def slots_unsure(self) -> int:
-        """Slots without which the order decides whether the least replicas find room."""
+        """Slots without which the order decides whether the minimum replicas find room."""
         return max(0, self.workers_any_order - self.workers_max) * self.slots
 
     @property
@@ -97,21 +97,21 @@ class WorkerShape:
         return max(0, self.workers_peak - self.workers_max) * self.slots
 
 
-def worker_shape(node_pool: NodePool, least: Counter[int], peak: Counter[int]) -> WorkerShape:
-    """The pods for these pieces (units by size, at the least replicas and at the most).
+def worker_shape(node_pool: NodePool, minimum: Counter[int], peak: Counter[int]) -> WorkerShape:
+    """The pods for these pieces (units by size, at minimum replicas and at the most).
 
-    Every piece fits a pod; then the least replicas find room, in any order, on the fewest GPUs, within an island of
+    Every piece fits a pod; then the minimum replicas find room, in any order, on the fewest GPUs, within an island of
     directly connected GPUs; then the peak does; then the smallest pods, which pack nodes and scale in small steps.
     """
     units = node_pool.units
-    widest = -(-max((size for size in (*least, *peak)), default=1) // units)
+    widest = -(-max((size for size in (*minimum, *peak)), default=1) // units)
     sizes = [slots for slots in node_pool.worker_sizes if slots >= widest] or node_pool.worker_sizes[-1:]
     shapes = (
         WorkerShape(
             slots=slots,
             workers_max=node_pool.pool.nodes * (node_pool.slots_per_node // slots),
-            workers_min=bins_needed(least, slots * units),
-            workers_any_order=bins_in_any_order(least, slots * units),
+            workers_min=bins_needed(minimum, slots * units),
+            workers_any_order=bins_in_any_order(minimum, slots * units),
             workers_peak=bins_needed(peak, slots * units),
         )
         for slots in sizes

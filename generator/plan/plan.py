@@ -109,13 +109,13 @@ def _with_apps(
     environment: Environment, pool_by_app: Mapping[str, NodePool], pools: Mapping[str, NodePool]
 ) -> Occupancy:
     """The pools with what the apps put on them."""
-    least: dict[str, Counter[int]] = {pool: Counter() for pool in pools}
+    minimum: dict[str, Counter[int]] = {pool: Counter() for pool in pools}
     peak: dict[str, Counter[int]] = {pool: Counter() for pool in pools}
     for name, node_pool in pool_by_app.items():
         app = environment.apps[name]
-        least[node_pool.name][app.gpus * node_pool.units] += app.replicas.min
+        minimum[node_pool.name][app.gpus * node_pool.units] += app.replicas.min
         peak[node_pool.name][app.gpus * node_pool.units] += app.replicas.max
-    return Occupancy(node_pools=pools, least=least, peak=peak)
+    return Occupancy(node_pools=pools, minimum=minimum, peak=peak)
 
 
 def _app_plan(name: str, app: AppService, node_pool: NodePool, occupancy: Occupancy) -> AppPlan:
@@ -182,10 +182,10 @@ def _assigned(choices: dict[str, Choice], occupancy: Occupancy) -> tuple[dict[st
 
 
 def _has_room(occupancy: Occupancy, pool: str, more: Counter[int]) -> bool:
-    """Whether these pieces find room beside the least replicas, in pods of the planned shape and in any order."""
+    """Whether these pieces find room beside the minimum replicas, in pods of the planned shape and in any order."""
     shape = occupancy.shape(pool)
     return (
-        bins_in_any_order(occupancy.least[pool] + more, shape.slots * occupancy.node_pools[pool].units)
+        bins_in_any_order(occupancy.minimum[pool] + more, shape.slots * occupancy.node_pools[pool].units)
         <= shape.workers_max
     )
 

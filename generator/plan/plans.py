@@ -72,7 +72,7 @@ class PricedPlacement(NamedTuple):
         return Option(
             pool=self.placement.node_pool.name,
             piece=self.placement.piece,
-            least=stages * self.replicas.min,
+            minimum=stages * self.replicas.min,
             peak=stages * self.replicas.max,
         )
 

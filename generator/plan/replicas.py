@@ -21,9 +21,9 @@ class ExpectedLoad:
     """In the engine, when it serves all it may."""
     requests_per_second: float
     """Of one replica at these, without a pause."""
-    first_token_seconds: float
+    ttft_s: float
     """Planned: reading the prompt, and waiting for those before it."""
-    seconds_per_token: float
+    tpot_s: float
     """Planned: of each further token."""
     in_time: bool
     """Whether that is what was asked for."""
@@ -76,8 +76,8 @@ def expected_load(
         expectation=expectation,
         requests_at_once=low,
         requests_per_second=low / (per_token * expectation.outputTokens),
-        first_token_seconds=first,
-        seconds_per_token=per_token,
+        ttft_s=first,
+        tpot_s=per_token,
         in_time=per_token <= limit and first <= (expectation.firstTokenSeconds or float("inf")),
     )
 

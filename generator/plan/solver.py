@@ -35,7 +35,7 @@ class _Mode(NamedTuple):
     slots: int
     """Of a pod."""
     capacity: int
-    """Units of the least replicas that find room."""
+    """Units of the minimum replicas that find room."""
     largest: int
     unit: int
 
@@ -86,8 +86,8 @@ class _Program:
             return 0
         self.highs.addConstr(sum(modes.values()) == 1)
         self._only_what_its_mode_takes(pool, modes)
-        total = sum(size * count for size, count in self.pools.least[pool].items()) + sum(
-            option.piece * option.least * count for option, count, _ in possible if option.least
+        total = sum(size * count for size, count in self.pools.minimum[pool].items()) + sum(
+            option.piece * option.minimum * count for option, count, _ in possible if option.minimum
         )
         self.highs.addConstr(total <= sum(mode.capacity * chosen for mode, chosen in modes.items()))
         pods = self._pods(pool, modes)
@@ -100,12 +100,12 @@ class _Program:
         """Models go where the chosen mode holds their pieces, and the mode holds what is there already."""
         units = self.pools.node_pools[pool].units
         for option, count, most in self.on[pool]:
-            allowed = [chosen for mode, chosen in modes.items() if _goes(option.piece, option.least, mode, units)]
+            allowed = [chosen for mode, chosen in modes.items() if _goes(option.piece, option.minimum, mode, units)]
             if len(allowed) < len(modes):
                 self.highs.addConstr(count <= most * sum(allowed) if allowed else count <= 0)
-        for sizes, least in ((self.pools.least[pool], 1), (self.pools.peak[pool], 0)):
+        for sizes, minimum in ((self.pools.minimum[pool], 1), (self.pools.peak[pool], 0)):
             for size in (size for size, count in sizes.items() if count):
-                holding = [chosen for mode, chosen in modes.items() if _goes(size, least, mode, units)]
+                holding = [chosen for mode, chosen in modes.items() if _goes(size, minimum, mode, units)]
                 self.highs.addConstr(sum(holding) >= 1)
 
     def _pods(self, pool: str, modes: Mapping[_Mode, Any]) -> dict[int, Any]:
@@ -121,19 +121,19 @@ class _Program:
 
     def _whole_pieces(self, pool: str, pods_by_units: Mapping[int, Any]) -> None:
         """Of pieces at least so large a pod holds so many: sizes that do not divide it leave some over."""
-        fixed = self.pools.least[pool]
-        sizes = {option.piece for option, _, _ in self.on[pool] if option.least} | {
+        fixed = self.pools.minimum[pool]
+        sizes = {option.piece for option, _, _ in self.on[pool] if option.minimum} | {
             size for size, n in fixed.items() if n
         }
         for size in sorted(size for size in sizes if any(units % size for units in pods_by_units)):
             larger: Any = sum(n for other, n in fixed.items() if other >= size)
-            larger = larger + sum(option.least * count for option, count, _ in self.on[pool] if option.piece >= size)
+            larger = larger + sum(option.minimum * count for option, count, _ in self.on[pool] if option.piece >= size)
             self.highs.addConstr(sum(units // size * pods for units, pods in pods_by_units.items()) >= larger)
 
     def _modes(self, pool: str, *, in_any_order: bool) -> list[_Mode]:
         node_pool = self.pools.node_pools[pool]
-        sizes = {option.piece for option, _, _ in self.on[pool] if option.least}
-        sizes |= {size for size, count in self.pools.least[pool].items() if count}
+        sizes = {option.piece for option, _, _ in self.on[pool] if option.minimum}
+        sizes |= {size for size, count in self.pools.minimum[pool].items() if count}
         modes = set()
         for slots in node_pool.worker_sizes:
             capacity, most = slots * node_pool.units, node_pool.pool.nodes * (node_pool.slots_per_node // slots)
@@ -206,6 +206,6 @@ def _divisors(largest: int, sizes: set[int]) -> set[int]:
     return units
 
 
-def _goes(size: int, least: int, mode: _Mode, units: int) -> bool:
-    """Whether a piece may be there: it fits a pod, and where it is there at the least, the mode is of its size."""
-    return size <= mode.slots * units and (not least or (size <= mode.largest and size % mode.unit == 0))
+def _goes(size: int, minimum: int, mode: _Mode, units: int) -> bool:
+    """Whether a piece may be there: it fits a pod, and where it is there at minimum, the mode is of its size."""
+    return size <= mode.slots * units and (not minimum or (size <= mode.largest and size % mode.unit == 0))

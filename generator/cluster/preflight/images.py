@@ -40,13 +40,13 @@ class Image:
 
 
 def images(groups: Iterable[PodGroup]) -> list[Image]:
-    found: dict[tuple[str, str], Image] = {}
+    images: dict[tuple[str, str], Image] = {}
     for group in groups:
         for name, policy in group.images:
-            image = found.setdefault((name, policy), Image(name=name, policy=policy))
+            image = images.setdefault((name, policy), Image(name=name, policy=policy))
             if group not in image.groups:
                 image.groups.append(group)
-    return list(found.values())
+    return list(images.values())
 
 
 def absent_from(image: Image, nodes: Sequence[Node]) -> tuple[int, int]:

@@ -69,12 +69,12 @@ def operator_version(deployment: JsonObject) -> str | None:
     container = _operator_container(deployment)
     assert container is not None
     labels = deployment["metadata"].get("labels") or {}
-    said = [
+    versions = [
         container["image"].partition("@")[0].rpartition("/")[2].partition(":")[2],
         labels.get("app.kubernetes.io/version", ""),
         labels.get("helm.sh/chart", "").removeprefix("kuberay-operator-"),
     ]
-    return next((found[1] for text in said if (found := re.match(r"v?(\d+\.\d+\.\d+)", text))), None)
+    return next((match[1] for text in versions if (match := re.match(r"v?(\d+\.\d+\.\d+)", text))), None)
 
 
 def unknown_field_findings(message: str) -> list[Finding]:
@@ -82,11 +82,11 @@ def unknown_field_findings(message: str) -> list[Finding]:
 
     Without a strict check the API server drops such fields, and an installation goes on without them.
     """
-    found = []
+    findings = []
     for path in dict.fromkeys(re.findall(r'unknown field "([^"]+)"', message)):
         known = next((key for key in kuberay().fields if path == key or path.startswith(f"{key}.")), None)
         if known is None:
-            found.append(
+            findings.append(
                 fails(
                     SUBJECT,
                     f"KubeRay on this cluster does not know {path}, and would leave it out in silence",
@@ -95,7 +95,7 @@ def unknown_field_findings(message: str) -> list[Finding]:
             )
         else:
             field = kuberay().fields[known]
-            found.append(
+            findings.append(
                 fails(
                     SUBJECT,
                     f"KubeRay on this cluster does not know {known} (it came with {field.since}), and would leave it "
@@ -103,7 +103,7 @@ def unknown_field_findings(message: str) -> list[Finding]:
                     f"{field.instead} below `chart:` of the environment; or update KubeRay to {field.since} or later.",
                 )
             )
-    return found
+    return findings
 
 
 def _operator_container(deployment: JsonObject) -> JsonObject | None:
@@ -120,8 +120,8 @@ def _watched_namespaces(deployment: JsonObject) -> list[str]:
     container = _operator_container(deployment)
     assert container is not None
     words = " ".join([*(container.get("command") or []), *(container.get("args") or [])])
-    found = re.search(r"-watch-namespace[= ]\"?([a-z0-9,-]+)", words)
-    return found[1].split(",") if found else []
+    flag = re.search(r"-watch-namespace[= ]\"?([a-z0-9,-]+)", words)
+    return flag[1].split(",") if flag else []
 
 
 def _update() -> str:

@@ -65,11 +65,11 @@ def object_findings(
                 yield fails("objects", f"the cluster does not know {manifest['apiVersion']} {kind}")
             continue
         listed = api_path(manifest["apiVersion"], plural, namespace=namespace)
-        there = cluster.get_if_there(f"{listed}/{name}")
-        owner = _owner(there)
-        if there is not None and "helm.sh/hook" in (manifest["metadata"].get("annotations") or {}):
+        present = cluster.get_if_there(f"{listed}/{name}")
+        owner = _owner(present)
+        if present is not None and "helm.sh/hook" in (manifest["metadata"].get("annotations") or {}):
             continue  # of an earlier run: helm removes it, and makes its own
-        if there is not None and owner != (release, namespace):
+        if present is not None and owner != (release, namespace):
             whose = f"belongs to the Helm release {owner[0]} in {owner[1]}" if owner else "was not made by helm"
             yield fails(
                 "objects",
@@ -78,7 +78,7 @@ def object_findings(
             )
             continue
         try:
-            if there is None:
+            if present is None:
                 answer = cluster.create(listed, manifest, dry_run=True)
             else:
                 answer = cluster.apply_dry_run(f"{listed}/{name}", manifest)
@@ -147,10 +147,12 @@ def _plural(cluster: Cluster, api_version: str, kind: str) -> str | None:
     """The kind's name in paths; None where the cluster does not know the kind."""
     listed = cluster.get_if_there(("/apis/" if "/" in api_version else "/api/") + api_version)
     resources = (listed or {}).get("resources") or []
-    return next((one["name"] for one in resources if one["kind"] == kind and "/" not in one["name"]), None)
+    return next(
+        (resource["name"] for resource in resources if resource["kind"] == kind and "/" not in resource["name"]), None
+    )
 
 
-def _owner(there: JsonObject | None) -> tuple[str, str] | None:
-    annotations = ((there or {}).get("metadata") or {}).get("annotations") or {}
+def _owner(present: JsonObject | None) -> tuple[str, str] | None:
+    annotations = ((present or {}).get("metadata") or {}).get("annotations") or {}
     release = annotations.get("meta.helm.sh/release-name")
     return (release, annotations.get("meta.helm.sh/release-namespace", "")) if release else None

@@ -29,7 +29,7 @@ MEMORY_TOLERANCE = 0.97
 class Demand:
     """How many pods of a group there will be, and what its GPU is."""
 
-    least: int
+    minimum: int
     peak: int
     gpu: str = ""
     """The type that the plan reckons with; empty without GPUs."""
@@ -41,7 +41,7 @@ def pool_findings(
 ) -> Iterator[Finding]:
     """`used` is what pods of others take; `autoscaled`: nodes that are missing may come."""
     subject = _subject(group)
-    may_come = autoscaled or demand.least == 0
+    may_come = autoscaled or demand.minimum == 0
     level: Level = "warn" if may_come else "fail"
     note = " (a cluster autoscaler may make one)" if autoscaled else ""
 
@@ -83,10 +83,11 @@ def update_findings(group: PodGroup, demand: Demand, nodes: Sequence[Node], used
     """Whether a second cluster fits beside the release's own that runs. `used` is what all pods take, its own too."""
     usable = [node for node in nodes if node.ready and node.schedulable and matches(group.spec, node)]
     now = sum(room(group.requests, node, used.get(node.name)) for node in usable if not untolerated(group.spec, node))
-    if demand.least > now:
+    if demand.minimum > now:
         yield warns(
             _subject(group),
-            f"a change of pods makes a second cluster, which needs {demand.least} more; {now} fit beside what runs now",
+            f"a change of pods makes a second cluster, which needs {demand.minimum} more; "
+            f"{now} fit beside what runs now",
             "Free room before such an update, or change models in place (`serving: {delivery: inline}`).",
         )
 
@@ -104,19 +105,19 @@ def amount(resource: str, value: float) -> str:
 def _room_finding(
     subject: str, group: PodGroup, demand: Demand, usable: Sequence[Node], used: Used, *, autoscaled: bool
 ) -> Finding:
-    asked = ", ".join(amount(name, value) for name, value in group.requests.items() if name != "pods")
-    each = f"pods of {asked or 'no size'}"
+    requested = ", ".join(amount(name, value) for name, value in group.requests.items() if name != "pods")
+    each = f"pods of {requested or 'no size'}"
     most = sum(room(group.requests, node) for node in usable)
     now = sum(room(group.requests, node, used.get(node.name)) for node in usable)
     roomy = sum(room(group.requests, node) > 0 for node in usable)
     where = f"{_nodes(roomy)} {'holds' if roomy == 1 else 'hold'} {most} {each}"
     where += "" if now == most else f", {now} of them now, beside other pods"
-    needs = f"the plan needs {demand.least} at the least, {demand.peak} at peak"
+    needs = f"the plan needs {demand.minimum} at minimum, {demand.peak} at peak"
     note = " (a cluster autoscaler may add nodes)" if autoscaled else ""
-    if demand.least > most:
+    if demand.minimum > most:
         fix = "Add nodes, serve fewer models, or let some go to zero (`replicas: {min: 0, max: 1}`)."
         return (warns if autoscaled else fails)(subject, f"{where}; {needs}{note}", fix)
-    if demand.least > now:
+    if demand.minimum > now:
         return warns(
             subject,
             f"{where}; {needs}{note}",

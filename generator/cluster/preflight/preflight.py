@@ -83,16 +83,16 @@ def preflight(
     yield from _tried("API server", lambda: _api_server(cluster))
     yield from _values(wanted)
     yield from _tried("KubeRay", lambda: _kuberay(cluster, wanted))
-    there = True
+    exists = True
     try:
         namespace = cluster.get_if_there(api_path("v1", "namespaces", wanted.namespace))
     except ApiFault as fault:
         yield _refused("namespace", fault)
     else:
-        there = namespace is not None
+        exists = namespace is not None
         yield _namespace(namespace, wanted)
     yield from _tried("rights", lambda: rights_findings(cluster, wanted.manifests, wanted.namespace))
-    if there:
+    if exists:
         objects = partial(
             object_findings, cluster, wanted.manifests, release=wanted.release, namespace=wanted.namespace
         )
@@ -105,9 +105,9 @@ def preflight(
         yield _refused("pools", fault)
     else:
         yield from _tried("pools", lambda: _pools(cluster, wanted, nodes))
-    if there:
+    if exists:
         yield from _tried("secrets", lambda: _references(cluster, wanted))
-    seconds = pull_seconds if there else None
+    seconds = pull_seconds if exists else None
     yield from _tried("images", lambda: _images(cluster, wanted, nodes, pull_seconds=seconds, report=report))
 
 
@@ -193,18 +193,18 @@ def demand(group: PodGroup, wanted: Installation) -> Demand:
     plan = wanted.plan
     pool = plan.pools.get(group.name)
     if pool is None:
-        return Demand(least=group.least, peak=group.least)
+        return Demand(minimum=group.minimum, peak=group.minimum)
     served: list[Served] = [model for model in plan.models.values() if model.family in wanted.names]
     served += [app for name, app in plan.apps.items() if name in wanted.names]
-    least: Counter[int] = Counter()
+    minimum: Counter[int] = Counter()
     peak: Counter[int] = Counter()
-    for one in served:
-        if one.node_pool.name == group.name:
-            least += one.pieces(one.replicas.min)
-            peak += one.pieces(one.replicas.max)
+    for workload in served:
+        if workload.node_pool.name == group.name:
+            minimum += workload.pieces(workload.replicas.min)
+            peak += workload.pieces(workload.replicas.max)
     gpu = pool.node_pool.gpu
     return Demand(
-        least=max(group.least, bins_needed(least, pool.units_per_worker)),
+        minimum=max(group.minimum, bins_needed(minimum, pool.units_per_worker)),
         peak=min(group.most, bins_needed(peak, pool.units_per_worker)),
         gpu=gpu.name if gpu else "",
         gpu_memory_gib=gpu.memory_gib if gpu else 0,
@@ -227,9 +227,9 @@ def _is_autoscaled(cluster: Cluster) -> bool:
 
 def _references(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
     namespace = wanted.namespace
-    own = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in wanted.manifests}
+    rendered = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in wanted.manifests}
     for reference in references(wanted.groups):
-        if (reference.kind, reference.name) in own:
+        if (reference.kind, reference.name) in rendered:
             continue
         match reference.kind:
             case "PersistentVolumeClaim":

@@ -35,14 +35,14 @@ def references(groups: Iterable[PodGroup]) -> list[Reference]:
 
 def keys_in(metadata: Mapping[str, Any]) -> set[str] | None:
     """The keys of a Secret or ConfigMap, by what its managers have recorded; None where they have recorded nothing."""
-    found: set[str] = set()
+    keys: set[str] = set()
     recorded = False
     for manager in metadata.get("managedFields") or []:
         for field in ("f:data", "f:stringData", "f:binaryData"):
             fields = (manager.get("fieldsV1") or {}).get(field)
             recorded = recorded or fields is not None
-            found |= {key.removeprefix("f:") for key in fields or {} if key.startswith("f:")}
-    return found if recorded else None
+            keys |= {key.removeprefix("f:") for key in fields or {} if key.startswith("f:")}
+    return keys if recorded else None
 
 
 def key_findings(reference: Reference, metadata: Mapping[str, Any] | None, namespace: str) -> Finding:
@@ -84,14 +84,14 @@ def claim_findings(
     """Whether a volume claim can be mounted by as many pods. `classes` are the cluster's StorageClasses."""
     subject = "storage"
     what = f"claim {namespace}/{reference.name}"
-    by_name = {one["metadata"]["name"]: one for one in classes}
-    default = next((name for name, one in by_name.items() if _is_default(one)), None)
+    by_name = {storage_class["metadata"]["name"]: storage_class for storage_class in classes}
+    default = next((name for name, storage_class in by_name.items() if _is_default(storage_class)), None)
     if claim is None:
-        there = ", ".join(f"{name} (default)" if name == default else name for name in by_name) or "none"
+        known = ", ".join(f"{name} (default)" if name == default else name for name in by_name) or "none"
         yield fails(
             subject,
             f"{what} does not exist ({reference.purpose})",
-            f"Create it with ReadWriteMany; StorageClasses here: {there}.",
+            f"Create it with ReadWriteMany; StorageClasses here: {known}.",
         )
         return
     phase = (claim.get("status") or {}).get("phase")

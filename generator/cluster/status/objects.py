@@ -30,14 +30,14 @@ def find_release(cluster: Cluster, release: str, namespace: str | None) -> tuple
             raise UserError(fault.message, where=cluster.address, fix="Ask for a role that lets you.") from None
         namespace = cluster.namespace
         return find_release(cluster, release, namespace)
-    found = [one for one in services if release in (_release(one), one["metadata"]["name"])]
-    places = [(one["metadata"]["namespace"], one["metadata"]["name"]) for one in found]
+    matching = [service for service in services if release in (_release(service), service["metadata"]["name"])]
+    places = [(service["metadata"]["namespace"], service["metadata"]["name"]) for service in matching]
     if len(places) == 1:
         return places[0]
     if not places:
         if jobs := _prefetches(cluster, release, namespace or ""):
             raise UserError(_fetched(jobs[0]), where=where, fix=_follow(jobs[0]))
-        names = sorted({_release(one) for one in services})
+        names = sorted({_release(service) for service in services})
         raise UserError(
             f"no release '{release}'", where=where, fix=did_you_mean(release, names) or "There is none at all."
         )
@@ -52,8 +52,8 @@ def observe(cluster: Cluster, namespace: str, name: str) -> Observed:
     try:
         service = cluster.get(api_path(RAY, "rayservices", name, namespace=namespace))
         labels = f"ray.io/originated-from-cr-name={name},ray.io/originated-from-crd=RayService"
-        found = cluster.items(api_path(RAY, "rayclusters", namespace=namespace), labelSelector=labels)
-        clusters = {one["metadata"]["name"]: one for one in found}
+        listed = cluster.items(api_path(RAY, "rayclusters", namespace=namespace), labelSelector=labels)
+        clusters = {each["metadata"]["name"]: each for each in listed}
         names = ",".join(clusters)
         path = api_path("v1", "pods", namespace=namespace)
         pods = cluster.items(path, labelSelector=f"ray.io/cluster in ({names})") if names else []
@@ -91,8 +91,8 @@ def _prefetches(cluster: Cluster, release: str, namespace: str) -> list[JsonObje
 
 
 def _ended(job: JsonObject, condition: str) -> bool:
-    found = (job.get("status") or {}).get("conditions") or []
-    return any(one["type"] == condition and one["status"] == "True" for one in found)
+    conditions = (job.get("status") or {}).get("conditions") or []
+    return any(each["type"] == condition and each["status"] == "True" for each in conditions)
 
 
 def _fetched(job: JsonObject) -> str:
@@ -110,7 +110,7 @@ def _follow(job: JsonObject) -> str:
 
 def _replicas(cluster: Cluster, pods: list[JsonObject]) -> dict[str, Counts]:
     """Of the metrics of each head that runs, through the API server; nothing where that is closed."""
-    found = {}
+    counts = {}
     for pod in pods:
         metadata = pod["metadata"]
         running = pod["status"].get("phase") == "Running" and not metadata.get("deletionTimestamp")
@@ -118,8 +118,8 @@ def _replicas(cluster: Cluster, pods: list[JsonObject]) -> dict[str, Counts]:
             path = api_path("v1", "pods", f"{metadata['name']}:{METRICS_PORT}", namespace=metadata["namespace"])
             with suppress(ApiFault, UserError):
                 text = cluster.text(f"{path}/proxy/metrics", seconds=METRICS_S)
-                found[metadata["labels"]["ray.io/cluster"]] = replica_counts(text)
-    return found
+                counts[metadata["labels"]["ray.io/cluster"]] = replica_counts(text)
+    return counts
 
 
 def _services(cluster: Cluster, namespace: str | None) -> list[JsonObject]:

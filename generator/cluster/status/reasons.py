@@ -44,30 +44,32 @@ def _failure(text: str) -> PodReason:
 
 def scheduler_reason(message: str, spec: Mapping[str, Any]) -> str:
     """`no node takes it: 1 of 4 has too little nvidia.com/gpu free, 3 of 4 do not match nodeSelector a=b`."""
-    found = _UNSCHEDULABLE.match(message.strip())
-    if not found:
+    match = _UNSCHEDULABLE.match(message.strip())
+    if not match:
         return f"no node takes it: {message.strip()}" if message else "no node has been chosen yet"
     # Taints hold commas of their own in braces only.
-    parts = [part.strip() for part in re.split(r", (?=\d)", found[2])]
-    return f"no node takes it: {', '.join(_scheduler_words(part, found[1], spec) for part in parts)}"
+    parts = [part.strip() for part in re.split(r", (?=\d)", match[2])]
+    return f"no node takes it: {', '.join(_scheduler_words(part, match[1], spec) for part in parts)}"
 
 
 def _scheduler_words(part: str, nodes: str, spec: Mapping[str, Any]) -> str:
     number, _, what = part.partition(" ")
-    one, who = number == "1", f"{number} of {nodes}"
+    single, who = number == "1", f"{number} of {nodes}"
     if what.startswith("Insufficient "):
-        return f"{who} {'has' if one else 'have'} too little {what.removeprefix('Insufficient ')} free"
+        return f"{who} {'has' if single else 'have'} too little {what.removeprefix('Insufficient ')} free"
     if what.startswith("Too many pods"):
-        return f"{who} {'has' if one else 'have'} as many pods as a node may"
+        return f"{who} {'has' if single else 'have'} as many pods as a node may"
     if "node affinity" in what or "node selector" in what or "nodeSelector" in what:
         selector = ", ".join(f"{key}={value}" for key, value in (spec.get("nodeSelector") or {}).items())
-        return f"{who} {'does' if one else 'do'} not match {f'nodeSelector {selector}' if selector else 'its affinity'}"
+        return (
+            f"{who} {'does' if single else 'do'} not match {f'nodeSelector {selector}' if selector else 'its affinity'}"
+        )
     taint = re.search(r"untolerated taint(?:\(s\)| \{(.*)\})", what)
     if taint:
         named = f"the taint {taint[1].replace(': ', '=').rstrip('=')}" if taint[1] else "a taint"
-        return f"{who} {'has' if one else 'have'} {named}, which it does not tolerate"
+        return f"{who} {'has' if single else 'have'} {named}, which it does not tolerate"
     if "unschedulable" in what:
-        return f"{who} {'is' if one else 'are'} cordoned"
+        return f"{who} {'is' if single else 'are'} cordoned"
     return part.removesuffix(".")
 
 
@@ -78,9 +80,9 @@ def _states(status: Mapping[str, Any], spec: Mapping[str, Any]) -> Sequence[tupl
         for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
     }
     return [
-        (one["name"], one, limits.get(one["name"], {}))
+        (container["name"], container, limits.get(container["name"], {}))
         for field in ("initContainerStatuses", "containerStatuses")
-        for one in status.get(field) or []
+        for container in status.get(field) or []
     ]
 
 
@@ -125,6 +127,6 @@ def _waiting_reason(name: str, container: Mapping[str, Any], limits: Any) -> Pod
 def _ended(terminated: Mapping[str, Any], limits: Mapping[str, str]) -> str:
     if terminated.get("reason") == "OOMKilled":
         return f"was killed: its memory limit {limits.get('memory', '')} was exceeded".replace("  ", " ")
-    said = (terminated.get("message") or "").strip()
-    cause = f": {root_cause(said)}" if said else ""
+    message = (terminated.get("message") or "").strip()
+    cause = f": {root_cause(message)}" if message else ""
     return f"ended with code {terminated.get('exitCode')}{cause}"

@@ -32,8 +32,8 @@ def replica_counts(metrics: str) -> Counts:
             wanted[key] = int(value)
         else:
             running[key] = running.get(key, 0) + (value > 0)
-    found: dict[str, dict[str, tuple[int, int]]] = {}
+    counts: dict[str, dict[str, tuple[int, int]]] = {}
     for application, deployment in {**wanted, **running}:
         key = (application, deployment)
-        found.setdefault(application, {})[deployment] = (running.get(key, 0), wanted.get(key, running.get(key, 0)))
-    return found
+        counts.setdefault(application, {})[deployment] = (running.get(key, 0), wanted.get(key, running.get(key, 0)))
+    return counts

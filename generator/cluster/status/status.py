@@ -167,16 +167,16 @@ def _cluster(
     wanted: Mapping[str, str],
     observed: Observed,
 ) -> ClusterStatus:
-    said = status.get("applicationStatuses") or {}
+    reported = status.get("applicationStatuses") or {}
     counts = observed.replicas.get(name, {})
     pods = [pod for pod in observed.pods if (pod["metadata"].get("labels") or {}).get("ray.io/cluster") == name]
-    if role == "Active" and not said and _is_updated(observed.service):
+    if role == "Active" and not reported and _is_updated(observed.service):
         # During an update KubeRay looks at the new cluster only, and takes back what it said of the earlier one.
         applications = [_unseen_application(app, wanted.get(app, ""), counts[app]) for app in counts]
     else:
         applications = [
-            _application(app, wanted.get(app, ""), said.get(app) or {}, counts.get(app) or {})
-            for app in dict.fromkeys([*wanted, *said])
+            _application(app, wanted.get(app, ""), reported.get(app) or {}, counts.get(app) or {})
+            for app in dict.fromkeys([*wanted, *reported])
         ]
     return ClusterStatus(
         name=name,
@@ -186,22 +186,32 @@ def _cluster(
     )
 
 
-def _application(name: str, route: str, said: JsonObject, counts: Mapping[str, tuple[int, int]]) -> ApplicationStatus:
-    status = said.get("status") or "NOT_STARTED"
+def _application(
+    name: str, route: str, reported: JsonObject, counts: Mapping[str, tuple[int, int]]
+) -> ApplicationStatus:
+    status = reported.get("status") or "NOT_STARTED"
     deployments = [
         _deployment(deployment, details, counts.get(deployment))
-        for deployment, details in (said.get("serveDeploymentStatuses") or {}).items()
+        for deployment, details in (reported.get("serveDeploymentStatuses") or {}).items()
     ]
     state: State = "Ready" if status == "RUNNING" else "Failed" if status in _FAILED else "Pending"
-    models = [one for one in deployments if one.wanted is not None and one.name.startswith("LLMServer")]
-    if state == "Ready" and models and all(one.state == "ScaledToZero" for one in models):
+    models = [
+        deployment
+        for deployment in deployments
+        if deployment.wanted is not None and deployment.name.startswith("LLMServer")
+    ]
+    if state == "Ready" and models and all(deployment.state == "ScaledToZero" for deployment in models):
         state = "ScaledToZero"
     # What its deployments say is the cause; the application only repeats that they failed.
-    broken = [one.message for one in deployments if one.message and one.state in ("Failed", "Pending")]
+    broken = [
+        deployment.message
+        for deployment in deployments
+        if deployment.message and deployment.state in ("Failed", "Pending")
+    ]
     message = (
-        "" if state in ("Ready", "ScaledToZero") else broken[0] if broken else root_cause(said.get("message") or "")
+        "" if state in ("Ready", "ScaledToZero") else broken[0] if broken else root_cause(reported.get("message") or "")
     )
-    if any(one.state == "Failed" for one in deployments) and state == "Pending":
+    if any(deployment.state == "Failed" for deployment in deployments) and state == "Pending":
         state = "Failed"
     return ApplicationStatus(
         name=name, route=route, status=status, state=state, message=message, deployments=deployments
@@ -216,8 +226,8 @@ def _unseen_application(name: str, route: str, counts: Mapping[str, tuple[int, i
         deployments.append(
             DeploymentStatus(name=deployment, status="", state=state, running=running, wanted=wanted, message="")
         )
-    states = [one.state for one in deployments]
-    models = [one.state for one in deployments if one.name.startswith("LLMServer")]
+    states = [deployment.state for deployment in deployments]
+    models = [deployment.state for deployment in deployments if deployment.name.startswith("LLMServer")]
     whole: State = (
         "Pending" if "Pending" in states else "ScaledToZero" if models and set(models) == {"ScaledToZero"} else "Ready"
     )
@@ -228,10 +238,10 @@ def _is_updated(service: JsonObject) -> bool:
     return bool(((service.get("status") or {}).get("pendingServiceStatus") or {}).get("rayClusterName"))
 
 
-def _deployment(name: str, said: JsonObject, counts: tuple[int, int] | None) -> DeploymentStatus:
-    status = said.get("status") or "UPDATING"
+def _deployment(name: str, reported: JsonObject, counts: tuple[int, int] | None) -> DeploymentStatus:
+    status = reported.get("status") or "UPDATING"
     running, wanted = counts if counts else (None, None)
-    stated = said.get("message") or ""
+    stated = reported.get("message") or ""
     state: State = "Ready" if status == "HEALTHY" else "Failed" if status in _FAILED else "Pending"
     # While Ray tries again, the status still says UPDATING.
     if state == "Pending" and "Error" in stated:
@@ -301,7 +311,7 @@ def _time(event: JsonObject) -> str:
 
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    return next((one for one in status.get("conditions") or [] if one["type"] == kind), {})
+    return next((condition for condition in status.get("conditions") or [] if condition["type"] == kind), {})
 
 
 def _wanted_applications(service: JsonObject) -> dict[str, str]:
@@ -310,4 +320,6 @@ def _wanted_applications(service: JsonObject) -> dict[str, str]:
         config = yaml.load(service["spec"].get("serveConfigV2") or "{}", Loader=SAFE_LOADER) or {}
     except yaml.YAMLError:
         return {}
-    return {one["name"]: one.get("route_prefix") or "/" for one in config.get("applications") or []}
+    return {
+        application["name"]: application.get("route_prefix") or "/" for application in config.get("applications") or []
+    }

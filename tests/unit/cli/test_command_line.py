@@ -305,7 +305,7 @@ BAD_INPUT = {
                                  "model 'falcon3-1b-instruct' is already in"),
     "unreadable YAML": ("catalog/falcon3.yaml", "models:", "models: {", "not valid YAML"),
     "half-written YAML": ("environments/dev.yaml", "serve:", "serve", "not valid YAML"),
-    "too many for the pool": ("environments/dev.yaml", "nodes: 10", "nodes: 2", "cannot hold its models at the least"),
+    "too many for the pool": ("environments/dev.yaml", "nodes: 10", "nodes: 2", "cannot hold its models at minimum"),
     "context beyond the model": ("catalog/falcon3.yaml", "context: 8192", "context: 16384", "and knows 8,192"),
 }  # fmt: skip
 

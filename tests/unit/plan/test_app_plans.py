@@ -95,7 +95,7 @@ def test_pools_hold_models_and_apps_together():
     decided = plan({"small": {**L4, "nodes": 3}}, models={"m": model()}, apps={"mine": {**APP, "gpus": 1}})
     assert (decided.pools["small"].workers_min, decided.pools["small"].workers_peak) == (2, 4)
     assert decided.models["m"].surge
-    with pytest.raises(UserError, match=r"cannot hold its models at the least: 2 worker pods .*m 1 x 1, mine 1 x 1"):
+    with pytest.raises(UserError, match=r"cannot hold its models at minimum: 2 worker pods .*m 1 x 1, mine 1 x 1"):
         plan({"small": {**L4, "nodes": 1}}, models={"m": model()})
 
 

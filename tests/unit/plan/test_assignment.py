@@ -20,11 +20,11 @@ GPUS = ("L4-24GB", "L40S-48GB", "A100-80GB", "H100-80GB")
 
 def pools_of(**pools: Pool) -> Occupancy:
     made = node_pools(pools, where="environments/test.yaml")
-    return Occupancy(node_pools=made, least={p: Counter() for p in made}, peak={p: Counter() for p in made})
+    return Occupancy(node_pools=made, minimum={p: Counter() for p in made}, peak={p: Counter() for p in made})
 
 
 def total(pools: Occupancy, chosen: list[Option]) -> tuple[int, int, int]:
-    """What the least replicas lack, what they lack in the worst order, and what their pods cost."""
+    """What the minimum replicas lack, what they lack in the worst order, and what their pods cost."""
     load = pools.copy()
     for option in chosen:
         load.add(option)

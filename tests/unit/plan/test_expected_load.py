@@ -117,12 +117,12 @@ def test_replicas_serve_the_load_within_cache_sequences_and_latency(load, sequen
     assert 1 <= one.requests_at_once <= sequences
     if one.requests_at_once > 1:
         assert one.requests_at_once * (load.promptTokens + load.outputTokens) <= PLACE.memory.kv_tokens
-        assert one.seconds_per_token <= (load.secondsPerToken or inf)
+        assert one.tpot_s <= (load.secondsPerToken or inf)
     assert one.replicas.min * one.planned_per_second >= load.requestsPerSecond * (1 - 1e-9)
     assert one.replicas.max >= one.replicas.min >= 1
     assert 1 <= one.target_ongoing_requests <= one.requests_at_once
     # Little's law: those in the engine are those that come while one is there.
-    there = one.requests_per_second * load.outputTokens * one.seconds_per_token
+    there = one.requests_per_second * load.outputTokens * one.tpot_s
     assert there == pytest.approx(one.requests_at_once)
 
 
@@ -163,7 +163,7 @@ def test_a_latency_that_one_gpu_does_not_keep_is_kept_by_several():
     fast = plan({"secondsPerToken": 0.005}).models["m"]
     assert slow.placement.split.tensor == 1
     assert fast.placement.split.tensor > 1
-    assert fast.load.seconds_per_token <= 0.005
+    assert fast.load.tpot_s <= 0.005
 
 
 def test_a_latency_that_nothing_keeps_is_told():

@@ -64,7 +64,7 @@ def test_a_context_beyond_the_model_is_refused():
 
 
 def test_a_pool_that_cannot_hold_its_models_at_the_least_is_refused():
-    with pytest.raises(UserError, match="cannot hold its models at the least: 3 worker pods"):
+    with pytest.raises(UserError, match="cannot hold its models at minimum: 3 worker pods"):
         plan({name: model() for name in "abc"}, {"small": {**L4, "nodes": 2}})
 
 

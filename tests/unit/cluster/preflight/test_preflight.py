@@ -43,13 +43,13 @@ def group(name: str = "l4-workers", **spec: Any) -> PodGroup:
     limits = spec.pop("limits", {"cpu": "6", "memory": "24Gi", "nvidia.com/gpu": "1"})
     container = {"name": "ray-worker", "image": "ray:1", "resources": {"limits": limits}, **spec.pop("container", {})}
     full = {"containers": [container], **spec}
-    return PodGroup(name=name, labels={}, spec=full, least=0, most=5, requests=pod_requests(full))
+    return PodGroup(name=name, labels={}, spec=full, minimum=0, most=5, requests=pod_requests(full))
 
 
 def found(
     pods: PodGroup, nodes: list[Node], *, least: int = 1, peak: int = 1, used: Used | None = None, **more: Any
 ) -> list[Finding]:
-    demand = Demand(least=least, peak=peak, gpu=more.get("gpu", ""), gpu_memory_gib=more.get("gib", 0))
+    demand = Demand(minimum=least, peak=peak, gpu=more.get("gpu", ""), gpu_memory_gib=more.get("gib", 0))
     return list(pool_findings(pods, demand, nodes, used or {}, autoscaled=more.get("autoscaled", False)))
 
 
@@ -144,7 +144,7 @@ class TestPools:
         (finding,) = found(group(nodeSelector={"gpu": "l4"}), [gpu_node("a"), gpu_node("b"), node()], peak=2)
         assert finding.level == "pass"
         assert finding.message == (
-            "2 nodes hold 2 pods of 6 CPUs, 24 GiB, 1 nvidia.com/gpu; the plan needs 1 at the least, 2 at peak"
+            "2 nodes hold 2 pods of 6 CPUs, 24 GiB, 1 nvidia.com/gpu; the plan needs 1 at minimum, 2 at peak"
         )
 
     def test_a_misspelt_label_value_names_the_nearest(self) -> None:
@@ -189,8 +189,8 @@ class TestPools:
         (finding,) = found(group(), [node()])
         assert "device plugin" in finding.fix
 
-    def test_too_few_for_the_least(self) -> None:
-        (finding,) = found(group(), [gpu_node()], least=3, peak=5)
+    def test_too_few_for_the_minimum(self) -> None:
+        (finding,) = found(group(), [gpu_node()], minimum=3, peak=5)
         assert (finding.level, finding.fix[:9]) == ("fail", "Add nodes")
 
     def test_other_pods_in_the_way_and_a_peak_that_waits_are_warnings(self) -> None:
@@ -212,7 +212,7 @@ class TestPools:
 
     def test_an_update_needs_room_for_a_second_cluster(self) -> None:
         running = {"a": {"nvidia.com/gpu": 1}}
-        demand = Demand(least=1, peak=2)
+        demand = Demand(minimum=1, peak=2)
         assert list(update_findings(group(), demand, [gpu_node("a"), gpu_node("b")], running)) == []
         (finding,) = update_findings(group(), demand, [gpu_node("a")], running)
         assert finding.level == "warn"
