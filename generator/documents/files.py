@@ -4,29 +4,65 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from generator.errors import UserError, did_you_mean
 
+MOST_BYTES = 100_000_000
+"""More than any text that is read here has; the longest are the indexes of checkpoints, some 20 MB."""
+
 
 def read_text(path: Path) -> str:
     """Return a file's text, line ends as they are, or raise a UserError that says why it cannot be read."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return file.read()
+        _check_ends(path)
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            what = f"is longer than {MOST_BYTES // 1_000_000} MB"
+            raise UserError(what, where=str(path), fix="Give a file of YAML or JSON.")
+        return data.decode()
     except FileNotFoundError:
         if path.is_symlink():
             fix = "Fix the link, or remove it."
             raise UserError(f"is a link to {path.readlink()}, which is not there", where=str(path), fix=fix) from None
-        near = did_you_mean(path.name, (p.name for p in path.parent.glob(f"*{path.suffix}"))) if path.suffix else ""
+        near = did_you_mean(path.name, _beside(path)) if path.suffix else ""
         raise UserError("no such file", where=str(path), fix=near or "Check the path.") from None
     except UnicodeDecodeError as error:
         raise UserError(f"not UTF-8 text (byte {error.start})", where=str(path), fix="Save it as UTF-8.") from None
     except OSError as error:
-        fix = "Give a file." if isinstance(error, IsADirectoryError) else "Check that you may read it."
+        fix = _READ_FIXES.get(error.errno or 0, "Check that you may read it.")
         raise UserError(f"cannot be read: {error.strerror}", where=str(path), fix=fix) from None
+
+
+_READ_FIXES = {
+    errno.EISDIR: "Give a file.",
+    errno.ENAMETOOLONG: "Check the path: no file has such a long name.",
+    errno.ELOOP: "Fix the link, or remove it: it leads to itself.",
+}
+
+
+def _beside(path: Path) -> list[str]:
+    """The files of the same kind in its folder; none where that cannot be listed."""
+    with suppress(OSError):
+        return [other.name for other in path.parent.iterdir() if other.suffix == path.suffix]
+    return []
+
+
+def _check_ends(path: Path) -> None:
+    """Raise UserError for what never ends or is never written: devices, and pipes that lie in a folder.
+
+    A pipe of the shell's, `<(…)` or /dev/stdin, is somebody's text. The path may be none at all (a NUL in it).
+    """
+    if "\0" in str(path):
+        raise UserError("holds a NUL character, so it is no path", where=str(path), fix="Check the path.")
+    mode = path.stat().st_mode
+    from_shell = stat.S_ISFIFO(mode) and path.is_relative_to("/dev")
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode) and not from_shell:
+        raise UserError("is a device, a socket or a pipe", where=str(path), fix="Give a file.")
 
 
 def text_or_none(path: Path, *, lenient: bool = False) -> str | None:

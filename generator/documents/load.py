@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,24 @@ def read_yaml(path: Path) -> Any:
 
 def load_text(text: str, name: str) -> Any:
     """Return what YAML text holds; `name` is the file that faults are reported in."""
+    with _yaml_faults(name):
+        _check_depth(text)
+        loader = _StrictLoader(text)
+        try:
+            root = loader.get_single_node()
+            if root is None:
+                return None
+            _check_bounds(root, name)
+            return loader.construct_document(root)
+        finally:
+            loader.dispose()
+
+
+@contextmanager
+def _yaml_faults(name: str) -> Iterator[None]:
+    """What the parser raises, as a UserError in the file `name`."""
     try:
-        data = yaml.load(text, Loader=_StrictLoader)
-        _check_depth(data, 0, set())
+        yield
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}" if mark else name
@@ -86,25 +102,73 @@ def load_text(text: str, name: str) -> Any:
             where=name,
             fix="Write it flatter, without an alias (*) inside of its own anchor (&).",
         ) from None
-    return data
 
 
 # More than any file here needs, and few enough for everything that walks what was read.
 _DEEPEST = 50
+_SURELY_PARSED = 5_000
+# Aliases (*) that stand for each other are a few lines of text and billions of values. Helm bounds them as well.
+_MOST_REPEATED = 100_000
+# An int64, which is all that Helm and Kubernetes can hold, has no more digits.
+_MOST_DIGITS = 19
 
 
-def _check_depth(data: Any, depth: int, seen: set[int]) -> None:
-    """Raise RecursionError where data is nested too deeply, endlessly above all. `seen`: what was walked already."""
-    if not isinstance(data, (dict, list, set, tuple)) or id(data) in seen:
+def _check_depth(text: str) -> None:
+    """Raise RecursionError where text is nested deeper than the parser in C can go without ending the process.
+
+    A level takes a bracket or a column, so nearly every text is known to be flat without being parsed.
+    """
+    brackets = text.count("[") + text.count("{")
+    if brackets + max(map(len, text.splitlines()), default=0) < _SURELY_PARSED:
         return
+    depth = 0
+    for event in yaml.parse(text, Loader=SAFE_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise RecursionError
+
+
+def _check_bounds(root: yaml.Node, name: str) -> None:
+    """Raise RecursionError where the nodes are too deep, UserError where aliases repeat too many of them.
+
+    It is done before values are made of the nodes: already a merge (<<) writes them out.
+    """
+    whole: dict[int, int] = {}  # by node, how many it is with all that it repeats
+    repeated = _whole_size(root, 0, whole) - len(whole)
+    if repeated > _MOST_REPEATED:
+        raise UserError(
+            f"its aliases (*) repeat more than {_MOST_REPEATED:,} values",
+            where=name,
+            fix="Write out what is meant; an alias of aliases of aliases grows tenfold with each step.",
+        )
+
+
+def _whole_size(node: yaml.Node, depth: int, whole: dict[int, int]) -> int:
+    if id(node) in whole:
+        return whole[id(node)]
     if depth > _DEEPEST:
         raise RecursionError
-    for below in data.values() if isinstance(data, dict) else data:
-        _check_depth(below, depth + 1, seen)
-    seen.add(id(data))
+    size = 1
+    if isinstance(node, yaml.MappingNode):
+        size += sum(_whole_size(part, depth + 1, whole) for pair in node.value for part in pair)
+    elif isinstance(node, yaml.SequenceNode):
+        size += sum(_whole_size(part, depth + 1, whole) for part in node.value)
+    else:
+        _check_scalar(node)
+    whole[id(node)] = size
+    return size
+
+
+def _check_scalar(node: yaml.Node) -> None:
+    """Raise YAMLError at a number that a file can say and nobody who reads it can hold."""
+    text = str(node.value)
+    if node.tag == "tag:yaml.org,2002:int" and len(text) > _MOST_DIGITS:
+        problem = f"{short(text)} is a number of more than {_MOST_DIGITS} digits"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
 def short(value: Any) -> str:
+    """A value in quotes for a message, cut to a length that people read."""
     text = value if isinstance(value, str) else repr(value)
     return f"'{text}'" if len(text) <= 60 else f"'{text[:57]}...'"
 

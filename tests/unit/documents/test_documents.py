@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from generator.documents.files import read_text
+from generator.documents.files import MOST_BYTES, read_text
 from generator.documents.load import load_text
 from generator.errors import UserError, UserErrors
 from generator.formats.catalog import CatalogFile
 from generator.formats.check import check_document
 from generator.formats.environment import Environment
 from generator.formats.faults import parse_text
+from tests.support.paths import ROOT
 
 ENVIRONMENT = "namespace: ai\nray: 2.60.0\npools: {p: {nodes: 1}}\nserve: {f: }\n"
+
+
+def tenfold(before: str, behind: str) -> str:
+    """Nine anchors, each of which holds the one before it ten times; the first is a mapping."""
+    steps = (f"a{i}: &a{i} {before}{', '.join([f'*a{i - 1}'] * 10)}{behind}\n" for i in range(1, 10))
+    return "a0: &a0 {x: 1}\n" + "".join(steps)
+
 
 UNREADABLE = {
     "a date that is none": ("a: 1\nb: 2020-99-99", "f:2: not valid YAML: '2020-99-99' is no valid timestamp"),
@@ -22,6 +34,19 @@ UNREADABLE = {
     "a tag that its word is none of": ("a: !!bool maybe", "'maybe' is no valid bool"),
     "an anchor that holds itself": ("a: &a [*a]", "or an anchor holds itself"),
     "a list in a list, and so on": ("- " * 100 + "a", "nested more than 50 levels deep"),
+    "more lists than the parser in C survives": ("[" * 200_000 + "]" * 200_000, "nested more than 50 levels deep"),
+    "a number beyond an int64": (
+        "a: 1\nb: " + "9" * 20,
+        "f:2: not valid YAML: '99999999999999999999' is a number of more",
+    ),
+    "aliases of aliases": (
+        tenfold("[", "]"),
+        "f: its aliases (*) repeat",
+    ),
+    "merges of merges": (
+        tenfold("{<<: [", "]}"),
+        "f: its aliases (*) repeat",
+    ),
 }
 
 
@@ -77,6 +102,41 @@ def test_thousands_of_faults_are_told_at_once_and_soon():
         parse_text(text, "f", CatalogFile)
     assert len(caught.value.errors) > 5000 - 1
     assert time.monotonic() - began < 10
+
+
+def test_an_anchor_that_many_use_is_no_bomb():
+    text = "a: &a {x: 1, y: 2}\nlist:\n" + "".join(f"- {{<<: *a, n: {n}}}\n" for n in range(1000))
+    assert load_text(text, "f")["list"][999] == {"x": 1, "y": 2, "n": 999}
+
+
+def test_what_never_ends_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(UserError, match="is a device, a socket or a pipe"):
+            read_text(path)
+
+
+def test_what_the_shell_pipes_is_read():
+    done = subprocess.run(
+        [sys.executable, "-c", "from generator.documents.files import *; print(read_text(Path('/dev/stdin')))"],
+        input="a: 1", capture_output=True, text=True, check=True, cwd=ROOT, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == "a: 1\n"
+
+
+def test_a_file_too_large_for_text_is_not_read_to_its_end(tmp_path):
+    with (tmp_path / "f.yaml").open("w") as file:
+        file.truncate(MOST_BYTES + 1)  # takes no room on the disk
+    with pytest.raises(UserError, match="is longer than 100 MB"):
+        read_text(tmp_path / "f.yaml")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a" * 5000, "a.**", "loop"])
+def test_a_path_that_is_none_is_a_message(tmp_path, name):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UserError) as caught:
+        read_text(tmp_path / name)
+    assert caught.value.fix
 
 
 def test_a_link_to_nothing_is_not_suggested_as_its_own_spelling(tmp_path):
