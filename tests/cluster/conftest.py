@@ -40,27 +40,39 @@ def kubeconfig(kube_cluster: ExistingCluster) -> Path:
     return Path(kube_cluster.kube_config_path)
 
 
+@pytest.fixture(scope="session")
+def made_namespaces() -> Iterator[list[str]]:
+    """Those that the run has made: when all its stories are over, none may be left.
+
+    A story does not wait for its own to go, which takes a Ray cluster half a minute.
+    """
+    made: list[str] = []
+    yield made
+    core = kubernetes.client.CoreV1Api()
+    wait(
+        lambda: not set(made) & {namespace.metadata.name for namespace in core.list_namespace().items},
+        f"namespaces {', '.join(made)} gone",
+        seconds=180,
+    )
+
+
 @pytest.fixture(scope="module")
-def make_namespace(kube_cluster: ExistingCluster, kubeconfig: Path) -> Iterator[Callable[[str], str]]:
-    """Makes restricted namespaces with a name that no one else has; they go after the file's last test."""
+def make_namespace(
+    kube_cluster: ExistingCluster, kubeconfig: Path, made_namespaces: list[str]
+) -> Iterator[Callable[[str], str]]:
+    """Makes restricted namespaces with a name that no one else has; they are deleted after the file's last test."""
     made: list[str] = []
 
     def make(purpose: str) -> str:
         name = f"rsl-{purpose}-{uuid.uuid4().hex[:5]}"
         ensure_namespace_exists(kube_cluster.kube_client, name, extra_metadata={"labels": RESTRICTED})
         made.append(name)
+        made_namespaces.append(name)
         return name
 
     yield make
-    core = kubernetes.client.CoreV1Api()
     for name in made:
-        core.delete_namespace(name)
-    left = set(made)
-    wait(
-        lambda: not left & {namespace.metadata.name for namespace in core.list_namespace().items},
-        f"namespaces {', '.join(made)} gone",
-        seconds=180,
-    )
+        kubernetes.client.CoreV1Api().delete_namespace(name)
 
 
 @pytest.fixture(scope="module")
