@@ -55,8 +55,8 @@ spec:
   {{- with include "ray-serve-llm.serviceAccountName" $root }}
   serviceAccountName: {{ . | quote }}
   {{- end }}
-  # Only the head talks to Kubernetes: its autoscaler makes and removes workers.
-  automountServiceAccountToken: {{ eq .role "head" }}
+  # No container that runs Ray, and so models' and apps' code, has a token of the Kubernetes API.
+  automountServiceAccountToken: false
   {{- range $key := list "runtimeClassName" "schedulerName" "priorityClassName" "terminationGracePeriodSeconds" }}
   {{- if hasKey $settings $key }}
   {{ $key }}: {{ get $settings $key | toJson }}
@@ -87,9 +87,14 @@ spec:
       volumeMounts:
         {{- include "ray-serve-llm.mounts" . | trim | nindent 8 }}
       {{- end }}
-  {{- with $volumes }}
+  {{- if or $volumes (eq .role "head") }}
   volumes:
+    {{- with $volumes }}
     {{- include "ray-serve-llm.volumeList" . | trim | nindent 4 }}
+    {{- end }}
+    {{- if eq .role "head" }}
+    {{- include "ray-serve-llm.kubernetesVolume" . | nindent 4 }}
+    {{- end }}
   {{- end }}
   {{- range $key := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" }}
   {{- with get $settings $key }}

@@ -59,6 +59,12 @@ def test_a_debugger_that_listens_everywhere(render_error: RenderError) -> None:
         assert f"{where}.rayStartParams.ray-debugger-external: Ray's debugger would listen on every" in message
 
 
+@pytest.mark.parametrize("where", ["pods", "head"])
+def test_a_volume_in_place_of_the_autoscalers_token(render_error: RenderError, where: str) -> None:
+    message = render_error({where: {"volumes": {"kubernetes-api": {"mountPath": "/x", "emptyDir": {}}}}})
+    assert "head.volumes.kubernetes-api: the head has a volume of that name for its autoscaler. Rename yours" in message
+
+
 def test_other_variables_are_taken_as_they_are(render_with: Render) -> None:
     rendered = render_with({"pods": {"env": {"RAY_AUTHOR": "me", "VLLM_LOGGING_LEVEL": "DEBUG"}}})
     assert {rendered.env(name)["RAY_AUTHOR"] for name in rendered.templates} == {"me"}

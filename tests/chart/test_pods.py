@@ -447,13 +447,30 @@ def test_a_capability_that_is_added_does_not_bring_back_the_others(render_with: 
     }
 
 
-def test_only_the_heads_pod_has_a_token_of_the_kubernetes_api(render_with: Render) -> None:
+def test_the_autoscaler_alone_has_a_token_of_the_kubernetes_api(render_with: Render) -> None:
     rendered = render_with()
     assert rendered.named("ServiceAccount", "falcon3")["automountServiceAccountToken"] is False
     for name in rendered.templates:
         pod = rendered.pod(name)
-        assert pod["automountServiceAccountToken"] is (name == "head")
+        assert pod["automountServiceAccountToken"] is False
         assert pod["serviceAccountName"] == "falcon3"
+        projected = [volume["name"] for volume in pod.get("volumes", []) if "projected" in volume]
+        assert projected == (["kubernetes-api"] if name == "head" else [])
+        assert "kubernetes-api" not in {mount["name"] for mount in rendered.container(name).get("volumeMounts", [])}
+    (mount,) = rendered.cluster["autoscalerOptions"]["volumeMounts"]
+    assert mount == {
+        "name": "kubernetes-api",
+        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+        "readOnly": True,
+    }
+
+
+def test_the_autoscalers_token_is_what_kubernetes_would_mount(render_with: Render) -> None:
+    (volume,) = (each for each in render_with().pod("head")["volumes"] if each["name"] == "kubernetes-api")
+    token, authority, namespace = volume["projected"]["sources"]
+    assert token == {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}}
+    assert authority["configMap"] == {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    assert namespace["downwardAPI"]["items"][0]["path"] == "namespace"
 
 
 def test_a_service_account_can_be_named_or_left_to_others(render_with: Render) -> None:

@@ -94,21 +94,16 @@ def test_status_says_that_both_serve(release: Release) -> None:
     assert "2 of 2 applications serve" in told.stdout
 
 
-def test_only_the_head_can_speak_to_kubernetes(release: Release) -> None:
-    tokens = {
-        (
-            pod.metadata.labels["app.kubernetes.io/component"],
-            any(
-                mount.mount_path.startswith("/var/run/secrets/kubernetes.io")
-                for container in pod.spec.containers
-                for mount in container.volume_mounts
-            ),
-        )
+def test_the_autoscaler_alone_can_speak_to_kubernetes(release: Release) -> None:
+    with_token = {
+        (pod.metadata.labels["app.kubernetes.io/component"], container.name)
         for pod in release.pods()
+        for container in [*(pod.spec.init_containers or []), *pod.spec.containers]
+        for mount in container.volume_mounts or []
+        if mount.mount_path.startswith("/var/run/secrets/kubernetes.io")
     }
 
-    ingress = {("ingress", False)} if release.is_standard else set()
-    assert tokens == {("head", True), ("worker", False)} | ingress
+    assert with_token == {("head", "autoscaler")}
 
 
 def test_helm_test_asks_every_model_from_inside(release: Release) -> None:

@@ -61,3 +61,11 @@ pods', and those that Ray gives to replicas and ingresses.
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{- /* The head's volume with the token of Kubernetes: another of its name would be mounted into Ray's container too. */ -}}
+{{- define "ray-serve-llm.checkKubernetesVolume" -}}
+{{- $name := include "ray-serve-llm.kubernetesVolumeName" . -}}
+{{- if hasKey (.pods.head.settings.volumes | default dict) $name }}
+head.volumes.{{ $name }}: the head has a volume of that name for its autoscaler. Rename yours (here or in pods.volumes).
+{{- end }}
+{{- end -}}

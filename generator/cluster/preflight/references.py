@@ -15,6 +15,8 @@ from generator.documents.merge import JsonObject
 from generator.errors import did_you_mean
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+ROOT_CA = "kube-root-ca.crt"
+"""The ConfigMap that Kubernetes itself makes in every namespace."""
 IMAGE_KEYS = (".dockerconfigjson", ".dockercfg")
 
 
@@ -29,8 +31,8 @@ class Reference:
 
 
 def references(groups: Iterable[PodGroup]) -> list[Reference]:
-    """Everything that the pods name, each once."""
-    return sorted({reference for group in groups for reference in _of_pod(group.spec)})
+    """Everything that the pods name and somebody has to make, each once."""
+    return sorted({named for group in groups for named in _of_pod(group.spec) if named.name != ROOT_CA})
 
 
 def keys_in(metadata: Mapping[str, Any]) -> set[str] | None:

@@ -285,6 +285,7 @@ class TestReferences:
             volumes=[
                 {"name": "cache", "persistentVolumeClaim": {"claimName": "models"}},
                 {"name": "files", "projected": {"sources": [{"secret": {"name": "tls", "items": [{"key": "ca"}]}}]}},
+                {"name": "api", "projected": {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}]}},
             ],
         )
         named = [(r.kind, r.name, r.key, r.optional) for r in references([worker, worker])]
