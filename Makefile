@@ -50,8 +50,8 @@ unit: ## The generator's own logic
 	$(TEST_PYTHON) $(PYTEST) tests/unit tests/fuzz
 
 .PHONY: fuzz
-fuzz: ## Every target of tests/fuzz, given many inputs (FUZZ_EXAMPLES=5000)
-	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),5000) $(TEST_PYTHON) $(PYTEST) tests/fuzz
+fuzz: ## Every target of tests/fuzz, given many inputs (FUZZ_EXAMPLES=5000): a long run, its figures in tests/long-runs.json
+	export $(WITH_HELM) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),5000); $(TEST_PYTHON) -m tools.long_runs run fuzz $(ARGS)
 
 chart: ## What helm renders, against the schemas of Kubernetes and KubeRay
 	tools/ct.sh lint

@@ -1,6 +1,10 @@
-"""Prints what each target was given, and how long that took."""
+"""Prints what each target was given, and how long that took; a long run (tools/long_runs) keeps it."""
 
 from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +24,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, figures in sorted(rows):
         numbers = "".join(f" {figures[key]:>8}" for key in ("inputs", "ok", "refused"))
         terminalreporter.write_line(f"{name:<60}{numbers} {figures['seconds']:>8.1f}")
+    kept_in = os.environ.get("LONG_RUN_FIGURES")
+    if kept_in:
+        Path(kept_in).write_text(json.dumps({name: {**each, "seconds": round(each["seconds"])} for name, each in rows}))

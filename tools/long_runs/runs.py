@@ -1,0 +1,37 @@
+"""The long runs, and the parts that each has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tools.cluster.settings import ROOT
+
+PRODUCT = ("generator", "schemas", "chart")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Less than twenty minutes of a long run."""
+
+    name: str
+    tests: str
+    """What pytest is given."""
+    files: Sequence[str]
+    """Paths from the project's folder: a change below them makes its last result one of another state."""
+
+
+def _fuzz() -> list[Part]:
+    """A part for each file of targets."""
+    shared = ("tests/support/fuzzing.py", "tests/support/mutations.py")
+    return [
+        Part(
+            name=path.stem.removeprefix("test_"),
+            tests=str(path.relative_to(ROOT)),
+            files=(*PRODUCT, *shared, str(path.relative_to(ROOT))),
+        )
+        for path in sorted((ROOT / "tests" / "fuzz").glob("test_*.py"))
+    ]
+
+
+LONG_RUNS: Mapping[str, Callable[[], list[Part]]] = {"fuzz": _fuzz}
