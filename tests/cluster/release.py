@@ -50,12 +50,6 @@ class Release:
         path = ["--set", f"serving.path={self.path}"] if self.path else []
         return self.helm("upgrade", "--install", self.name, "chart", *files, *path, fails=fails)
 
-    @property
-    def is_standard(self) -> bool:
-        """Whether it has ingress workers."""
-        groups = self.rayservice()["spec"]["rayClusterConfig"]["workerGroupSpecs"]
-        return any(group["groupName"] == "ingress-workers" for group in groups)
-
     def generator(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m generator` against this cluster."""
         command = [sys.executable, "-m", "generator", *arguments, "--namespace", self.namespace]
