@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.cli.options import examples, json_option, print_json, project_of, say
+from generator.cli.options import examples, json_option, print_json, project_of
+from generator.cli.printing import echo, say
 from generator.errors import GeneratorError
 
 if TYPE_CHECKING:
@@ -115,4 +116,4 @@ def bench(
             document: BenchOutput = {"version": 1, "target": asdict(aim), "points": points_json}
             print_json({**document, **failure})
         elif rows:
-            click.echo("\n".join(table(rows)))
+            echo("\n".join(table(rows)))

@@ -18,7 +18,8 @@ from generator import __version__
 from generator.cli.bench import bench
 from generator.cli.cluster import preflight, status
 from generator.cli.fit import fit
-from generator.cli.options import environment_option, examples, json_option, print_json, project_of, say
+from generator.cli.options import environment_option, examples, json_option, print_json, project_of
+from generator.cli.printing import echo, error_texts, say
 from generator.errors import GeneratorError, UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -109,9 +110,9 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
     else:
         write_files(added.generated.changed(), remove=added.generated.stale)
     verb = "would be" if dry_run else "is"
-    click.echo(f"{_relative(added.path)}   {'+' if added.new else '~'} {added.model_id}  ({added.summary})")
+    echo(f"{_relative(added.path)}   {'+' if added.new else '~'} {added.model_id}  ({added.summary})")
     for environment, planned in added.plans.items():
-        click.echo(f"{_relative(project.values_path(environment, added.family))}   {model_line(planned)}")
+        echo(f"{_relative(project.values_path(environment, added.family))}   {model_line(planned)}")
     if not added.plans:
         say(
             f"no environment serves {added.model_id} yet: add it below `serve:` in environments/<name>.yaml, "
@@ -159,7 +160,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
         print_json(document)
     else:
         for name, kind in kinds.items():
-            click.echo(f"{name}: valid {kind}")
+            echo(f"{name}: valid {kind}")
     if wrong:
         sys.exit(UserError.exit_code)
 
@@ -189,7 +190,7 @@ def plan(ctx: click.Context, environment: str | None, as_json: bool) -> None:
         return
     for plan in plans:
         for line, style in plan_lines(plan):
-            click.secho(line, **style)
+            echo(line, **style)
 
 
 LISTS = ("models", "families", "environments", "gpus", "releases")
@@ -210,9 +211,9 @@ def list_(ctx: click.Context, what: ListKind, as_json: bool) -> None:
         return
     cells = [{key: cell(key, value) for key, value in row.items()} for row in items]
     widths = {key: max(len(key), *(len(row[key]) for row in cells)) for key in cells[0]} if cells else {}
-    click.secho("  ".join(key.ljust(width) for key, width in widths.items()).rstrip(), bold=True)
+    echo("  ".join(key.ljust(width) for key, width in widths.items()).rstrip(), bold=True)
     for row in cells:
-        click.echo("  ".join(row[key].ljust(width) for key, width in widths.items()).rstrip())
+        echo("  ".join(row[key].ljust(width) for key, width in widths.items()).rstrip())
 
 
 @cli.command(epilog=examples("serve falcon3", "serve falcon3 falcon-h1 --once", "serve falcon3 --port 8000"))
@@ -231,7 +232,7 @@ def serve(ctx: click.Context, /, names: tuple[str, ...], environment: str | None
     """Serve families and apps on this machine: the chart's own rendering, on a local Ray with vLLM. Ctrl-C stops it."""
     from generator.local.serve import serve as serve_here
 
-    serve_here(project_of(ctx), names, environment or "local", say=say, show=click.echo, **options)
+    serve_here(project_of(ctx), names, environment or "local", say=say, show=echo, **options)
 
 
 cli.add_command(fit)
@@ -263,14 +264,14 @@ def _finish(generated: Generated, *, check: bool, again: str) -> None:
         if changed or generated.stale:
             say(f"{len(changed) + len(generated.stale)} files are not what is generated; run: {again}", fg="red")
             sys.exit(1)
-        click.echo(f"{len(generated.texts)} files are as generated")
+        echo(f"{len(generated.texts)} files are as generated")
         return
     write_files(changed, remove=generated.stale)
     for path in changed:
-        click.echo(f"{_relative(path)}   updated")
+        echo(f"{_relative(path)}   updated")
     for path in generated.stale:
-        click.echo(f"{_relative(path)}   removed")
-    click.echo(f"{len(generated.texts)} files, {len(changed)} changed")
+        echo(f"{_relative(path)}   removed")
+    echo(f"{len(generated.texts)} files, {len(changed)} changed")
 
 
 def _print_diff(generated: Generated) -> None:
@@ -287,7 +288,7 @@ def _print_diff(generated: Generated) -> None:
             old.splitlines(), text.splitlines(), f"{name} (there)", f"{name} (generated)", lineterm=""
         )
         for line in diff:
-            click.secho(line, fg=colors.get(line[:1]))
+            echo(line, fg=colors.get(line[:1]))
 
 
 def _relative(path: Path) -> str:
@@ -295,10 +296,8 @@ def _relative(path: Path) -> str:
 
 
 def _print_error(error: GeneratorError) -> None:
-    from generator.errors import faults
-
-    for fault in faults(error) if isinstance(error, UserError) else [error]:
-        say(f"error: {fault}", fg="red")
+    for text in error_texts(error):
+        say(f"error: {text}", fg="red")
 
 
 def main() -> NoReturn:
@@ -322,9 +321,7 @@ def main() -> NoReturn:
         if error.filename is not None:
             raise
         with contextlib.suppress(OSError):
-            click.echo(
-                f"error: the output cannot be written: {error.strerror}\n  Make room, or write elsewhere.", err=True
-            )
+            say(f"error: the output cannot be written: {error.strerror}\n  Make room, or write elsewhere.")
         _write_no_more()
         sys.exit(1)
 

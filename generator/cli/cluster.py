@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from generator.cli.options import environment_option, examples, json_option, print_json, project_of, say
+from generator.cli.options import environment_option, examples, json_option, print_json, project_of
+from generator.cli.printing import echo, printable, say
 from generator.errors import UserError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def preflight(
     cluster = connect(context=context, kubeconfig=kubeconfig)
     if not as_json:
         title = f"helm release {wanted.release} in namespace {wanted.namespace}, of {', '.join(map(str, wanted.files))}"
-        click.secho(title, bold=True)
+        echo(title, bold=True)
     findings = []
     for finding in findings_of(cluster, wanted, pull_seconds=pull_timeout if pull else None, report=say):
         findings.append(finding)
@@ -107,7 +108,7 @@ def preflight(
     else:
         worst: Level = "fail" if counts["fail"] else "warn" if counts["warn"] else "pass"
         text = f"{counts['pass']} passed, {counts['warn']} warned, {counts['fail']} failed"
-        click.secho(text, fg=COLORS[worst], bold=True)
+        echo(text, fg=COLORS[worst], bold=True)
         if not counts["fail"]:
             files = " ".join(f"-f {path}" for path in wanted.files)
             say(f"next: helm upgrade --install {wanted.release} chart -n {wanted.namespace} {files}")
@@ -119,11 +120,11 @@ def _print_finding(finding: Finding) -> None:
     indent = " " * 8
     first, *rest = finding.message.splitlines() or [""]
     level = click.style(finding.level.ljust(6), fg=COLORS[finding.level])
-    click.echo("  " + level + click.style(f"{finding.subject}: ", bold=True) + first)
+    click.echo("  " + level + click.style(f"{printable(finding.subject)}: ", bold=True) + printable(first))
     for line in rest:
-        click.echo(f"{indent}{line}")
+        echo(f"{indent}{line}")
     for line in finding.fix.splitlines():
-        click.echo(f"{indent}→ {line}")
+        echo(f"{indent}→ {line}")
 
 
 @click.command(epilog=examples("status falcon3", "status falcon3 -n ai --watch", "status falcon3 --json"))
@@ -158,7 +159,7 @@ def status(
         print_json(status_json(now))
     else:
         for line, style in status_lines(now):
-            click.secho(line, **style)
+            echo(line, **style)
     if not now.all_ready:
         sys.exit(1)
 
@@ -184,7 +185,7 @@ def _watch(read: Callable[[], ReleaseStatus], *, as_json: bool, live: bool) -> N
             print_json(status_json(now), indent=None)
         else:
             for line in changes(known, shown):
-                click.echo(f"{_clock()}  {line}")
+                echo(f"{_clock()}  {line}")
         sys.stdout.flush()
         known = shown
         time.sleep(WATCH_S)
@@ -199,7 +200,7 @@ def _redraw(lines: list[tuple[str, dict[str, Any]]], *, first: bool) -> None:
     shown: list[str] = []
     for line, style in [*lines, (f"{_clock()}, Ctrl-C stops", {})]:
         indent = " " * (len(line) - len(line.lstrip()) + 4)
-        wrapped = textwrap.wrap(line, columns, subsequent_indent=indent) or [""]
+        wrapped = textwrap.wrap(printable(line), columns, subsequent_indent=indent) or [""]
         shown += [click.style(part, **style) for part in wrapped]
     if click.get_current_context().color is False:
         shown = [click.unstyle(line) for line in shown]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from generator.cli.options import examples, json_option, print_json
+from generator.cli.printing import echo
 from generator.errors import UserError
 
 if TYPE_CHECKING:
@@ -124,18 +125,18 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
         if as_json:
             print_json({"version": 1, **case_json(case, suggestions)})
         else:
-            click.echo("\n".join(case_lines(case, suggestions, source=source)))
+            echo("\n".join(case_lines(case, suggestions, source=source)))
         sys.exit(0 if case.memory.fits else 1)
     cases = list(_cases(model, devices, engine, given["tp"], given["pp"]))
     if as_json:
         print_json({"version": 1, "cases": [case_json(case) for case in cases]})
     else:
-        click.echo("\n".join(table_lines(cases)))
+        echo("\n".join(table_lines(cases)))
         if not any(case.memory.fits for case in cases):
             for reason in dict.fromkeys(case.memory.refusal for case in cases if case.memory.refusal):
-                click.echo(f"refused: {reason}")
+                echo(f"refused: {reason}")
         for note in dict.fromkeys(note for case in cases for note in case.notes):
-            click.echo(f"note: {note}")
+            echo(f"note: {note}")
     sys.exit(0 if any(case.memory.fits for case in cases) else 1)
 
 

@@ -1,4 +1,4 @@
-"""What commands share: their options, their examples, and where they print."""
+"""What commands share: their options, their examples, and how they print JSON."""
 
 from __future__ import annotations
 
@@ -46,8 +46,3 @@ def project_of(ctx: click.Context) -> Project:
     from generator.project.project import Project
 
     return Project.at(ctx.obj)
-
-
-def say(text: str, **style: Any) -> None:
-    """A line for people about what is going on; standard output stays for results."""
-    click.secho(text, err=True, **style)

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from generator.cli.printing import error_texts
 from generator.errors import UserError
 from tests.support.command_line import generator
 
@@ -64,11 +65,11 @@ def fuzz(inputs: st.SearchStrategy[T], target: Callable[[T], str], *, record: Re
 
 
 def refusal_of(call: Callable[[], object]) -> str:
-    """The message of the UserError that a call ends with; empty where it returns."""
+    """The UserError that a call ends with, as it is printed; empty where it returns."""
     try:
         call()
     except UserError as error:
-        return str(error)
+        return "\n".join(error_texts(error))
     return ""
 
 

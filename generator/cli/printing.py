@@ -1,0 +1,55 @@
+"""What is printed for people.
+
+Texts of files, of the hub and of a cluster are others': no character of theirs may drive a terminal, and no length of
+theirs may bury a message.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from generator.errors import GeneratorError, UserError, faults
+
+LONGEST = 9_000
+"""Bytes of one error; what is longer no person reads."""
+
+
+def printable(text: str) -> str:
+    """The text with escapes (`\\x1b`) for what does not print: control characters, marks of direction, halves of pairs.
+
+    Line breaks and tabs stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
+def echo(text: str = "", **style: Any) -> None:
+    """A line of a result."""
+    click.secho(printable(text), **style)
+
+
+def say(text: str, **style: Any) -> None:
+    """A line for people about what is going on; standard output stays for results."""
+    click.secho(printable(text), err=True, **style)
+
+
+def error_texts(error: GeneratorError) -> list[str]:
+    """The error's single faults in words, without control characters; LONGEST bytes together at the most."""
+    single = [printable(str(fault)) for fault in (faults(error) if isinstance(error, UserError) else [error])]
+    texts: list[str] = []
+    left = LONGEST
+    for text in single:
+        left -= len(text.encode())
+        if left < 0 and texts:
+            more = len(single) - len(texts)
+            return [*texts, f"{more} more {'faults' if more > 1 else 'fault'}; fix those above, then run it again"]
+        texts.append(text if left >= 0 else _shortened(text))
+    return texts
+
+
+def _shortened(text: str) -> str:
+    kept = text.encode()[:LONGEST].decode(errors="ignore")
+    return f"{kept} … ({len(text) - len(kept):,} characters more)"
