@@ -12,33 +12,48 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from generator.documents.merge import JsonObject
+from generator.formats.bounds import Devices, Pods, PodsPositive, PositiveSeconds, RayAmount, Seconds
 from generator.formats.fields import (
+    AbsolutePath,
     AppName,
+    BytesQuantity,
     Closed,
+    DataKey,
+    DeviceName,
     DnsLabel,
+    EnvName,
     FamilyName,
     FileName,
     ModelId,
-    NaturalInt,
     ObjectName,
-    PositiveInt,
-    Quantity,
+    OptionalPath,
     WorkerGroupName,
 )
 from generator.formats.kubernetes import (
     Affinity,
+    Annotations,
     EnvVar,
+    Labels,
     NetworkPolicyPeer,
     PodSecurityContext,
     ResourceRequirements,
     SecurityContext,
-    StringMap,
     Toleration,
     TopologySpreadConstraint,
     Volume,
 )
 
-AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\s]*[^/\s]$")]
+# KubeRay makes `ray start --<flag>=<value>` of them, a line of the shell: plain words, or text in whole quotes.
+RayStartFlag = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+RayStartValue = Annotated[
+    str, StringConstraints(pattern=r"""^([A-Za-z0-9_.,:/@%+=-]*|'[^'\n]*'|"([^"\\$`\n]|\\["\\])*")$""")
+]
+# Custom resources are JSON in single quotes on that line, and Ray's autoscaler parses it too.
+RayResourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.:/-]*$", max_length=253)]
+# Reference grammar of github.com/distribution/reference: a registry with its port, and a path in small letters.
+_HOST = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?"
+_PATH = r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
+Repository = Annotated[str, StringConstraints(pattern=rf"^(({_HOST}/)?{_PATH}(/{_PATH})*)?$", max_length=255)]
 
 
 class Ray(Closed):
@@ -47,9 +62,9 @@ class Ray(Closed):
 
 
 class Image(Closed):
-    repository: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._:/-]*$")] = ""
+    repository: Repository = ""
     """Empty: the image of the Ray release."""
-    tag: str = ""
+    tag: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$")] = ""
     """Empty: the tag of the Ray release."""
     digest: Annotated[str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""
     """`sha256:…`; wins over the tag."""
@@ -101,23 +116,23 @@ class PodSettings(Closed):
     """What can be set on every pod (`pods`) and on those of one group, which wins."""
 
     image: Image | None = None
-    env: dict[str, str | EnvVar] = {}
+    env: dict[EnvName, str | EnvVar] = {}
     """Environment by name: a string, or `{valueFrom: …}`."""
     volumes: dict[DnsLabel, Volume] = {}
     """More volumes by name, each with its `mountPath` and one source."""
-    podLabels: StringMap = {}
-    podAnnotations: StringMap = {}
-    nodeSelector: StringMap = {}
+    podLabels: Labels = {}
+    podAnnotations: Annotations = {}
+    nodeSelector: Labels = {}
     tolerations: list[Toleration] = []
     affinity: Affinity | None = None
     topologySpreadConstraints: list[TopologySpreadConstraint] = []
-    priorityClassName: str = ""
-    runtimeClassName: str = ""
-    schedulerName: str = ""
-    terminationGracePeriodSeconds: NaturalInt | None = None
+    priorityClassName: ObjectName = ""
+    runtimeClassName: ObjectName = ""
+    schedulerName: ObjectName = ""
+    terminationGracePeriodSeconds: Seconds | None = None
     podSecurityContext: PodSecurityContext | None = None
     securityContext: SecurityContext | None = None
-    sharedMemory: Quantity | None = None
+    sharedMemory: BytesQuantity | None = None
     """Size of the memory-backed /dev/shm: Ray's object store and vLLM's worker processes share data there."""
 
 
@@ -126,39 +141,39 @@ class RayGroup(PodSettings):
 
     resources: ResourceRequirements | None = None
     """The container's requests and limits. Ray reads its logical CPUs and memory from the limits."""
-    rayStartParams: StringMap = {}
-    """Flags of `ray start` by name, as KubeRay takes them: every value is a string."""
+    rayStartParams: dict[RayStartFlag, RayStartValue] = {}
+    """Flags of `ray start` by name, as KubeRay takes them: every value is a string, plain words or in quotes."""
 
 
 class ScaledGroup(RayGroup):
-    minReplicas: NaturalInt = 0
-    maxReplicas: PositiveInt = 1
-    idleTimeoutSeconds: PositiveInt | None = None
+    minReplicas: Pods = 0
+    maxReplicas: PodsPositive = 1
+    idleTimeoutSeconds: PositiveSeconds | None = None
     """Seconds without work after which the autoscaler removes a worker; unset: `autoscalerOptions` decides."""
-    rayResources: dict[str, PositiveInt] = {}
+    rayResources: dict[RayResourceName, RayAmount] = {}
     """Custom Ray resources of one worker; Ray's autoscaler takes whole numbers only. Empty: the group's own name, once
     for each GPU (once without GPUs)."""
 
 
 class IngressWorkers(ScaledGroup):
-    minReplicas: PositiveInt = 1
+    minReplicas: PodsPositive = 1
     """At least one, since a running ingress is what takes the request that wakes a model at zero replicas."""
-    maxReplicas: PositiveInt = 100
+    maxReplicas: PodsPositive = 100
     """A bound, not a plan: workers are added as ingresses need them, four to a worker of one CPU."""
 
 
 class WorkerGroup(ScaledGroup):
     """One KubeRay worker group. Its name is a custom Ray resource, so a bundle that asks for it lands here."""
 
-    gpusPerWorker: NaturalInt = 0
+    gpusPerWorker: Devices = 0
     """GPUs of one worker pod; 0 makes a CPU group."""
-    gpuResourceName: str = "nvidia.com/gpu"
+    gpuResourceName: DeviceName = "nvidia.com/gpu"
 
 
 class AutoscalerOptions(Closed):
     """KubeRay's `autoscalerOptions` (in-tree autoscaler, version 2)."""
 
-    idleTimeoutSeconds: PositiveInt = 300
+    idleTimeoutSeconds: PositiveSeconds = 300
     upscalingMode: Literal["Default", "Aggressive", "Conservative"] = "Default"
     resources: ResourceRequirements | None = None
 
@@ -170,7 +185,7 @@ class UpgradeStrategy(Closed):
 class HuggingFace(Closed):
     existingSecret: ObjectName = ""
     """Name of a Secret with the hub token; empty: no token. The chart never takes the token itself."""
-    key: str = "token"
+    key: DataKey = "token"
 
 
 class ModelCache(Closed):
@@ -179,11 +194,11 @@ class ModelCache(Closed):
     type: Literal["emptyDir", "persistentVolumeClaim", "hostPath"] = "emptyDir"
     mountPath: AbsolutePath = "/home/ray/huggingface"
     """Not below a folder that the image lacks: the mount would make it root's, and no other cache could be written."""
-    sizeLimit: Quantity | None = None
+    sizeLimit: BytesQuantity | None = None
     """Of the emptyDir."""
     claimName: ObjectName = ""
     """Of the persistentVolumeClaim: an existing one, ReadWriteMany where workers run on several nodes."""
-    hostPath: Annotated[str, StringConstraints(pattern=r"^(/\S+)?$")] = ""
+    hostPath: OptionalPath = ""
     """Of the hostPath: a folder on every GPU node, writable by group 100 (refused by restricted namespaces)."""
     prefetch: bool = False
     """Download the hub's models into the persistentVolumeClaim before an installation or upgrade makes anything."""
@@ -192,7 +207,7 @@ class ModelCache(Closed):
 class ServiceAccount(Closed):
     create: bool = True
     name: ObjectName = ""
-    annotations: StringMap = {}
+    annotations: Annotations = {}
 
 
 class NetworkPolicy(Closed):
@@ -200,7 +215,7 @@ class NetworkPolicy(Closed):
     """Only pods of the release reach Ray's own ports; the Serve port stays open to `clients`."""
     clients: list[NetworkPolicyPeer] = []
     """Who may reach the Serve port; empty: everyone."""
-    operatorNamespace: str = ""
+    operatorNamespace: ObjectName = ""
     """Namespace of the KubeRay operator, which must reach the dashboard; empty: any namespace."""
 
 
@@ -214,8 +229,8 @@ class Values(Closed):
 
     fullnameOverride: Annotated[str, StringConstraints(pattern=r"^([a-z]([a-z0-9-]{0,45}[a-z0-9])?)?$")] = ""
     """Name of the RayService; empty: the release's name. KubeRay takes at most 47 characters."""
-    commonLabels: StringMap = {}
-    commonAnnotations: StringMap = {}
+    commonLabels: Labels = {}
+    commonAnnotations: Annotations = {}
     ray: Ray
     image: Image = Image()
     serving: Serving = Serving()
@@ -230,7 +245,7 @@ class Values(Closed):
     workerGroups: dict[WorkerGroupName, WorkerGroup] = {}
     autoscalerOptions: AutoscalerOptions = AutoscalerOptions()
     upgradeStrategy: UpgradeStrategy = UpgradeStrategy()
-    rayClusterDeletionDelaySeconds: NaturalInt | None = None
+    rayClusterDeletionDelaySeconds: Seconds | None = None
     """Seconds that the old cluster stays after a cut-over, for requests under way. Unset: KubeRay's own 60. KubeRay 1.4
     does not have it."""
     prePullImages: bool = False

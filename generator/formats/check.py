@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -24,7 +25,14 @@ def _validator(kind: str) -> Any:
         "values": schemas.values_schema,
         "environment": schemas.environment_schema,
     }[kind]()
-    return jsonschema.validators.validator_for(document)(document)
+    validators: Any = jsonschema.validators
+    return validators.extend(validators.validator_for(document), {"pattern": _pattern})(document)
+
+
+def _pattern(_: Any, pattern: str, instance: Any, __: JsonObject) -> Iterator[ValidationError]:
+    """As helm reads a pattern: `$` is the end of the text, where Python's would take a line end after it."""
+    if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
 def check_document(data: Any, kind: str, *, name: str, text: str | None = None) -> None:
@@ -55,10 +63,11 @@ def _refused_variables(data: Any, path: tuple[str | int, ...]) -> Iterator[Fault
 
 
 def _deepest(error: ValidationError) -> ValidationError:
-    """Of an `anyOf` the branch that is nearest to what was written."""
+    """Of an `anyOf` the branch that is nearest to what was written: one that asks for its type, where there is one."""
     while error.context and not _one_of_several_keys(error):
         deeper = [e for e in error.context if list(e.relative_path) or e.validator == "additionalProperties"]
-        nearer = best_match(deeper or error.context)
+        fitting = [e for e in error.context if e.validator != "type"]
+        nearer = best_match(deeper or fitting or error.context)
         if nearer is None or (not deeper and error.validator == "anyOf" and nearer.validator == "type"):
             return error
         error = nearer
@@ -124,6 +133,36 @@ def _no_match(error: ValidationError, path: KeyPath, _: str) -> Fault:
     return bad_pattern(f"'{error.instance}'", path, str(error.validator_value))
 
 
+def _out_of_bounds(error: ValidationError, path: KeyPath, key: str) -> Fault:
+    words = {"minimum": "{} or more", "exclusiveMinimum": "more than {}", "maximum": "{} or less"}
+    fix = f"Give {words[str(error.validator)].format(error.validator_value)}."
+    return Fault(f"'{key}' is {_short(error.instance)}", tuple(path), fix)
+
+
+def _too_long(error: ValidationError, path: KeyPath, key: str) -> Fault:
+    given = str(error.instance)
+    what = f"'{_short(given)}' has {len(given)} characters, and at most {error.validator_value} are accepted"
+    return Fault(what, tuple(path), "Choose a shorter one.")
+
+
+def _too_few(error: ValidationError, path: KeyPath, key: str) -> Fault:
+    known = ", ".join(error.schema.get("properties", {})) if isinstance(error.schema, dict) else ""
+    return Fault(f"'{key}' is empty", tuple(path), f"Give one of: {known}." if known else "Give one entry.")
+
+
+def _too_many(error: ValidationError, path: KeyPath, key: str) -> Fault:
+    return Fault(f"'{key}' has {len(_instance(error))} entries", tuple(path), f"Give {error.validator_value} or fewer.")
+
+
+def _not_together(error: ValidationError, path: KeyPath, key: str) -> Fault:
+    """A schema's `not`, which says here that some keys exclude each other, or that a name is taken."""
+    without: Any = error.validator_value
+    if "required" in without:
+        both = " and ".join(without["required"])
+        return Fault(f"'{key}' has {both}, and one excludes the other", tuple(path), "Remove one of them.")
+    return Fault(f"'{error.instance}' is taken", tuple(path), without.get("description", "Choose another."))
+
+
 def _other_type(error: ValidationError, path: KeyPath, key: str) -> Fault:
     wanted: Any = error.validator_value
     words = " or ".join(wanted) if isinstance(wanted, list) else str(wanted)
@@ -148,6 +187,11 @@ _EXPLAINERS: dict[str, Callable[[ValidationError, KeyPath, str], Fault]] = {
     "type": _other_type,
     "anyOf": _no_branch,
     "oneOf": _no_branch,
+    "not": _not_together,
+    **dict.fromkeys(("minimum", "exclusiveMinimum", "maximum"), _out_of_bounds),
+    "maxLength": _too_long,
+    **dict.fromkeys(("minItems", "minProperties"), _too_few),
+    "maxItems": _too_many,
 }
 """By the schema's keyword."""
 _EXAMPLES = {

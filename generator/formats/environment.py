@@ -19,7 +19,7 @@ from generator.formats.fields import (
     PositiveInt,
     WorkerGroupName,
 )
-from generator.formats.kubernetes import StringMap, Toleration
+from generator.formats.kubernetes import Labels, Toleration
 
 
 class Replicas(Closed):
@@ -149,7 +149,7 @@ class Pool(Closed):
     """GPUs of a node that are connected directly (NVLink, one NUMA node). A preference for worker pods."""
     pricePerGpuHour: PositiveFloat | None = None
     """What a GPU costs here, node included. Where every GPU pool has it, plans are compared by it, else by memory."""
-    nodeSelector: StringMap = {}
+    nodeSelector: Labels = {}
     tolerations: list[Toleration] = []
     workerGroup: JsonObject = {}
     """More settings of the worker group, in the chart's words."""

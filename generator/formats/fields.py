@@ -25,13 +25,41 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-
 ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
 # A worker group is a Kubernetes label value, part of a pod's name and a custom Ray resource.
 WorkerGroupName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
-# A Kubernetes quantity, such as 500m, 24Gi or 2.
-Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$")]
-# The name of a Secret, ServiceAccount or claim, or nothing.
-ObjectName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
+# A quantity of CPUs: whole ones, a part of one, or thousandths (500m). Kubernetes counts no finer.
+CpuQuantity = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,4}(\.[0-9]{1,3})?|[0-9]{1,7}m)$")]
+# A quantity of bytes, such as 24Gi. No `m`: 512m would be half a byte, and Kubernetes takes it for one.
+BytesQuantity = Annotated[
+    str, StringConstraints(pattern=r"^([0-9]{1,18}|[0-9]{1,9}(\.[0-9]{1,9})?(k|Ki|M|Mi|G|Gi|T|Ti|P|Pi))$")
+]
+# A quantity of anything else, which is counted in whole ones.
+CountQuantity = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}(k|Ki|M|Mi|G|Gi|T|Ti)?$")]
+_SUBDOMAIN = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+# The name of an object, such as a Secret or a claim.
+Subdomain = Annotated[str, StringConstraints(pattern=rf"^{_SUBDOMAIN}$", max_length=253)]
+# The same, or nothing.
+ObjectName = Annotated[str, StringConstraints(pattern=rf"^({_SUBDOMAIN})?$", max_length=253)]
 # The name of a volume.
 DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 # Memory of a node: whole bytes, or with a unit from kilo to tera.
 MemoryQuantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(k|Ki|M|Mi|G|Gi|T|Ti)?$")]
 PositiveInt = Annotated[int, Field(ge=1)]
 NaturalInt = Annotated[int, Field(ge=0)]
+
+_QUALIFIED = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+# The key of a label or of an annotation: a name, or a domain's, `<domain>/<name>`.
+QUALIFIED_NAME = rf"^({_SUBDOMAIN}/)?{_QUALIFIED}$"
+LabelKey = Annotated[str, StringConstraints(pattern=QUALIFIED_NAME, max_length=317)]
+LabelValue = Annotated[str, StringConstraints(pattern=rf"^({_QUALIFIED})?$")]
+# Kubernetes' name of a device, which has a domain: nvidia.com/gpu.
+DeviceName = Annotated[str, StringConstraints(pattern=rf"^{_SUBDOMAIN}/{_QUALIFIED}$", max_length=317)]
+# The name of an environment variable, as every supported Kubernetes takes it.
+EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_.-][A-Za-z0-9_.-]*$", max_length=253)]
+# A key of a Secret or of a ConfigMap. It is a file's name where it is mounted, so it is neither `.` nor `..`.
+DataKey = Annotated[str, StringConstraints(pattern=r"^\.?[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=253)]
+_STEP = r"\.*[^/:.\s][^/:\s]*"
+# An absolute path without `.`, `..` and empty steps. A mount has no `:` in its path.
+AbsolutePath = Annotated[str, StringConstraints(pattern=rf"^(/{_STEP})+$", max_length=4096)]
+HostFolder = Annotated[str, StringConstraints(pattern=rf"^(/|(/{_STEP})+/?)$", max_length=4096)]
+OptionalPath = Annotated[str, StringConstraints(pattern=rf"^(/{_STEP})*$", max_length=4096)]
+MountPath = Annotated[str, StringConstraints(pattern=rf"^(/{_STEP})+/?$", max_length=4096)]
+RelativePath = Annotated[str, StringConstraints(pattern=rf"^{_STEP}(/{_STEP})*$", max_length=4096)]

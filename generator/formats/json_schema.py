@@ -19,6 +19,7 @@ from generator.formats.catalog import CatalogFile
 from generator.formats.chart_values import Values
 from generator.formats.environment import Environment
 from generator.formats.output import OUTPUTS
+from generator.formats.ray_bounds import bounded
 
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 DRAFT_2020_12 = "https://json-schema.org/draft/2020-12/schema"
@@ -149,7 +150,7 @@ def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
     may be left out. `ChartIngress`: options of the ingress, whose name the chart knows. `ChartApplication`: its route,
     where it has one, is one that Ray and every proxy read alike.
     """
-    definitions = _without_secrets(definitions)
+    definitions = bounded(_without_secrets(definitions))
     renamed: JsonObject = json.loads(
         json.dumps({_name(version, name): schema for name, schema in definitions.items()}).replace(
             '"#/definitions/', f'"#/definitions/{_name(version, "")}'
@@ -215,7 +216,8 @@ def _tidy(node: Any) -> Any:
         if "patternProperties" in node:
             ((pattern, inner),) = node["patternProperties"].items()
             rest = {key: value for key, value in node.items() if key != "patternProperties"}
-            return _tidy({**rest, "propertyNames": {"pattern": pattern}, "additionalProperties": inner})
+            names = {**node.get("propertyNames", {}), "pattern": pattern}
+            return _tidy({**rest, "propertyNames": names, "additionalProperties": inner})
         return {
             key: (
                 {name: _tidy(value) for name, value in inner.items()}

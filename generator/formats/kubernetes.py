@@ -6,37 +6,70 @@ people set on Ray pods is here; a missing field is one line to add.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, StringConstraints
 
-from generator.formats.fields import Closed, NaturalInt, Quantity
+from generator.formats.bounds import Bytes, Count, Cpus, Id, Skew, Weight
+from generator.formats.fields import (
+    QUALIFIED_NAME,
+    BytesQuantity,
+    Closed,
+    CountQuantity,
+    CpuQuantity,
+    DataKey,
+    HostFolder,
+    LabelKey,
+    LabelValue,
+    MountPath,
+    RelativePath,
+    Subdomain,
+)
 
-StringMap = dict[str, str]
+Labels = dict[LabelKey, LabelValue]
+Annotations = dict[LabelKey, str]
+
+
+def exactly_one(*keys: str) -> ConfigDict:
+    """The configuration of a model that has one of the keys, and no other: null is none of them."""
+
+    def narrow(schema: dict[str, Any]) -> None:
+        schema["oneOf"] = [{"required": [key]} for key in keys]
+        for key in keys:
+            without_null = [option for option in schema["properties"][key].pop("anyOf") if option != {"type": "null"}]
+            schema["properties"][key].update(*without_null)
+
+    return ConfigDict(json_schema_extra=narrow)
 
 
 class LabelRequirement(Closed):
-    key: str
+    key: LabelKey
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
-    values: list[str] | None = None
+    values: list[LabelValue] | None = None
 
 
 class LabelSelector(Closed):
-    matchLabels: StringMap | None = None
+    matchLabels: Labels | None = None
     matchExpressions: list[LabelRequirement] | None = None
+
+
+class FieldRequirement(Closed):
+    key: Literal["metadata.name"]
+    operator: Literal["In", "NotIn"]
+    values: Annotated[list[Subdomain], Field(min_length=1, max_length=1)]
 
 
 class NodeSelectorTerm(Closed):
     matchExpressions: list[LabelRequirement] | None = None
-    matchFields: list[LabelRequirement] | None = None
+    matchFields: list[FieldRequirement] | None = None
 
 
 class RequiredNodes(Closed):
-    nodeSelectorTerms: list[NodeSelectorTerm]
+    nodeSelectorTerms: Annotated[list[NodeSelectorTerm], Field(min_length=1)]
 
 
 class PreferredNodes(Closed):
-    weight: int
+    weight: Weight
     preference: NodeSelectorTerm
 
 
@@ -48,12 +81,12 @@ class NodeAffinity(Closed):
 class PodAffinityTerm(Closed):
     labelSelector: LabelSelector | None = None
     namespaceSelector: LabelSelector | None = None
-    namespaces: list[str] | None = None
-    topologyKey: str
+    namespaces: list[Subdomain] | None = None
+    topologyKey: LabelKey
 
 
 class WeightedPodAffinityTerm(Closed):
-    weight: int
+    weight: Weight
     podAffinityTerm: PodAffinityTerm
 
 
@@ -69,46 +102,68 @@ class Affinity(Closed):
 
 
 class Toleration(Closed):
-    key: str | None = None
+    key: LabelKey | None = None
     operator: Literal["Exists", "Equal"] | None = None
-    value: str | None = None
+    value: LabelValue | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    tolerationSeconds: int | None = None
+    tolerationSeconds: Count | None = None
 
 
 class TopologySpreadConstraint(Closed):
-    maxSkew: int
-    topologyKey: str
+    maxSkew: Skew
+    topologyKey: LabelKey
     whenUnsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"]
     labelSelector: LabelSelector | None = None
-    minDomains: int | None = None
+    minDomains: Skew | None = None
     nodeAffinityPolicy: Literal["Honor", "Ignore"] | None = None
     nodeTaintsPolicy: Literal["Honor", "Ignore"] | None = None
-    matchLabelKeys: list[str] | None = None
+    matchLabelKeys: list[LabelKey] | None = None
+
+
+class Resources(Closed):
+    """Amounts by resource. Every other resource than CPUs and bytes is counted in whole ones."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"propertyNames": {"pattern": QUALIFIED_NAME}})
+
+    __pydantic_extra__: dict[str, CountQuantity | Count] = Field(init=False)
+    cpu: CpuQuantity | Cpus | None = None
+    memory: BytesQuantity | Bytes | None = None
+    ephemeral_storage: Annotated[BytesQuantity | Bytes | None, Field(alias="ephemeral-storage")] = None
 
 
 class ResourceRequirements(Closed):
-    limits: dict[str, Quantity | int | float] | None = None
-    requests: dict[str, Quantity | int | float] | None = None
+    limits: Resources | None = None
+    requests: Resources | None = None
 
 
 class KeySelector(Closed):
-    name: str
-    key: str
+    name: Subdomain
+    key: DataKey
     optional: bool | None = None
 
 
+# What a variable can be of its pod: validEnvDownwardAPIFieldPathExpressions in pkg/apis/core/validation of Kubernetes.
+FIELD_PATH = (
+    r"^(metadata\.(name|namespace|uid|(labels|annotations)\['[A-Za-z0-9_./-]+'\])"
+    r"|spec\.(nodeName|serviceAccountName)|status\.(hostIP|hostIPs|podIP|podIPs))$"
+)
+
+
 class FieldSelector(Closed):
-    fieldPath: str
+    fieldPath: Annotated[str, StringConstraints(pattern=FIELD_PATH)]
 
 
 class EnvVarSource(Closed):
+    model_config = exactly_one("secretKeyRef", "configMapKeyRef", "fieldRef")
+
     secretKeyRef: KeySelector | None = None
     configMapKeyRef: KeySelector | None = None
     fieldRef: FieldSelector | None = None
 
 
 class EnvVar(Closed):
+    model_config = exactly_one("value", "valueFrom")
+
     value: str | None = None
     valueFrom: EnvVarSource | None = None
 
@@ -120,11 +175,11 @@ class SeccompProfile(Closed):
 
 class PodSecurityContext(Closed):
     runAsNonRoot: bool | None = None
-    runAsUser: NaturalInt | None = None
-    runAsGroup: NaturalInt | None = None
-    fsGroup: NaturalInt | None = None
+    runAsUser: Id | None = None
+    runAsGroup: Id | None = None
+    fsGroup: Id | None = None
     fsGroupChangePolicy: Literal["OnRootMismatch", "Always"] | None = None
-    supplementalGroups: list[NaturalInt] | None = None
+    supplementalGroups: list[Id] | None = None
     seccompProfile: SeccompProfile | None = None
 
 
@@ -139,54 +194,57 @@ class SecurityContext(Closed):
     privileged: bool | None = None
     readOnlyRootFilesystem: bool | None = None
     runAsNonRoot: bool | None = None
-    runAsUser: NaturalInt | None = None
-    runAsGroup: NaturalInt | None = None
+    runAsUser: Id | None = None
+    runAsGroup: Id | None = None
     seccompProfile: SeccompProfile | None = None
 
 
 class EmptyDir(Closed):
     medium: Literal["", "Memory"] | None = None
-    sizeLimit: Quantity | None = None
+    sizeLimit: BytesQuantity | None = None
 
 
 class PersistentVolumeClaim(Closed):
-    claimName: str
+    claimName: Subdomain
     readOnly: bool | None = None
 
 
 class HostPath(Closed):
-    path: str
-    type: str | None = None
+    path: HostFolder
+    type: (
+        Literal["", "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice"]
+        | None
+    ) = None
 
 
 class KeyToPath(Closed):
-    key: str
-    path: str
+    key: DataKey
+    path: RelativePath
 
 
 class SecretVolume(Closed):
-    secretName: str
+    secretName: Subdomain
     items: list[KeyToPath] | None = None
     optional: bool | None = None
 
 
 class ConfigMapVolume(Closed):
-    name: str
+    name: Subdomain
     items: list[KeyToPath] | None = None
     optional: bool | None = None
 
 
 class NfsVolume(Closed):
-    server: str
-    path: str
+    server: Annotated[str, StringConstraints(pattern=r"^[^\s/]+$")]
+    path: Annotated[str, StringConstraints(pattern=r"^/\S*$")]
     readOnly: bool | None = None
 
 
 class CsiVolume(Closed):
-    driver: str
+    driver: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$")]
     readOnly: bool | None = None
     fsType: str | None = None
-    volumeAttributes: StringMap | None = None
+    volumeAttributes: dict[str, str] | None = None
 
 
 VOLUME_SOURCES = ("emptyDir", "persistentVolumeClaim", "hostPath", "secret", "configMap", "nfs", "csi")
@@ -195,9 +253,9 @@ VOLUME_SOURCES = ("emptyDir", "persistentVolumeClaim", "hostPath", "secret", "co
 class Volume(Closed):
     """One volume and where it is mounted, with exactly one source."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [source]} for source in VOLUME_SOURCES]})
+    model_config = exactly_one(*VOLUME_SOURCES)
 
-    mountPath: str
+    mountPath: MountPath
     readOnly: bool | None = None
     emptyDir: EmptyDir | None = None
     persistentVolumeClaim: PersistentVolumeClaim | None = None
@@ -209,5 +267,9 @@ class Volume(Closed):
 
 
 class NetworkPolicyPeer(Closed):
+    """Pods of this namespace, of others, or both. Kubernetes refuses one that names none."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     podSelector: LabelSelector | None = None
     namespaceSelector: LabelSelector | None = None
