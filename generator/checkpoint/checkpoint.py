@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from generator.checkpoint.architecture import architecture_of, context_of, derivation_notes
-from generator.checkpoint.source import CONFIG, CheckpointSource, open_source
+from generator.checkpoint.reference import CONFIG, reference_of
+from generator.checkpoint.source import CheckpointSource, open_source
 from generator.checkpoint.tensors import read_tensors, refuse_other_formats
 from generator.checkpoint.weights import Quantization, quantization_of, weights_of
 from generator.formats.architecture import Architecture
@@ -23,6 +24,8 @@ from generator.sizing.cache.rules import is_known
 from generator.sizing.config.config import ModelConfig
 
 _TOKENIZER = "tokenizer_config.json"
+_LONGEST_LICENSE = 200
+"""Characters; the hub's names of licenses are shorter, and a whole license is no name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,7 @@ def read_checkpoint(reference: str, *, revision: str | None = None, report: Repo
     Raises UserError: nothing there, half-written, no weights that can be read, a repository that needs a token.
     """
     tell = report or (lambda line: None)
-    with open_source(reference.strip(), revision, tell) as source:
+    with open_source(reference_of(reference), revision, tell) as source:
         return _read(source, tell)
 
 
@@ -109,13 +112,13 @@ def _read(source: CheckpointSource, tell: Report) -> Checkpoint:
 
 
 def _license(card: Mapping[str, Any]) -> str | None:
-    """A model card's license; where that is `other`, its name."""
+    """A model card's license; where that is `other`, its name. What is no short text says none."""
     stated = card.get("license")
-    if isinstance(stated, list):
-        stated = ", ".join(map(str, stated))
+    if isinstance(stated, list) and all(isinstance(each, str) for each in stated):
+        stated = ", ".join(stated)
     if stated == "other":
         stated = card.get("license_name") or stated
-    return str(stated) if stated else None
+    return stated if isinstance(stated, str) and 0 < len(stated) <= _LONGEST_LICENSE else None
 
 
 def _worth_knowing(

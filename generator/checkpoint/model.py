@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from generator.checkpoint.reference import CONFIG, Reference, reference_of
 from generator.checkpoint.safetensors import Tensor
 from generator.documents.json import read_json
 from generator.errors import UserError
@@ -19,8 +20,6 @@ from generator.sizing.config.overrides import overridden
 from generator.sizing.model import Model
 from generator.sizing.weights.quantization import quantization_of
 from generator.sizing.weights.rank import DTYPE_BYTES
-
-_CONFIG = "config.json"
 
 
 def read_model(
@@ -39,30 +38,35 @@ def read_model(
     (`hf_overrides`).
     Raises UserError: nothing there, half-written, no model.
     """
-    path = Path(reference).expanduser()
     tensors: dict[str, Tensor] = {}
-    if path.suffix == ".gguf":
+    if reference.endswith(".gguf"):
         raise UserError(
             "a GGUF file says nothing of its cache here",
             where=reference,
             fix="Give the folder that also holds the config.json of the model that it was made from.",
         )
-    if reference and path.is_file():
-        config = ModelConfig(read_json(path), str(path))
-    elif path.is_dir() and (path / _CONFIG).is_file() and not any(path.glob("*.safetensors*")):
-        config = ModelConfig(read_json(path / _CONFIG), str(path / _CONFIG))
-        if weights_bytes is None and (gguf_bytes := _gguf_bytes(path)):
+    named = reference_of(reference)
+    if named.config is not None:
+        config = ModelConfig(read_json(named.config), str(named.config))
+    elif named.folder is not None and _has_config_alone(named.folder):
+        config = ModelConfig(read_json(named.folder / CONFIG), str(named.folder / CONFIG))
+        if weights_bytes is None and (gguf_bytes := _gguf_bytes(named.folder)):
             quantized = {**config.data, "quantization_config": {"quant_method": "gguf"}}
             config = overridden(ModelConfig(quantized, config.where), overrides, vllm=vllm, where=reference)
             return Model(config, checkpoint_bytes=gguf_bytes), "GGUF file"
     else:
-        config, tensors = _read_checkpoint(reference)
+        config, tensors = _read_checkpoint(named)
     config = overridden(config, overrides, vllm=vllm, where=reference)
     if weights_bytes is not None:
         return Model(config, checkpoint_bytes=float(weights_bytes)), "--weights-bytes"
     if tensors and not (quantization and quantization_of(config) is None):
         return Model(config, checkpoint_bytes=_loaded_bytes(config, tensors, dtype)), "safetensors headers"
     return Model(config), "computed from config.json"
+
+
+def _has_config_alone(folder: Path) -> bool:
+    """No safetensors, whose headers would tell more."""
+    return (folder / CONFIG).is_file() and not any(folder.glob("*.safetensors*"))
 
 
 def _gguf_bytes(folder: Path) -> float:
@@ -79,14 +83,14 @@ def _gguf_bytes(folder: Path) -> float:
     return float(sum(file.stat().st_size for file in files))
 
 
-def _read_checkpoint(reference: str) -> tuple[ModelConfig, dict[str, Tensor]]:
+def _read_checkpoint(reference: Reference) -> tuple[ModelConfig, dict[str, Tensor]]:
     from generator.checkpoint.source import open_source
     from generator.checkpoint.tensors import read_tensors, refuse_other_formats
     from generator.checkpoint.weights import quantization_of as stated_of
 
-    with open_source(reference.strip(), None, lambda line: None) as source:
+    with open_source(reference, None, lambda line: None) as source:
         refuse_other_formats(source)
-        config = ModelConfig(source.json(_CONFIG), source.where(_CONFIG))
+        config = ModelConfig(source.json(CONFIG), source.where(CONFIG))
         if stated := stated_of(source, config):
             config = ModelConfig({**config.data, "quantization_config": stated}, config.where)
         return config, read_tensors(source, lambda line: None)

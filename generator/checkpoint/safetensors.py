@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,10 @@ def _header(path: Path) -> tuple[Any, int, int]:
     """The header as JSON, where the tensors begin, and the file's size (bytes)."""
     where = str(path)
     try:
-        size = path.stat().st_size
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # opening a pipe would wait for its other end
+            raise UserError("is no file", where=where, fix=_AGAIN)
+        size = about.st_size
         with path.open("rb") as file:
             start = file.read(8)
             if start == b"version ":
@@ -89,7 +93,8 @@ def _header(path: Path) -> tuple[Any, int, int]:
                 raise UserError("cut off: its safetensors header is not whole", where=where, fix=_AGAIN)
             return json.loads(file.read(length)), 8 + length, size
     except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=where) from None
+        fix = "Check that it is there and that you may read it."
+        raise UserError(f"cannot be read: {error.strerror}", where=where, fix=fix) from None
     except (ValueError, RecursionError):
         raise UserError("no safetensors file: its header is not JSON", where=where, fix=_AGAIN) from None
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from generator.checkpoint.reference import CONFIG
 from generator.checkpoint.safetensors import Tensor
-from generator.checkpoint.source import CONFIG, CheckpointSource
+from generator.checkpoint.source import CheckpointSource
 from generator.errors import UserError
 
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import struct
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from generator.checkpoint.checkpoint import Checkpoint, read_checkpoint, suggest_family, suggest_model_id
+from generator.checkpoint.model import read_model
 from generator.errors import UserError
 from generator.formats.catalog import CatalogModel
 from tests.support.hub_stand_in import COMMIT, HubStandIn, Repository
@@ -484,3 +487,48 @@ def test_what_modelopt_writes_beside_the_configuration_says_how_the_weights_are_
         "quant_algo": "NVFP4",
         "group_size": 16,
     }
+
+
+class TestWhatIsNoFile:
+    """A repository's folder may hold anything, and people may type anything."""
+
+    @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer_config.json"])
+    @pytest.mark.parametrize("kind", ["pipe", "device", "loop", "folder"])
+    def test_in_the_place_of_a_file(self, tmp_path: Path, name: str, kind: str) -> None:
+        path = folder(tmp_path, LLAMA, model__safetensors=safetensors({"a": ("BF16", [10])})) / name
+        path.unlink(missing_ok=True)
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "folder":
+            path.mkdir()
+        else:
+            path.symlink_to("/dev/zero" if kind == "device" else path)
+        assert str(path) in refused(tmp_path).where
+
+    @pytest.mark.parametrize("kind", ["pipe", "device", "loop", "dangling"])
+    def test_named_itself(self, tmp_path: Path, kind: str) -> None:
+        path = tmp_path / "config.json"
+        if kind == "pipe":
+            os.mkfifo(path)
+        else:
+            path.symlink_to({"device": "/dev/zero", "loop": path, "dangling": tmp_path / "gone"}[kind])
+        assert refused(path).where == str(path)
+
+    @pytest.mark.parametrize(
+        "text", ["a\0b", "x" * 5000, "x/" * 5000, "~no-such-user/model", "./" + "y" * 300, "\ud800"]
+    )
+    def test_words_that_are_no_path(self, text: str) -> None:
+        for read in (read_checkpoint, partial(read_model, dtype="auto")):
+            with pytest.raises(UserError, match=r"no hub id|no such folder"):
+                read(text)
+
+    ALIASES = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10))
+
+    @pytest.mark.parametrize(
+        "card",
+        ["license: 2024-99-99", "license: 0b_", "license: " + "[" * 3000, "license: {a: b}", "license: [1]",
+         ALIASES + "license: *a9",
+         "license: " + "x" * 100_000, "license: !!python/name:os.system x", "- license"],
+    )  # fmt: skip
+    def test_a_card_that_says_no_license(self, tmp_path: Path, card: str) -> None:
+        assert read_checkpoint(str(folder(tmp_path, LLAMA, README__md=f"---\n{card}\n---\n".encode()))).license is None
