@@ -14,7 +14,7 @@ Takes context (as in _pods.tpl) and role (head, ingress or worker). Gives, as JS
 {{- $_ := set $env "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY" "1" -}}
 {{- end -}}
 {{- end -}}
-{{- if eq (get (merge (dict) $env ($values.pods.env | default dict)) "RAY_SERVE_ENABLE_HA_PROXY" | toString) "1" -}}
+{{- if include "ray-serve-llm.haproxy" .context.root -}}
 {{- /* With every replica that comes or goes a new HAProxy takes over, and the old one has until then to end its streams. */ -}}
 {{- $drain := include "ray-serve-llm.drainSeconds" .context.root | float64 | ceil | int -}}
 {{- $_ := set $env "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S" (max 120 $drain | toString) -}}
@@ -26,6 +26,14 @@ Takes context (as in _pods.tpl) and role (head, ingress or worker). Gives, as JS
 {{- $env = include "ray-serve-llm.overlay" (list $env (include "ray-serve-llm.hubEnv" .context.root | fromJson)) | fromJson -}}
 {{- end -}}
 {{- toJson $env -}}
+{{- end -}}
+
+{{- /* Takes the root. Gives `true` when HAProxy takes the requests: on the throughput path, and where `pods.env` says so. */ -}}
+{{- define "ray-serve-llm.haproxy" -}}
+{{- $switch := get (.Values.pods.env | default dict) "RAY_SERVE_ENABLE_HA_PROXY" | toString -}}
+{{- if or (eq .Values.serving.path "throughput") (eq $switch "1") -}}
+true
+{{- end -}}
 {{- end -}}
 
 {{- /* Takes the root. Gives, as JSON, the environment of a pod that downloads models: where they go, and the token. */ -}}

@@ -34,6 +34,7 @@ from generator.formats.kubernetes import (
     Annotations,
     EnvVar,
     Labels,
+    NetworkPolicyEgressRule,
     NetworkPolicyPeer,
     PodSecurityContext,
     ResourceRequirements,
@@ -213,10 +214,14 @@ class ServiceAccount(Closed):
 class NetworkPolicy(Closed):
     enabled: bool = False
     """Only pods of the release reach Ray's own ports; the Serve port stays open to `clients`."""
+    operatorNamespace: Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$")] = ""
+    """Namespace of the KubeRay operator, which must reach the dashboard. Needed where `enabled`."""
     clients: list[NetworkPolicyPeer] = []
     """Who may reach the Serve port; empty: everyone."""
-    operatorNamespace: ObjectName = ""
-    """Namespace of the KubeRay operator, which must reach the dashboard; empty: any namespace."""
+    metricsClients: list[NetworkPolicyPeer] = []
+    """Who may read metrics, Ray's and HAProxy's; empty: everyone."""
+    egress: list[NetworkPolicyEgressRule] = []
+    """Where pods may connect to, beside each other and DNS; empty: anywhere."""
 
 
 class Auth(Closed):

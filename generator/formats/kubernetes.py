@@ -266,10 +266,33 @@ class Volume(Closed):
     csi: CsiVolume | None = None
 
 
+Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$")]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+PortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$")]
+
+
+class IpBlock(Closed):
+    cidr: Cidr
+    except_: Annotated[list[Cidr] | None, Field(alias="except")] = None
+
+
 class NetworkPolicyPeer(Closed):
-    """Pods of this namespace, of others, or both. Kubernetes refuses one that names none."""
+    """Who is at the other end: at least one key, since Kubernetes refuses a peer that names nobody."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     podSelector: LabelSelector | None = None
     namespaceSelector: LabelSelector | None = None
+    ipBlock: IpBlock | None = None
+    """Addresses; alone, without a selector."""
+
+
+class NetworkPolicyPort(Closed):
+    port: PortNumber | PortName | None = None
+    endPort: PortNumber | None = None
+    protocol: Literal["TCP", "UDP", "SCTP"] | None = None
+
+
+class NetworkPolicyEgressRule(Closed):
+    to: list[NetworkPolicyPeer] | None = None
+    ports: list[NetworkPolicyPort] | None = None

@@ -24,6 +24,7 @@ LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MODEL = "falcon3-1b-instruct"
 GROUP = "small-model-workers"
 INGRESS = "ingress-workers"
+POLICY = {"enabled": True, "operatorNamespace": "kuberay-system"}
 MINIMAL: Values = {
     "models": {
         MODEL: {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import GROUP, MODEL, Render, parse
+from tests.chart.rendering import GROUP, MODEL, POLICY, Render, parse
 from tests.support.paths import ROOT
 
 RenderError = Callable[..., str]
@@ -68,3 +68,82 @@ def test_a_volume_in_place_of_the_autoscalers_token(render_error: RenderError, w
 def test_other_variables_are_taken_as_they_are(render_with: Render) -> None:
     rendered = render_with({"pods": {"env": {"RAY_AUTHOR": "me", "VLLM_LOGGING_LEVEL": "DEBUG"}}})
     assert {rendered.env(name)["RAY_AUTHOR"] for name in rendered.templates} == {"me"}
+
+
+def test_no_network_policy_unless_asked_for(render_with: Render) -> None:
+    assert render_with().of("NetworkPolicy") == []
+
+
+def test_the_network_policy_keeps_rays_ports_to_the_release_and_the_operator(render_with: Render) -> None:
+    gateway = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway"}}}
+    rendered = render_with({"networkPolicy": POLICY | {"clients": [gateway]}})
+    policy = rendered.one("NetworkPolicy")["spec"]
+    own = policy["podSelector"]
+    for template in rendered.templates.values():
+        assert own["matchLabels"].items() <= template["metadata"]["labels"].items()
+    peers, operator, clients, metrics = policy["ingress"]
+    assert peers == {"from": [{"podSelector": own}]}
+    assert operator["ports"] == [{"port": 8265}, {"port": 8000}]
+    assert operator["from"] == [
+        {
+            "podSelector": {"matchLabels": {"app.kubernetes.io/component": "kuberay-operator"}},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kuberay-system"}},
+        }
+    ]
+    assert clients == {"ports": [{"port": 8000}], "from": [gateway]}
+    assert metrics == {"ports": [{"port": 8080}]}
+
+
+def test_without_named_clients_everyone_may_ask_the_models_and_read_metrics(render_with: Render) -> None:
+    policy = render_with({"networkPolicy": POLICY}).one("NetworkPolicy")["spec"]
+    _, _, clients, metrics = policy["ingress"]
+    assert clients == {"ports": [{"port": 8000}]}
+    assert metrics == {"ports": [{"port": 8080}]}
+    assert policy["policyTypes"] == ["Ingress"]
+
+
+def test_haproxys_metrics_are_read_where_rays_are(render_with: Render) -> None:
+    monitoring = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    throughput = {"serving": {"path": "throughput"}, "networkPolicy": POLICY | {"metricsClients": [monitoring]}}
+    *_, metrics = render_with(throughput).one("NetworkPolicy")["spec"]["ingress"]
+    assert metrics == {"ports": [{"port": 8080}, {"port": 9101}], "from": [monitoring]}
+    moved = throughput | {"pods": {"env": {"RAY_SERVE_HAPROXY_METRICS_PORT": "9200"}}}
+    *_, metrics = render_with(moved).one("NetworkPolicy")["spec"]["ingress"]
+    assert metrics["ports"] == [{"port": 8080}, {"port": 9200}]
+
+
+def test_a_load_balancer_outside_the_cluster_is_named_by_its_addresses(render_with: Render) -> None:
+    block = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}
+    _, _, clients, _ = render_with({"networkPolicy": POLICY | {"clients": [block]}}).one("NetworkPolicy")["spec"][
+        "ingress"
+    ]
+    assert clients["from"] == [block]
+
+
+def test_pods_connect_only_to_what_is_named_and_each_other(render_with: Render) -> None:
+    hub = {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 443, "protocol": "TCP"}]}
+    policy = render_with({"networkPolicy": POLICY | {"egress": [hub]}}).one("NetworkPolicy")["spec"]
+    own, names, named = policy["egress"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert own == {"to": [{"podSelector": policy["podSelector"]}]}
+    assert names == {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+    assert named == hub
+
+
+def test_a_policy_whose_operator_is_not_named(render_error: RenderError) -> None:
+    message = render_error({"networkPolicy": {"enabled": True}})
+    assert "networkPolicy.operatorNamespace: it is empty, and the operator must reach the head. Name the" in message
+
+
+@pytest.mark.parametrize("where", ["clients", "metricsClients", "egress"])
+def test_peers_that_kubernetes_would_refuse(render_error: RenderError, where: str) -> None:
+    both = {"ipBlock": {"cidr": "10.0.0.0/8"}, "podSelector": {}}
+    peers: Any = [{}, {"podSelector": None}, both, {"podSelector": {}}]
+    named = f"networkPolicy.{where}"
+    if where == "egress":
+        peers, named = [{"to": peers}], f"{named}[0].to"
+    message = render_error({"networkPolicy": POLICY | {where: peers}})
+    assert f"{named}[0]: it names nobody. Give it a podSelector, a namespaceSelector or an ipBlock" in message
+    assert f"{named}[1]: it names nobody" in message
+    assert f"{named}[2]: Kubernetes takes an ipBlock only alone" in message
+    assert f"{named}[3]" not in message

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from generator.formats.chart_values import Ray, Values
-from tests.chart.rendering import CHART, INGRESS, MINIMAL, MODEL, VALUES, Render, model, parse, program
+from tests.chart.rendering import CHART, INGRESS, MINIMAL, MODEL, POLICY, VALUES, Render, model, parse, program
 
 NOTES = 'notes: |\n{{ include (print $.Template.BasePath "/NOTES.txt") . | indent 2 }}\n'
 
@@ -21,7 +21,7 @@ def notes(render: Render, tmp_path: Path):
     copy = tmp_path / "chart"
     shutil.copytree(CHART, copy)
     (copy / "templates" / "notes.yaml").write_text(f"kind: Notes\n{NOTES}", encoding="utf-8")
-    return lambda values: render([MINIMAL, values], chart=copy).one("Notes")["notes"]
+    return lambda values, base=MINIMAL: render([base, values], chart=copy).one("Notes")["notes"]
 
 
 def test_the_notes_give_the_models_url_and_the_next_commands(notes) -> None:
@@ -54,6 +54,16 @@ def test_the_notes_warn_where_a_changed_model_would_do_nothing(notes) -> None:
     assert warning in notes(ignored)
     assert "WARNING" not in notes(ignored | {"serving": {"delivery": "inline"}})
     assert "WARNING" not in notes({})
+
+
+def test_the_notes_warn_where_neither_a_token_nor_a_policy_keeps_others_out(notes) -> None:
+    warning = "WARNING: every pod of the cluster can run code in this release."
+    off = {"auth": {"mode": "disabled"}}
+    old = VALUES / "ray-2.49.1.yaml"
+    assert warning in notes(off) and "auth.mode is\ndisabled" in notes(off)
+    assert warning in notes({}, old) and "Ray 2.49.1 has none" in notes({}, old)
+    for kept in (notes({}), notes(off | {"networkPolicy": POLICY}), notes({"networkPolicy": POLICY}, old)):
+        assert "WARNING" not in kept
 
 
 @pytest.mark.parametrize("routing", ["perModel", "unified"])

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.chart.rendering import CHART, MODEL, Render, model, parse
+from tests.chart.rendering import CHART, MODEL, POLICY, Render, model, parse
 
 OTHER = "falcon-h1-0.5b-instruct"
 TOKEN = "stand-in-token"
@@ -414,9 +414,7 @@ def test_without_a_service_account_the_pod_has_no_token(render_with: Render) -> 
 
 
 def test_the_network_policy_lets_the_pod_in(render_with: Render) -> None:
-    rendered = render_with(
-        {"networkPolicy": {"enabled": True, "clients": [{"podSelector": {"matchLabels": {"a": "b"}}}]}}
-    )
+    rendered = render_with({"networkPolicy": POLICY | {"clients": [{"podSelector": {"matchLabels": {"a": "b"}}}]}})
     within, *_ = rendered.one("NetworkPolicy")["spec"]["ingress"]
     (peer,) = within["from"]
     assert "ports" not in within

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import CHART, GROUP, INGRESS, MODEL, Render, Rendered, model, parse
+from tests.chart.rendering import CHART, GROUP, INGRESS, MODEL, POLICY, Render, Rendered, model, parse
 
 
 def group(**settings: Any) -> dict[str, Any]:
@@ -327,7 +327,7 @@ def test_an_annotation_of_ones_own_leaves_the_files_checksum_alone(render_with: 
 
 @pytest.mark.parametrize("name", ["on", "null", "no"])
 def test_a_release_whose_name_looks_like_another_yaml_type_keeps_its_name(render_with: Render, name: str) -> None:
-    rendered = render_with({"networkPolicy": {"enabled": True}}, release=name)
+    rendered = render_with({"networkPolicy": POLICY}, release=name)
     assert rendered.one("RayService")["metadata"]["name"] == name
     assert rendered.named("ServiceAccount", name)
     assert {rendered.pod(pod)["serviceAccountName"] for pod in rendered.templates} == {name}
@@ -496,7 +496,7 @@ def test_rays_own_api_asks_for_a_token_unless_it_is_switched_off(render_with: Re
 
 
 def test_every_object_carries_the_common_labels_and_annotations(render_with: Render) -> None:
-    own = {"commonLabels": {"team": "a"}, "commonAnnotations": {"contact": "b"}, "networkPolicy": {"enabled": True}}
+    own = {"commonLabels": {"team": "a"}, "commonAnnotations": {"contact": "b"}, "networkPolicy": POLICY}
     rendered = render_with(own | {"serviceAccount": {"annotations": {"role": "reader"}}})
     kinds = {"ConfigMap", "NetworkPolicy", "RayService", "Role", "RoleBinding", "ServiceAccount"}
     assert {each["kind"] for each in rendered.objects} == kinds
@@ -528,36 +528,3 @@ def test_pods_carry_nothing_that_a_new_chart_version_would_change(render_with: R
             "app.kubernetes.io/part-of": "ray-serve-llm",
             "app.kubernetes.io/component": role,
         }
-
-
-def test_no_network_policy_unless_asked_for(render_with: Render) -> None:
-    assert render_with().of("NetworkPolicy") == []
-
-
-def test_the_network_policy_keeps_rays_ports_to_the_release_and_the_operator(render_with: Render) -> None:
-    gateway = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway"}}}
-    rendered = render_with(
-        {"networkPolicy": {"enabled": True, "clients": [gateway], "operatorNamespace": "kuberay-system"}}
-    )
-    policy = rendered.one("NetworkPolicy")["spec"]
-    own = policy["podSelector"]
-    for template in rendered.templates.values():
-        assert own["matchLabels"].items() <= template["metadata"]["labels"].items()
-    peers, operator, clients, metrics = policy["ingress"]
-    assert peers == {"from": [{"podSelector": own}]}
-    assert operator["ports"] == [{"port": 8265}, {"port": 8000}]
-    assert operator["from"] == [
-        {
-            "podSelector": {"matchLabels": {"app.kubernetes.io/component": "kuberay-operator"}},
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kuberay-system"}},
-        }
-    ]
-    assert clients == {"ports": [{"port": 8000}], "from": [gateway]}
-    assert metrics == {"ports": [{"port": 8080}]}
-
-
-def test_without_named_clients_everyone_may_ask_the_models(render_with: Render) -> None:
-    policy = render_with({"networkPolicy": {"enabled": True}}).one("NetworkPolicy")["spec"]
-    _, operator, clients, _ = policy["ingress"]
-    assert operator["from"][0]["namespaceSelector"] == {}
-    assert clients == {"ports": [{"port": 8000}]}

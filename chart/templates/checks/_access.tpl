@@ -69,3 +69,24 @@ pods', and those that Ray gives to replicas and ingresses.
 head.volumes.{{ $name }}: the head has a volume of that name for its autoscaler. Rename yours (here or in pods.volumes).
 {{- end }}
 {{- end -}}
+
+{{- /* The NetworkPolicy: the operator is named, and every peer is one that Kubernetes takes. */ -}}
+{{- define "ray-serve-llm.checkNetworkPolicy" -}}
+{{- $policy := .root.Values.networkPolicy -}}
+{{- if and $policy.enabled (not $policy.operatorNamespace) }}
+networkPolicy.operatorNamespace: it is empty, and the operator must reach the head. Name the namespace of the KubeRay operator: kubectl get pods -A -l app.kubernetes.io/component=kuberay-operator
+{{- end }}
+{{- $lists := dict "clients" $policy.clients "metricsClients" $policy.metricsClients -}}
+{{- range $number, $rule := $policy.egress -}}
+{{- $_ := set $lists (printf "egress[%d].to" $number) $rule.to -}}
+{{- end -}}
+{{- range $where, $peers := $lists }}
+{{- range $number, $peer := $peers }}
+{{- if and $peer.ipBlock (or (hasKey $peer "podSelector") (hasKey $peer "namespaceSelector")) }}
+networkPolicy.{{ $where }}[{{ $number }}]: Kubernetes takes an ipBlock only alone. Make two entries of it.
+{{- else if not (or $peer.ipBlock (kindIs "map" $peer.podSelector) (kindIs "map" $peer.namespaceSelector)) }}
+networkPolicy.{{ $where }}[{{ $number }}]: it names nobody. Give it a podSelector, a namespaceSelector or an ipBlock; an empty list is everyone.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}

@@ -32,14 +32,14 @@ def crd_findings(crds: dict[str, JsonObject | None]) -> Iterator[Finding]:
 
 def operator_findings(deployments: Sequence[JsonObject], namespace: str) -> Iterator[Finding]:
     """Of all Deployments of the cluster, the operator's: its version, whether it runs and watches the namespace."""
-    operators = [deployment for deployment in deployments if _operator_container(deployment) is not None]
-    if not operators:
+    found = operators(deployments)
+    if not found:
         yield warns(
             SUBJECT,
             "no operator is to be seen in the cluster; one may run outside of it",
             f"Without an operator nothing starts. {INSTALL}",
         )
-    for operator in operators:
+    for operator in found:
         metadata = operator["metadata"]
         where = f"operator {metadata['namespace']}/{metadata['name']}"
         stated = operator_version(operator)
@@ -62,6 +62,11 @@ def operator_findings(deployments: Sequence[JsonObject], namespace: str) -> Iter
             )
         elif stated:
             yield passes(SUBJECT, f"{where} runs, version {stated}")
+
+
+def operators(deployments: Sequence[JsonObject]) -> list[JsonObject]:
+    """Those Deployments that are KubeRay's operator."""
+    return [deployment for deployment in deployments if _operator_container(deployment) is not None]
 
 
 def operator_version(deployment: JsonObject) -> str | None:

@@ -17,8 +17,9 @@ from generator.cluster.api import ApiFault, Cluster, api_path
 from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.nodes import Node, of_others, read_node, used
 from generator.cluster.pods import PodGroup, pod_groups
+from generator.cluster.preflight.access import api_findings, operator_access_findings
 from generator.cluster.preflight.images import image_findings, images, pull_finding
-from generator.cluster.preflight.kuberay import CRDS, crd_findings, operator_findings
+from generator.cluster.preflight.kuberay import CRDS, crd_findings, operator_findings, operators
 from generator.cluster.preflight.objects import POD_SECURITY, object_findings, pod_findings, rights_findings
 from generator.cluster.preflight.pools import Demand, pool_findings, update_findings
 from generator.cluster.preflight.references import claim_findings, key_findings, references
@@ -83,6 +84,7 @@ def preflight(
     yield from _tried("API server", lambda: _api_server(cluster))
     yield from _values(wanted)
     yield from _tried("KubeRay", lambda: _kuberay(cluster, wanted))
+    yield from api_findings(wanted.manifests)
     exists = True
     try:
         namespace = cluster.get_if_there(api_path("v1", "namespaces", wanted.namespace))
@@ -146,7 +148,9 @@ def _kuberay(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
         for name in CRDS
     }
     yield from crd_findings(crds)
-    yield from operator_findings(cluster.items(api_path("apps/v1", "deployments")), wanted.namespace)
+    deployments = cluster.items(api_path("apps/v1", "deployments"))
+    yield from operator_findings(deployments, wanted.namespace)
+    yield from operator_access_findings(wanted.manifests, operators(deployments))
 
 
 def _namespace(namespace: JsonObject | None, wanted: Installation) -> Finding:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from generator.cluster.finding import Finding
 from generator.cluster.nodes import Node, Used, matches, of_others, read_node, room, untolerated, used
 from generator.cluster.pods import PodGroup, pod_groups, pod_requests
+from generator.cluster.preflight.access import api_findings, operator_access_findings
 from generator.cluster.preflight.images import Image, image_findings, pull_state
 from generator.cluster.preflight.kuberay import crd_findings, operator_findings, unknown_field_findings
 from generator.cluster.preflight.objects import pod_fix, probe_pod
@@ -274,6 +275,64 @@ class TestKubeRay:
         assert "auth: {mode: disabled}" in known.fix
         assert "does not know spec.rayClusterConfig.fancy" in unknown.message
         assert unknown_field_findings("admission webhook denied the request") == []
+
+
+class TestAccess:
+    POLICY: ClassVar[dict[str, Any]] = {
+        "kind": "NetworkPolicy",
+        "spec": {
+            "ingress": [
+                {"from": [{"podSelector": {}}]},
+                {
+                    "from": [
+                        {
+                            "podSelector": {"matchLabels": {"app.kubernetes.io/component": "kuberay-operator"}},
+                            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kuberay-system"}},
+                        }
+                    ],
+                    "ports": [{"port": 8265}],
+                },
+            ]
+        },
+    }
+
+    def release(self, **cluster: Any) -> dict[str, Any]:
+        return {"kind": "RayService", "spec": {"rayClusterConfig": {"rayVersion": "2.49.1", **cluster}}}
+
+    def operator(self, namespace: str, **labels: str) -> dict[str, Any]:
+        return {
+            "metadata": {"name": "kuberay-operator", "namespace": namespace},
+            "spec": {"template": {"metadata": {"labels": labels}}},
+        }
+
+    def test_a_release_that_every_pod_can_run_code_in(self) -> None:
+        (finding,) = api_findings([self.release()])
+        assert finding.level == "warn"
+        assert finding.message.startswith("every pod of the cluster can run code in this release: Ray 2.49.1 asks for")
+        assert "networkPolicy: {enabled: true, operatorNamespace: …}" in finding.fix
+
+    def test_a_token_or_a_policy_is_enough(self) -> None:
+        told = [
+            next(api_findings(manifests))
+            for manifests in (
+                [self.release(authOptions={"mode": "token"})],
+                [self.release(), self.POLICY],
+                [self.release(authOptions={"mode": "token"}), self.POLICY],
+            )
+        ]
+        assert {finding.level for finding in told} == {"pass"}
+        assert told[2].message == "Ray's own API asks for a token and is behind a NetworkPolicy"
+
+    def test_an_operator_that_the_policy_keeps_out(self) -> None:
+        label = {"app.kubernetes.io/component": "kuberay-operator"}
+        manifests = [self.release(), self.POLICY]
+        assert list(operator_access_findings(manifests, [self.operator("kuberay-system", **label)])) == []
+        assert list(operator_access_findings([self.release()], [self.operator("elsewhere")])) == []
+        for kept_out in (self.operator("elsewhere", **label), self.operator("kuberay-system")):
+            (finding,) = operator_access_findings(manifests, [kept_out])
+            assert finding.level == "fail"
+            assert "keeps the operator" in finding.message
+            assert f"operatorNamespace: {kept_out['metadata']['namespace']}" in finding.fix
 
 
 class TestReferences:
