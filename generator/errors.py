@@ -7,6 +7,21 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 
+def printable(text: str) -> str:
+    """The text with escapes (`\\x1b`) for what does not print: control characters, marks of direction, halves of pairs.
+
+    Line breaks and tabs stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
+def cut(text: str, most: int = 60) -> str:
+    """The text, or its beginning where it is longer than `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 class GeneratorError(Exception):
     """What the command line prints as one message, without a traceback, before it exits with `exit_code`.
 
@@ -80,7 +95,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?`, or the accepted words where nothing is near and the list is short enough to read."""
     import difflib  # late: commands start without it
 
-    word, words = str(word), sorted(str(k) for k in known)
+    word, words = cut(str(word), 100), sorted(str(k) for k in known)
     longer = [w for w in words if word and w.startswith(word) and not w[len(word) :][:1].isalnum()]
     near = longer[:1] if len(longer) == 1 else difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     if near:

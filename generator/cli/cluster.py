@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from generator.cli.options import environment_option, examples, json_option, print_json, project_of
-from generator.cli.printing import echo, printable, say
-from generator.errors import UserError
+from generator.cli.printing import echo, say
+from generator.errors import UserError, printable
 
 if TYPE_CHECKING:
     from generator.cluster.finding import Finding

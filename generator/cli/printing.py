@@ -10,20 +10,10 @@ from typing import Any
 
 import click
 
-from generator.errors import GeneratorError, UserError, faults
+from generator.errors import GeneratorError, UserError, faults, printable
 
 LONGEST = 9_000
 """Bytes of one error; what is longer no person reads."""
-
-
-def printable(text: str) -> str:
-    """The text with escapes (`\\x1b`) for what does not print: control characters, marks of direction, halves of pairs.
-
-    Line breaks and tabs stay.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
 def echo(text: str = "", **style: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from generator.documents.files import read_text
-from generator.errors import UserError
+from generator.errors import UserError, cut, printable
 
 SAFE_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """YAML's safe loader; the one in C where PyYAML was built with it."""
@@ -82,6 +82,15 @@ def load_text(text: str, name: str) -> Any:
             return loader.construct_document(root)
         finally:
             loader.dispose()
+
+
+def check_bounds(text: str, name: str) -> None:
+    """Raise UserError where YAML text is none, or is more than what walks it should meet; for those who load it."""
+    with _yaml_faults(name):
+        _check_depth(text)
+        root = yaml.compose(text, Loader=SAFE_LOADER)
+        if root is not None:
+            _check_bounds(root, name)
 
 
 @contextmanager
@@ -169,8 +178,7 @@ def _check_scalar(node: yaml.Node) -> None:
 
 def short(value: Any) -> str:
     """A value in quotes for a message, cut to a length that people read."""
-    text = value if isinstance(value, str) else repr(value)
-    return f"'{text}'" if len(text) <= 60 else f"'{text[:57]}...'"
+    return f"'{cut(value if isinstance(value, str) else repr(value))}'"
 
 
 def location(text: str, name: str, path: KeyPath) -> str:
@@ -178,8 +186,13 @@ def location(text: str, name: str, path: KeyPath) -> str:
     line = 0
     for key, _ in _nodes(text, path):
         line = key.start_mark.line + 1
-    dotted = ".".join(str(part) for part in path)
+    dotted = dotted_path(path)
     return f"{name}:{line}: {dotted}" if line else (f"{name}: {dotted}" if dotted else name)
+
+
+def dotted_path(path: KeyPath) -> str:
+    """`models.m.llmConfig`."""
+    return ".".join(cut(str(part)) for part in path)
 
 
 def written(text: str, path: KeyPath) -> str | None:
@@ -216,6 +229,9 @@ def _below_node(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yam
 
 
 def dump_yaml(data: Any, *, header: str = "") -> str:
-    """Return YAML text: keys in the order given, no anchors, the same bytes for the same data."""
-    comment = "".join(f"# {line}\n" for line in header.splitlines())
+    """Return YAML text: keys in the order given, no anchors, the same bytes for the same data.
+
+    The header's lines are comments, in which YAML has no control characters.
+    """
+    comment = "".join(f"# {printable(line)}\n" for line in header.splitlines())
     return comment + yaml.dump(data, Dumper=_IndentedDumper, sort_keys=False, allow_unicode=True, width=120)

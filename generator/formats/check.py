@@ -10,9 +10,9 @@ from typing import Any
 import jsonschema
 from jsonschema.exceptions import ValidationError, best_match
 
-from generator.documents.load import KeyPath
+from generator.documents.load import KeyPath, short
 from generator.documents.merge import JsonObject
-from generator.errors import UserError, UserErrors, did_you_mean
+from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.releases import releases
 from generator.facts.variables import refused_variable
 from generator.formats import json_schema as schemas
@@ -82,13 +82,13 @@ def _one_of_several_keys(error: ValidationError) -> bool:
 def _explained(error: ValidationError, data: JsonObject) -> Fault:
     """One fault of jsonschema's, by the keyword of the schema that was not kept."""
     path = tuple(error.absolute_path)
-    key = str(path[-1]) if path else "the file"
+    key = cut(str(path[-1])) if path else "the file"
     if error.validator == "additionalProperties" and isinstance(error.schema, dict):
         return _unknown_key(error, path, data)
     if _one_of_several_keys(error):
         return _one_key(error, path, key)
     explain = _EXPLAINERS.get(str(error.validator))
-    return explain(error, path, key) if explain else Fault(f"'{key}': {error.message}", path, "")
+    return explain(error, path, key) if explain else Fault(f"'{key}': {cut(error.message, 300)}", path, "")
 
 
 def _instance(error: ValidationError) -> Any:
@@ -126,11 +126,11 @@ def _no_choice(error: ValidationError, path: KeyPath, key: str) -> Fault:
     choices: Any = error.validator_value
     number = isinstance(error.instance, float) and all(isinstance(value, str) for value in choices)
     fix = ("Quote it; " if number else "") + did_you_mean(str(error.instance), map(str, choices))
-    return Fault(f"'{key}' is {error.instance!r}", tuple(path), fix)
+    return Fault(f"'{key}' is {_short(error.instance)}", tuple(path), fix)
 
 
 def _no_match(error: ValidationError, path: KeyPath, _: str) -> Fault:
-    return bad_pattern(f"'{error.instance}'", path, str(error.validator_value))
+    return bad_pattern(short(error.instance), path, str(error.validator_value))
 
 
 def _out_of_bounds(error: ValidationError, path: KeyPath, key: str) -> Fault:
@@ -225,5 +225,4 @@ def _known_elsewhere(key: str, path: KeyPath) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return cut(repr(value))

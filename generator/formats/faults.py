@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from generator.documents.load import KeyPath, load_text, short, written
-from generator.errors import UserError, UserErrors, did_you_mean
+from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.gpus import gpus
 from generator.facts.releases import releases
 from generator.formats.explain import Fault, bad_pattern, missing_key, unknown_key
@@ -66,7 +66,7 @@ class _Item:
 
     @property
     def key(self) -> str:
-        return str(self.path[-1]) if self.path else ""
+        return cut(str(self.path[-1])) if self.path else ""
 
 
 def _explained(item: _Item) -> Fault:
@@ -87,7 +87,7 @@ def _missing(item: _Item) -> Fault:
 
 def _key_is_no_text(item: _Item) -> Fault:
     key = str(item.input) if item.is_key else item.key
-    return Fault(f"the key {key} is no text", (*item.path[:-1], key), f'Quote it: "{key}".')
+    return Fault(f"the key {cut(key)} is no text", (*item.path[:-1], key), f'Quote it: "{cut(key)}".')
 
 
 def _empty(item: _Item) -> Fault:
@@ -103,7 +103,7 @@ def _other_shape(item: _Item) -> Fault:
 def _no_text(item: _Item) -> Fault:
     if isinstance(item.input, (dict, list)):
         return _any_other(item)
-    word = written(item.text, item.path) or str(item.input)
+    word = cut(written(item.text, item.path) or str(item.input))
     known = _known(item.key)
     fix = f"Quote it; {did_you_mean(word, known)}" if known else f'Quote it: `{item.key}: "{word}"`.'
     what = f"'{item.key}' should be text, and YAML reads {word} as a {_yaml_type(item.input)}"
@@ -116,17 +116,17 @@ def _too_short(item: _Item) -> Fault:
 
 
 def _no_choice(item: _Item) -> Fault:
-    return Fault(f"'{item.key}' is {item.input!r}", item.path, f"accepted: {item.context['expected']}")
+    return Fault(f"'{item.key}' is {short(item.input)}", item.path, f"accepted: {item.context['expected']}")
 
 
 def _no_match(item: _Item) -> Fault:
     subject = "name" if item.is_key else f"'{item.key}'"
-    return bad_pattern(f"{subject} {str(item.input)!r}", item.path, item.context["pattern"])
+    return bad_pattern(f"{subject} {short(str(item.input))}", item.path, item.context["pattern"])
 
 
 def _any_other(item: _Item) -> Fault:
     message = item.message.removeprefix("Value error, ").replace("Input should be", "should be")
-    given = "" if isinstance(item.input, (dict, list)) else f" (it is {item.input!r})"
+    given = "" if isinstance(item.input, (dict, list)) else f" (it is {_brief(item.input)})"
     what = f"'{item.key}' {message}{given}" if item.key else message
     return Fault(what, item.path, _number_fix(item.kind, item.context))
 
@@ -189,7 +189,7 @@ def _yaml_type(value: Any) -> str:
 def _brief(value: Any) -> str:
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
-    return short(value) if isinstance(value, str) else repr(value)
+    return short(value) if isinstance(value, str) else cut(repr(value))
 
 
 def _fields_at(model: type[BaseModel], path: KeyPath) -> list[str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.cli.printing import LONGEST, error_texts, printable
-from generator.errors import UserError, UserErrors
+from generator.cli.printing import LONGEST, error_texts
+from generator.errors import UserError, UserErrors, printable
 from tests.support.command_line import generator
 from tests.support.paths import CONFIGS, ROOT
 from tests.support.stored import QWEN

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from generator.documents.files import MOST_BYTES, read_text
-from generator.documents.load import load_text
+from generator.documents.load import dump_yaml, load_text
 from generator.errors import UserError, UserErrors
 from generator.formats.catalog import CatalogFile
 from generator.formats.check import check_document
@@ -107,6 +107,20 @@ def test_thousands_of_faults_are_told_at_once_and_soon():
 def test_an_anchor_that_many_use_is_no_bomb():
     text = "a: &a {x: 1, y: 2}\nlist:\n" + "".join(f"- {{<<: *a, n: {n}}}\n" for n in range(1000))
     assert load_text(text, "f")["list"][999] == {"x": 1, "y": 2, "n": 999}
+
+
+def test_control_characters_of_a_name_do_not_end_the_header_of_a_file():
+    text = dump_yaml({"a": 1}, header="Note: A\0B \x9b1m is\u2028a name")
+    assert load_text(text, "f") == {"a": 1}
+    assert text.startswith("# Note: A\\x00B \\x9b1m is\n# a name\n")
+
+
+def test_a_message_quotes_the_beginning_of_a_long_word():
+    names = "".join(f"  m{n}: {{family: {'a' * 100_000}}}\n" for n in range(50))
+    with pytest.raises(UserErrors) as caught:
+        check_document(load_text(f"models:\n{names}", "f"), "values", name="f")
+    assert len(caught.value.errors) >= 50
+    assert all(len(str(error)) < 300 for error in caught.value.errors)
 
 
 def test_what_never_ends_is_no_file(tmp_path):
