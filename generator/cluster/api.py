@@ -1,30 +1,30 @@
-"""The connection to a Kubernetes cluster: JSON objects in and out. The only module that imports `kubernetes`.
+"""The connection to a Kubernetes cluster: JSON objects in and out.
 
-The client reads the kubeconfig and does what it says of certificates, tokens and login programs. Requests are made
-here, because the API's own JSON is what everything else reads, whatever the client's release.
+`kubeconfig` has the client read who asks whom. Requests are made here, because the API's own JSON is what everything
+else reads, whatever the client's release.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from yaml import YAMLError
-
+from generator.cluster.kubeconfig import bounded, connection
 from generator.documents.merge import JsonObject
-from generator.errors import UserError, did_you_mean
+from generator.errors import UserError
 
 CONNECT_S = 5.0
+FIRST_ANSWER_S = 8.0
+"""A server that is dead but for its port is soon told; one that has answered may take its time for a long list."""
 ANSWER_S = 30.0
 PAGE = 500
 """Objects asked for at a time: a large cluster has thousands of pods."""
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 class ApiFault(Exception):
@@ -73,63 +73,8 @@ def connect(*, context: str | None = None, kubeconfig: Path | None = None) -> Cl
 
     Raises UserError when there is no such configuration or context, or nobody answers.
     """
-    client, config = _kubernetes()
-    if kubeconfig is not None and not kubeconfig.is_file():
-        raise UserError("no such file", where=str(kubeconfig), fix="Name the cluster's kubeconfig with --kubeconfig.")
-    where = str(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
-    settings = client.Configuration()
-    if kubeconfig is None and not os.environ.get("KUBECONFIG") and context is None and SERVICE_ACCOUNT.exists():
-        where = "the pod's service account"
-        with _reading(where):
-            config.load_incluster_config(client_configuration=settings)
-            namespace = SERVICE_ACCOUNT.with_name("namespace").read_text()
-    else:
-        file = str(kubeconfig) if kubeconfig else None
-        with _reading(where):
-            contexts, current = config.list_kube_config_contexts(config_file=file)
-        namespace = _context_namespace(contexts, current, context, where)
-        with _reading(where):
-            config.load_kube_config(config_file=file, context=context, client_configuration=settings)
-    settings.retries = 1
-    with _reading(where):  # the certificates too
-        api = client.ApiClient(settings)
-    return _HttpCluster(api, namespace)
-
-
-def _kubernetes() -> tuple[Any, Any]:
-    """`kubernetes.client` and `kubernetes.config`. They are typed in part only, so here they are not at all."""
-    try:
-        from kubernetes import client, config
-    except ImportError:
-        raise UserError(
-            "the kubernetes client is not installed", fix="Run: pip install 'ray-serve-llm[cluster]'"
-        ) from None
-    return client, config
-
-
-@contextmanager
-def _reading(where: str) -> Iterator[None]:
-    """A call of the client that reads a configuration. Where one is malformed it raises any of Python's exceptions."""
-    _, config = _kubernetes()
-    try:
-        yield
-    except (config.ConfigException, YAMLError, ValueError, TypeError, AttributeError, LookupError, OSError) as error:
-        raise UserError(
-            f"no cluster can be read from it: {' '.join(str(error).split())}",
-            where=where,
-            fix="Name a kubeconfig with --kubeconfig or KUBECONFIG; `kubectl config get-contexts` shows what is there.",
-        ) from None
-
-
-def _context_namespace(contexts: list[JsonObject], current: JsonObject, name: str | None, where: str) -> str:
-    """The namespace of the context `name`, or of the current one. Raises UserError when there is no such context."""
-    by_name = {context["name"]: context for context in contexts}
-    if name is not None and name not in by_name:
-        raise UserError(f"no context '{name}'", where=where, fix=did_you_mean(name, by_name))
-    chosen = by_name[name] if name is not None else current
-    details = chosen.get("context")
-    # Where it is malformed, the client says so.
-    return (details.get("namespace") if isinstance(details, dict) else None) or "default"
+    read = connection(context=context, kubeconfig=kubeconfig)
+    return _HttpCluster(read.api, read.namespace)
 
 
 class _HttpCluster:
@@ -137,7 +82,9 @@ class _HttpCluster:
         self.namespace = namespace
         self._settings = api.configuration
         self._pool = api.rest_client.pool_manager
-        self.address: str = self._settings.host.rstrip("/")
+        self._has_answered = False
+        # Of `https://user:password@host` the client sends only the host, and messages name the address.
+        self.address: str = re.sub(r"(?<=//)[^/@]*@", "", self._settings.host.rstrip("/"))
 
     def get(self, path: str) -> JsonObject:
         return self._ask("GET", path).body
@@ -202,12 +149,14 @@ class _HttpCluster:
         warnings = [header.partition('"')[2].rpartition('"')[0] for header in response.headers.getlist("Warning")]
         try:
             body = json.loads(response.data)
-        except ValueError:
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict):
             raise UserError(
                 f"what answers there is not a Kubernetes API: {response.data[:60].decode(errors='replace').strip()!r}",
                 where=self.address,
                 fix="Name the right cluster with --kubeconfig or --context.",
-            ) from None
+            )
         return Answer(body=body, warnings=[text.replace('\\"', '"') for text in warnings])
 
     def _request(
@@ -223,11 +172,12 @@ class _HttpCluster:
     ) -> Any:
         import urllib3
 
-        headers = {"Accept": accept, "User-Agent": "ray-serve-llm"}
-        # Asked for each time: this is where the client renews a token that runs out.
-        headers |= {setting["key"]: setting["value"] for setting in self._settings.auth_settings().values()}
+        headers = {"Accept": accept, "User-Agent": "ray-serve-llm", **self._credentials()}
         if body is not None:
             headers["Content-Type"] = content
+        # Until it has answered once it is not asked again.
+        limit, again = (ANSWER_S, 1) if self._has_answered else (FIRST_ANSWER_S, 0)
+        seconds = min(seconds, limit)
         pairs = "&".join(f"{key}={quote(value, safe='')}" for key, value in (query or {}).items() if value)
         try:
             response = self._pool.request(
@@ -236,14 +186,15 @@ class _HttpCluster:
                 body=None if body is None else json.dumps(body),
                 headers=headers,
                 timeout=urllib3.Timeout(connect=min(CONNECT_S, seconds), read=seconds),
-                retries=urllib3.Retry(1, connect=0, backoff_factor=0.2),
+                retries=urllib3.Retry(1, connect=0, read=again, backoff_factor=0.2),
             )
-        except urllib3.exceptions.HTTPError as error:
+        except (urllib3.exceptions.HTTPError, HTTPException, UnicodeError) as error:
             raise UserError(
                 f"the API server does not answer: {_cause(error)}",
                 where=self.address,
                 fix="Check that the cluster runs, and that the kubeconfig (--kubeconfig, --context) is the right one.",
             ) from None
+        self._has_answered = True
         if response.status == 401:
             raise UserError(
                 "the API server does not know who asks (401)",
@@ -253,6 +204,19 @@ class _HttpCluster:
         if response.status >= 400:
             raise ApiFault(response.status, _message(response.data))
         return response
+
+    def _credentials(self) -> dict[str, str]:
+        """Asked for each time: this is where the client renews a token that runs out."""
+        stated = bounded(self.address, self._settings.auth_settings)
+        headers = {setting["key"]: str(setting["value"]).strip() for setting in stated.values()}
+        for value in headers.values():
+            if not (value.isascii() and value.isprintable()):
+                raise UserError(
+                    "the token has line breaks or characters in it that cannot be sent",
+                    where=self.address,
+                    fix="Write it anew in the kubeconfig (`token`) or its file (`tokenFile`): one line of letters.",
+                )
+        return headers
 
 
 def _cause(error: BaseException) -> str:
@@ -266,7 +230,6 @@ def _cause(error: BaseException) -> str:
 
 def _message(data: bytes) -> str:
     try:
-        message: str = json.loads(data)["message"]
-        return message
-    except (ValueError, KeyError, TypeError):
+        return str(json.loads(data)["message"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return data.decode(errors="replace").strip()[:500]
