@@ -48,9 +48,9 @@ def group(name: str = "l4-workers", **spec: Any) -> PodGroup:
 
 
 def found(
-    pods: PodGroup, nodes: list[Node], *, least: int = 1, peak: int = 1, used: Used | None = None, **more: Any
+    pods: PodGroup, nodes: list[Node], *, minimum: int = 1, peak: int = 1, used: Used | None = None, **more: Any
 ) -> list[Finding]:
-    demand = Demand(minimum=least, peak=peak, gpu=more.get("gpu", ""), gpu_memory_gib=more.get("gib", 0))
+    demand = Demand(minimum=minimum, peak=peak, gpu=more.get("gpu", ""), gpu_memory_gib=more.get("gib", 0))
     return list(pool_findings(pods, demand, nodes, used or {}, autoscaled=more.get("autoscaled", False)))
 
 
@@ -157,7 +157,7 @@ class TestPools:
         (finding,) = found(group(nodeSelector={"accelerator": "l4"}), [gpu_node(), node(labels={"other": "x"})])
         assert finding.fix == "No node has the label accelerator. Labels of GPU nodes: gpu=l4"
 
-    @pytest.mark.parametrize("why", [{"least": 0}, {"autoscaled": True}])
+    @pytest.mark.parametrize("why", [{"minimum": 0}, {"autoscaled": True}])
     def test_nodes_that_may_come_are_a_warning(self, why: dict[str, Any]) -> None:
         (finding,) = found(group(nodeSelector={"gpu": "h100"}), [gpu_node()], **why)
         assert finding.level == "warn"
