@@ -71,3 +71,11 @@ that the restricted Pod Security Standard asks for, with the user of Ray's image
     "capabilities" (dict "drop" (list "ALL")))
   | toJson -}}
 {{- end -}}
+
+{{- /*
+Takes settings. Gives, as YAML, the security context of a container of the chart's own, which is not Ray's: nothing of it
+writes to the image's file system. Ray does (/tmp/ray, the home folder), so its containers may.
+*/ -}}
+{{- define "ray-serve-llm.readOnlySecurityContext" -}}
+{{- include "ray-serve-llm.overlayYaml" (list (dict "readOnlyRootFilesystem" true) .securityContext) -}}
+{{- end -}}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import GROUP, MODEL, POLICY, Render, parse
+from tests.chart.rendering import GROUP, MODEL, POLICY, Render, Rendered, parse
 from tests.support.paths import ROOT
 
 RenderError = Callable[..., str]
@@ -147,3 +147,38 @@ def test_peers_that_kubernetes_would_refuse(render_error: RenderError, where: st
     assert f"{named}[1]: it names nobody" in message
     assert f"{named}[2]: Kubernetes takes an ipBlock only alone" in message
     assert f"{named}[3]" not in message
+
+
+def own_containers(rendered: Rendered) -> dict[str, Any]:
+    """The containers of the chart's own programs, by name."""
+    (job,) = (each for each in rendered.hooks if each["kind"] == "Job")
+    (daemons,) = rendered.of("DaemonSet")
+    pods = [rendered.test_pod["spec"], *(each["spec"]["template"]["spec"] for each in (job, daemons))]
+    return {container["name"]: container for pod in pods for container in pod["containers"]}
+
+
+OWN = {"prePullImages": True, "modelCache": {"type": "persistentVolumeClaim", "claimName": "models", "prefetch": True}}
+
+
+def test_the_charts_own_programs_write_to_no_root_file_system(render_with: Render) -> None:
+    rendered = render_with(OWN)
+    found = own_containers(rendered)
+    assert found.keys() == {"helm-test", "prefetch", "image"}
+    for container in found.values():
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    for name in rendered.templates:
+        assert "readOnlyRootFilesystem" not in rendered.container(name)["securityContext"], "Ray writes there"
+
+
+def test_a_download_has_a_place_for_its_temporary_files(render_with: Render) -> None:
+    mounts = {each["mountPath"] for each in own_containers(render_with(OWN))["prefetch"]["volumeMounts"]}
+    assert mounts == {"/home/ray/huggingface", "/tmp"}
+    theirs = {"pods": {"volumes": {"fast": {"mountPath": "/tmp/", "emptyDir": {}}}}}
+    mounts = {each["mountPath"] for each in own_containers(render_with(OWN | theirs))["prefetch"]["volumeMounts"]}
+    assert mounts == {"/home/ray/huggingface", "/tmp/"}
+
+
+def test_a_root_file_system_that_may_be_written_is_said_once_for_all(render_with: Render) -> None:
+    rendered = render_with(OWN | {"pods": {"securityContext": {"readOnlyRootFilesystem": False}}})
+    assert {each["securityContext"]["readOnlyRootFilesystem"] for each in own_containers(rendered).values()} == {False}

@@ -20,7 +20,9 @@ def test_every_worker_group_has_its_image_on_its_nodes(render_with: Render) -> N
         pod, worker = spec["template"]["spec"], rendered.pod(name)
         (container,) = pod["containers"]
         assert container["image"] == rendered.container(name)["image"]
-        assert container["securityContext"] == rendered.container(name)["securityContext"]
+        assert container["securityContext"] == rendered.container(name)["securityContext"] | {
+            "readOnlyRootFilesystem": True
+        }
         assert pod["securityContext"] == worker["securityContext"]
         for key in ("nodeSelector", "tolerations", "affinity"):
             assert pod.get(key) == worker.get(key), key

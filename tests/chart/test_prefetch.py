@@ -80,7 +80,7 @@ def test_it_writes_where_the_workers_read_as_they_may(render_with: Render) -> No
     assert env["HF_HOME"] == rendered.env(GROUP)["HF_HOME"]
     assert env["HF_TOKEN"] == rendered.env(GROUP)["HF_TOKEN"] == {"secretKeyRef": {"name": "hub", "key": "token"}}
     assert pod["securityContext"] == rendered.pod(GROUP)["securityContext"]
-    assert container["securityContext"] == rendered.container(GROUP)["securityContext"]
+    assert container["securityContext"].items() >= rendered.container(GROUP)["securityContext"].items()
 
 
 def test_it_has_the_files_that_every_pod_has_and_may_ask_the_hub(render_with: Render) -> None:
