@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
+from generator.redaction import redact, redact_shapes
+
 
 def printable(text: str) -> str:
     """The text with escapes (`\\x1b`) for what does not print: control characters, marks of direction, halves of pairs.
@@ -31,10 +33,11 @@ class GeneratorError(Exception):
     exit_code: ClassVar[int]
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
-        self.fix = fix
+        """What looks like a secret in them is hidden: they quote files, servers and other programs."""
+        self.what = redact(what)
+        self.where = redact_shapes(where)
+        self.fix = redact(fix)
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]
@@ -58,7 +61,8 @@ class UserErrors(UserError):
     """Several faults found in one pass, so that people fix them in one."""
 
     def __init__(self, errors: list[UserError]) -> None:
-        super().__init__("\n".join(str(error) for error in errors))
+        super().__init__("")
+        self.what = "\n".join(str(error) for error in errors)  # each has hidden its own
         self.errors = errors
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from generator.redaction import redact
+
 LONGEST = 400
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _EXCEPTION = re.compile(
@@ -14,7 +16,6 @@ _WRAPPING = re.compile(
     r"Engine core initialization failed|Engine process failed|See root cause above|RayTaskError|RayActorError|"
     r"ActorDiedError|actor died|EngineDeadError|initial health check failing|WorkerProc initialization failed"
 )
-_SECRETS = re.compile(r"hf_[A-Za-z0-9]{8,}|(?<=Bearer )\S+|(?<=token=)[^\s&'\"]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
 _WAITING = re.compile(
     r"has (\d+) replicas? that ha(?:s|ve) taken more than \S+ to be scheduled.*?"
     r"Resources required for each replica: (.*?), total resources available: (\{.*?\})",
@@ -28,7 +29,7 @@ def root_cause(message: str) -> str:
 
     Nothing that looks like a token or a password is kept.
     """
-    text = _SECRETS.sub("***", _ANSI.sub("", message)).strip()
+    text = redact(_ANSI.sub("", message)).strip()
     waiting = _WAITING.search(text)
     if waiting:
         count = "a replica waits" if waiting[1] == "1" else f"{waiting[1]} replicas wait"

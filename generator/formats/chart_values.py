@@ -260,5 +260,8 @@ class Values(Closed):
     serviceAccount: ServiceAccount = ServiceAccount()
     networkPolicy: NetworkPolicy = NetworkPolicy()
     auth: Auth = Auth()
+    notSecrets: dict[str, Annotated[str, StringConstraints(min_length=10)]] = {}
+    """Keys whose text looks like a secret and is none, each with the reason. Others are refused: values, objects and
+    ConfigMaps are readable in the cluster."""
     global_: Annotated[JsonObject, Field(alias="global")] = {}
     """Helm's own; the chart does not read it."""

@@ -17,6 +17,7 @@ from generator.facts.releases import releases
 from generator.facts.variables import refused_variable
 from generator.formats import json_schema as schemas
 from generator.formats.explain import Fault, bad_pattern, missing_key, unknown_key
+from generator.formats.secrets import refuse_secrets
 
 
 @cache
@@ -42,6 +43,7 @@ def check_document(data: Any, kind: str, *, name: str, text: str | None = None) 
     """
     if not isinstance(data, dict):
         raise UserError("is empty or no mapping", where=name, fix=f"A {kind} file is a mapping.")
+    refuse_secrets(data, name, text)  # first: no other message may quote one
     faults = [_explained(_deepest(error), data) for error in _validator(kind).iter_errors(data)]
     unique = list(dict.fromkeys([*faults, *_refused_variables(data, ())]))
     if unique:

@@ -15,6 +15,7 @@ from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.gpus import gpus
 from generator.facts.releases import releases
 from generator.formats.explain import Fault, bad_pattern, missing_key, unknown_key
+from generator.formats.secrets import refuse_secrets
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -28,6 +29,7 @@ def parse_data(data: Any, text: str, name: str, model: type[ModelT]) -> ModelT:
     """The same of what was read from the text already."""
     if not isinstance(data, dict):
         raise UserError("is empty or no mapping", where=name, fix=f"Keys: {', '.join(model.model_fields)}.")
+    refuse_secrets(data, name, text)  # first: no other message may quote one
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -25,6 +25,7 @@ from generator.formats.json_schema import (
 from generator.formats.read import read_catalog, read_environment
 from generator.plan.plan import Plan, make_plan
 from generator.progress import Report, silent
+from generator.redaction import for_chart
 from generator.values import app_values, family_values, has_header, header
 
 
@@ -198,6 +199,7 @@ class Project:
                 },
                 chart / "values.schema.json": schema_text(chart_schema(read_yaml(chart / "values.yaml"))),
                 chart / "files" / "releases.yaml": dump_yaml(chart_releases, header=note.format("releases/")),
+                chart / "files" / "secrets.yaml": dump_yaml(for_chart(), header=note.format("secrets.yaml")),
                 chart / "files" / "refused-variables.yaml": dump_yaml(
                     refused, header=note.format("refused_variables.yaml")
                 ),

@@ -8,6 +8,7 @@ kind of pod), all worked out once, and prints one line for each problem, or noth
 
 {{- /* Takes the root. Gives nothing, or fails with every problem that the checks found. */ -}}
 {{- define "ray-serve-llm.check" -}}
+{{- include "ray-serve-llm.refuseSecrets" . -}}
 {{- $check := dict
   "root" .
   "release" (include "ray-serve-llm.rayRelease" . | fromYaml)

@@ -40,7 +40,8 @@ class Project:
         (folder / "chart" / "files").mkdir(parents=True)
         for name in ("values.schema.json", "values.yaml"):
             shutil.copy(ROOT / "chart" / name, folder / "chart")
-        shutil.copy(ROOT / "chart" / "files" / "releases.yaml", folder / "chart" / "files")
+        for path in (ROOT / "chart" / "files").glob("*.yaml"):
+            shutil.copy(path, folder / "chart" / "files")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return generator(*arguments, folder=self.folder)
@@ -296,7 +297,9 @@ BAD_INPUT = {
     "argument of another release": ("environments/dev.yaml", "chart:", "defaults: {llmConfig: {resources_per_bundle: "
                                     "{GPU: 1}}}\nchart:", "Ray 2.49.1 knows it, this one does not"),
     "secret in plain sight": ("environments/dev.yaml", "chart:", "defaults: {llmConfig: {engine_kwargs: {hf_token: "
-                              "hf_abc}}}\nchart:", "Secrets are references: name a Secret"),
+                              "hf_abc}}}\nchart:", "Name a Secret instead: pods.env.<NAME>"),
+    "key of a secret": ("environments/dev.yaml", "chart:", "defaults: {llmConfig: {engine_kwargs: {hf_token: true}}}"
+                        "\nchart:", "Secrets are references: name a Secret"),
     "unknown value of the chart": ("environments/dev.yaml", "existingSecret:", "existingSecrt:",
                                    "did you mean 'existingSecret'"),
     "name too long": ("catalog/falcon3.yaml", "  falcon3-1b-instruct:", f"  {'a' * 70}:", "a length that is not"),

@@ -1,0 +1,80 @@
+{{- /*
+No value is the text of a secret: values, the RayService and ConfigMaps are readable in the cluster. What one looks like is
+in files/secrets.yaml. No message has the text itself, so this comes before every other check.
+*/ -}}
+
+{{- /* Takes the root. Gives nothing, or fails with every place. */ -}}
+{{- define "ray-serve-llm.refuseSecrets" -}}
+{{- $table := .Files.Get "files/secrets.yaml" | fromYaml -}}
+{{- $exempt := keys (.Values.notSecrets | default dict) -}}
+{{- if include "ray-serve-llm.maySecretsBeIn" (dict "values" .Values "exempt" $exempt "table" $table) -}}
+{{- $found := include "ray-serve-llm.secretsIn" (dict "node" (.Values | toJson | fromJson) "path" list "key" "" "exempt" $exempt "table" (set $table "known" dict)) | trim -}}
+{{- if $found -}}
+{{- $fix := "Name a Secret instead: pods.env.<NAME>.valueFrom.secretKeyRef, or huggingFace.existingSecret for the hub; buckets take a cloud identity (serviceAccount.annotations). If it is no secret, say why in notSecrets.<key>." -}}
+{{- fail (printf "\n%s\n%s" $found $fix) -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.huggingFace.existingSecret -}}
+{{- if not (regexMatch "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$" .) -}}
+{{- fail "\n- huggingFace.existingSecret: it is no name of a Secret. Name one (lower-case letters, digits, '-' and '.'); the token is in it, below huggingFace.key." -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /*
+Takes values, exempt (keys of no secrets) and table. Gives `true` where a look at every value is worth its time: some text has the shape of a secret, or
+some key the name of one. Escaped line ends and the like are spaces here, so that words begin where they do in the text.
+*/ -}}
+{{- define "ray-serve-llm.maySecretsBeIn" -}}
+{{- $text := regexReplaceAll `\\([nrtbf]|u00[0-9a-f]{2})` (toRawJson .values) " " -}}
+{{- $may := regexMatch .table.any $text -}}
+{{- range regexFindAll `"[^"\\]+":["0-9\[]` $text -1 | uniq -}}
+{{- $key := regexReplaceAll `":.$` (trimPrefix `"` .) "" -}}
+{{- if and (not (has $key $.exempt)) (regexMatch $.table.name $key) (not (regexMatch $.table.none $key)) -}}
+{{- $may = true -}}
+{{- end -}}
+{{- end -}}
+{{- ternary "true" "" $may -}}
+{{- end -}}
+
+{{- /* Takes node (a value), path (keys to it), key (the nearest), exempt (keys of no secrets) and table. Gives a line each. */ -}}
+{{- define "ray-serve-llm.secretsIn" -}}
+{{- if kindIs "map" .node -}}
+{{- range $key, $value := .node -}}
+{{- if ne $key "notSecrets" -}}
+{{- include "ray-serve-llm.secretsIn" (dict "node" $key "path" (append $.path "(a key)") "key" "" "exempt" list "table" $.table) -}}
+{{- /* A name says nothing of what is further below. */ -}}
+{{- if or (kindIs "map" $value) (not (has $key $.exempt)) -}}
+{{- include "ray-serve-llm.secretsIn" (dict "node" $value "path" (append $.path $key) "key" $key "exempt" $.exempt "table" $.table) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- else if kindIs "slice" .node -}}
+{{- range $number, $value := .node -}}
+{{- include "ray-serve-llm.secretsIn" (dict "node" $value "path" (append $.path (toString $number)) "key" $.key "exempt" $.exempt "table" $.table) -}}
+{{- end -}}
+{{- else if not (or (kindIs "bool" .node) (kindIs "invalid" .node)) -}}
+{{- include "ray-serve-llm.secretIn" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Takes the same of a text or a number. What was found of its text is kept in table.known: a fleet repeats itself. */ -}}
+{{- define "ray-serve-llm.secretIn" -}}
+{{- $text := toString .node -}}
+{{- $asked := printf "%s=%s" .key $text -}}
+{{- if not (hasKey .table.known $asked) -}}
+{{- $what := "" -}}
+{{- if and (regexMatch .table.name .key) (not (regexMatch .table.none .key)) (not (regexMatch .table.placeholder $text)) -}}
+{{- $what = "has the text of a secret, going by its name" -}}
+{{- end -}}
+{{- range $shape, $pattern := .table.shapes -}}
+{{- if regexMatch $pattern $text -}}
+{{- $what = printf "is or holds %s" $shape -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set .table.known $asked $what -}}
+{{- end -}}
+{{- with get .table.known $asked }}
+- {{ join "." $.path }}: it {{ . }}.
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,64 @@
+"""Texts of secrets in a document: none is taken, wherever it stands and whatever else is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from generator.errors import UserErrors
+from generator.formats.explain import Fault
+from generator.redaction import is_placeholder, names_a_secret, shape_of
+
+NOT_SECRETS = "notSecrets"
+"""The key of the chart's values that names what is none, with the reason."""
+
+_FIX = (
+    "Name a Secret instead: pods.env.<NAME>.valueFrom.secretKeyRef, or huggingFace.existingSecret for the hub; buckets "
+    f"take a cloud identity (serviceAccount.annotations). If it is no secret, say why in {NOT_SECRETS}.<key>."
+)
+
+
+def refuse_secrets(data: Any, name: str, text: str | None = None) -> None:
+    """Raise UserErrors with every text of `data` that is a secret; none of them is in the message.
+
+    `name` is the file, and its `text` gives line numbers. What values, or an environment's `chart`, name in
+    `notSecrets` is none.
+    """
+    found = list(secrets_in(data))
+    if found:
+        raise UserErrors([fault.as_error(text, name) for fault in found])
+
+
+def secrets_in(data: Any) -> Iterator[Fault]:
+    """Every text that is a secret, by the name of its key or by its own shape."""
+    yield from _below(data, (), _exempt(data))
+
+
+def _exempt(data: Any) -> Collection[Any]:
+    chart = data.get("chart") if isinstance(data, dict) else None
+    named = [each.get(NOT_SECRETS) for each in (data, chart) if isinstance(each, dict)]
+    return [NOT_SECRETS, *(key for each in named if isinstance(each, dict) for key in each)]
+
+
+def _below(node: Any, path: tuple[str | int, ...], exempt: Collection[Any]) -> Iterator[Fault]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if shape_of(str(key)):
+                yield Fault(f"a key is {shape_of(str(key))}", path, _FIX)
+            elif key not in exempt or (
+                isinstance(value, dict) and key != NOT_SECRETS
+            ):  # what is further below has names
+                yield from _below(value, (*path, key), exempt)
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            yield from _below(value, (*path, number), exempt)
+    elif isinstance(node, (str, int, float)) and not isinstance(node, bool):
+        yield from _secret(str(node), path)
+
+
+def _secret(text: str, path: tuple[str | int, ...]) -> Iterator[Fault]:
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    if shape := shape_of(text):
+        yield Fault(f"'{key}' is or holds {shape}", path, _FIX)
+    elif names_a_secret(key) and not is_placeholder(text):
+        yield Fault(f"'{key}' has the text of a secret, going by its name", path, _FIX)

@@ -1,0 +1,78 @@
+"""Texts in the shape of secrets. None opens anything; each is put together here, so that no scanner takes it up."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+_LONG = "aB3dE6gH9j" * 8
+
+SHAPED: dict[str, str] = {
+    "hub": f"hf_{_LONG[:34]}",
+    "organisation of the hub": f"api_org_{_LONG[:34]}",
+    "OpenAI": f"sk-proj-{_LONG[:40]}",
+    "Anthropic": f"sk-ant-api03-{_LONG[:40]}",
+    "NVIDIA": f"nvapi-{_LONG[:60]}",
+    "AWS": "AKIA" + "IOSFODNN7EXAMPLE",
+    "AWS, for a session": "ASIA" + "IOSFODNN7EXAMPLE",
+    "Google": f"AIza{_LONG[:35]}",
+    "Azure": f"DefaultEndpointsProtocol=https;AccountName=a;AccountKey={_LONG[:64]}==;EndpointSuffix=core.windows.net",
+    "GitHub": f"ghp_{_LONG[:36]}",
+    "GitHub, fine-grained": f"github_pat_{_LONG[:22]}_{_LONG[:59]}",
+    "GitLab": f"glpat-{_LONG[:20]}",
+    "Slack": f"xoxb-{'1' * 12}-{_LONG[:24]}",
+    "npm": f"npm_{_LONG[:36]}",
+    "JSON Web Token": f"eyJ{_LONG[:20]}.eyJ{_LONG[:40]}.{_LONG[:43]}",
+    "private key": f"-----BEGIN RSA {'PRIVATE'} KEY-----\n{_LONG}\n-----END RSA {'PRIVATE'} KEY-----",
+    "signed by AWS": f"https://b.s3.amazonaws.com/k?X-Amz-Expires=60&X-Amz-Signature={'0f' * 32}",
+    "signed by Azure": f"https://a.blob.core.windows.net/c/b?sv=2024&sig={_LONG[:43]}%3D",
+    "address": f"https://user:{_LONG[:12]}@host/path",
+    "address of a bucket": f"s3://user:{_LONG[:10]}/{_LONG[:10]}+{_LONG[:10]}@bucket/model",
+    "address without a user": f"redis://:{_LONG[:8]}@host:6379/0",
+    "address with a token alone": f"git+https://{_LONG[:40]}@github.com/org/code",
+    "login": f"Bearer {_LONG[:24]}",
+    "login, of old": "Basic " + "dXNlcjpwYXNzd29yZA==",
+}
+"""By what they look like."""
+
+NAMES = (
+    "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "hfToken", "OPENAI_API_KEY", "apiKey", "x-api-key", "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN", "AZURE_STORAGE_CONNECTION_STRING", "PGPASSWORD", "DB_PASS", "MY_SECRET_VALUE", "clientSecret",
+    "SECRET_KEY", "ssl_keyfile_password", "GITHUB_PAT", "credentials", "authorization", "passphrase", "SLACK_BOT_TOKEN",
+    "ADMIN_TOKEN", "BACKEND_TOKEN",
+)  # fmt: skip
+"""Keys below which a text is a secret."""
+
+HARMLESS: dict[str, str] = {
+    "tokenizer": "org/tokenizer",
+    "TOKENIZERS_PARALLELISM": "false",
+    "max_tokens": "4096",
+    "MAX_TOKEN": "lots of them",
+    "eos_token": "end-of-text",
+    "image_token": "img",
+    "secondsPerToken": "a tenth",
+    "secretName": "hub",
+    "DB_PASSWORD_FILE": "/run/secrets/db",
+    "VAULT_SECRET_PATH": "secret/data/hub",
+    "GOOGLE_APPLICATION_CREDENTIALS": "/var/run/gcp/key.json",
+    "AWS_ACCESS_KEY_ID": "$(ID)",
+    "vault.hashicorp.com/agent-inject-secret-hub-token": "secret/data/hub",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+    "KEY": "value",
+    "compass": "north",
+    "PWD": "/home/ray",
+    "model_source": "abfss://container@account.dfs.core.windows.net/model",
+    "working_dir": "git+ssh://git@github.com/org/code",
+    "url": "http://host:8000/users/@me",
+    "hf_overrides_of_the_model": "hf_overrides",
+    "commit": "0123456789abcdef0123456789abcdef01234567",
+    "digest": "sha256:" + "0f" * 32,
+    "disk-name": "risk-of-a-very-long-name-that-is-none",
+}
+"""Texts that are none, by keys of the kind."""
+
+PLACEHOLDERS = ("", " ", "$(OTHER)", "${OTHER}", "$OTHER", "<your token>", "{{ .token }}", "***", "xxxx", "EMPTY",
+                "None", "true", "changeme", "change-me", "your-token-here", "0", "4096")  # fmt: skip
+"""What may stand below a name of NAMES."""
+
+words = st.text("abcXYZ019-_.+/~!?é", min_size=1, max_size=30).filter(lambda text: any(c.isalnum() for c in text))
+"""Passwords that no shape gives away."""
