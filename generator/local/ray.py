@@ -33,6 +33,7 @@ import yaml
 
 from generator.chart import Manifest, ray_service
 from generator.errors import RunFailed, UserError
+from generator.local.haproxy import find_haproxy, loopback_haproxy
 from generator.local.http import free_ports, request
 from generator.local.pods import literal_environment, resources, write_files
 from generator.process import supervised
@@ -160,13 +161,16 @@ class _LocalRay:
         # Ray settings of the person's own shell are not rendered, so they have no say.
         ours = supervised.engine_environment().items()
         inherited = {name: value for name, value in ours if not name.startswith("RAY")}
+        rendered = literal_environment(self.cluster)
         temporary = self.folder / "tmp"
         temporary.mkdir(exist_ok=True)
         return {
             **inherited,
-            **literal_environment(self.cluster),
+            **rendered,
+            **self._haproxy(rendered.get("RAY_SERVE_HAPROXY_BINARY_PATH") or find_haproxy()),
             "TMPDIR": str(temporary),
-            # Everything listens on the loopback address only, and asks for the run's own token.
+            # Everything asks for the run's own token and listens on the loopback address only, but for the gRPC servers of
+            # Serve's replicas: Ray binds them to every interface (`[::]:0`, ray/serve/_private/replica.py).
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,
@@ -186,6 +190,12 @@ class _LocalRay:
             "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports[2]),
             "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports[3]),
         }
+
+    def _haproxy(self, program: str | None) -> dict[str, str]:
+        """The variable that has HAProxy listen on the loopback address only; none where there is no HAProxy."""
+        if program is None:
+            return {}
+        return {"RAY_SERVE_HAPROXY_BINARY_PATH": str(loopback_haproxy(self.folder / "haproxy", program))}
 
     def stop(self) -> None:
         """End every process of this Ray."""

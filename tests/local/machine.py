@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+LISTENS = "0A"
+LOOPBACK = "0100007F"
 MODELS = ("falcon3-1b-instruct", "falcon-h1-0.5b-instruct")
 
 
@@ -36,6 +38,22 @@ def shared_memory() -> set[Path]:
         except OSError:
             continue
     return {path for path in Path("/dev/shm").iterdir() if str(path) not in held}
+
+
+def listening(process: int) -> set[str]:
+    """The addresses on which a process listens, as /proc writes them: `0100007F` is 127.0.0.1, all zeros is everywhere."""
+    sockets = {name for name in _opened(process) if name.startswith("socket:[")}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTENS and f"socket:[{fields[9]}]" in sockets:
+                found.add(fields[1].partition(":")[0])
+    return found
+
+
+def _opened(process: int) -> set[str]:
+    return {str(opened.readlink()) for opened in Path(f"/proc/{process}/fd").iterdir()}
 
 
 def _mapped(process: Path) -> set[str]:

@@ -14,6 +14,7 @@ import openai
 import pytest
 
 from generator.local.ray import Running
+from tests.local.machine import LOOPBACK, listening
 from tests.local.reference import Reference
 from tests.local.served import Served
 from tests.support.output import published
@@ -130,6 +131,13 @@ def test_a_haproxy_that_is_replaced_has_as_long_as_a_request_may_take(everything
     assert configs
     for config in configs:
         assert "hard-stop-after 600s" in Path(config).read_text()
+
+
+def test_haproxy_listens_on_this_machine_alone(everything: Served) -> None:
+    commands = everything.commands("haproxy").items()
+    proxies = [process for process, line in commands if Path(line.partition(" ")[0]).name == "haproxy"]
+
+    assert set().union(*map(listening, proxies)) == {LOOPBACK}
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["streaming", "plain"])
