@@ -169,8 +169,8 @@ class _LocalRay:
             **rendered,
             **self._haproxy(rendered.get("RAY_SERVE_HAPROXY_BINARY_PATH") or find_haproxy()),
             "TMPDIR": str(temporary),
-            # Everything asks for the run's own token and listens on the loopback address only, but for the gRPC servers of
-            # Serve's replicas: Ray binds them to every interface (`[::]:0`, ray/serve/_private/replica.py).
+            # Everything asks for the run's own token and listens on the loopback address only, but for the gRPC servers
+            # of Serve's replicas: Ray binds them to every interface (`[::]:0`, ray/serve/_private/replica.py).
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,

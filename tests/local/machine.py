@@ -41,7 +41,7 @@ def shared_memory() -> set[Path]:
 
 
 def listening(process: int) -> set[str]:
-    """The addresses on which a process listens, as /proc writes them: `0100007F` is 127.0.0.1, all zeros is everywhere."""
+    """The addresses on which a process listens, as /proc writes them: `0100007F` is 127.0.0.1, all zeros every one."""
     sockets = {name for name in _opened(process) if name.startswith("socket:[")}
     found = set()
     for table in ("tcp", "tcp6"):
