@@ -5,7 +5,8 @@ Run by `make local`, in the environment that has Ray, vLLM's CPU backend and tra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from generator.chart import cache_folder
 from generator.local.ray import Running
 from tests.local.machine import MODELS
 from tests.local.reference import Reference
-from tests.local.served import Served, served
+from tests.local.served import EVERYTHING, Served, served
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +35,47 @@ def references(workdir: Path) -> dict[str, Reference]:
     return {model: Reference.load(workdir / "checkpoints" / model) for model in MODELS}
 
 
+class Servers:
+    """One server at a time, which stays up as long as the tests ask for the same."""
+
+    def __init__(self, workdir: Path) -> None:
+        self._workdir = workdir
+        self._held = ExitStack()
+        self._asked: tuple[Sequence[str], str] | None = None
+        self._served: Served | None = None
+
+    def get(self, names: Sequence[str], path: str) -> Served:
+        """These files of values/local/ on a `serving.path`. The app's engine says of each request how it ended."""
+        if self._served is None or self._asked != (names, path):
+            self.stop()
+            logs_requests = {"briefs": {"application": {"args": {"engine": {"enable_log_requests": True}}}}}
+            server = served(names, workdir=self._workdir, path=path, apps=logs_requests)
+            self._served, self._asked = self._held.enter_context(server), (names, path)
+        return self._served
+
+    def stop(self) -> None:
+        """Stop the one that runs, and hold it to leave nothing behind."""
+        self._served = None
+        self._held.close()
+
+
+@pytest.fixture(scope="session")
+def servers(workdir: Path) -> Iterator[Servers]:
+    servers = Servers(workdir)
+    yield servers
+    servers.stop()
+
+
 @pytest.fixture(scope="module")
-def everything(workdir: Path) -> Iterator[Served]:
-    """Both models and the app beside them: all of values/local/, together."""
-    with served(["briefs", "falcon-h1", "falcon3"], workdir=workdir) as found:
-        yield found
+def nothing_served(servers: Servers) -> None:
+    """For tests that start what they ask, or measure."""
+    servers.stop()
+
+
+@pytest.fixture(scope="module")
+def everything(servers: Servers) -> Served:
+    """Both models and the app beside them: all of values/local/, together, on the path that they say."""
+    return servers.get(EVERYTHING, "throughput")
 
 
 @pytest.fixture

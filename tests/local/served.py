@@ -14,6 +14,9 @@ from generator.local.ray import Running, machine_values, run_folder, running
 from tests.local.machine import processes_with, shared_memory
 from tests.support.paths import ROOT
 
+EVERYTHING = ("briefs", "falcon-h1", "falcon3")
+"""All of values/local/."""
+
 
 @dataclass(frozen=True)
 class Served:
@@ -36,18 +39,15 @@ class Served:
 
 
 @contextmanager
-def served(
-    names: Sequence[str], *, workdir: Path, path: str = "", apps: dict[str, Any] | None = None
-) -> Iterator[Served]:
+def served(names: Sequence[str], *, workdir: Path, path: str, apps: dict[str, Any]) -> Iterator[Served]:
     """These files of values/local/ as `helm install` would make them; afterwards, no process, file or shared memory.
 
-    `path` is another `serving.path` than the values'; `apps` lies over theirs.
+    `path` is the `serving.path`; `apps` lies over the values' own.
     """
     before = shared_memory()
     with run_folder() as folder:
-        overrides = machine_values(folder, port=free_port()) | {"apps": apps or {}}
-        if path:
-            overrides["serving"]["path"] = path
+        overrides = machine_values(folder, port=free_port()) | {"apps": apps}
+        overrides["serving"]["path"] = path
         files = [ROOT / "values" / "local" / f"{name}.yaml" for name in names]
         manifests = render(ROOT / "chart", files, overrides=overrides, release="local")
         with running(manifests, folder=folder, workdir=workdir, report=print, timeout_s=500) as found:

@@ -18,6 +18,7 @@ from tools.bench_serving.report import BEGIN, END, server_cpu_ms, with_block
 from tools.bench_serving.variants import variants
 
 
+@pytest.mark.usefixtures("nothing_served")
 def test_the_serving_benchmark_measures_the_paths_beside_the_engine_alone(workdir: Path, tmp_path: Path) -> None:
     output = tmp_path / "result.json"
     before = processes_with("api_server")
