@@ -16,7 +16,7 @@ from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.releases import releases
 from generator.facts.variables import refused_variable
 from generator.formats import json_schema as schemas
-from generator.formats.explain import Fault, bad_pattern, missing_key, unknown_key
+from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, unknown_key
 from generator.formats.secrets import refuse_secrets
 
 
@@ -44,10 +44,40 @@ def check_document(data: Any, kind: str, *, name: str, text: str | None = None) 
     if not isinstance(data, dict):
         raise UserError("is empty or no mapping", where=name, fix=f"A {kind} file is a mapping.")
     refuse_secrets(data, name, text)  # first: no other message may quote one
-    faults = [_explained(_deepest(error), data) for error in _validator(kind).iter_errors(data)]
-    unique = list(dict.fromkeys([*faults, *_refused_variables(data, ())]))
-    if unique:
-        raise UserErrors([fault.as_error(text, name) for fault in unique])
+    # A schema speaks of JSON, and its validator breaks at a key that is no text.
+    faults = list(not_json(data)) or [*_schema_faults(data, kind), *_refused_variables(data, ())]
+    if faults:
+        raise UserErrors([fault.as_error(text, name) for fault in in_order(faults, data)])
+
+
+def _schema_faults(data: JsonObject, kind: str) -> Iterator[Fault]:
+    for error in _validator(kind).iter_errors(data):
+        for single in _singles(error):
+            if not _is_said(single):
+                yield from _explained(single, data)
+
+
+def _is_said(error: ValidationError) -> bool:
+    """Whether another fault of the place says it: what is no mapping has no keys, and a number is no word of a list."""
+    if _one_of_several_keys(error):
+        return not isinstance(error.instance, dict)
+    both = isinstance(error.schema, dict) and {"type", "enum"} <= error.schema.keys()
+    return both and error.validator == ("enum" if error.instance is None else "type")
+
+
+def _singles(error: ValidationError) -> Iterator[ValidationError]:
+    """Of an `anyOf` every fault of the one branch whose type this is (`null` or a mapping); else the nearest fault."""
+    branches: dict[Any, list[ValidationError]] = {}
+    for inner in error.context or ():
+        branches.setdefault(inner.relative_schema_path[0], []).append(inner)
+    fitting = [
+        inner for inner in branches.values() if all(each.relative_path or each.validator != "type" for each in inner)
+    ]
+    if len(fitting) == 1 and not _one_of_several_keys(error):
+        for inner in fitting[0]:
+            yield from _singles(inner)
+    else:
+        yield _deepest(error)
 
 
 def _refused_variables(data: Any, path: tuple[str | int, ...]) -> Iterator[Fault]:
@@ -81,16 +111,18 @@ def _one_of_several_keys(error: ValidationError) -> bool:
     return error.validator == "oneOf" and all(set(option) == {"required"} for option in options)
 
 
-def _explained(error: ValidationError, data: JsonObject) -> Fault:
-    """One fault of jsonschema's, by the keyword of the schema that was not kept."""
+def _explained(error: ValidationError, data: JsonObject) -> Iterator[Fault]:
+    """An error of jsonschema's, by the keyword of the schema that was not kept; each unknown key is a fault."""
     path = tuple(error.absolute_path)
     key = cut(str(path[-1])) if path else "the file"
     if error.validator == "additionalProperties" and isinstance(error.schema, dict):
-        return _unknown_key(error, path, data)
-    if _one_of_several_keys(error):
-        return _one_key(error, path, key)
-    explain = _EXPLAINERS.get(str(error.validator))
-    return explain(error, path, key) if explain else Fault(f"'{key}': {cut(error.message, 300)}", path, "")
+        known = error.schema.get("properties", {})
+        yield from (_unknown_key(word, known, path, data) for word in _instance(error) if word not in known)
+    elif _one_of_several_keys(error):
+        yield _one_key(error, path, key)
+    else:
+        explain = _EXPLAINERS.get(str(error.validator))
+        yield explain(error, path, key) if explain else Fault(f"'{key}': {cut(error.message, 300)}", path, "")
 
 
 def _instance(error: ValidationError) -> Any:
@@ -98,10 +130,7 @@ def _instance(error: ValidationError) -> Any:
     return error.instance
 
 
-def _unknown_key(error: ValidationError, path: KeyPath, data: JsonObject) -> Fault:
-    assert isinstance(error.schema, dict)
-    known, instance = error.schema.get("properties", {}), _instance(error)
-    unknown = next((key for key in instance if key not in known), "")
+def _unknown_key(unknown: str, known: JsonObject, path: KeyPath, data: JsonObject) -> Fault:
     if unknown in schemas.SECRETS:
         what = f"'{unknown}' would put a secret in plain sight"
         return Fault(what, (*path, unknown), f"Secrets are references: {schemas.SECRETS[unknown]}.")
@@ -112,9 +141,7 @@ def _unknown_key(error: ValidationError, path: KeyPath, data: JsonObject) -> Fau
 def _one_key(error: ValidationError, path: KeyPath, key: str) -> Fault:
     options: Any = error.validator_value
     keys = [key for option in options for key in option["required"]]
-    present = _instance(error)
-    # What is no mapping has none of them; that it should be one is a fault of its own.
-    given = [key for key in keys if isinstance(present, dict) and key in present] or ["none"]
+    given = [key for key in keys if key in _instance(error)] or ["none"]
     what = f"'{key}' needs exactly one of them, and has {', '.join(given)}"
     return Fault(what, tuple(path), f"one of: {', '.join(keys)}")
 
@@ -126,7 +153,7 @@ def _missing(error: ValidationError, path: KeyPath, _: str) -> Fault:
 
 def _no_choice(error: ValidationError, path: KeyPath, key: str) -> Fault:
     choices: Any = error.validator_value
-    number = isinstance(error.instance, float) and all(isinstance(value, str) for value in choices)
+    number = isinstance(error.instance, (int, float)) and all(isinstance(value, str) for value in choices)
     fix = ("Quote it; " if number else "") + did_you_mean(str(error.instance), map(str, choices))
     return Fault(f"'{key}' is {_short(error.instance)}", tuple(path), fix)
 
@@ -162,7 +189,7 @@ def _not_together(error: ValidationError, path: KeyPath, key: str) -> Fault:
     if "required" in without:
         both = " and ".join(without["required"])
         return Fault(f"'{key}' has {both}, and one excludes the other", tuple(path), "Remove one of them.")
-    return Fault(f"'{error.instance}' is taken", tuple(path), without.get("description", "Choose another."))
+    return Fault(f"{short(error.instance)} is taken", tuple(path), without.get("description", "Choose another."))
 
 
 def _other_type(error: ValidationError, path: KeyPath, key: str) -> Fault:
@@ -171,8 +198,8 @@ def _other_type(error: ValidationError, path: KeyPath, key: str) -> Fault:
     if error.instance is None:
         what = f"'{key}' is empty and should be of type {words}"
         return Fault(what, tuple(path), "Give it a value, or remove the key.")
-    quoted = words == "string" and not isinstance(error.instance, (dict, list))
-    fix = "Quote it." if quoted else _EXAMPLES.get(words, "")
+    quoted = words in ("string", "string or null") and not isinstance(error.instance, (dict, list))
+    fix = "Quote it." if quoted else _EXAMPLES.get(words.removesuffix(" or null"), "")
     return Fault(f"'{key}' is {_short(error.instance)} and should be of type {words}", tuple(path), fix)
 
 

@@ -8,13 +8,13 @@ from pydantic import Field, PlainValidator, StringConstraints, WithJsonSchema, m
 from pydantic_core import PydanticCustomError
 
 from generator.documents.merge import JsonObject
+from generator.formats.bounds import EXACT, Nodes, Pods, PodsPositive
 from generator.formats.fields import (
     AppName,
     Closed,
     FamilyName,
     MemoryQuantity,
     ModelId,
-    NaturalInt,
     ObjectName,
     PositiveInt,
     WorkerGroupName,
@@ -23,8 +23,8 @@ from generator.formats.kubernetes import Labels, Toleration
 
 
 class Replicas(Closed):
-    min: NaturalInt = 1
-    max: PositiveInt
+    min: Pods = 1
+    max: PodsPositive
 
     @model_validator(mode="after")
     def _ordered(self) -> Replicas:
@@ -33,7 +33,7 @@ class Replicas(Closed):
         return self
 
 
-PositiveFloat = Annotated[float, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0, le=EXACT)]
 
 
 class Expectation(Closed):
@@ -137,7 +137,7 @@ class Pool(Closed):
     gpu: str | None = None
     """A type of `python -m generator list gpus`; left out: a CPU pool."""
     gpusPerNode: Annotated[int, Field(ge=1, le=64)] = 1
-    nodes: PositiveInt
+    nodes: Nodes
     """The most nodes that the pool may have."""
     cpusPerNode: Annotated[float, Field(gt=0, le=4096)] | None = None
     """CPUs that Ray may use of one node; default 6 for each GPU."""

@@ -14,7 +14,7 @@ from generator.documents.load import KeyPath, load_text, short, written
 from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.gpus import gpus
 from generator.facts.releases import releases
-from generator.formats.explain import Fault, bad_pattern, missing_key, unknown_key
+from generator.formats.explain import Fault, bad_pattern, in_order, key_is_no_text, missing_key, not_json, unknown_key
 from generator.formats.secrets import refuse_secrets
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -31,10 +31,13 @@ def parse_data(data: Any, text: str, name: str, model: type[ModelT]) -> ModelT:
         raise UserError("is empty or no mapping", where=name, fix=f"Keys: {', '.join(model.model_fields)}.")
     refuse_secrets(data, name, text)  # first: no other message may quote one
     try:
-        return model.model_validate(data)
+        parsed = model.model_validate(data)
+        faults = list(not_json(data))  # where a format takes anything
     except ValidationError as error:
         faults = [_explained(_Item.of(model, item, text)) for item in error.errors(include_url=False)]
-        raise UserErrors([fault.as_error(text, name) for fault in faults]) from None
+    if faults:
+        raise UserErrors([fault.as_error(text, name) for fault in in_order(faults, data)])
+    return parsed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +92,7 @@ def _missing(item: _Item) -> Fault:
 
 def _key_is_no_text(item: _Item) -> Fault:
     key = str(item.input) if item.is_key else item.key
-    return Fault(f"the key {cut(key)} is no text", (*item.path[:-1], key), f'Quote it: "{cut(key)}".')
+    return key_is_no_text(key, item.path[:-1])
 
 
 def _empty(item: _Item) -> Fault:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from generator.formats.bounds import EXACT
+
 
 class Closed(BaseModel):
     """A mapping whose keys are all known: an unknown one is an error, never ignored."""
@@ -41,9 +43,8 @@ ObjectName = Annotated[str, StringConstraints(pattern=rf"^({_SUBDOMAIN})?$", max
 # The name of a volume.
 DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 # Memory of a node: whole bytes, or with a unit from kilo to tera.
-MemoryQuantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(k|Ki|M|Mi|G|Gi|T|Ti)?$")]
-PositiveInt = Annotated[int, Field(ge=1)]
-NaturalInt = Annotated[int, Field(ge=0)]
+MemoryQuantity = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}(\.[0-9]{1,9})?(k|Ki|M|Mi|G|Gi|T|Ti)?$")]
+PositiveInt = Annotated[int, Field(ge=1, le=EXACT)]
 
 _QUALIFIED = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 # The key of a label or of an annotation: a name, or a domain's, `<domain>/<name>`.
