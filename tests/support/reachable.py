@@ -1,0 +1,27 @@
+"""What answers on the pods of a release: `generator/data/reachable.yaml`, as tests ask for it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import yaml
+
+from tests.support.paths import ROOT
+
+
+@cache
+def reachable() -> dict[str, Any]:
+    text = (ROOT / "generator" / "data" / "reachable.yaml").read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def declared_ports() -> dict[str, dict[str, Any]]:
+    """The ports that the chart may declare, by the name of their containerPort: each row, and its number as `port`."""
+    return {row["name"]: {"port": int(port), **row} for port, row in reachable()["ports"].items() if "name" in row}
+
+
+def routes(release_and_path: str) -> set[str]:
+    """The paths below a model's route, of `2.60.0 throughput` and the like."""
+    return {*reachable()["routes"]["everywhere"], *reachable()["routes"][release_and_path]}
