@@ -35,6 +35,11 @@ class RayRelease:
     def gpu_memory_utilization(self) -> float:
         return float(self.facts["gpuMemoryUtilization"])
 
+    @property
+    def ports(self) -> list[tuple[int, int]]:
+        """First and last of the ports that Ray itself takes on a pod, whatever is served there."""
+        return [(row["first"], row["last"]) for row in self.facts["ports"]]
+
     def arguments(self) -> dict[str, Any]:
         """The JSON Schema definitions of what this release accepts, extracted from its wheels."""
         definitions: dict[str, Any] = read_data(f"releases/{self.ray}.arguments.json")["definitions"]

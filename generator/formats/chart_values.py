@@ -51,6 +51,15 @@ RayStartValue = Annotated[
 ]
 # Custom resources are JSON in single quotes on that line, and Ray's autoscaler parses it too.
 RayResourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.:/-]*$", max_length=253)]
+# Ray counts these by flags of its own, and does not start with them among the custom ones: parameter.py:437 in
+# ray/_private, and the last in resource_and_label_spec.py:252.
+_RAYS_OWN = {
+    "enum": ["CPU", "GPU", "memory", "object_store_memory", "node:__internal_head__"],
+    "description": "Ray counts it itself: say CPUs and memory in `resources`, GPUs in `gpusPerWorker`.",
+}
+RayResources = Annotated[
+    dict[RayResourceName, RayAmount], Field(json_schema_extra={"propertyNames": {"not": _RAYS_OWN, "maxLength": 253}})
+]
 # Reference grammar of github.com/distribution/reference: a registry with its port, and a path in small letters.
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?"
 _PATH = r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
@@ -151,7 +160,7 @@ class ScaledGroup(RayGroup):
     maxReplicas: PodsPositive = 1
     idleTimeoutSeconds: PositiveSeconds | None = None
     """Seconds without work after which the autoscaler removes a worker; unset: `autoscalerOptions` decides."""
-    rayResources: dict[RayResourceName, RayAmount] = {}
+    rayResources: RayResources = {}
     """Custom Ray resources of one worker; Ray's autoscaler takes whole numbers only. Empty: the group's own name, once
     for each GPU (once without GPUs)."""
 

@@ -74,12 +74,12 @@ def run_folder() -> Iterator[Path]:
 
 
 def machine_values(folder: Path, *, port: int) -> dict[str, Any]:
-    """The chart's values that say where this machine has what a pod mounts, and that Serve answers here only."""
+    """The chart's values that say where this machine has what a pod mounts, and Serve's port."""
     values: dict[str, Any] = {
         "serving": {
             "modelsPath": str(folder / "models"),
             "appsPath": str(folder / "apps"),
-            "config": {"http_options": {"host": "127.0.0.1", "port": port}},
+            "config": {"http_options": {"port": port}},
         }
     }
     cache = str(Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser().absolute())
@@ -111,6 +111,8 @@ def running(
         )
     service = ray_service(manifests)
     config = yaml.safe_load(service["spec"]["serveConfigV2"])
+    # A pod answers on every address; on a machine that would be to everyone in its network.
+    config["http_options"] |= {"host": "127.0.0.1"}
     cluster = service["spec"]["rayClusterConfig"]
     progress = Progress(report)
     with stopped_by_sigterm():

@@ -234,4 +234,13 @@ def _entries(folder: Path) -> list[Path]:
 
 
 # What the chart's templates ask of a Ray release.
-CHART_FACTS = ("image", "placementField", "ingressDeployment", "maxSurgePercent", "throughputPath", "tokenAuth")
+CHART_FACTS = (
+    "image",
+    "placementField",
+    "ingressDeployment",
+    "maxSurgePercent",
+    "throughputPath",
+    "tokenAuth",
+    "ports",
+    "haproxyPorts",
+)

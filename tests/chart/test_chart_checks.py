@@ -90,12 +90,42 @@ def test_on_the_throughput_path_the_head_alone_may_answer_but_not_nobody(
     assert "serving.config.proxy_location: with Disabled nothing answers requests" in message
 
 
-@pytest.mark.parametrize("path", ["standard", "throughput"])
-@pytest.mark.parametrize("delivery", ["configMap", "inline"])
-def test_serving_on_ones_own_machine_may_listen_there_alone(render_with: Render, path: str, delivery: str) -> None:
-    local = {"host": "127.0.0.1", "port": 43117}
-    rendered = render_with({"serving": {"path": path, "delivery": delivery, "config": {"http_options": local}}})
-    assert rendered.serve_config["http_options"] == local | {"request_timeout_s": 600}
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0:0:0:0:0:0:0:1", "evil", "10.0.0.1", ""])
+def test_an_address_that_the_service_does_not_reach(helm_template: Callable, host: str) -> None:
+    """The readiness of a pod would be asked there, and would say that it is ready."""
+    done = helm_template([MINIMAL, {"serving": {"config": {"http_options": {"host": host}}}}])
+    assert "at '/serving/config/http_options/host': value must be one of '0.0.0.0', '::'" in done.stderr
+
+
+def test_serving_on_every_address_of_either_kind(render_with: Render) -> None:
+    config = {"http_options": {"host": "::"}}
+    assert render_with({"serving": {"config": config}}).serve_config["http_options"]["host"] == "::"
+
+
+@pytest.mark.parametrize(("port", "of"), [(10002, "workers"), (19999, "workers"), (44217, "the autoscaler's metrics")])
+def test_a_port_of_ray_is_told_with_whose_it_is(render_error: RenderError, port: int, of: str) -> None:
+    message = render_error({"serving": {"config": {"http_options": {"port": port}}}})
+    assert f"serving.config.http_options.port: {port} is a port of Ray itself on the same pods ({of})" in message
+
+
+@pytest.mark.parametrize("port", [8404, 8500, 9101, 30000])
+def test_a_port_of_haproxy_is_taken_where_it_answers(render_error: RenderError, render_with: Render, port: int) -> None:
+    serving = {"config": {"http_options": {"port": port}}}
+    render_with({"serving": serving})
+    told = f"serving.config.http_options.port: {port} is a port of Ray itself on the same pods"
+    assert told in render_error({"serving": {**serving, "path": "throughput"}})
+    assert told in render_error({"serving": serving, "pods": {"env": {"RAY_SERVE_ENABLE_HA_PROXY": "1"}}})
+
+
+def test_two_ports_of_serve_are_two(render_error: RenderError, render_with: Render) -> None:
+    def both(functions: list[str], **options: int) -> dict:
+        grpc = {"grpc_servicer_functions": functions, **options}
+        return {"serving": {"config": {"http_options": {"port": 9000}, "grpc_options": grpc}}}
+
+    render_with(both([]))
+    render_with(both(["code:add"], port=9001))
+    assert "serving.config.grpc_options.port: 9000 is the port of http_options" in render_error(both(["code:add"]))
+    assert "grpc_options.port: 8265 is a port of Ray itself" in render_error(both(["code:add"], port=8265))
 
 
 def test_a_token_that_the_release_cannot_ask_for(render_error: RenderError) -> None:
@@ -413,7 +443,10 @@ def test_ray_resources_said_in_two_places(render_error: RenderError) -> None:
 
 
 def test_more_ingresses_than_the_ingress_workers_can_ever_hold(render_error: RenderError, render_with: Render) -> None:
-    models = {"models": {f"model-{number}": model() for number in range(8)}}
+    models = {
+        "models": {f"model-{number}": model() for number in range(8)},
+        "workerGroups": {GROUP: {"maxReplicas": 9}},
+    }
     message = render_error(models | {"ingressWorkers": {"maxReplicas": 2}})
     assert "ingressWorkers.maxReplicas: 9 applications have an ingress each, 4 of them fit a worker" in message
     assert "2 workers are too few. Set it to 3 or more" in message
@@ -441,11 +474,89 @@ def test_an_ingress_that_asks_for_what_its_workers_lack(render_error: RenderErro
     render_with(asking | {"ingressWorkers": {"rayResources": {"fast": 1}}})
 
 
+def test_an_ingress_that_asks_for_more_than_its_workers_have(render_error: RenderError, render_with: Render) -> None:
+    where = "serving.ingress.ray_actor_options"
+    asking = {"serving": {"ingress": {"ray_actor_options": {"resources": {INGRESS: 5}}}}}
+    message = render_error(asking)
+    assert f"{where}.resources: an ingress asks for 5 {INGRESS} and an ingress worker has 1" in message
+    assert "Lower it, or raise ingressWorkers.rayResources" in message
+    render_with(asking | {"ingressWorkers": {"rayResources": {INGRESS: 5}}})
+    gpus = {"serving": {"ingress": {"ray_actor_options": {"num_gpus": 1}}}}
+    assert f"{where}.num_gpus: an ingress asks for 1 GPUs and an ingress worker has 0" in render_error(gpus)
+
+
+def test_more_least_ingresses_than_their_workers_hold(render_error: RenderError, render_with: Render) -> None:
+    many = {"serving": {"ingress": {"num_replicas": 9}}, "ingressWorkers": {"maxReplicas": 2}}
+    message = render_error(many)
+    assert "ingressWorkers.maxReplicas: 1 applications have 9 ingresses each, 4 of them fit a worker" in message
+    assert "2 workers are too few. Set it to 3 or more" in message
+    render_with(many | {"ingressWorkers": {"maxReplicas": 3}})
+
+
+def test_requests_above_limits(render_error: RenderError, render_with: Render) -> None:
+    def sizes(requests: dict, limits: dict) -> dict:
+        both = {"resources": {"requests": requests, "limits": limits}}
+        return {"head": both, "workerGroups": {GROUP: both}, "autoscalerOptions": both}
+
+    message = render_error(sizes({"memory": "9Gi", "cpu": "2500m"}, {"memory": 2**33, "cpu": 2}))
+    for where in ("head", f"workerGroups.{GROUP}", "autoscalerOptions"):
+        assert f"{where}.resources.requests.memory: 9Gi is more than the limit, " in message
+        assert f"{where}.resources.requests.cpu: 2500m is more than the limit, 2. Raise the limit" in message
+    render_with(sizes({"memory": "8Gi", "cpu": 2}, {"memory": 2**33, "cpu": "2000m"}))
+    message = render_error({"head": {"resources": {"requests": {"example.com/fpga": 1}}}})
+    assert "head.resources.requests: it asks for 1 example.com/fpga, and limits say nothing of it" in message
+    assert "say it in limits alone" in message
+
+
+def test_resources_that_ray_counts_itself(render_error: RenderError) -> None:
+    for name in ("CPU", "GPU", "memory", "object_store_memory"):
+        message = render_error({"workerGroups": {GROUP: {"rayResources": {name: 8}}}})
+        assert f"workerGroups.{GROUP}.rayResources.{name}: Ray counts it itself, and does not start with it" in message
+
+
+def test_an_engine_without_a_gpu_among_gpus(render_error: RenderError, render_with: Render) -> None:
+    without = {"placement_group_config": {"bundle_per_worker": {GROUP: 1}}}
+    config = {"model_loading_config": {"model_source": "x/y"}, **without}
+    base = {
+        "models": {MODEL: {"family": "falcon3", "llmConfig": config}},
+        "workerGroups": {GROUP: {"gpusPerWorker": 1}},
+    }
+    message = render_error({}, base=base)
+    assert f"models.{MODEL}: its bundles have no GPU, and the workers that hold them ({GROUP}) are there for" in message
+    assert "Add GPU: 1 to every bundle, or set accelerator_config to {kind: cpu}" in message
+    render_with(
+        {
+            "workerGroups": {"cpus": {}},
+            "models": {"second": model(placement_group_config={"bundle_per_worker": {"cpus": 1}})},
+        }
+    )
+
+
 @pytest.mark.parametrize("options", [{"autoscaling_config": {"min_replicas": 0}}, {"num_replicas": 0}])
 def test_an_ingress_that_may_go_to_zero_and_then_nothing_wakes(render_error: RenderError, options: dict) -> None:
     message = render_error({"serving": {"ingress": options}})
     assert "without a running ingress nothing takes" in message
     assert "Set it to 1 or more, or remove it" in message
+
+
+def test_replicas_that_are_a_number_and_a_span(render_error: RenderError, render_with: Render) -> None:
+    both = {"num_replicas": 2, "autoscaling_config": {"min_replicas": 1, "max_replicas": 2}}
+    app = {"import_path": "code:build", "deployments": [{"name": "Own", **both}]}
+    deployment = {"deployment_config": both}
+    values = {
+        "models": {MODEL: {"llmConfig": deployment}},
+        "serving": {"ingress": both},
+        "apps": {"own": {"application": app}},
+    }
+    message = render_error(values)
+    for where in (
+        f"models.{MODEL}.llmConfig.deployment_config",
+        "serving.ingress",
+        "apps.own.application.deployments (Own)",
+    ):
+        assert f"{where}: it has num_replicas and autoscaling_config, and Ray takes one of them. Remove" in message
+    auto = {**both, "num_replicas": "auto", "autoscaling_config": {"max_replicas": 2, "target_ongoing_requests": 5}}
+    render_with({"models": {MODEL: {"llmConfig": {"deployment_config": auto}}}})
 
 
 def test_more_ingresses_at_least_than_at_most(render_error: RenderError) -> None:

@@ -56,12 +56,11 @@ ASKED: dict[str, tuple[Values, int]] = {
     "… in their ranks alone": (models(model(), model(engine_kwargs={"data_parallel_size": 2})), 3),
     "… in their bundles alone": (models(model(), model(engine_kwargs={"tensor_parallel_size": 3})), 4),
     "bundles": (beside({"bundles": [{"GPU": 1, GROUP: 1}, *[{GROUP: 1}] * 2], "strategy": "PACK"}), 4),
-    "no more than there may be": (scaled(num_replicas=9, max_ongoing_requests=1), 5),
     "ten tenths": (models(*[model(placement_group_config={"bundle_per_worker": TENTH})] * 10), 1),
     "eleven tenths": (models(*[model(placement_group_config={"bundle_per_worker": TENTH})] * 11), 2),
     "a GPU that only one group has": (beside({"bundle_per_worker": {"GPU": 1}}), 2),
     "the replica's own resources": (
-        beside({"bundles": [{"CPU": 1}]}, ray_actor_options={"resources": {GROUP: 1}}),
+        beside({"bundles": [{"GPU": 1}]}, ray_actor_options={"resources": {GROUP: 1}}),
         2,
     ),
     "an app's replicas": (app(num_replicas=2, ray_actor_options={"num_gpus": 1, "resources": {GROUP: 1}}), 3),

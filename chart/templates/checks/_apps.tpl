@@ -43,6 +43,7 @@ workerGroups: there is none for the apps to run on, and the head takes no work. 
   "pieces" $pieces
   "labels" (or .deployment.placement_group_bundle_label_selector $actor.label_selector)
   "workers" .workers) }}
+{{- include "ray-serve-llm.checkFixedOrScaled" (dict "of" .of "options" .deployment) }}
 {{- with .deployment.autoscaling_config }}
 {{- $min := dig "min_replicas" 1 . | float64 }}
 {{- if gt $min (dig "max_replicas" 1 . | float64) }}

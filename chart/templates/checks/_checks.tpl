@@ -25,6 +25,7 @@ kind of pod), all worked out once, and prints one line for each problem, or noth
   (include "ray-serve-llm.checkIngress" $check)
   (include "ray-serve-llm.checkHead" $check)
   (include "ray-serve-llm.checkCpus" $check)
+  (include "ray-serve-llm.checkQuantities" $check)
   (include "ray-serve-llm.checkMounts" $check)
   (include "ray-serve-llm.checkVolumes" $check)
   (include "ray-serve-llm.checkVariables" $check)
@@ -36,6 +37,14 @@ kind of pod), all worked out once, and prints one line for each problem, or noth
 {{- range $problems -}}
 {{- if trim . -}}
 {{- $lines = append $lines (printf "- %s" (trim .)) -}}
+{{- end -}}
+{{- end -}}
+{{- /* What is counted is counted of what is right otherwise. */ -}}
+{{- if not $lines -}}
+{{- range include "ray-serve-llm.checkCapacity" $check | splitList "\n" -}}
+{{- if trim . -}}
+{{- $lines = append $lines (printf "- %s" (trim .)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if $lines -}}

@@ -13,7 +13,11 @@ models: there is none, and no app. Add one, or give a values file that has some 
 {{- include "ray-serve-llm.checkModelWords" (dict "id" $id "config" $config "release" $.release "version" $values.ray.version) }}
 {{- /* A fleet's models ask for few different things: who asks for what another may have is fine too. */}}
 {{- $asks := include "ray-serve-llm.asks" $config }}
-{{- if not (hasKey $fine $asks) }}
+{{- /* As large as each alone may be, by the schema: the pieces of more are not even counted. */}}
+{{- $ranks := include "ray-serve-llm.ranks" $config | int64 }}
+{{- if gt $ranks 1024 }}
+models.{{ $id }}.llmConfig.engine_kwargs: tensor_parallel_size × pipeline_parallel_size is {{ $ranks }}, and no engine runs on more than 1024. Lower one of them.
+{{- else if not (hasKey $fine $asks) }}
 {{- $problems := include "ray-serve-llm.checkModel" (dict "id" $id "config" $config "release" $.release "workers" $.workers) }}
 {{- $problems }}
 {{- if not (trim $problems) }}
@@ -53,6 +57,7 @@ what ray-serve-llm.asks gives. Two models that give the same there have the same
 {{- define "ray-serve-llm.checkModel" -}}
 {{- $config := .config -}}
 {{- $deployment := $config.deployment_config | default dict }}
+{{- include "ray-serve-llm.checkFixedOrScaled" (dict "of" (printf "models.%s.llmConfig.deployment_config" .id) "options" $deployment) }}
 {{- include "ray-serve-llm.checkAutoscaling" (dict "id" .id "autoscaling" $deployment.autoscaling_config) }}
 {{- include "ray-serve-llm.checkPlacement" (dict "id" .id "config" $config "release" .release "workers" .workers) }}
 {{- $placement := $config.placement_group_config | default dict }}
@@ -70,6 +75,24 @@ what ray-serve-llm.asks gives. Two models that give the same there have the same
 {{- if and $onGpus (not .workers.gpuGroups) }}
 models.{{ .id }}: it asks for a GPU and no worker group has one, so it would stay pending forever. Set workerGroups.<name>.gpusPerWorker, or place the model on CPUs.
 {{- end }}
+{{- if and $bundles (not $onGpus) (not (has ($config.accelerator_config | default dict).kind (list "cpu" "tpu"))) }}
+{{- include "ray-serve-llm.checkWithoutGpu" (dict "id" .id "config" $config "release" .release "workers" .workers) }}
+{{- end }}
+{{- end -}}
+
+{{- /* Takes the same, of a model whose bundles have no GPU: it is not to land where only engines with one run. */ -}}
+{{- define "ray-serve-llm.checkWithoutGpu" -}}
+{{- $workers := .workers -}}
+{{- $piece := include "ray-serve-llm.pieces" . | fromJsonArray | first -}}
+{{- $asked := include "ray-serve-llm.offeredOf" (dict "piece" $piece "workers" $workers) | fromJson -}}
+{{- $homes := include "ray-serve-llm.homes" (dict "asked" $asked "workers" $workers) | fromJsonArray -}}
+{{- $onCpus := $homes -}}
+{{- range $workers.gpuGroups -}}
+{{- $onCpus = without $onCpus . -}}
+{{- end -}}
+{{- if and $homes (not $onCpus) }}
+models.{{ .id }}: its bundles have no GPU, and the workers that hold them ({{ join ", " $homes }}) are there for their GPUs, so the engine would start without one. Add GPU: 1 to every bundle, or set accelerator_config to {kind: cpu}.
+{{- end }}
 {{- end -}}
 
 {{- /* Takes a list of {resource: amount}. Gives, as JSON, {resource: true} of all that are asked for. */ -}}
@@ -83,6 +106,13 @@ models.{{ .id }}: it asks for a GPU and no worker group has one, so it would sta
 {{- end -}}
 {{- end -}}
 {{- toJson $asked -}}
+{{- end -}}
+
+{{- /* Takes of (whose options, as a path of the values) and options (of a deployment). Ray refuses a number beside a span. */ -}}
+{{- define "ray-serve-llm.checkFixedOrScaled" -}}
+{{- if and (kindIs "map" .options.autoscaling_config) (has (kindOf .options.num_replicas) (list "float64" "int64" "int")) }}
+{{ .of }}: it has num_replicas and autoscaling_config, and Ray takes one of them. Remove num_replicas to scale, or autoscaling_config to have always as many.
+{{- end }}
 {{- end -}}
 
 {{- /*

@@ -33,21 +33,9 @@ or nothing) and workers (as above). What no group has at all is told elsewhere.
 {{- define "ray-serve-llm.checkPieces" -}}
 {{- $labels := .labels -}}
 {{- range .pieces }}
-{{- $asked := dict }}
-{{- $named := $labels }}
-{{- range $resource, $amount := . }}
-{{- if and $amount (hasKey $.workers.offered $resource) }}
-{{- $_ := set $asked $resource $amount }}
-{{- $named = or $named (not (has $resource (list "CPU" "GPU"))) }}
-{{- end }}
-{{- end }}
-{{- $held := "" }}
-{{- range $.workers.groups }}
-{{- if not $held }}
-{{- $held = include "ray-serve-llm.fits" (dict "asked" $asked "has" .) }}
-{{- end }}
-{{- end }}
-{{- if and $asked (not $held) }}
+{{- $asked := include "ray-serve-llm.offeredOf" (dict "piece" . "workers" $.workers) | fromJson }}
+{{- $named := or $labels (omit $asked "CPU" "GPU") }}
+{{- if and $asked (not (include "ray-serve-llm.homes" (dict "asked" $asked "workers" $.workers) | fromJsonArray)) }}
 {{ $.of }}: it asks for {{ toJson $asked }} on one worker, which no worker group has ({{ toJson $.workers.groups }}), so it would stay pending forever. Ask for less, or make a group's workers larger.
 {{- end }}
 {{- if and .GPU (not $named) (gt (len $.workers.gpuGroups) 1) }}
@@ -71,7 +59,7 @@ or nothing) and workers (as above). What no group has at all is told elsewhere.
 {{- $bundles = append $bundles . -}}
 {{- end -}}
 {{- end -}}
-{{- $gpus := mul ($engine.tensor_parallel_size | default 1) ($engine.pipeline_parallel_size | default 1) | int -}}
+{{- $gpus := include "ray-serve-llm.ranks" $config | int -}}
 {{- if and $bundles (ne (len $bundles) $gpus) (eq "ray" ($engine.distributed_executor_backend | default "ray")) }}
 models.{{ .id }}.llmConfig.placement_group_config.bundles: {{ len $bundles }} of them have a GPU, and tensor_parallel_size × pipeline_parallel_size is {{ $gpus }}. Give one bundle for each, or say bundle_per_worker once.
 {{- end }}

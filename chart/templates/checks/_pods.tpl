@@ -23,6 +23,11 @@ workerGroups.headgroup: that is KubeRay's name for the head. Rename it.
 {{- if gt $min $max }}
 {{ $where }}.minReplicas: {{ $min }} is more than maxReplicas, {{ $max }}. Raise maxReplicas, or lower minReplicas.
 {{- end }}
+{{- range $resource, $_ := $group.rayResources }}
+{{- if has $resource (list "CPU" "GPU" "memory" "object_store_memory" "node:__internal_head__") }}
+{{ $where }}.rayResources.{{ $resource }}: Ray counts it itself, and does not start with it here. Say CPUs and memory in resources, GPUs in gpusPerWorker.
+{{- end }}
+{{- end }}
 {{- $params := $group.rayStartParams | default dict }}
 {{- if hasKey $params "resources" }}
 {{ $where }}.rayStartParams.resources: the chart writes it from rayResources. Say it there.

@@ -39,11 +39,33 @@ serving.config.proxy_location: with {{ $proxies }} only the head has a proxy, an
 serving.config.http_options.{{ . }}: KubeRay asks the proxies for their health in plain HTTP, so with TLS no pod would be ready. Remove it, and end TLS in front of the Service.
 {{- end }}
 {{- end }}
-{{- if has (include "ray-serve-llm.httpPort" .root) (list "6379" "8080" "8265" "10001") }}
-serving.config.http_options.port: {{ include "ray-serve-llm.httpPort" .root }} is a port of Ray itself on the same pods. Choose another, or remove it for 8000.
-{{- end }}
+{{- include "ray-serve-llm.checkPorts" . }}
 {{- if and (hasKey $config "target_capacity") (not $config.target_capacity) (not (kindIs "invalid" $config.target_capacity)) }}
 serving.config.target_capacity: with 0 no model and no ingress has a replica, so nothing would ever answer. Remove it, or set 1 to 100.
+{{- end }}
+{{- end -}}
+
+{{- /* The ports on which Serve answers: none of Ray's own on the same pods. */ -}}
+{{- define "ray-serve-llm.checkPorts" -}}
+{{- $config := .root.Values.serving.config -}}
+{{- $taken := .release.ports -}}
+{{- if or (eq .root.Values.serving.path "throughput") (eq (get (.root.Values.pods.env | default dict) "RAY_SERVE_ENABLE_HA_PROXY" | toString) "1") -}}
+{{- $taken = concat $taken .release.haproxyPorts -}}
+{{- end -}}
+{{- $ports := dict "http_options" (include "ray-serve-llm.httpPort" .root | int) -}}
+{{- $grpc := $config.grpc_options | default dict -}}
+{{- if $grpc.grpc_servicer_functions -}}
+{{- $_ := set $ports "grpc_options" ($grpc.port | default 9000 | int) -}}
+{{- end -}}
+{{- range $options, $port := $ports }}
+{{- range $taken }}
+{{- if and (ge $port (int .first)) (le $port (int .last)) }}
+serving.config.{{ $options }}.port: {{ $port }} is a port of Ray itself on the same pods ({{ .of }}). Choose another, or remove it for {{ ternary 8000 9000 (eq $options "http_options") }}.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if eq $ports.http_options (get $ports "grpc_options" | int) }}
+serving.config.grpc_options.port: {{ $ports.http_options }} is the port of http_options. Choose another.
 {{- end }}
 {{- end -}}
 
@@ -53,6 +75,7 @@ serving.config.target_capacity: with 0 no model and no ingress has a replica, so
 {{- $group := include "ray-serve-llm.ingressSettings" .root | fromJson -}}
 {{- $options := include "ray-serve-llm.ingressOptions" .root | fromYaml -}}
 {{- $given := .root.Values.serving.ingress -}}
+{{- include "ray-serve-llm.checkFixedOrScaled" (dict "of" "serving.ingress" "options" $given) }}
 {{- range $resource, $amount := $options.ray_actor_options.resources }}
 {{- if and $amount (not (hasKey $group.rayResources $resource)) }}
 serving.ingress.ray_actor_options.resources: the ingress asks for "{{ $resource }}", which the ingress workers do not have, so it would stay pending forever. Remove it, or add it to ingressWorkers.rayResources.
@@ -74,21 +97,27 @@ serving.ingress.autoscaling_config.min_replicas: {{ .min_replicas }} is more tha
 {{- end -}}
 
 {{- /*
-Takes root, group (the ingress workers' settings) and options (the ingress's). Every ingress must find its CPUs, else
-its application never runs. Ray counts a worker's CPUs in whole ones, rounded up.
+Takes root, group (the ingress workers' settings) and options (the ingress's). Every ingress must find what it asks for,
+else its application never runs. Ray counts a worker's CPUs in whole ones, rounded up.
 */ -}}
 {{- define "ray-serve-llm.checkIngressCapacity" -}}
-{{- $cpus := include "ray-serve-llm.workerCpus" .group -}}
-{{- $each := dig "num_cpus" 1 .options.ray_actor_options | float64 -}}
-{{- if and $cpus (ge $each 0.0001) -}}
+{{- $has := include "ray-serve-llm.workerHolds" .group | fromJson -}}
+{{- $most := int .group.maxReplicas -}}
 {{- $applications := ternary 1 (len .root.Values.models) (eq .root.Values.serving.routing "unified") -}}
-{{- $perWorker := divf $cpus $each | floor -}}
-{{- if lt $perWorker 1.0 }}
-serving.ingress.ray_actor_options.num_cpus: an ingress asks for {{ $each }} CPUs and an ingress worker has {{ $cpus }}. Lower it, or raise ingressWorkers.resources.
-{{- else if gt (divf $applications $perWorker | ceil) (float64 .group.maxReplicas) }}
-ingressWorkers.maxReplicas: {{ $applications }} applications have an ingress each, {{ $perWorker }} of them fit a worker, and {{ int .group.maxReplicas }} workers are too few. Set it to {{ divf $applications $perWorker | ceil }} or more.
+{{- $each := include "ray-serve-llm.minReplicas" (dict "options" .options "otherwise" 1) | int -}}
+{{- range $resource, $amount := include "ray-serve-llm.actorResources" (dict "actor" .options.ray_actor_options "cpus" 1) | fromJson }}
+{{- $what := get (dict "CPU" "CPUs" "GPU" "GPUs") $resource | default $resource }}
+{{- $where := printf "serving.ingress.ray_actor_options.%s" (get (dict "CPU" "num_cpus" "GPU" "num_gpus") $resource | default "resources") }}
+{{- $parts := include "ray-serve-llm.parts" $amount | int64 }}
+{{- if and $parts (or (hasKey $has $resource) (eq $resource "GPU")) }}
+{{- $perWorker := div (get $has $resource | default 0 | include "ray-serve-llm.parts" | int64) $parts }}
+{{- if lt $perWorker 1 }}
+{{ $where }}: an ingress asks for {{ $amount }} {{ $what }} and an ingress worker has {{ get $has $resource | default 0 }}. Lower it, or raise ingressWorkers.{{ ternary "resources" "rayResources" (eq $resource "CPU") }}.
+{{- else if gt (divf (mul $applications $each) $perWorker | ceil | int) $most }}
+ingressWorkers.maxReplicas: {{ $applications }} applications have {{ ternary "an ingress" (printf "%d ingresses" $each) (le $each 1) }} each, {{ $perWorker }} of them fit a worker, and {{ $most }} workers are too few. Set it to {{ divf (mul $applications $each) $perWorker | ceil }} or more.
 {{- end }}
-{{- end -}}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- /*

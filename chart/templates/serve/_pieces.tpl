@@ -22,16 +22,19 @@
 {{- /* Takes an LLMConfig. Gives, as JSON, its list of bundles: those that it names, or one for each GPU of the engine. */ -}}
 {{- define "ray-serve-llm.bundles" -}}
 {{- $placement := .placement_group_config | default dict -}}
-{{- $engine := .engine_kwargs | default dict -}}
 {{- $device := (.accelerator_config | default dict).kind | default "gpu" | upper -}}
 {{- $each := coalesce $placement.bundle_per_worker .resources_per_bundle (dict $device 1) -}}
-{{- $bundles := $placement.bundles | default list -}}
-{{- if not $bundles -}}
-{{- range until (mul ($engine.pipeline_parallel_size | default 1) ($engine.tensor_parallel_size | default 1) | int) -}}
-{{- $bundles = append $bundles $each -}}
+{{- if $placement.bundles -}}
+{{- toJson $placement.bundles -}}
+{{- else -}}
+{{- printf "%s," (toJson $each) | repeat (include "ray-serve-llm.ranks" . | int) | trimSuffix "," | printf "[%s]" -}}
 {{- end -}}
 {{- end -}}
-{{- toJson $bundles -}}
+
+{{- /* Takes an LLMConfig. Gives on how many GPUs (or CPUs) its engine's workers are: one for each of a stage, in every stage. */ -}}
+{{- define "ray-serve-llm.ranks" -}}
+{{- $engine := .engine_kwargs | default dict -}}
+{{- mul ($engine.pipeline_parallel_size | default 1) ($engine.tensor_parallel_size | default 1) -}}
 {{- end -}}
 
 {{- /*

@@ -47,10 +47,11 @@ left out.
 
 {{- /*
 Takes the root. Gives, as JSON, what there is to land on: groups (what one worker of each holds, by the group's name),
-gpuGroups (names) and offered (every resource that some worker has).
+most (workers of each, by name), gpuGroups (names) and offered (every resource that some worker has).
 */ -}}
 {{- define "ray-serve-llm.workers" -}}
 {{- $groups := dict -}}
+{{- $most := dict -}}
 {{- $gpuGroups := list -}}
 {{- $offered := dict "CPU" true -}}
 {{- range $name, $group := .Values.workerGroups -}}
@@ -63,6 +64,7 @@ gpuGroups (names) and offered (every resource that some worker has).
 {{- $gpuGroups = append $gpuGroups $name -}}
 {{- end -}}
 {{- $_ := set $groups $name $holds -}}
+{{- $_ := set $most $name (int $settings.maxReplicas) -}}
 {{- end -}}
-{{- dict "groups" $groups "gpuGroups" $gpuGroups "offered" $offered | toJson -}}
+{{- dict "groups" $groups "most" $most "gpuGroups" $gpuGroups "offered" $offered | toJson -}}
 {{- end -}}

@@ -21,15 +21,17 @@ brings a worker for each as it comes. What an app's code says of its replicas ca
 {{- end -}}
 
 {{- /*
-Takes the root. Gives, as JSON, what the models demand: a list of {replicas, pieces (of each replica)}. Models that ask
-alike are one entry: a fleet's ask for few different things.
+Takes the root. Gives, as JSON, what the models demand: a list of {of (whose, as a path of the values), replicas (always
+there), together (replicas that work only at once: ranks), pieces (of each replica)}. Models that ask alike are one entry,
+the first's: a fleet's ask for few different things.
 */ -}}
 {{- define "ray-serve-llm.modelDemands" -}}
 {{- $release := include "ray-serve-llm.rayRelease" . | fromYaml -}}
 {{- $alike := dict -}}
-{{- range .Values.models -}}
+{{- range $id, $model := .Values.models -}}
 {{- $asks := include "ray-serve-llm.asks" .llmConfig -}}
-{{- $_ := set $alike $asks (dict "config" .llmConfig "models" (dig $asks "models" 0 $alike | add1)) -}}
+{{- $first := dig $asks "of" (printf "models.%s" $id) $alike -}}
+{{- $_ := set $alike $asks (dict "of" $first "config" .llmConfig "models" (dig $asks "models" 0 $alike | add1)) -}}
 {{- end -}}
 {{- $demands := list -}}
 {{- range $alike -}}
@@ -37,7 +39,7 @@ alike are one entry: a fleet's ask for few different things.
 {{- $replicas := include "ray-serve-llm.minReplicas" (dict "options" $options "otherwise" 1) -}}
 {{- $ranks := (.config.engine_kwargs | default dict).data_parallel_size | default 1 -}}
 {{- $pieces := include "ray-serve-llm.pieces" (dict "config" .config "release" $release) | fromJsonArray -}}
-{{- $demands = append $demands (dict "replicas" (mul .models $replicas $ranks) "pieces" $pieces) -}}
+{{- $demands = append $demands (dict "of" .of "replicas" (mul .models $replicas $ranks) "together" $ranks "pieces" $pieces) -}}
 {{- end -}}
 {{- toJson $demands -}}
 {{- end -}}
@@ -45,10 +47,12 @@ alike are one entry: a fleet's ask for few different things.
 {{- /* Takes the root. Gives the same of the apps: an entry for each deployment. */ -}}
 {{- define "ray-serve-llm.appDemands" -}}
 {{- $demands := list -}}
-{{- range .Values.apps -}}
+{{- range $name, $app := .Values.apps -}}
 {{- range .application.deployments -}}
+{{- $of := printf "apps.%s.application.deployments (%s)" $name .name -}}
 {{- $replicas := include "ray-serve-llm.minReplicas" (dict "options" . "otherwise" 0) | int -}}
-{{- $demands = append $demands (dict "replicas" $replicas "pieces" (include "ray-serve-llm.appPieces" . | fromJsonArray)) -}}
+{{- $pieces := include "ray-serve-llm.appPieces" . | fromJsonArray -}}
+{{- $demands = append $demands (dict "of" $of "replicas" $replicas "together" 1 "pieces" $pieces) -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $demands -}}
