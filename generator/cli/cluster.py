@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -77,6 +77,7 @@ def preflight(
 
     Nothing is changed: objects are sent as the server's dry runs. Exit 1 when something fails.
     """
+    from generator.cluster.answers import typed_answers
     from generator.cluster.api import connect
     from generator.cluster.preflight.preflight import installation
     from generator.cluster.preflight.preflight import preflight as findings_of
@@ -86,8 +87,13 @@ def preflight(
     if not as_json:
         title = f"helm release {wanted.release} in namespace {wanted.namespace}, of {', '.join(map(str, wanted.files))}"
         echo(title, bold=True)
+
+    def checks() -> Iterator[Finding]:
+        with typed_answers(cluster):
+            yield from findings_of(cluster, wanted, pull_seconds=pull_timeout if pull else None, report=say)
+
     findings = []
-    for finding in findings_of(cluster, wanted, pull_seconds=pull_timeout if pull else None, report=say):
+    for finding in checks():
         findings.append(finding)
         if not as_json:
             _print_finding(finding)
@@ -142,15 +148,18 @@ def status(
 ) -> None:
     """Show what a release serves now, and in words why something does not. Exit 1 when something does not."""
     from generator.cli.status_report import status_json, status_lines
+    from generator.cluster.answers import typed_answers
     from generator.cluster.api import connect
     from generator.cluster.status.objects import find_release, observe
     from generator.cluster.status.status import release_status
 
     cluster = connect(context=context, kubeconfig=kubeconfig)
-    place, name = find_release(cluster, release, namespace)
+    with typed_answers(cluster):
+        place, name = find_release(cluster, release, namespace)
 
     def read() -> ReleaseStatus:
-        return release_status(observe(cluster, place, name), release)
+        with typed_answers(cluster):
+            return release_status(observe(cluster, place, name), release)
 
     if watch:
         _watch(read, as_json=as_json, live=not as_json and sys.stdout.isatty())
@@ -158,7 +167,9 @@ def status(
     if as_json:
         print_json(status_json(now))
     else:
-        for line, style in status_lines(now):
+        with typed_answers(cluster):
+            lines = list(status_lines(now))
+        for line, style in lines:
             echo(line, **style)
     if not now.all_ready:
         sys.exit(1)

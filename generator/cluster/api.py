@@ -103,7 +103,7 @@ class _HttpCluster:
         while True:
             body = self._ask("GET", path, query={**query, "limit": str(PAGE), "continue": more}).body
             items += body.get("items") or []
-            more = body.get("metadata", {}).get("continue") or ""
+            more = (body.get("metadata") or {}).get("continue") or ""
             if not more:
                 return items
 

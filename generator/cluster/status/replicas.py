@@ -6,6 +6,7 @@ text: https://prometheus.io/docs/instrumenting/exposition_formats/.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -27,7 +28,9 @@ def replica_counts(metrics: str) -> Counts:
         if sample is None or sample[1] not in (HEALTHY, TARGET):
             continue
         labels = dict(_LABEL.findall(sample[2]))
-        key, value = (labels.get("application", ""), labels.get("deployment", "")), float(sample[3])
+        key, value = (labels.get("application", ""), labels.get("deployment", "")), _number(sample[3])
+        if value is None:
+            continue
         if sample[1] == TARGET:
             wanted[key] = int(value)
         else:
@@ -37,3 +40,12 @@ def replica_counts(metrics: str) -> Counts:
         key = (application, deployment)
         counts.setdefault(application, {})[deployment] = (running.get(key, 0), wanted.get(key, running.get(key, 0)))
     return counts
+
+
+def _number(stated: str) -> float | None:
+    """The value of a sample; None where it is none or has no end (`NaN`, `+Inf`)."""
+    try:
+        value = float(stated)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

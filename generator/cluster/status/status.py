@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import yaml
-
 from generator.cluster.status.reasons import PodReason, pod_reason
 from generator.cluster.status.replicas import Counts
-from generator.documents.load import SAFE_LOADER
+from generator.documents.load import load_text
 from generator.documents.merge import JsonObject
+from generator.errors import UserError
 from generator.ray_messages import root_cause
 
 if TYPE_CHECKING:
@@ -315,11 +314,13 @@ def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 
 
 def _wanted_applications(service: JsonObject) -> dict[str, str]:
-    """The applications of serveConfigV2 with their route prefixes."""
+    """The applications of serveConfigV2 with their route prefixes; none where its text is not what Ray reads.
+
+    The API server takes any text for it, and KubeRay says what is wrong with it.
+    """
     try:
-        config = yaml.load(service["spec"].get("serveConfigV2") or "{}", Loader=SAFE_LOADER) or {}
-    except yaml.YAMLError:
+        config = load_text(service["spec"].get("serveConfigV2") or "{}", "serveConfigV2")
+        applications = config.get("applications") or []
+        return {str(each["name"]): str(each.get("route_prefix") or "/") for each in applications}
+    except (UserError, AttributeError, LookupError, TypeError):
         return {}
-    return {
-        application["name"]: application.get("route_prefix") or "/" for application in config.get("applications") or []
-    }

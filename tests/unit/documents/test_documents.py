@@ -35,6 +35,7 @@ UNREADABLE = {
     "an anchor that holds itself": ("a: &a [*a]", "or an anchor holds itself"),
     "a list in a list, and so on": ("- " * 100 + "a", "nested more than 50 levels deep"),
     "more lists than the parser in C survives": ("[" * 200_000 + "]" * 200_000, "nested more than 50 levels deep"),
+    "half of a character": ("a: \ud800", "f: holds half of a character"),
     "a number beyond an int64": (
         "a: 1\nb: " + "9" * 20,
         "f:2: not valid YAML: '99999999999999999999' is a number of more",

@@ -316,3 +316,17 @@ def test_who_watches_is_told_what_changed() -> None:
     assert "llm-1 / a: serves at /inference/a" in lines
     assert "llm-2 / a: is gone" in lines
     assert list(changes(after, after)) == []
+
+
+def test_metrics_that_are_no_numbers_are_left_out():
+    sample = 'ray_serve_autoscaling_target_replicas{application="a",deployment="d"} %s\n'
+    assert replica_counts(sample % "NaN" + sample % "+Inf" + sample % "x") == {}
+    assert replica_counts(sample % "2") == {"a": {"d": (0, 2)}}
+
+
+@pytest.mark.parametrize(
+    "text", ["5", "[1]", "applications: 5", "applications: [5]", "applications: [{}]", "a: &a [*a]"]
+)
+def test_a_serve_config_that_is_none_has_no_applications(text):
+    odd = {**service(apps=()), "spec": {"serveConfigV2": text}}
+    assert release_status(Observed(service=odd, clusters={}, pods=[], events=[]), "llm").clusters == []
