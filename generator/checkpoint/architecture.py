@@ -123,7 +123,7 @@ def _mamba(config: ModelConfig, hidden: int) -> dict[str, int]:
     if heads is None:
         return {}
     # Null is transformers' way to leave the width to the factor, and "auto" the head's to the width.
-    d_ssm = config.integer("mamba_d_ssm") or int(config.get("mamba_expand", 2) * hidden)
+    d_ssm = config.integer("mamba_d_ssm") or int(config.factor("mamba_expand", 2) * hidden)
     d_head = None if config.get("mamba_d_head") == "auto" else config.integer("mamba_d_head")
     return {"mamba_d_ssm": d_ssm, "mamba_d_head": d_head or max(1, d_ssm // heads)}
 

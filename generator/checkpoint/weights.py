@@ -128,4 +128,5 @@ def _computed_bytes(config: ModelConfig, architecture: Architecture, quantizatio
         raise UserError(what, where=config.where, fix=_NEEDS_WEIGHTS)
     bits = _bits(quantization) or 4
     packed = "I32" if bits < 8 else "F8_E4M3" if "fp8" in str(architecture.quant_method) else "I8"
-    return {packed: quantized, short: plain}
+    # Of a scheme that leaves every layer (one of the cache alone) nothing is packed.
+    return {dtype: size for dtype, size in ((packed, quantized), (short, plain)) if size}

@@ -132,5 +132,5 @@ def loads_as(text: str, value: Any) -> bool:
     """Does this YAML text say this value?"""
     try:
         return bool(yaml.load(text, Loader=SAFE_LOADER) == value)
-    except yaml.YAMLError:
-        return False
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return False  # also what looks like a date or a number and is none

@@ -55,7 +55,7 @@ def add_model(
     report(f"reading {reference}")
     checkpoint = read_checkpoint(reference, revision=revision, report=report)
     model_id = model_id or checkpoint.model_id
-    catalog = project.catalog()
+    catalog = project.catalog(may_be_empty=True)
     family = family or _family_of(model_id, checkpoint, {f: set(c.models) for f, c in catalog.families.items()})
     path = catalog.files.get(family, project.root / "catalog" / f"{family}.yaml")
     if family not in catalog.files and path.exists():

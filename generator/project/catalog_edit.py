@@ -203,6 +203,8 @@ def _lines(key: str, value: Any, column: int, step: int) -> Iterator[str]:
     items = [f"{_inline(name)}: {_inline(item)}" for name, item in value.items()]
     if len(head) + sum(len(item) + 2 for item in items) + 1 <= _WIDTH:
         yield f"{head} {{{', '.join(items)}}}"
+    elif not items:  # behind a long key
+        yield f"{head} {{}}"
     elif all(len(item) <= _WIDTH * 2 // 5 for item in items):
         yield from _filled(f"{head} {{", items, indent)
     else:
@@ -239,6 +241,8 @@ def _inline(value: Any, *, flow: bool = True) -> str:
     """A value on one line; `flow`: such that it can stand in a flow map."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_inline(key)}: {_inline(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, float):
+        return yaml.safe_dump(value).partition("\n")[0]  # 1.0e-05: without its point YAML reads text
     if not isinstance(value, str):
         return json.dumps(value)
     if value.isprintable() and (loads_as(f"[{value}]", [value]) if flow else loads_as(value, value)):

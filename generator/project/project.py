@@ -75,11 +75,11 @@ class Project:
                 )
         return cls(root=root)
 
-    def catalog(self, changed: Mapping[Path, str] | None = None) -> Catalog:
+    def catalog(self, changed: Mapping[Path, str] | None = None, *, may_be_empty: bool = False) -> Catalog:
         """The catalog; `changed` are texts that stand in for files, before they are written."""
         texts = {path: read_text(path) for path in _yaml_files(self.root / "catalog")}
         catalog = read_catalog(texts | dict(changed or {}))
-        if not catalog.families:
+        if not catalog.families and not may_be_empty:
             raise UserError(
                 "no catalog file (*.yaml)",
                 where=str(self.root / "catalog"),

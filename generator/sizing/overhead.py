@@ -117,12 +117,10 @@ def image_bytes(config: ModelConfig, step: Step) -> float:
 def _image_tokens(config: ModelConfig, step: Step, most: int) -> tuple[int, float]:
     """Tokens of images in a step, and entries of their pixels."""
     vision = towers.vision_of(config) or {}
-    patch = vision.get("patch_size") or 14
-    patch = patch if isinstance(patch, int) else 14
-    merge = vision.get("spatial_merge_size") or config.data.get("spatial_merge_size") or 1
-    merge = merge if isinstance(merge, int) else 1
-    size = vision.get("image_size")
-    if not isinstance(size, int):  # images of any size: one of the most tokens that the processor makes
+    patch = towers.size_in(vision, "patch_size") or 14
+    merge = towers.size_in(vision, "spatial_merge_size") or towers.size_in(config.data, "spatial_merge_size") or 1
+    size = towers.size_in(vision, "image_size")
+    if not size:  # images of any size: one of the most tokens that the processor makes
         tokens = max(step.tokens, most)
         frames = towers.size_in(vision, "temporal_patch_size") or 1
         return tokens, tokens * merge * merge * 3 * patch * patch * frames
@@ -133,11 +131,11 @@ def _image_tokens(config: ModelConfig, step: Step, most: int) -> tuple[int, floa
 def _tower_bytes(config: ModelConfig, step: Step) -> float:
     """The widest moment of a vision tower that takes one large image whole."""
     vision = towers.vision_of(config)
-    if vision is None or isinstance(vision.get("image_size"), int):
+    if vision is None or towers.size_in(vision, "image_size"):
         return 0.0
     tokens, _ = _image_tokens(config, step, read_data("memory.yaml")["encoder"]["imageTokens"])
-    merge = vision.get("spatial_merge_size")
-    patches = tokens * (merge * merge if isinstance(merge, int) else 4)
+    merge = towers.size_in(vision, "spatial_merge_size") or 2
+    patches = tokens * merge * merge
     width = towers.size_in(vision, "embed_dim", "hidden_size", "vt_hidden_size") or 1024
     inner = towers.size_in(vision, "intermediate_size", "vt_intermediate_size") or 4 * width
     return patches * step.width * (2 * inner / step.tensor_parallel + 3 * width)

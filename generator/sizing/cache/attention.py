@@ -6,6 +6,8 @@ Each rule takes a configuration and gives every decoder layer's caches. Sources:
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from generator.errors import UserError
 from generator.sizing.cache.specs import (
     AttentionSpec,
@@ -25,8 +27,7 @@ def kv_heads(config: ModelConfig) -> int:
     # The first Falcons (7B): one head of keys and values, whatever num_kv_heads says.
     if config.get("multi_query") is True and not config.get("new_decoder_architecture"):
         return 1
-    inner = config.get("attn_config")  # DBRX
-    if isinstance(inner, dict) and isinstance(heads := inner.get("kv_n_heads"), int):
+    if config.get("attn_config") is not None and (heads := config.part("attn_config").integer("kv_n_heads")):  # DBRX
         return heads
     return config.integer("num_key_value_heads") or config.needed("num_attention_heads")
 
@@ -143,12 +144,12 @@ def heads_by_layer(config: ModelConfig) -> LayerSpecs:
     blocks = config.get("block_configs")
     if not isinstance(blocks, list):
         return attention(config)
-    attentions = [block.get("attention", {}) if isinstance(block, dict) else {} for block in blocks]
+    parts = [replace(config, data=block if isinstance(block, dict) else {}).part("attention") for block in blocks]
     return tuple(
-        (AttentionSpec(heads=queries // group, key_dim=dim, value_dim=dim),)
-        if not stated.get("no_op") and (group := stated.get("n_heads_in_group"))
+        (AttentionSpec(heads=max(1, queries // group), key_dim=dim, value_dim=dim),)
+        if not stated.get("no_op") and (group := stated.integer("n_heads_in_group"))
         else ()
-        for stated in attentions
+        for stated in parts
     )
 
 
@@ -231,7 +232,8 @@ def packed_latent(config: ModelConfig) -> LayerSpecs:
         ),
     }
     ratios = config.get("compress_ratios")
-    if not isinstance(ratios, list) or len(ratios) < count or not set(ratios[:count]) <= set(caches):
+    known = list(caches)  # in which also what has no hash may be looked for
+    if not isinstance(ratios, list) or len(ratios) < count or any(ratio not in known for ratio in ratios[:count]):
         what = f"`compress_ratios` does not say 0, 1, 4 or 128 for each of {count} layers"
         raise UserError(what, where=config.where, fix=config.fix)
     return tuple(caches[ratio] for ratio in ratios[:count])

@@ -63,7 +63,7 @@ def mamba(config: ModelConfig) -> LayerSpecs:
 
 def mamba2(config: ModelConfig) -> LayerSpecs:
     state = _mamba2(
-        inner=int(config.get("expand", 2) * config.needed("hidden_size")),
+        inner=int(config.factor("expand", 2) * config.needed("hidden_size")),
         state=config.needed("state_size"),
         kernel=config.needed("conv_kernel"),
         groups=config.needed("n_groups"),
@@ -87,7 +87,7 @@ def jamba(config: ModelConfig) -> LayerSpecs:
 
 def _mamba2_beside_attention(config: ModelConfig) -> MambaSpec:
     """The Mamba 2 words that Falcon-H1, Bamba and Granite share."""
-    inner = config.integer("mamba_d_ssm") or int(config.get("mamba_expand", 2) * config.needed("hidden_size"))
+    inner = config.integer("mamba_d_ssm") or int(config.factor("mamba_expand", 2) * config.needed("hidden_size"))
     heads = config.needed("mamba_n_heads")
     dim = None if config.get("mamba_d_head") == "auto" else config.integer("mamba_d_head")
     return _mamba2(
@@ -194,7 +194,7 @@ def linear_attention(config: ModelConfig) -> LayerSpecs:
     """MiniMax Text 01 and M1: `attn_type_list`, 0 is linear. Source: `minimax_text_01.py`, 0.22.0, the last with it."""
     dim = head_dim(config)
     state = MambaSpec(kind="linear_attention", heads=config.needed("num_attention_heads"), matrix=dim * dim)
-    kinds = config.get("attn_type_list") or [int(kind == FULL) for kind in _kinds(config) or []]
+    kinds = config.listed("attn_type_list") or [int(kind == FULL) for kind in _kinds(config) or []]
     return tuple((_attention(config),) if full else (state,) for full in kinds)
 
 
@@ -208,19 +208,19 @@ def linear_beside_latent(config: ModelConfig) -> LayerSpecs:
 
 def kimi_linear(config: ModelConfig) -> LayerSpecs:
     """Kimi Linear (`models/kimi_k3/`): Kimi delta attention, whose matrix is float32, and latent attention."""
-    linear = config.get("linear_attn_config") or {}
-    heads, dim, kernel = linear.get("num_heads", 0), linear.get("head_dim", 0), linear.get("short_conv_kernel_size", 4)
+    linear = config.part("linear_attn_config")
+    heads, dim = linear.whole("num_heads", 0), linear.whole("head_dim", 0)
     state = MambaSpec(
         kind="kimi_delta",
         channels=3 * heads * dim,
-        rows=kernel - 1,
+        rows=(linear.integer("short_conv_kernel_size") or 4) - 1,
         speculative_rows=True,
         heads=heads,
         matrix=dim * dim,
         matrix_dtype="float32",
     )
-    recurrent = {layer - 1 for layer in linear.get("kda_layers", ())}
-    return tuple((state,) if i in recurrent else (latent_of(config),) for i in range(config.layers))
+    recurrent = linear.listed("kda_layers")  # which count from 1
+    return tuple((state,) if i + 1 in recurrent else (latent_of(config),) for i in range(config.layers))
 
 
 def short_convolution(config: ModelConfig) -> LayerSpecs:
@@ -232,6 +232,6 @@ def short_convolution(config: ModelConfig) -> LayerSpecs:
     )
     kinds = _kinds(config)
     if kinds is None:
-        where = config.get("full_attn_idxs") or []
+        where = config.listed("full_attn_idxs")
         kinds = [FULL if i in where else "conv" for i in range(config.layers)]
     return _one_of(kinds, {"conv": (state,), FULL: (_attention(config),)})

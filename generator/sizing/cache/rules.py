@@ -10,7 +10,7 @@ from generator.errors import UserError
 from generator.facts.files import read_data
 from generator.sizing.cache import attention, recurrent
 from generator.sizing.cache.specs import AttentionSpec, CacheLayers, CacheSpec, LayerSpecs
-from generator.sizing.config.config import ModelConfig
+from generator.sizing.config.config import MOST_LAYERS, ModelConfig
 
 Rule: TypeAlias = Callable[[ModelConfig], LayerSpecs]
 """From a configuration to every decoder layer's caches."""
@@ -71,7 +71,11 @@ def known_layers(config: ModelConfig) -> LayerSpecs | None:
         return None
     if config.get("is_causal") is False:  # bidirectional embedding models are encoders, whatever they were made from
         return attention.nothing(config)
-    return RULES[rule](config)
+    layers = RULES[rule](config)
+    if len(layers) > MOST_LAYERS:
+        what = f"its lists say {len(layers):,} layers"
+        raise UserError(what, where=config.where, fix=f"No model has more than {MOST_LAYERS:,}: is the file whole?")
+    return layers
 
 
 def is_known(config: ModelConfig) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from generator.errors import UserError
+from generator.errors import UserError, cut
 from generator.facts.files import read_data
 
 # transformers 5 `PreTrainedConfig.get_text_config`, and the words of models whose own classes answer it.
@@ -41,6 +41,8 @@ _OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
     "layer_types": ("layers_block_type",),
 }
 MOST_LAYERS = 10_000
+MOST_FACTOR = 10_000
+"""By which one size is said to be larger than another; no model has more than 8."""
 _STATED = {"num_attention_heads", "intermediate_size", "vocab_size", "max_position_embeddings"}
 _BY_LAYER = (
     "intermediate_size",
@@ -105,7 +107,9 @@ class ModelConfig:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise UserError(f"`{key}` is {value!r}, not a whole number above 0", where=self.where, fix=self.fix)
+            raise UserError(
+                f"`{key}` is {cut(repr(value))}, not a whole number above 0", where=self.where, fix=self.fix
+            )
         return value
 
     def _by_layer(self, key: str) -> list[int]:
@@ -155,8 +159,20 @@ class ModelConfig:
         """A whole number, 0 included; `default` where it is missing. Raises UserError where it is something else."""
         value = self.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise UserError(f"`{key}` is {value!r}, not a whole number", where=self.where, fix=self.fix)
+            raise UserError(f"`{key}` is {cut(repr(value))}, not a whole number", where=self.where, fix=self.fix)
         return value
+
+    def factor(self, key: str, default: float) -> float:
+        """A number above 0; `default` where nothing is said. Raises UserError where it is something else."""
+        value = self.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MOST_FACTOR:
+            raise UserError(f"`{key}` is {cut(repr(value))}, not a number above 0", where=self.where, fix=self.fix)
+        return value
+
+    def part(self, key: str) -> ModelConfig:
+        """A nested part, with what it does not say being missing; empty where nothing is said, or something else."""
+        value = self.get(key)
+        return replace(self, data=value if isinstance(value, Mapping) else {}, complete=True)
 
     @property
     def architecture(self) -> str:
@@ -171,6 +187,7 @@ class ModelConfig:
 
     @property
     def named(self) -> str:
-        """`architecture`, empty where nothing says it."""
+        """`architecture`, empty where nothing says it. It is the name of a class in Python."""
         named = self.data.get("architectures") or self.get("architectures")
-        return named[0] if isinstance(named, list) and named and isinstance(named[0], str) else ""
+        first = named[0] if isinstance(named, list) and named else None
+        return first if isinstance(first, str) and first.isidentifier() and len(first) <= 100 else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from generator.errors import cut
 from generator.facts.files import version
 from generator.sizing.config import towers
 from generator.sizing.config.config import POSITIONS, ModelConfig
@@ -54,16 +55,16 @@ def rope_fault(config: ModelConfig, *, whole: bool) -> str:
     """
     stated: Any = next((rope for word in ROPE if (rope := config.get(word)) is not None), {})
     if not isinstance(stated, Mapping):
-        return f"how positions are scaled is {stated!r}, and no object"
+        return f"how positions are scaled is {cut(repr(stated))}, and no object"
     for rope in filter(None, _ropes(config)):
         kind, factor, original = _kind(rope), rope.get("factor"), rope.get("original_max_position_embeddings")
         if kind == "None" and whole:
             return "how positions are scaled has no `rope_type`"
         is_scaled = factor is not None or (whole and kind in _BY_FACTOR)
         if is_scaled and (not isinstance(factor, (int, float)) or not 0 < factor <= MOST_STRETCH):
-            return f"`factor` is {factor!r}, and no number from 0 to {MOST_STRETCH:,}"
+            return f"`factor` is {cut(repr(factor))}, and no number from 0 to {MOST_STRETCH:,}"
         if kind == "yarn" and whole and (not isinstance(original, int) or original < 1):
-            return f"`original_max_position_embeddings` is {original!r}, and yarn needs it"
+            return f"`original_max_position_embeddings` is {cut(repr(original))}, and yarn needs it"
     return ""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from generator.sizing.config.config import ModelConfig
+from generator.sizing.config.config import MOST_FACTOR, ModelConfig
 
 ABOUT = 0.08
 """Share of a tower's parameters by which the count may err."""
@@ -24,8 +24,9 @@ _NAMED = {
 
 
 def size_in(config: Mapping[str, Any], *words: str) -> int:
-    """The first of these words that says a whole number; 0 where none does."""
-    return next((int(v) for word in words if isinstance(v := config.get(word), int) and not isinstance(v, bool)), 0)
+    """The first of these words that says a whole number, 0 included; 0 where none does."""
+    stated = (config.get(word) for word in words)
+    return next((v for v in stated if isinstance(v, int) and not isinstance(v, bool) and v >= 0), 0)
 
 
 def tower_parameters(config: ModelConfig) -> int:
@@ -59,11 +60,15 @@ def vision_of(config: ModelConfig) -> Mapping[str, Any] | None:
 
 
 def sizes_of(tower: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a tower's configuration is read here, and in `overhead`: its name, numbers, and two lists."""
-    lists = ("deepstack_visual_indexes", "merge_kernel_size")
+    """What of a tower's configuration is read here, and in `overhead`: its name, numbers, and two lists of them."""
+    lists = [
+        key
+        for key in ("deepstack_visual_indexes", "merge_kernel_size")
+        if isinstance(tower.get(key), list) and all(isinstance(number, int) for number in tower[key])
+    ]
     plain = {k: v for k, v in tower.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     named = {k: tower[k] for k in ("model_type", "name") if isinstance(tower.get(k), str)}
-    return named | plain | {k: tower[k] for k in lists if isinstance(tower.get(k), list)}
+    return named | plain | {k: tower[k] for k in lists}
 
 
 def _layers(tower: Mapping[str, Any]) -> int:
@@ -75,7 +80,8 @@ def _layers(tower: Mapping[str, Any]) -> int:
     depth = size_in(tower, "depth", "num_hidden_layers", "vt_num_hidden_layers", "encoder_layers", "layers")
     depth += size_in(tower, "num_global_layers")
     inner = size_in(tower, "intermediate_size", "vt_intermediate_size", "encoder_ffn_dim", "mlp_dim")
-    inner = inner or int(width * float(tower.get("mlp_ratio") or 4))
+    ratio = tower.get("mlp_ratio")
+    inner = inner or int(width * (ratio if isinstance(ratio, (int, float)) and 0 < ratio <= MOST_FACTOR else 4))
     matrices = 3 if any(word in kind for word in _GATED) else 2
     return depth * (4 * width * width + matrices * width * inner + 8 * width)
 
@@ -95,12 +101,9 @@ def _vision(tower: Mapping[str, Any], text: int, *, steps: int) -> int:
     tables = 2 if kind == "gemma4_vision" else 1  # one for each of two axes
     parameters += tables * size_in(sizes, "num_position_embeddings", "position_embedding_size") * width
     # A merger takes 2 x 2 patches to the text's width in two steps; plain projectors take one patch.
-    merge = sizes.get("merge_kernel_size")
-    merge = (
-        merge[0]
-        if isinstance(merge, list) and merge and isinstance(merge[0], int)
-        else size_in(sizes, "spatial_merge_size") or 1
-    )
+    kernel = sizes.get("merge_kernel_size")
+    kernel = {"merge": kernel[0]} if isinstance(kernel, list) and kernel else {}
+    merge = size_in(kernel, "merge") or size_in(sizes, "spatial_merge_size") or 1
     joined = width * merge * merge
     # Qwen3-VL has one more merger for each layer whose features go deeper into the text model.
     deeper = sizes.get("deepstack_visual_indexes")

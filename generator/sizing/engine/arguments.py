@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from generator.errors import UserError
+from generator.documents.json import parse_json
+from generator.errors import UserError, cut
 from generator.facts.files import read_data, version
 from generator.facts.vllm_quantization import method_of, methods
 from generator.sizing.config.config import ModelConfig
@@ -177,8 +177,8 @@ def _eagle_by_name(model: str) -> str:
 def _json(stated: Any, name: str, example: str, *, where: str) -> Mapping[str, Any]:
     """An object, which a command line gives as JSON."""
     try:
-        value = json.loads(stated) if isinstance(stated, str) else stated
-    except ValueError:
+        value = parse_json(stated) if isinstance(stated, str) else stated
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, Mapping):
         raise UserError(f"{name} is no JSON object", where=where, fix=f"Such as {example}.")
@@ -191,5 +191,7 @@ def count_of(arguments: Mapping[str, Any], name: str, usual: int, *, where: str)
     if value is None:
         return usual
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError(f"{name} {value!r} is nothing to count with", where=where, fix="Give a positive number.")
+        raise UserError(
+            f"{name} {cut(repr(value))} is nothing to count with", where=where, fix="Give a positive number."
+        )
     return value

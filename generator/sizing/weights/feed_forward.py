@@ -135,7 +135,7 @@ def _dense_width(config: ModelConfig) -> int:
 def _lfm2_width(config: ModelConfig) -> int:
     width = config.needed("block_ff_dim")
     if config.get("block_auto_adjust_ff_dim", True):
-        width = int(2 * width / 3 * (config.get("block_ffn_dim_multiplier") or 1.0))
+        width = int(2 * width / 3 * config.factor("block_ffn_dim_multiplier", 1.0))
         multiple = config.integer("block_multiple_of") or 256
         width = ceil(width / multiple) * multiple
     return width

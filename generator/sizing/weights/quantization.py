@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
-from generator.errors import UserError
+from generator.errors import UserError, cut
 from generator.facts.vllm_quantization import method_of
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.memo import memoized
@@ -126,7 +126,8 @@ class Names:
         globs = (
             fnmatch.translate(p).removesuffix(r"\Z") + r"(\..*)?\Z" for p in patterns if "*" in p and p[:3] != "re:"
         )
-        self._expressions = [_compiled(p) for p in (*(p[3:] for p in patterns if p[:3] == "re:"), *globs)]
+        stated = [_checked(p[3:]) for p in patterns if p[:3] == "re:"]
+        self._expressions = [_compiled(expression) for expression in (*stated, *globs)]
         self.by_layer = any(re.search(r"layers\\?\.\(?[0-9]", p) for p in patterns)
         """Whether layers of one kind are told apart by their number."""
 
@@ -145,11 +146,26 @@ class Names:
         return any(part in dotted for part in self._parts)
 
 
+_REPEATS = re.compile(r"[*+{]")
+_MOST_REPEATS = 4
+_REPEATED_GROUP = re.compile(r"\)[*+{]")
+
+
+def _checked(expression: str) -> str:
+    """An expression that is matched quickly. Raises Unreadable for one that may take for ever.
+
+    That takes a group that repeats, or many parts that do. Schemes name layers by one or two of the latter.
+    """
+    if _REPEATED_GROUP.search(expression) or len(_REPEATS.findall(expression)) > _MOST_REPEATS:
+        raise Unreadable(f"{cut(repr(expression))} repeats too much to be matched")
+    return expression
+
+
 def _compiled(expression: str) -> re.Pattern[str]:
     try:
         return re.compile(expression)
     except (re.error, OverflowError, RecursionError) as error:
-        raise Unreadable(f"{expression!r}: {error}") from None
+        raise Unreadable(f"{cut(repr(expression))}: {error}") from None
 
 
 def quantization_of(config: ModelConfig, requested: str | None = None) -> Quantization | None:
@@ -289,7 +305,7 @@ def _groups(stated: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], Format], 
     for group, weights in _weight_groups(stated):
         targets = group.get("targets") or list(_ALL)
         if not isinstance(targets, list):
-            raise Unreadable(f"`targets` is {targets!r}, not a list")
+            raise Unreadable(f"`targets` is {cut(repr(targets))}, not a list")
         groups.append((tuple(map(str, targets)), _weights(weights)))
     # Groups that name layers come before the one that means every linear layer.
     return tuple(sorted(groups, key=lambda item: "Linear" in item[0]))
@@ -344,7 +360,7 @@ def _positive(value: Any) -> int:
     """A whole number from 1 to a million, also where it is written as text. Raises Unreadable for anything else."""
     number = _whole(value)
     if not 1 <= number <= 1_000_000:
-        raise Unreadable(f"{value!r} is not a whole number above 0 that makes sense")
+        raise Unreadable(f"{cut(repr(value))} is not a whole number above 0 that makes sense")
     return number
 
 
@@ -353,14 +369,14 @@ def _whole(value: Any) -> int:
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError):
-        raise Unreadable(f"{value!r} is not a whole number") from None
+        raise Unreadable(f"{cut(repr(value))} is not a whole number") from None
 
 
 def _block(stated: Any) -> tuple[int, int]:
     """Rows and columns that share a scale: two numbers, or a text such as 128x128."""
     sizes = stated.lower().split("x") if isinstance(stated, str) else stated
     if not isinstance(sizes, list) or len(sizes) != 2:
-        raise Unreadable(f"{stated!r} is not the two sizes of a block")
+        raise Unreadable(f"{cut(repr(stated))} is not the two sizes of a block")
     return _positive(sizes[0]), _positive(sizes[1])
 
 

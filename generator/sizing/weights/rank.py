@@ -291,6 +291,8 @@ def _lora(model: ModelMatrices, options: WeightOptions) -> float:
     (`vllm/lora/layers/fused_moe.py`, without `fully_sharded_loras`).
     """
     assert options.lora is not None
+    if not model.layers:
+        return 0.0
     entries, tp = 0.0, options.tensor_parallel
     for layer in model.layers:
         # What holds a group that is repeated is one matrix, and not several merged (`mamba_mixer2.py`).

@@ -34,8 +34,8 @@ def _mamba2(config: ModelConfig, state: MambaSpec) -> Iterator[Matrix]:
 
 def _mamba1(config: ModelConfig, state: MambaSpec) -> Iterator[Matrix]:
     hidden = config.needed("hidden_size")
-    rank = config.get("mamba_dt_rank", config.get("time_step_rank"))
-    rank = rank if isinstance(rank, int) else ceil(hidden / 16)
+    word = "mamba_dt_rank" if config.get("mamba_dt_rank") is not None else "time_step_rank"
+    rank = (None if config.word(word) else config.integer(word)) or ceil(hidden / 16)  # a word is "auto"
     yield Matrix(name="mamba.in_proj", rows=2 * state.channels, columns=hidden)
     yield Matrix(name="mamba.conv1d", rows=state.channels, columns=state.rows + 2, linear=False)
     yield Matrix(name="mamba.x_proj", rows=rank + 2 * state.matrix, columns=state.channels)
