@@ -15,6 +15,9 @@ the verdict. The exit code is 0 when all is well.
     serviceAccount  the folder with the pod's token; empty: the status of the RayService is not read
     timeoutSeconds, pauseSeconds    for all of it, and between two rounds
     graceSeconds    how long a failure has to last to be one: right after an upgrade the status still tells of before
+    hidden          what secrets look like, as regular expressions; the first group of one is what stays
+
+Answers are anyone's: each is read up to MOST_BYTES and within a time, and is no reason to ask the others any less.
 """
 
 from __future__ import annotations
@@ -25,25 +28,44 @@ import os
 import re
 import ssl
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import TimeoutError as StillRunning
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 AT_ONCE = 8
 REQUEST_SECONDS = 120
 """A request to a sleeping model is held while it wakes; one that is given up is sent again in the next round."""
+KUBERNETES_SECONDS = 10
+MOST_BYTES = 4 * 2**20
+"""More than a list of a thousand models, or a RayService with all of its status, has."""
+LEAST_SECONDS = 5
+"""For an answer, also when the time is nearly up."""
 REASON_CHARACTERS = 400
+LONGEST_MESSAGE = 100_000
+"""Characters of a message that are looked at: the last ones of a traceback say what is wrong."""
 
 # A traceback's last line, and those that only say that another one, above, ended it.
 _EXCEPTION = re.compile(r"(\([^)]*\) )?[\w.]*(Error|Exception|Interrupt|Exit)\b")
 _WRAPPING = re.compile(r"root cause above|RayTaskError|ActorDiedError|EngineDeadError|initialization failed")
-_SECRET = re.compile(r"hf_\w{8,}|(?<=Bearer )\S+|(?<=token=)[^\s&'\"]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
+_hidden: list[re.Pattern[str]] = []
 
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """What is sent elsewhere is no answer, and a token goes nowhere else."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
 
 
 class NotWell(Exception):
@@ -63,26 +85,48 @@ class Status:
     """The RayService's metadata; empty: not read."""
 
     def of(self, name: str) -> str:
-        return self.applications.get(name, {}).get("status", "")
+        return text_in(mapping(self.applications.get(name)), "status")
 
     def require_running(self, name: str) -> None:
         """Raise unless the application runs where requests go; a status that cannot be read says nothing."""
         if self.error:
             return
-        application = self.applications.get(name, {})
+        application = mapping(self.applications.get(name))
         if self.of(name) != "RUNNING":
-            deployments = (application.get("serveDeploymentStatuses") or {}).values()
-            told = [each.get("message") for each in deployments if each.get("status") != "HEALTHY"]
-            cause = next((root_cause(text) for text in (*told, application.get("message")) if text), "")
+            deployments = mappings(list(mapping(application.get("serveDeploymentStatuses")).values()))
+            told = [text_in(each, "message") for each in deployments if each.get("status") != "HEALTHY"]
+            cause = next((root_cause(text) for text in (*told, text_in(application, "message")) if text), "")
             state = f"is {self.of(name)}" if self.of(name) else "is not there yet"
             raise NotWell(f"application {name} {state}{f': {cause}' if cause else ''}")
         if self.upgrading:
             raise NotWell(f"application {name} is RUNNING on a new cluster that does not take requests yet")
 
 
+def mapping(value: Any) -> dict:
+    """The value, or an empty mapping where it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(value: Any) -> list[dict]:
+    """The mappings of a list; none where it is no list."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def text_in(node: dict, key: str) -> str:
+    value = node.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def hide(text: str) -> str:
+    """The text without what looks like a secret."""
+    for pattern in _hidden:
+        text = pattern.sub(lambda found: ((found[1] or "") if found.re.groups else "") + "***", text)
+    return text
+
+
 def root_cause(message: str) -> str:
     """Return the last exception of a message that says what is wrong, or the whole message, as one line."""
-    text = _SECRET.sub("***", re.sub(r"\x1b\[[0-9;]*m", "", message))
+    text = hide(re.sub(r"\x1b\[[0-9;]*m", "", message[-LONGEST_MESSAGE:]))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     raised = [i for i, line in enumerate(lines) if _EXCEPTION.match(line)]
     telling = [i for i in raised if not _WRAPPING.search(lines[i])] or raised
@@ -94,8 +138,60 @@ def root_cause(message: str) -> str:
 
 
 def one_line(text: str) -> str:
-    text = " ".join(text.split())
+    """The beginning of a text that others wrote, as one line of what prints, without what looks like a secret."""
+    text = " ".join(hide(text[:LONGEST_MESSAGE]).split())
+    text = "".join(character if character.isprintable() else "?" for character in text)
     return text if len(text) <= REASON_CHARACTERS else text[: REASON_CHARACTERS - 1] + "…"
+
+
+def within(seconds: float, call: Callable[[], Any]) -> Any:
+    """What the call returns or raises, or OSError when it takes longer: its thread is left to itself then.
+
+    A timeout of the socket alone would not do, since every byte of an answer that trickles starts it anew.
+    """
+    result: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except BaseException as error:
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return result.result(seconds)
+    except StillRunning:
+        if result.done():
+            return result.result()  # it came in this moment, or the time that was up is the call's own
+        raise OSError(f"no whole answer within {seconds:.0f} s") from None
+
+
+def fetch(opener: urllib.request.OpenerDirector, request: urllib.request.Request, seconds: float) -> tuple[int, bytes]:
+    """The status and the body of an answer, whatever the status. Raises OSError, ValueError or HTTPException."""
+
+    def call() -> tuple[int, bytes]:
+        try:
+            response = opener.open(request, timeout=seconds)
+        except urllib.error.HTTPError as error:
+            response = error
+        with response:
+            body = response.read(MOST_BYTES + 1)
+            if len(body) > MOST_BYTES:
+                raise ValueError(f"the answer has more than {MOST_BYTES // 2**20} MiB")
+            return response.status, body
+
+    return within(seconds, call)
+
+
+def parsed(body: bytes) -> dict:
+    """The JSON object of an answer. Raises ValueError."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ValueError(f"the answer is not JSON: {body[:200].decode(errors='replace')!r}") from None
+    if not isinstance(answer, dict):
+        raise ValueError("the answer is not a JSON object")
+    return answer
 
 
 def kubernetes(config: dict, method: str, path: str, patch: dict | None = None) -> dict:
@@ -110,9 +206,11 @@ def kubernetes(config: dict, method: str, path: str, patch: dict | None = None) 
     body = None if patch is None else json.dumps(patch).encode()
     request = urllib.request.Request(url, data=body, method=method, headers=headers)
     trusted = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(folder / "ca.crt")))
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trusted)
-    with opener.open(request, timeout=10) as response:
-        return json.load(response)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect, trusted)
+    code, answer = fetch(opener, request, KUBERNETES_SECONDS)
+    if code >= 300:
+        raise OSError(f"HTTP Error {code}: {answer[:LONGEST_MESSAGE].decode(errors='replace')}")
+    return parsed(answer)
 
 
 def read_status(config: dict) -> Status:
@@ -121,20 +219,20 @@ def read_status(config: dict) -> Status:
         service = kubernetes(config, "GET", config["rayService"])
     except (OSError, ValueError, http.client.HTTPException) as error:
         return Status(error=one_line(str(error)))
-    status = service.get("status") or {}
-    pending = status.get("pendingServiceStatus") or {}
+    status = mapping(service.get("status"))
+    pending = mapping(status.get("pendingServiceStatus"))
     upgrading = bool(pending.get("rayClusterName"))
-    newest = pending if upgrading else status.get("activeServiceStatus") or {}
+    newest = pending if upgrading else mapping(status.get("activeServiceStatus"))
     return Status(
         upgrading=upgrading,
-        applications=newest.get("applicationStatuses") or {},
-        identity=service.get("metadata") or {},
+        applications=mapping(newest.get("applicationStatuses")),
+        identity=mapping(service.get("metadata")),
     )
 
 
 def belong_to(service: dict, config: dict) -> None:
     """Make this pod the RayService's own, to go with it: Helm does not uninstall what a test has left."""
-    owner = {"apiVersion": "ray.io/v1", "kind": "RayService", "name": service["name"], "uid": service["uid"]}
+    owner = {"apiVersion": "ray.io/v1", "kind": "RayService", "name": service.get("name"), "uid": service.get("uid")}
     try:
         kubernetes(config, "PATCH", config["pod"], {"metadata": {"ownerReferences": [owner]}})
     except (OSError, ValueError, http.client.HTTPException) as error:
@@ -147,36 +245,32 @@ def ask(method: str, url: str, deadline: float, body: dict | None = None) -> dic
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
     try:
-        with _direct.open(request, timeout=min(REQUEST_SECONDS, max(1, deadline - time.monotonic()))) as response:
-            answer = json.load(response)
-    except urllib.error.HTTPError as error:
-        text = error.read().decode(errors="replace")
-        raise NotWell(one_line(f"{what}: HTTP {error.code}: {text}")) from None
+        code, answer = fetch(_direct, request, min(REQUEST_SECONDS, max(LEAST_SECONDS, deadline - time.monotonic())))
+        if code >= 300:
+            raise NotWell(one_line(f"{what}: HTTP {code}: {answer[:LONGEST_MESSAGE].decode(errors='replace')}"))
+        return parsed(answer)
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise NotWell(one_line(f"{what}: {error}")) from None
-    if not isinstance(answer, dict):
-        raise NotWell(f"{what}: the answer is not a JSON object")
-    return answer
 
 
 def require_answer(model: str, config: dict, deadline: float) -> None:
     """Raise unless the model is listed at its route and answers a request."""
     url = config["url"] + config["route"].format(model=model) + "/v1"
-    listed = [each.get("id") for each in ask("GET", f"{url}/models", deadline).get("data", [])]
+    listed = [text_in(each, "id") for each in mappings(ask("GET", f"{url}/models", deadline).get("data"))]
     if model not in listed:
-        raise NotWell(one_line(f"GET {url}/models lists {', '.join(map(str, listed)) or 'no model'}"))
+        raise NotWell(one_line(f"GET {url}/models lists {', '.join(listed) or 'no model'}"))
     if model in config["listed"]:
         return
     if model in config["embeddings"]:
         answer = ask("POST", f"{url}/embeddings", deadline, {"model": model, "input": "Hello"})
-        if not any(each.get("embedding") for each in answer.get("data", [])):
+        if not any(each.get("embedding") for each in mappings(answer.get("data"))):
             raise NotWell(f"POST {url}/embeddings gives no embedding")
         return
     question = {"model": model, "prompt": "Hello", "max_tokens": 4, "temperature": 0}
     answer = ask("POST", f"{url}/completions", deadline, question)
     # The text is empty where the first token is the end; then the token is counted.
-    generated = (answer.get("usage") or {}).get("completion_tokens")
-    if not generated and not any(each.get("text") for each in answer.get("choices", [])):
+    generated = mapping(answer.get("usage")).get("completion_tokens")
+    if not generated and not any(each.get("text") for each in mappings(answer.get("choices"))):
         raise NotWell(f"POST {url}/completions gives no text")
 
 
@@ -248,6 +342,8 @@ class Run:
             self._require_well(name)
         except NotWell as problem:
             return str(problem), time.monotonic() - began
+        except Exception as error:  # whatever one answer does: the others are asked all the same
+            return one_line(f"{type(error).__name__}: {error}"), time.monotonic() - began
         return None, time.monotonic() - began
 
     def _require_well(self, name: str) -> None:
@@ -267,6 +363,7 @@ class Run:
 
 def main(arguments: list[str]) -> int:
     config, models = json.loads(arguments[0]), arguments[1:]
+    _hidden[:] = map(re.compile, config["hidden"])
     failed = Run(config, models).until_settled()
     verdict = []
     for names, singular, plural in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import urllib.error
@@ -10,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from generator.bench.answer import read_answer
 from generator.bench.load import Load, LoadClient, Measured, Target
 from generator.chart import cache_folder
-from generator.errors import UserError
+from generator.errors import UserError, cut
 from generator.progress import Report
 
 ROUNDS = 8
@@ -22,23 +24,41 @@ WARM_UP = 8
 
 
 def served_models(url: str, *, timeout_s: float = 30) -> list[str]:
-    """The ids that the server at `url` (ending in /v1) lists. Raises UserError when it is no OpenAI server."""
+    """The ids that the server at `url` (ending in /v1) lists.
+
+    Raises UserError when it is no OpenAI server, or does not give all of its list within `timeout_s`.
+    """
     if not url.startswith(("http://", "https://")):
         raise UserError(f"'{url}' is no URL", where="--url", fix="Give the base of an OpenAI client: http://…/v1.")
-    request = urllib.request.Request(f"{url.rstrip('/')}/models")
-    if key := os.environ.get("OPENAI_API_KEY"):
-        request.add_header("Authorization", f"Bearer {key}")
     try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-            return [model["id"] for model in json.load(answer)["data"]]
+        request = urllib.request.Request(f"{url.rstrip('/')}/models")
+        if key := os.environ.get("OPENAI_API_KEY", "").strip():
+            request.add_unredirected_header("Authorization", f"Bearer {key}")  # the key is for this server alone
+        return ids_listed(read_answer(request, timeout_s=timeout_s))
     except urllib.error.HTTPError as error:
         fix = "Set OPENAI_API_KEY." if error.code in (401, 403) else "Give what an OpenAI client takes: http://…/v1."
         raise UserError(f"answers with status {error.code}", where=f"{url}/models", fix=fix) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise UserError(
             f"lists no models: {reason}", where=f"{url}/models", fix="Is it up, and is the path right (…/v1)?"
         ) from None
+
+
+def ids_listed(body: bytes) -> list[str]:
+    """The ids in an OpenAI server's list of models. Raises ValueError where it is none."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ValueError(f"the answer is not JSON: {body[:60].decode(errors='replace')!r}") from None
+    listed = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(listed, list):
+        raise ValueError("the answer has no list `data`")
+    named = (model.get("id") if isinstance(model, dict) else None for model in listed)
+    ids = [each for each in named if isinstance(each, str) and each and each.isprintable()]
+    if len(ids) < len(listed):
+        raise ValueError("an entry of the list has no `id` that prints")
+    return ids
 
 
 def target(url: str, model: str | None, tokenizer: str | None, sources: Mapping[str, str]) -> Target:
@@ -47,7 +67,9 @@ def target(url: str, model: str | None, tokenizer: str | None, sources: Mapping[
     if not served:
         raise UserError("serves no model", where=url, fix="`python -m generator status` says what a release waits for.")
     if model is None and len(served) > 1:
-        raise UserError(f"serves {len(served)} models", where=url, fix=f"Choose with --model: {', '.join(served)}.")
+        raise UserError(
+            f"serves {len(served)} models", where=url, fix=f"Choose with --model: {cut(', '.join(served), 500)}."
+        )
     if model is not None and model not in served:
         raise UserError.unknown("model", model, served, where="--model")
     chosen = model or served[0]

@@ -92,6 +92,7 @@ def bench(
     from generator.bench.bench import bench as run
     from generator.bench.bench import loads, target
     from generator.bench.load import Load, Measured, table
+    from generator.redaction import redact_shapes
 
     sources: dict[str, str] = {}
     if tokenizer is None:
@@ -99,7 +100,7 @@ def bench(
         sources = {name: entry.source for family in families for name, entry in family.models.items()}
     aim = target(url, model, tokenizer, sources)
     shape = f"{lengths['prefix_tokens'] + lengths['prompt_tokens']} + {lengths['answer_tokens']} tokens"
-    say(f"{aim.model} at {url}: {shape}, tokenizer {aim.tokenizer}")
+    say(f"{aim.model} at {redact_shapes(url)}: {shape}, tokenizer {aim.tokenizer}")
     points = loads(Load(shape=shape, stream=not plain, prefixes=prefixes, **lengths), concurrencies, requests=requests)
     rows: list[tuple[Load, Measured]] = []
     failure = {}
@@ -113,7 +114,11 @@ def bench(
     finally:
         if rows and as_json:
             points_json = [{"load": asdict(load), **asdict(measured)} for load, measured in rows]
-            document: BenchOutput = {"version": 1, "target": asdict(aim), "points": points_json}
+            document: BenchOutput = {
+                "version": 1,
+                "target": {**asdict(aim), "url": redact_shapes(url)},
+                "points": points_json,
+            }
             print_json({**document, **failure})
         elif rows:
             echo("\n".join(table(rows)))

@@ -22,6 +22,7 @@ import pytest
 import trustme
 
 from tests.chart.rendering import CHART, MODEL, POLICY, Render, model, parse
+from tests.support.secrets import SHAPED
 
 OTHER = "falcon-h1-0.5b-instruct"
 TOKEN = "stand-in-token"
@@ -203,7 +204,8 @@ def test_the_model_that_does_not_answer_is_named_with_its_root_cause(helm_test) 
         ("OSError: no space\n  File y\nRuntimeError: WorkerProc initialization failed due to it", "OSError: no space"),
         ("ValueError: a\n\nTraceback\n  File z\nTypeError: b", "TypeError: b"),
         ("ray.exceptions.ActorDiedError: it died", "ray.exceptions.ActorDiedError: it died"),
-        ("OSError: http://me:secret@proxy hf_abcdefghijk Bearer abc", "OSError: http://***@proxy *** Bearer ***"),
+        (f"OSError: http://me:secret@proxy {SHAPED['hub']} Bearer abc", "OSError: http://***@proxy *** Bearer ***"),
+        ("OSError: password='a b' hf_overrides max_tokens=4", "OSError: password=*** hf_overrides max_tokens=4"),
         ("OSError: GET https://hub/x?token=abc&y=1", "OSError: GET https://hub/x?token=***&y=1"),
     ],
 )

@@ -1,5 +1,6 @@
 """modelCache.prefetch: the hub's models are in the cache before anything else of the release is made."""
 
+import json
 import os
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def container_of(rendered: Rendered) -> Manifest:
 
 
 def models_of(rendered: Rendered) -> list[str]:
-    return container_of(rendered)["args"][1:]
+    return container_of(rendered)["args"][2:]
 
 
 def test_without_it_there_is_no_job(render_with: Render) -> None:
@@ -111,11 +112,11 @@ def hub() -> Iterator[HubStandIn]:
 
 @pytest.fixture
 def prefetch(render_with: Render, hub: HubStandIn, tmp_path: Path) -> Any:
-    script = container_of(render_with({"modelCache": CACHE}))["args"][0]
+    script, config, *_ = container_of(render_with({"modelCache": CACHE}))["args"]
     env = {**os.environ, "HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
-    def run(*models: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", script, *models]
+    def run(*models: str, **changes: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", script, json.dumps(json.loads(config) | changes), *models]
         return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
 
     return run

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from generator.errors import UserError, UserErrors
 from generator.ray_messages import root_cause
 from generator.redaction import redact, redact_shapes
+from tests.support.chart_scripts import chart_script
 from tests.support.secrets import NAMES, SHAPED, words
 
 PASSWORD = "correct-Horse+battery/9"
@@ -64,6 +65,13 @@ def test_planted_shapes_are_hidden(kind: str, around: str, beside: str) -> None:
     secret = SHAPED[kind]
     for hide in (redact, root_cause) if kind.startswith("login") else (redact, redact_shapes, root_cause):
         assert secret not in hide(f"{around} {beside}{secret}{beside if beside != '/' else ''} {around}")
+
+
+@pytest.mark.parametrize("script", ["helm_test", "prefetch"])
+def test_the_charts_pods_hide_the_same(script: str) -> None:
+    texts = [f"before {text} after" for text in (*SHAPED.values(), *(hold(PASSWORD) for hold in HOLDERS.values()))]
+    hide = chart_script(script).hide
+    assert [hide(text) for text in texts] == [redact(text) for text in texts]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -37,5 +37,6 @@ text unless its engine is told to pool: then it is asked for an embedding, or, w
   "timeoutSeconds" 3540
   "pauseSeconds" 2
   "graceSeconds" 30
+  "hidden" (.Files.Get "files/secrets.yaml" | fromYaml).hidden
   | toJson -}}
 {{- end -}}

@@ -17,6 +17,7 @@ import pytest
 from generator.bench.bench import loads, served_models, target
 from generator.bench.load import Load, LoadClient, Target, arguments, measured, table
 from generator.errors import UserError
+from tests.support.odd_server import ODD, endless, http, odd_server, trickle
 from tests.support.output import published
 
 FOUND = {
@@ -159,3 +160,30 @@ def test_a_point_that_hangs_ends_and_the_next_one_has_a_new_load_generator(tmp_p
             with pytest.raises(UserError, match="gave no result within 0 s"):
                 client.measure(Target(url="http://x/v1", model="m", tokenizer="t"), Load(), timeout_s=0.2)
     assert log.read_text().split() == ["started", "started"]
+
+
+def test_a_server_of_odd_answers_is_a_message_and_not_a_traceback() -> None:
+    with odd_server(ODD) as port:
+        for name in ODD:
+            with pytest.raises(UserError, match=r"lists no models|answers with status|serves no model") as raised:
+                target(f"http://127.0.0.1:{port}/{name}/v1", None, "t", {})
+            assert "Zp9-planted" not in str(raised.value)
+            assert len(str(raised.value)) < 1000
+
+
+def test_an_answer_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow_head = b"HTTP/1.1 200 OK\r\nX-Slow: "
+    answers = {"endless": endless, "trickle": trickle, "slow-head": lambda: trickle(slow_head)}
+    with odd_server(answers) as port:
+        with pytest.raises(UserError, match="more than 16 MiB"):
+            served_models(f"http://127.0.0.1:{port}/endless/v1", timeout_s=60)
+        for name in ("trickle", "slow-head"):
+            with pytest.raises(UserError, match="no whole answer within 1 s"):
+                served_models(f"http://127.0.0.1:{port}/{name}/v1", timeout_s=1)
+
+
+def test_the_key_goes_to_this_server_alone(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "right")
+    elsewhere = {"elsewhere": [http("", "302 Found", headers=f"Location: {server}/models\r\n")]}
+    with odd_server(elsewhere) as port, pytest.raises(UserError, match="answers with status 401"):
+        served_models(f"http://127.0.0.1:{port}/elsewhere/v1")
