@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.chart.rendering import CHART, MODEL, POLICY, Render, model, parse
+from tests.chart.rendering import CHART, GROUP, MODEL, POLICY, Render, model, parse
 from tests.support.secrets import SHAPED
 
 OTHER = "falcon-h1-0.5b-instruct"
@@ -354,7 +354,7 @@ def test_applications_of_ones_own_have_to_run(helm_test) -> None:
 def test_hundreds_of_models_are_asked_a_few_at_a_time(helm_test) -> None:
     names = [f"model-{number:03}" for number in range(200)]
     running = dict.fromkeys((MODEL, *names), RUNNING)
-    values = {"models": {name: model() for name in names}, "workerGroups": {"small-model-workers": {"maxReplicas": 9}}}
+    values = {"models": {name: model() for name in names}, "workerGroups": {GROUP: {"maxReplicas": 201}}}
     done = helm_test(answers(MODEL, *names), (200, {"status": status(running)}), values=values)
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "201 of 201 models answer"
@@ -387,8 +387,10 @@ def test_the_pod_is_as_safe_as_the_head_and_runs_where_it_may(render_with: Rende
     ours, head = pod(rendered), rendered.pod("head")
     for key in ("securityContext", "imagePullSecrets", "nodeSelector", "tolerations"):
         assert ours[key] == head[key]
-    for key in ("securityContext", "image", "imagePullPolicy"):
+    for key in ("image", "imagePullPolicy"):
         assert ours["containers"][0][key] == head["containers"][0][key]
+    heads = head["containers"][0]["securityContext"]
+    assert ours["containers"][0]["securityContext"] == heads | {"readOnlyRootFilesystem": True}
     assert "volumes" not in ours
 
 
