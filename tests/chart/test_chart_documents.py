@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from generator.formats.chart_values import Ray, Values
-from tests.chart.rendering import CHART, INGRESS, MINIMAL, MODEL, POLICY, VALUES, Render, model, parse, program
+from tests.chart.rendering import CHART, GROUP, INGRESS, MINIMAL, MODEL, POLICY, VALUES, Render, model, parse, program
 
 NOTES = 'notes: |\n{{ include (print $.Template.BasePath "/NOTES.txt") . | indent 2 }}\n'
 
@@ -68,7 +68,9 @@ def test_the_notes_warn_where_neither_a_token_nor_a_policy_keeps_others_out(note
 
 @pytest.mark.parametrize("routing", ["perModel", "unified"])
 def test_the_notes_stay_short_for_many_models(notes, routing: str) -> None:
-    text = notes({"models": {f"model-{number:03}": model() for number in range(40)}, "serving": {"routing": routing}})
+    models = {f"model-{number:03}": model() for number in range(40)}
+    room = {GROUP: {"maxReplicas": 41}}
+    text = notes({"models": models, "serving": {"routing": routing}, "workerGroups": room})
     assert "41 models" in text
     assert "and 31 more" in text
     assert len(text.splitlines()) < 35

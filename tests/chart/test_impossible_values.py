@@ -95,6 +95,8 @@ WRONG: dict[str, list[Any]] = {
     "/head/rayStartParams/foo": ["1; touch x", "$(id)", "`id`", "a b", "'", '"$(id)"', "\n", "'a'b'"],
     "/head/rayStartParams/num-cpus": ["|"],
 }
+# Where a token is pasted by mistake: helm would print it with the pattern (test_secrets.py).
+BY_TEMPLATE = {"/huggingFace/existingSecret"}
 ONE_BY_ONE = [(path, value) for path, values in WRONG.items() for value in values]
 
 
@@ -108,8 +110,8 @@ def test_validate_refuses_what_no_cluster_could_run(path: str, value: Any) -> No
 
 @pytest.mark.parametrize("turn", range(max(map(len, WRONG.values()))))
 def test_helm_refuses_the_same(helm_template: Callable, turn: int) -> None:
-    """Helm lists every fault of its values, so that all fit into a few runs."""
-    chosen = {path: values[turn] for path, values in WRONG.items() if turn < len(values)}
+    """Helm lists every fault of its values, so that all fit into a few runs. What a template refuses comes later."""
+    chosen = {path: values[turn] for path, values in WRONG.items() if turn < len(values) and path not in BY_TEMPLATE}
     for paths in apart(chosen):
         values = MINIMAL
         for path in paths:

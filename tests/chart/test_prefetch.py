@@ -56,7 +56,11 @@ def test_what_the_hub_has_is_downloaded_each_once(render_with: Render) -> None:
         },
     }
     rendered = render_with(
-        {"modelCache": CACHE, "models": {name: model("falcon3", **config) for name, config in sources.items()}}
+        {
+            "modelCache": CACHE,
+            "models": {name: model("falcon3", **config) for name, config in sources.items()},
+            "workerGroups": {GROUP: {"maxReplicas": 6}},
+        }
     )
 
     found = [f"org/draft@{COMMIT}", "org/large", f"org/pinned@{COMMIT}", "org/tokenizer", "tiiuae/Falcon3-1B-Instruct"]

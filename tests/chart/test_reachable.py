@@ -11,9 +11,9 @@ from tests.chart.rendering import POLICY, Manifest, Render, Rendered
 from tests.support.paths import ROOT
 from tests.support.reachable import declared_ports, reachable
 
-# By name of the ServiceAccount, beside the release's own: what its Role allows, as (group, resource, verb).
+# By name of the ServiceAccount: what its Role allows, as (group, resource, verb). KubeRay gives the pods' account its own.
 RIGHTS = {
-    "{release}": set(),
+    "{pods}": set(),
     "{release}-helm-test": {("ray.io", "rayservices", "get"), ("", "pods", "patch")},
 }
 # Containers that may have a token of the Kubernetes API; none of them runs Ray.
@@ -69,7 +69,8 @@ def rights_are_known(rendered: Rendered) -> None:
     kinds = {each["kind"] for each in [*rendered.objects, *rendered.hooks]}
     assert not kinds & {"ClusterRole", "ClusterRoleBinding", "Service", "Ingress", "Secret"}
     release = rendered.one("RayService")["metadata"]["name"]
-    rights = {name.format(release=release): allowed for name, allowed in RIGHTS.items()}
+    of_pods = rendered.templates["head"]["spec"].get("serviceAccountName")
+    rights = {name.format(release=release, pods=of_pods): allowed for name, allowed in RIGHTS.items()}
     accounts = {each["metadata"]["name"] for each in rendered.of("ServiceAccount")}
     assert accounts <= rights.keys()
     roles = {each["metadata"]["name"]: each["rules"] for each in rendered.of("Role")}

@@ -104,7 +104,7 @@ def test_what_several_groups_have_is_counted_for_none(render_with: Render) -> No
             "others": {"gpusPerWorker": 1, "rayResources": {"any": 1}},
         }
     }
-    groups = render_with(two | beside({"bundle_per_worker": {"any": 1}})).groups
+    groups = render_with(two | beside({"bundle_per_worker": {"GPU": 1, "any": 1}})).groups
     assert (groups[GROUP]["replicas"], groups["others"]["replicas"], groups[INGRESS]["replicas"]) == (1, 0, 1)
 
 
