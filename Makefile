@@ -15,6 +15,8 @@ TEST_PYTHON = $$(tools/setup.sh python test)
 ENGINE_PYTHON = $$(tools/setup.sh python engine)
 RAY_2_49_1_PYTHON = $$(tools/setup.sh python ray-2.49.1)
 WITH_HELM = HELM="$$(tools/setup.sh helm)"
+CHART_TOOLS = $(WITH_HELM) KUBECONFORM="$$(tools/setup.sh go-tool kubeconform)" HELM_DOCS="$$(tools/setup.sh go-tool helm-docs)" \
+	KUBERAY_CRDS="$$(tools/setup.sh crds)" KUBERNETES_SPEC="$$(tools/setup.sh kubernetes-spec)"
 PYTEST = -m pytest --durations=5
 
 .PHONY: help
@@ -50,13 +52,12 @@ unit: ## The generator's own logic
 	$(TEST_PYTHON) $(PYTEST) tests/unit tests/fuzz
 
 .PHONY: fuzz
-fuzz: ## Every target of tests/fuzz, given many inputs (FUZZ_EXAMPLES=5000): a long run, its figures in tests/long-runs.json
-	export $(WITH_HELM) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),5000); $(TEST_PYTHON) -m tools.long_runs run fuzz $(ARGS)
+fuzz: ## Every target of tests/fuzz, given many inputs (FUZZ_EXAMPLES=8000): a long run, its figures in tests/long-runs.json
+	export $(CHART_TOOLS) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),8000); $(TEST_PYTHON) -m tools.long_runs run fuzz $(ARGS)
 
 chart: ## What helm renders, against the schemas of Kubernetes and KubeRay
 	tools/ct.sh lint
-	export $(WITH_HELM) KUBECONFORM="$$(tools/setup.sh go-tool kubeconform)" HELM_DOCS="$$(tools/setup.sh go-tool helm-docs)" \
-		KUBERAY_CRDS="$$(tools/setup.sh crds)" KUBERNETES_SPEC="$$(tools/setup.sh kubernetes-spec)"; \
+	export $(CHART_TOOLS); \
 	$(TEST_PYTHON) $(PYTEST) tests/chart
 
 # What builds vLLM's layers, on the other core while the engines start.

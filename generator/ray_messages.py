@@ -54,6 +54,8 @@ def root_cause(message: str) -> str:
 
 
 def shortened(text: str) -> str:
+    """What others said, in the length of a line or two and without what looks like a secret."""
+    text = redact(text)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 import yaml
 
 from tests.chart.rendering import CHART, LOADER, MINIMAL, Manifest, Render, Rendered, Values, program, values_files
+from tests.support.fuzz_report import pytest_terminal_summary as pytest_terminal_summary
+from tools import kubernetes_schemas
 
 
 @pytest.fixture(scope="session")
@@ -81,3 +84,36 @@ def render_error(helm_template: Callable[..., subprocess.CompletedProcess[str]])
 @pytest.fixture(params=list(values_files()), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def values_file(request: pytest.FixtureRequest) -> Path:
     return request.param
+
+
+def crd_folders() -> dict[str, Path]:
+    """KubeRay versions and the folders of their CRDs, from KUBERAY_CRDS: `<version>=<folder>`, separated as in PATH."""
+    pairs = [part.partition("=") for part in os.environ.get("KUBERAY_CRDS", "").split(os.pathsep) if part]
+    return {version: Path(folder) for version, _, folder in pairs}
+
+
+@pytest.fixture(scope="session")
+def schemas(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders with kubeconform's schemas, by KubeRay version."""
+    specification = os.environ.get("KUBERNETES_SPEC")
+    if not crd_folders() or not specification:
+        pytest.fail(
+            "KUBERAY_CRDS (<version>=<folder with CRDs>, separated by ':') or KUBERNETES_SPEC (path of Kubernetes' "
+            "swagger.json) is not set: run `make chart`, which sets both",
+            pytrace=False,
+        )
+    folders = {}
+    for version, crds in crd_folders().items():
+        folders[version] = tmp_path_factory.mktemp(version)
+        kubernetes_schemas.main([str(folders[version]), "--crds", str(crds), "--openapi", specification])
+    return folders
+
+
+@pytest.fixture
+def kubeconform(schemas: dict[str, Path]) -> Callable[[str, str], subprocess.CompletedProcess[str]]:
+    def run(version: str, manifests: str) -> subprocess.CompletedProcess[str]:
+        location = f"{schemas[version]}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
+        command = [program("KUBECONFORM", "kubeconform"), "-strict", "-output", "json", "-schema-location", location]
+        return subprocess.run(command, input=manifests, capture_output=True, text=True, timeout=60, check=False)
+
+    return run

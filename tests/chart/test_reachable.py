@@ -11,7 +11,7 @@ from tests.chart.rendering import POLICY, Manifest, Render, Rendered
 from tests.support.paths import ROOT
 from tests.support.reachable import declared_ports, reachable
 
-# By name of the ServiceAccount: what its Role allows, as (group, resource, verb). KubeRay gives the pods' account its own.
+# By name of the ServiceAccount: what its Role allows, as (group, resource, verb). KubeRay gives the pods' one its own.
 RIGHTS = {
     "{pods}": set(),
     "{release}-helm-test": {("ray.io", "rayservices", "get"), ("", "pods", "patch")},

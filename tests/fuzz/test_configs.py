@@ -117,6 +117,11 @@ def test_a_scheme_that_quantizes_nothing_is_taken(project: Path, scheme: dict[st
     assert not refused_by_add(project, changed(QWEN, quantization_config=scheme))
 
 
+def test_one_that_vllm_no_longer_has_is_refused_for_that(project: Path) -> None:
+    scheme = {"quant_method": "bitsandbytes", "load_in_4bit": True, "llm_int8_skip_modules": ["model"]}
+    assert "was taken out in 0.28.0" in refused_by_add(project, changed(QWEN, quantization_config=scheme))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -34,13 +34,17 @@ MEMORY = 2 * 2**30
 Record = Callable[[str, object], None]
 
 
-def fuzz(inputs: st.SearchStrategy[T], target: Callable[[T], str], *, record: Record, examples: int = 200) -> None:
+def fuzz(
+    inputs: st.SearchStrategy[T], target: Callable[[T], str], *, record: Record, examples: int = 200, slow: int = 1
+) -> None:
     """Give the target many inputs. `record` is pytest's `record_property`: the run's figures are printed at its end.
+
+    A `slow` target gets one input where others get so many.
 
     Fails at an exception, a message that is too long or has control characters, and an input that takes SECONDS or
     MEMORY; hypothesis then tells the simplest input that does.
     """
-    asked = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+    asked = int(os.environ.get("FUZZ_EXAMPLES", "0")) // slow
     counts: Counter[str] = Counter()
 
     @settings(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tools.cluster.settings import ROOT
 
@@ -24,13 +25,10 @@ class Part:
 def _fuzz() -> list[Part]:
     """A part for each file of targets."""
     shared = ("tests/support/fuzzing.py", "tests/support/mutations.py")
+    files = [*sorted((ROOT / "tests" / "fuzz").glob("test_*.py")), ROOT / "tests" / "chart" / "test_fuzzed_values.py"]
+    names = [str(path.relative_to(ROOT)) for path in files]
     return [
-        Part(
-            name=path.stem.removeprefix("test_"),
-            tests=str(path.relative_to(ROOT)),
-            files=(*PRODUCT, *shared, str(path.relative_to(ROOT))),
-        )
-        for path in sorted((ROOT / "tests" / "fuzz").glob("test_*.py"))
+        Part(name=Path(name).stem.removeprefix("test_"), tests=name, files=(*PRODUCT, *shared, name)) for name in names
     ]
 
 
