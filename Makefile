@@ -80,14 +80,13 @@ cluster-down: ## Take it away: processes, mounts, network, files
 image: ## Build the CPU image (Ray and vLLM for clusters without GPUs) and print its archive
 	$(TEST_PYTHON) -m tools.cluster image
 
-# On the other core while the models of one story change, sleep and wake; the stories that are left restart what all
-# pods hang on, the operator and the kubelet.
-CHANGES := tests/cluster/test_in_place.py
-BESIDE := $(addprefix tests/cluster/test_,kuberay_versions.py status.py live_preflight.py custom_app.py model_cache.py)
+# These have API servers of their own and start no pods. The other story has no load under which a request could be lost.
+WITHOUT_PODS := $(addprefix tests/cluster/test_,kuberay_versions.py status.py live_preflight.py)
+WITHOUT_LOAD := tests/cluster/test_model_cache.py
 test-cluster: ## Install, serve, upgrade, scale, break and remove on a real cluster (ARGS="--serving-path throughput FILE", …)
 	export $(WITH_HELM); python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; \
-	$(if $(ARGS),"$$python" $(PYTEST) $(ARGS),tools/beside.sh "$$python" $(PYTEST) $(BESIDE) -- "$$python" $(PYTEST) $(CHANGES); \
-	"$$python" $(PYTEST) tests/cluster $(addprefix --ignore=,$(BESIDE) $(CHANGES)))
+	$(if $(ARGS),"$$python" $(PYTEST) $(ARGS),tools/beside.sh "$$python" $(PYTEST) $(WITHOUT_PODS) -- "$$python" $(PYTEST) $(WITHOUT_LOAD); \
+	"$$python" $(PYTEST) tests/cluster $(addprefix --ignore=,$(WITHOUT_PODS) $(WITHOUT_LOAD)))
 
 ct-install: ## Install every chart/ci/*-values.yaml in turn on that cluster, and run its `helm test`
 	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; tools/ct.sh install
