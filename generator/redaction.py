@@ -79,8 +79,8 @@ def _table() -> dict[str, Any]:
 @cache
 def _names() -> tuple[re.Pattern[str], re.Pattern[str]]:
     names = _table()["names"]
-    name = re.compile(rf"(?i:(?:{names['words']})$|^[^/]*(?:{names['anywhere']})[^/]*$)")
-    return name, re.compile(rf"(?i:(?:{names['none']})$)")
+    name = re.compile(rf"(?i:(?:{names['words']})(?:[_-]?[0-9]{{1,3}})?$|^[^/]*(?:{names['anywhere']})[^/]*$)")
+    return name, re.compile(rf"(?i:(?:{names['none']})(?:[_-]?[0-9]{{1,3}})?$)")
 
 
 @cache
@@ -117,7 +117,7 @@ def _shaped_in_texts() -> list[re.Pattern[str]]:
 @cache
 def _in_texts() -> list[re.Pattern[str]]:
     names = _table()["names"]
-    name = rf"(?:(?:{names['anywhere']})[\w-]{{0,32}}|{names['words']})"
+    name = rf"(?:(?:{names['anywhere']})[\w-]{{0,32}}|(?:{names['words']})(?:[_-]?[0-9]{{1,3}})?)"
     # Not a name such as max_tokens, and none that begins in the middle of a longer word.
     start = rf"(?<![\w.-])(?![\w.-]{{0,64}}?(?:{names['none']}){_SIGN})[\w.-]{{0,64}}?"
     return [

@@ -27,6 +27,8 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 LOGIN_S = 8.0
 """For a login program that nobody watches; where a terminal is, somebody may be typing a password into it."""
 WATCHED_LOGIN_S = 300.0
+_FILES = ("tokenFile", "client-certificate", "client-key", "certificate-authority")
+_LARGEST_FILE = 2**20
 # Of `users` what may be shown; everything else there is, or may be, a secret.
 _SHOWN = ("name", "command", "client-certificate", "client-key", "tokenFile", "apiVersion", "username")
 _FIX = "Name a kubeconfig with --kubeconfig or KUBECONFIG; `kubectl config get-contexts` shows what is there."
@@ -176,7 +178,30 @@ def _read(path: Path) -> Any:
     """What a kubeconfig holds. The client reads it again, without a bound on what aliases repeat."""
     text = read_text(path)
     check_bounds(text, str(path))
-    return yaml.load(text, Loader=SAFE_LOADER)
+    document = yaml.load(text, Loader=SAFE_LOADER)
+    for name in _files_named(document):
+        _check_file(path.parent / Path(name).expanduser())
+    return document
+
+
+def _files_named(document: Any) -> Iterator[str]:
+    """The files of which a kubeconfig says that a token, a key or a certificate is in them."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            if key in _FILES and isinstance(value, str) and value:
+                yield value
+            else:
+                yield from _files_named(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from _files_named(value)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what the client would read without end. That there is none is the client's to say."""
+    if path.exists() and (not path.is_file() or path.stat().st_size > _LARGEST_FILE):
+        what = f"is more than {_LARGEST_FILE // 2**20} MiB" if path.is_file() else "is no regular file"
+        raise UserError(what, where=str(path), fix="Name a file with a token, a key or a certificate.")
 
 
 def _secrets_of(document: Any) -> Iterator[str]:

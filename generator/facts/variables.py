@@ -1,31 +1,57 @@
-"""Environment variables of Ray and vLLM that no value may set: `data/refused_variables.yaml`, looked up."""
+"""What no value may say to Ray and vLLM: variables, engine arguments and flags of `ray start`. Data, looked up."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from generator.facts.files import read_data
 
 
 @dataclass(frozen=True, kw_only=True)
-class RefusedVariable:
+class Refused:
     why: str
     """What it would do, as the rest of a sentence that begins with its name."""
     instead: str
     """What to do, as a sentence without its full stop."""
     source: str
+    values: tuple[str, ...] = ()
+    """Of an engine argument: those that are refused; empty is every one."""
 
 
 @cache
-def refused_variables() -> dict[str, RefusedVariable]:
+def refused_variables() -> dict[str, Refused]:
     """By name; one that ends in * stands for all names that begin so."""
-    return {name: RefusedVariable(**row) for name, row in read_data("refused_variables.yaml").items()}
+    return {name: Refused(**row) for name, row in read_data("refused_variables.yaml").items()}
 
 
-def refused_variable(name: str) -> RefusedVariable | None:
+def refused_variable(name: str) -> Refused | None:
     """Why a variable is refused, or None where it is not."""
     for known, refused in refused_variables().items():
         if name == known or (known.endswith("*") and name.startswith(known[:-1])):
             return refused
     return None
+
+
+@cache
+def ray_start_flags() -> dict[str, Any]:
+    """`free`: those that pods may be given. `refused`: why not and what instead, by flag."""
+    flags: dict[str, Any] = read_data("ray_start_flags.yaml")
+    return flags
+
+
+@cache
+def refused_arguments() -> dict[str, Refused]:
+    """Of vLLM's engine, by name."""
+    rows = read_data("refused_arguments.yaml")
+    return {name: Refused(**{**row, "values": tuple(row.get("values", ()))}) for name, row in rows.items()}
+
+
+def refused_argument(name: str, value: object) -> Refused | None:
+    """Why an engine argument is refused with this value, or None where it is not."""
+    refused = refused_arguments().get(name)
+    if refused is None or not value:
+        return None
+    folder = str(value).rstrip("/") or "/"
+    return refused if not refused.values or folder in refused.values else None

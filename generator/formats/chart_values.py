@@ -61,7 +61,8 @@ RayResources = Annotated[
     dict[RayResourceName, RayAmount], Field(json_schema_extra={"propertyNames": {"not": _RAYS_OWN, "maxLength": 253}})
 ]
 # Reference grammar of github.com/distribution/reference: a registry with its port, and a path in small letters.
-_HOST = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?"
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = rf"({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(:[0-9]{{1,5}})?"
 _PATH = r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
 Repository = Annotated[str, StringConstraints(pattern=rf"^(({_HOST}/)?{_PATH}(/{_PATH})*)?$", max_length=255)]
 

@@ -14,7 +14,7 @@ from generator.documents.load import KeyPath, short
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.releases import releases
-from generator.facts.variables import refused_variable
+from generator.facts.variables import refused_argument, refused_variable
 from generator.formats import json_schema as schemas
 from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, unknown_key
 from generator.formats.secrets import refuse_secrets
@@ -45,7 +45,7 @@ def check_document(data: Any, kind: str, *, name: str, text: str | None = None) 
         raise UserError("is empty or no mapping", where=name, fix=f"A {kind} file is a mapping.")
     refuse_secrets(data, name, text)  # first: no other message may quote one
     # A schema speaks of JSON, and its validator breaks at a key that is no text.
-    faults = list(not_json(data)) or [*_schema_faults(data, kind), *_refused_variables(data, ())]
+    faults = list(not_json(data)) or [*_schema_faults(data, kind), *_refused(data, ())]
     if faults:
         raise UserErrors([fault.as_error(text, name) for fault in in_order(faults, data)])
 
@@ -80,18 +80,22 @@ def _singles(error: ValidationError) -> Iterator[ValidationError]:
         yield _deepest(error)
 
 
-def _refused_variables(data: Any, path: tuple[str | int, ...]) -> Iterator[Fault]:
-    """Variables that undo what other values say, in the `env` of pods and the `env_vars` of Ray, wherever those are."""
+def _refused(data: Any, path: tuple[str | int, ...]) -> Iterator[Fault]:
+    """What undoes other values or opens what is shut: in every `env` of pods, `env_vars` of Ray and `engine_kwargs`."""
     if isinstance(data, list):
         for index, item in enumerate(data):
-            yield from _refused_variables(item, (*path, index))
+            yield from _refused(item, (*path, index))
     if not isinstance(data, dict):
         return
     for key, value in data.items():
-        refused = refused_variable(str(key)) if path and path[-1] in ("env", "env_vars") else None
+        refused = None
+        if path and path[-1] in ("env", "env_vars"):
+            refused = refused_variable(str(key))
+        elif path and path[-1] == "engine_kwargs":
+            refused = refused_argument(str(key), value)
         if refused:
             yield Fault(f"'{key}' is not accepted: {refused.why}", (*path, key), f"{refused.instead}.")
-        yield from _refused_variables(value, (*path, key))
+        yield from _refused(value, (*path, key))
 
 
 def _deepest(error: ValidationError) -> ValidationError:
@@ -174,6 +178,12 @@ def _too_long(error: ValidationError, path: KeyPath, key: str) -> Fault:
     return Fault(what, tuple(path), "Choose a shorter one.")
 
 
+def _too_short(error: ValidationError, path: KeyPath, key: str) -> Fault:
+    given = str(error.instance)
+    what = f"'{key}' has {len(given)} characters, and at least {error.validator_value} are asked for"
+    return Fault(what, tuple(path), "Say more.")
+
+
 def _too_few(error: ValidationError, path: KeyPath, key: str) -> Fault:
     known = ", ".join(error.schema.get("properties", {})) if isinstance(error.schema, dict) else ""
     return Fault(f"'{key}' is empty", tuple(path), f"Give one of: {known}." if known else "Give one entry.")
@@ -219,6 +229,7 @@ _EXPLAINERS: dict[str, Callable[[ValidationError, KeyPath, str], Fault]] = {
     "not": _not_together,
     **dict.fromkeys(("minimum", "exclusiveMinimum", "maximum"), _out_of_bounds),
     "maxLength": _too_long,
+    "minLength": _too_short,
     **dict.fromkeys(("minItems", "minProperties"), _too_few),
     "maxItems": _too_many,
 }

@@ -18,6 +18,7 @@ from generator.formats.fields import (
     CountQuantity,
     CpuQuantity,
     DataKey,
+    DnsLabel,
     HostFolder,
     LabelKey,
     LabelValue,
@@ -153,12 +154,21 @@ class FieldSelector(Closed):
     fieldPath: Annotated[str, StringConstraints(pattern=FIELD_PATH)]
 
 
+class ResourceFieldSelector(Closed):
+    """What the container may take or asks for, such as `limits.memory`."""
+
+    resource: Annotated[str, StringConstraints(pattern=r"^(limits|requests)\.[a-z0-9./-]+$", max_length=253)]
+    divisor: CountQuantity | Count | None = None
+    containerName: DnsLabel | None = None
+
+
 class EnvVarSource(Closed):
-    model_config = exactly_one("secretKeyRef", "configMapKeyRef", "fieldRef")
+    model_config = exactly_one("secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef")
 
     secretKeyRef: KeySelector | None = None
     configMapKeyRef: KeySelector | None = None
     fieldRef: FieldSelector | None = None
+    resourceFieldRef: ResourceFieldSelector | None = None
 
 
 class EnvVar(Closed):

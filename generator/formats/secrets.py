@@ -40,25 +40,32 @@ def _exempt(data: Any) -> Collection[Any]:
     return [NOT_SECRETS, *(key for each in named if isinstance(each, dict) for key in each)]
 
 
-def _below(node: Any, path: tuple[str | int, ...], exempt: Collection[Any]) -> Iterator[Fault]:
+def _below(node: Any, path: tuple[str | int, ...], exempt: Collection[Any], name: str = "") -> Iterator[Fault]:
+    """`name` is what the node is called: its key, or the `name` beside it where its key is `value`."""
     if isinstance(node, dict):
         for key, value in node.items():
+            called = key if key != "value" else _called(node, name)
             if shape_of(str(key)):
                 yield Fault(f"a key is {shape_of(str(key))}", path, _FIX)
-            elif key not in exempt or (
+            elif called not in exempt or (
                 isinstance(value, dict) and key != NOT_SECRETS
             ):  # what is further below has names
-                yield from _below(value, (*path, key), exempt)
+                yield from _below(value, (*path, key), exempt, str(called))
     elif isinstance(node, list):
         for number, value in enumerate(node):
-            yield from _below(value, (*path, number), exempt)
+            yield from _below(value, (*path, number), exempt, name)
     elif isinstance(node, (str, int, float)) and not isinstance(node, bool):
-        yield from _secret(str(node), path)
+        yield from _secret(str(node), path, name)
 
 
-def _secret(text: str, path: tuple[str | int, ...]) -> Iterator[Fault]:
-    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+def _called(node: dict[Any, Any], name: str) -> str:
+    """What `value` is of: `{name: HF_TOKEN, value: …}` says it itself, `HF_TOKEN: {value: …}` by its own key."""
+    said = node.get("name")
+    return said if isinstance(said, str) and said else name
+
+
+def _secret(text: str, path: tuple[str | int, ...], name: str) -> Iterator[Fault]:
     if shape := shape_of(text):
-        yield Fault(f"'{key}' is or holds {shape}", path, _FIX)
-    elif names_a_secret(key) and not is_placeholder(text):
-        yield Fault(f"'{key}' has the text of a secret, going by its name", path, _FIX)
+        yield Fault(f"'{name}' is or holds {shape}", path, _FIX)
+    elif names_a_secret(name) and not is_placeholder(text):
+        yield Fault(f"'{name}' has the text of a secret, going by its name", path, _FIX)

@@ -10,12 +10,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from generator.checkpoint.checkpoint import Checkpoint, read_checkpoint
 from generator.documents.files import read_text
-from generator.errors import UserError
+from generator.errors import UserError, cut
 from generator.formats.fields import FamilyName, ModelId
 from generator.plan.plans import ModelPlan
 from generator.progress import Report
 from generator.project.catalog_edit import add_to_catalog
 from generator.project.project import Generated, Project
+from generator.redaction import redact_shapes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ def add_model(
     """
     _check_name(family, FamilyName, "--family")
     _check_name(model_id, ModelId, "--id")
-    report(f"reading {reference}")
+    report(f"reading {cut(redact_shapes(reference), 300)}")
     checkpoint = read_checkpoint(reference, revision=revision, report=report)
     model_id = model_id or checkpoint.model_id
     catalog = project.catalog(may_be_empty=True)

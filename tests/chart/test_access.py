@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import GROUP, MODEL, POLICY, Render, Rendered, parse
+from tests.chart.rendering import GROUP, MODEL, POLICY, Render, Rendered, model, parse
 from tests.support.paths import ROOT
 
 RenderError = Callable[..., str]
+FLAGS = parse((ROOT / "chart" / "files" / "ray-start-flags.yaml").read_text(encoding="utf-8"))
 REFUSED = parse((ROOT / "chart" / "files" / "refused-variables.yaml").read_text(encoding="utf-8"))
 DEV = {"VLLM_SERVER_DEV_MODE": "1"}
 RUNTIME = {"runtime_env": {"env_vars": DEV}}
@@ -57,6 +58,50 @@ def test_a_debugger_that_listens_everywhere(render_error: RenderError) -> None:
     message = render_error({"head": flag, "workerGroups": {GROUP: flag}})
     for where in ("head", f"workerGroups.{GROUP}"):
         assert f"{where}.rayStartParams.ray-debugger-external: Ray's debugger would listen on every" in message
+
+
+@pytest.mark.parametrize("flag", [*FLAGS["refused"], "nonsense-flag"])
+def test_a_flag_that_undoes_a_value_or_is_none_is_refused(render_error: RenderError, flag: str) -> None:
+    message = render_error(
+        {"head": {"rayStartParams": {flag: "1"}}, "workerGroups": {GROUP: {"rayStartParams": {flag: "1"}}}}
+    )
+    free_on_head = FLAGS["refused"].get(flag, {}).get("freeOnHead", False)
+    assert (f"- head.rayStartParams.{flag}: " in message) != free_on_head
+    assert f"- workerGroups.{GROUP}.rayStartParams.{flag}: " in message
+
+
+def test_free_flags_are_taken(render_with: Render) -> None:
+    flags = {flag: "1" for flag in FLAGS["free"] if flag != "dashboard-host"}
+    params = render_with({"workerGroups": {GROUP: {"rayStartParams": flags}}}).groups[GROUP]["rayStartParams"]
+    assert params.items() >= flags.items()
+
+
+def test_ray_counts_no_gpus_that_a_pod_lacks(render_error: RenderError) -> None:
+    message = render_error({"workerGroups": {GROUP: {"rayStartParams": {"num-gpus": "8"}}}})
+    assert (
+        f"workerGroups.{GROUP}.rayStartParams.num-gpus: Ray would count 8 GPUs, and the pod has 1. Remove it" in message
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"profiler_config": {"profiler": "torch"}},
+        {"allowed_local_media_path": "/"},
+        {"allowed_local_media_path": "/etc/"},
+    ],
+)
+def test_an_argument_that_opens_routes_or_files_to_clients_is_refused(
+    render_error: Render, arguments: dict[str, Any]
+) -> None:
+    (name,) = arguments
+    assert f"models.{MODEL}.llmConfig.engine_kwargs.{name}: " in render_error(
+        {"models": {MODEL: model(engine_kwargs=arguments)}}
+    )
+
+
+def test_a_folder_of_media_is_taken(render_with: Render) -> None:
+    render_with({"models": {MODEL: model(engine_kwargs={"allowed_local_media_path": "/media/pictures"})}})
 
 
 @pytest.mark.parametrize("where", ["pods", "head"])
@@ -107,9 +152,6 @@ def test_haproxys_metrics_are_read_where_rays_are(render_with: Render) -> None:
     throughput = {"serving": {"path": "throughput"}, "networkPolicy": POLICY | {"metricsClients": [monitoring]}}
     *_, metrics = render_with(throughput).one("NetworkPolicy")["spec"]["ingress"]
     assert metrics == {"ports": [{"port": 8080}, {"port": 9101}], "from": [monitoring]}
-    moved = throughput | {"pods": {"env": {"RAY_SERVE_HAPROXY_METRICS_PORT": "9200"}}}
-    *_, metrics = render_with(moved).one("NetworkPolicy")["spec"]["ingress"]
-    assert metrics["ports"] == [{"port": 8080}, {"port": 9200}]
 
 
 def test_a_load_balancer_outside_the_cluster_is_named_by_its_addresses(render_with: Render) -> None:

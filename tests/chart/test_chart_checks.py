@@ -384,7 +384,7 @@ def test_labels_of_ray_start_which_kuberay_refuses(render_error: RenderError) ->
     labels = {"rayStartParams": {"labels": "a=b"}}
     message = render_error({"head": labels, "ingressWorkers": labels, "workerGroups": {GROUP: labels}})
     for where in ("head", "ingressWorkers", f"workerGroups.{GROUP}"):
-        assert f"{where}.rayStartParams.labels: KubeRay refuses it. Remove it" in message
+        assert f"{where}.rayStartParams.labels: KubeRay refuses it" in message
 
 
 def test_a_dashboard_that_the_operator_cannot_reach(render_error: RenderError) -> None:

@@ -26,6 +26,8 @@ def app(**settings: Any) -> dict[str, Any]:
 PLACES: dict[str, dict[str, Any]] = {
     "pods.env.HF_TOKEN": {"pods": {"env": {"HF_TOKEN": TEXT}}},
     "head.env.HF_TOKEN": {"head": {"env": {"HF_TOKEN": TEXT}}},
+    "pods.env.HF_TOKEN.value": {"pods": {"env": {"HF_TOKEN": {"value": TEXT}}}},
+    "apps.echo.application.args.more.0.value": app(args={"more": [{"name": "DB_PASSWORD", "value": TEXT}]}),
     "commonAnnotations.api-key": {"commonAnnotations": {"api-key": TEXT}},
     "pods.podAnnotations.password": {"pods": {"podAnnotations": {"password": TEXT}}},
     f"models.{MODEL}.llmConfig.runtime_env.env_vars.AWS_SECRET_ACCESS_KEY": {

@@ -38,7 +38,7 @@ NAMES = (
     "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "hfToken", "OPENAI_API_KEY", "apiKey", "x-api-key", "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN", "AZURE_STORAGE_CONNECTION_STRING", "PGPASSWORD", "DB_PASS", "MY_SECRET_VALUE", "clientSecret",
     "SECRET_KEY", "ssl_keyfile_password", "GITHUB_PAT", "credentials", "authorization", "passphrase", "SLACK_BOT_TOKEN",
-    "ADMIN_TOKEN", "BACKEND_TOKEN",
+    "ADMIN_TOKEN", "BACKEND_TOKEN", "HF_TOKEN_2", "OPENAI_KEY", "WANDB_KEY",
 )  # fmt: skip
 """Keys below which a text is a secret."""
 
@@ -48,6 +48,8 @@ HARMLESS: dict[str, str] = {
     "max_tokens": "4096",
     "MAX_TOKEN": "lots of them",
     "eos_token": "end-of-text",
+    "separator_token": "|",
+    "password_policy": "strong",
     "image_token": "img",
     "secondsPerToken": "a tenth",
     "secretName": "hub",

@@ -53,11 +53,34 @@ pods', and those that Ray gives to replicas and ingresses.
 {{- end }}
 {{- end -}}
 
-{{- /* Flags of `ray start` that open a port without a token. */ -}}
-{{- define "ray-serve-llm.checkDebugger" -}}
+{{- /* Engine arguments that open routes or files to every client: files/refused-arguments.yaml. */ -}}
+{{- define "ray-serve-llm.checkEngineArguments" -}}
+{{- $refused := .root.Files.Get "files/refused-arguments.yaml" | fromYaml -}}
+{{- range $id, $model := .root.Values.models }}
+{{- range $name, $row := $refused }}
+{{- with get ($model.llmConfig.engine_kwargs | default dict) $name }}
+{{- if or (not $row.values) (has (toString . | trimSuffix "/" | default "/") $row.values) }}
+models.{{ $id }}.llmConfig.engine_kwargs.{{ $name }}: {{ $row.why }}. {{ $row.instead }}.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Flags of `ray start`: those that a pod may be given, by files/ray-start-flags.yaml, and no GPUs that it lacks. */ -}}
+{{- define "ray-serve-llm.checkStartFlags" -}}
+{{- $flags := .root.Files.Get "files/ray-start-flags.yaml" | fromYaml -}}
 {{- range $where, $pod := .pods }}
-{{- if hasKey ($pod.settings.rayStartParams | default dict) "ray-debugger-external" }}
-{{ $where }}.rayStartParams.ray-debugger-external: Ray's debugger would listen on every interface, and it asks for no token. Remove it.
+{{- range $flag, $value := $pod.settings.rayStartParams | default dict }}
+{{- $row := get $flags.refused $flag }}
+{{- if and $row $row.freeOnHead (eq $where "head") }}
+{{- else if $row }}
+{{ $where }}.rayStartParams.{{ $flag }}: {{ $row.why }}. {{ $row.instead }}.
+{{- else if not (has $flag $flags.free) }}
+{{ $where }}.rayStartParams.{{ $flag }}: `ray start` has no such flag, and every pod would end. There are: {{ join ", " $flags.free }}.
+{{- else if and (eq $flag "num-gpus") (gt ($value | trimAll "\"'" | int) ($pod.settings.gpusPerWorker | default 0 | int)) }}
+{{ $where }}.rayStartParams.num-gpus: Ray would count {{ $value }} GPUs, and the pod has {{ $pod.settings.gpusPerWorker | default 0 }}. Remove it.
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}

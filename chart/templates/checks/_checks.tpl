@@ -29,7 +29,8 @@ kind of pod), all worked out once, and prints one line for each problem, or noth
   (include "ray-serve-llm.checkMounts" $check)
   (include "ray-serve-llm.checkVolumes" $check)
   (include "ray-serve-llm.checkVariables" $check)
-  (include "ray-serve-llm.checkDebugger" $check)
+  (include "ray-serve-llm.checkEngineArguments" $check)
+  (include "ray-serve-llm.checkStartFlags" $check)
   (include "ray-serve-llm.checkKubernetesVolume" $check)
   (include "ray-serve-llm.checkNetworkPolicy" $check) -}}
 {{- $problems := join "\n" $found | splitList "\n" -}}

@@ -28,22 +28,12 @@ workerGroups.headgroup: that is KubeRay's name for the head. Rename it.
 {{ $where }}.rayResources.{{ $resource }}: Ray counts it itself, and does not start with it here. Say CPUs and memory in resources, GPUs in gpusPerWorker.
 {{- end }}
 {{- end }}
-{{- $params := $group.rayStartParams | default dict }}
-{{- if hasKey $params "resources" }}
-{{ $where }}.rayStartParams.resources: the chart writes it from rayResources. Say it there.
-{{- end }}
-{{- if hasKey $params "labels" }}
-{{ $where }}.rayStartParams.labels: KubeRay refuses it. Remove it: every worker has the label ray.io/node-group, its group's name, already.
-{{- end }}
 {{- end }}
 {{- end -}}
 
-{{- /* The head: what KubeRay refuses, and what would keep it from reaching Ray. */ -}}
+{{- /* The head: what would keep KubeRay from reaching Ray. */ -}}
 {{- define "ray-serve-llm.checkHead" -}}
 {{- $params := .root.Values.head.rayStartParams | default dict -}}
-{{- if hasKey $params "labels" }}
-head.rayStartParams.labels: KubeRay refuses it. Remove it.
-{{- end }}
 {{- with get $params "dashboard-host" }}
 {{- if ne . "0.0.0.0" }}
 head.rayStartParams.dashboard-host: KubeRay hands the models to the dashboard from another pod, and at {{ . }} it could not reach it. Remove it; networkPolicy.enabled closes the port to others.

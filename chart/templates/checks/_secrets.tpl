@@ -28,8 +28,12 @@ some key the name of one. Escaped line ends and the like are spaces here, so tha
 {{- define "ray-serve-llm.maySecretsBeIn" -}}
 {{- $text := regexReplaceAll `\\([nrtbf]|u00[0-9a-f]{2})` (toRawJson .values) " " -}}
 {{- $may := regexMatch .table.any $text -}}
-{{- range regexFindAll `"[^"\\]+":["0-9\[]` $text -1 | uniq -}}
-{{- $key := regexReplaceAll `":.$` (trimPrefix `"` .) "" -}}
+{{- /* A text's own key, the key of a map with its value, and the name beside a value. */ -}}
+{{- range concat
+  (regexFindAll `"[^"\\]+":(?:["0-9\[]|\{[^{}]*"value":)` $text -1)
+  (regexFindAll `"name":"[^"\\]+"[^{}]*"value":` $text -1) | uniq -}}
+{{- $key := regexReplaceAll `":(?s:.*)$` (trimPrefix `"` (trimPrefix `"name":` .)) "" -}}
+{{- $key = regexReplaceAll `"(?s:.*)$` $key "" -}}
 {{- if and (not (has $key $.exempt)) (regexMatch $.table.name $key) (not (regexMatch $.table.none $key)) -}}
 {{- $may = true -}}
 {{- end -}}
@@ -43,9 +47,14 @@ some key the name of one. Escaped line ends and the like are spaces here, so tha
 {{- range $key, $value := .node -}}
 {{- if ne $key "notSecrets" -}}
 {{- include "ray-serve-llm.secretsIn" (dict "node" $key "path" (append $.path "(a key)") "key" "" "exempt" list "table" $.table) -}}
-{{- /* A name says nothing of what is further below. */ -}}
-{{- if or (kindIs "map" $value) (not (has $key $.exempt)) -}}
-{{- include "ray-serve-llm.secretsIn" (dict "node" $value "path" (append $.path $key) "key" $key "exempt" $.exempt "table" $.table) -}}
+{{- /* A name says nothing of what is further below, but of its value. */ -}}
+{{- $called := $key -}}
+{{- if eq $key "value" -}}
+{{- $name := get $.node "name" -}}
+{{- $called = ternary $name $.key (and (kindIs "string" $name) (ne (toString $name) "")) -}}
+{{- end -}}
+{{- if or (kindIs "map" $value) (not (has $called $.exempt)) -}}
+{{- include "ray-serve-llm.secretsIn" (dict "node" $value "path" (append $.path $key) "key" $called "exempt" $.exempt "table" $.table) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -67,6 +67,12 @@ def test_names_of_secrets(name: str) -> None:
     assert [fault.path[:2] for fault in secrets_in({"args": {name: [TEXT]}})] == [("args", name)]
 
 
+def test_the_name_of_a_value_is_that_of_what_it_is_of() -> None:
+    named = {"env": {"HF_TOKEN": {"value": TEXT}}, "args": [{"name": "DB_PASSWORD", "value": TEXT}]}
+    assert [fault.path for fault in secrets_in(named)] == [("env", "HF_TOKEN", "value"), ("args", 0, "value")]
+    assert not list(secrets_in({"env": {"HOME": {"value": TEXT}}, "args": [{"name": "DB_HOST", "value": TEXT}]}))
+
+
 @pytest.mark.parametrize("kind", SHAPED)
 def test_a_secret_by_its_shape(kind: str) -> None:
     for text in (SHAPED[kind], *([] if kind.startswith("login") else [f"a line\n{SHAPED[kind]}\n"])):
