@@ -19,7 +19,7 @@ from tests.cluster.client import Answer, Client, execute
 from tests.cluster.waiting import wait
 from tests.support.paths import ROOT
 
-READY_S = 600
+READY_S = 900
 """How long a cluster of Ray and its engines may take on two cores; a figure to give up at, not to be held to."""
 
 
