@@ -13,8 +13,8 @@ from jsonschema.exceptions import ValidationError, best_match
 from generator.documents.load import KeyPath, short
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors, cut, did_you_mean
+from generator.facts.refused import refused_argument, refused_variable
 from generator.facts.releases import releases
-from generator.facts.variables import refused_argument, refused_variable
 from generator.formats import json_schema as schemas
 from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, unknown_key
 from generator.formats.secrets import refuse_secrets

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from generator.documents.files import read_text, text_or_none
 from generator.documents.load import dump_yaml, read_yaml
 from generator.errors import UserError
+from generator.facts.refused import ray_start_flags, refused_arguments, refused_variables
 from generator.facts.releases import releases
-from generator.facts.variables import ray_start_flags, refused_arguments, refused_variables
 from generator.formats.catalog import Catalog
 from generator.formats.check import check_document
 from generator.formats.environment import Environment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.facts.variables import ray_start_flags
+from generator.facts.refused import ray_start_flags
 
 
 def flags_of_ray() -> set[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from generator.documents.load import dump_yaml
 from generator.errors import UserErrors
-from generator.facts.variables import refused_variable
+from generator.facts.refused import refused_variable
 from generator.formats.check import check_document
 from tests.support.paths import ROOT
 
