@@ -74,7 +74,7 @@ def header(plan: Plan, name: str, *, made_from: Iterable[str]) -> str:
     sources = " and ".join(made_from)
     lines = [SCHEMA_LINE, _owner(environment, kind, name), f"Made from {sources}: edit those."]
     members = plan.family(name) or {name}
-    notes = [warning for warning in plan.warnings if warning.kind != "pool" and warning.subject in members]
+    notes = [warning for warning in plan.warnings if warning.kind in ("model", "app") and warning.subject in members]
     return "\n".join(lines + [f"Note: {note}." for note in notes])
 
 

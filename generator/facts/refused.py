@@ -1,4 +1,4 @@
-"""What no value may say to Ray and vLLM: variables, engine arguments and flags of `ray start`. Data, looked up."""
+"""What no value may say to Ray, vLLM and Kubernetes: variables, arguments, flags of `ray start`, policies. Data."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ def ray_start_flags() -> dict[str, Any]:
     """`free`: those that pods may be given. `refused`: why not and what instead, by flag."""
     flags: dict[str, Any] = read_data("ray_start_flags.yaml")
     return flags
+
+
+@cache
+def network_policy_rules() -> dict[str, Refused]:
+    """What a NetworkPolicy must have beside what a schema says, by the rule's name."""
+    return {name: Refused(**row) for name, row in read_data("network_policy.yaml").items()}
 
 
 @cache

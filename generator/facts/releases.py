@@ -32,6 +32,11 @@ class RayRelease:
         return bool(self.facts["throughputPath"])
 
     @property
+    def token_auth(self) -> bool:
+        """Whether its own API can ask for a token."""
+        return bool(self.facts["tokenAuth"])
+
+    @property
     def gpu_memory_utilization(self) -> float:
         return float(self.facts["gpuMemoryUtilization"])
 

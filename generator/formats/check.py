@@ -16,6 +16,7 @@ from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.refused import refused_argument, refused_variable
 from generator.facts.releases import releases
 from generator.formats import json_schema as schemas
+from generator.formats.access import network_policy_faults
 from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, unknown_key
 from generator.formats.secrets import refuse_secrets
 
@@ -45,7 +46,11 @@ def check_document(data: Any, kind: str, *, name: str, text: str | None = None) 
         raise UserError("is empty or no mapping", where=name, fix=f"A {kind} file is a mapping.")
     refuse_secrets(data, name, text)  # first: no other message may quote one
     # A schema speaks of JSON, and its validator breaks at a key that is no text.
-    faults = list(not_json(data)) or [*_schema_faults(data, kind), *_refused(data, ())]
+    faults = list(not_json(data)) or [
+        *_schema_faults(data, kind),
+        *_refused(data, ()),
+        *network_policy_faults(data, kind),
+    ]
     if faults:
         raise UserErrors([fault.as_error(text, name) for fault in in_order(faults, data)])
 

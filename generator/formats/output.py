@@ -132,7 +132,7 @@ class PlannedPool(TypedDict):
     price_per_gpu_hour: float | None
 
 
-SubjectKind = Literal["model", "app", "pool"]
+SubjectKind = Literal["model", "app", "pool", "environment"]
 
 
 @with_config(_CLOSED)

@@ -9,6 +9,7 @@ from generator.documents.files import read_text
 from generator.documents.load import load_text, location
 from generator.errors import Faults, UserError
 from generator.facts.releases import release
+from generator.formats.access import check_open_by_choice
 from generator.formats.catalog import Catalog, CatalogFile
 from generator.formats.check import check_document
 from generator.formats.environment import Environment
@@ -64,6 +65,7 @@ def read_environment(path: Path) -> Environment:
     text = read_text(path)
     data = load_text(text, str(path))
     environment = parse_data(data, text, str(path), Environment)
-    release(environment.ray, where=f"{path}: ray")
+    ray = release(environment.ray, where=f"{path}: ray")
     check_document(data, "environment", name=str(path), text=text)
+    check_open_by_choice(environment.chart, ray, where=location(text, str(path), ["chart", "networkPolicy"]))
     return environment

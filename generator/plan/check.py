@@ -6,7 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from generator.documents.merge import JsonObject
 from generator.errors import UserError
+from generator.facts.releases import RayRelease
+from generator.formats.access import is_open, why_open
 from generator.plan.apps import AppPlan
 from generator.plan.plans import ModelPlan, PlanWarning, PoolPlan, Served
 from generator.plan.requirements import at
@@ -45,6 +48,12 @@ def plan_warnings(
         yield from _pool_warnings(pool)
         if pool.node_pool.gpu and pool.node_pool.gpu.note:
             yield _of_pool(pool, pool.node_pool.gpu.note)
+
+
+def access_warnings(name: str, chart: JsonObject, release: RayRelease) -> Iterator[PlanWarning]:
+    """What an environment leaves open, because it says so."""
+    if is_open(chart, release):
+        yield PlanWarning(kind="environment", subject=name, text=why_open(release.ray))
 
 
 def _of_pool(pool: PoolPlan, text: str) -> PlanWarning:

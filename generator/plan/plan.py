@@ -13,7 +13,7 @@ from generator.formats.catalog import Catalog
 from generator.formats.environment import AppService, Environment, Overrides, Replicas
 from generator.plan.apps import AppPlan, app_pools
 from generator.plan.assignment import Assignment, assign
-from generator.plan.check import plan_faults, plan_warnings
+from generator.plan.check import access_warnings, plan_faults, plan_warnings
 from generator.plan.occupancy import Occupancy
 from generator.plan.packing import bins_in_any_order
 from generator.plan.placement import Placement, placements
@@ -101,7 +101,10 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         apps=apps,
         pools=pool_plans,
         assignment=assignment,
-        warnings=tuple(plan_warnings(models.values(), apps.values(), pool_plans.values())),
+        warnings=(
+            *access_warnings(name, environment.chart, ray),
+            *plan_warnings(models.values(), apps.values(), pool_plans.values()),
+        ),
     )
 
 

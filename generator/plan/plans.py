@@ -49,14 +49,15 @@ class PlanWarning:
 
     kind: SubjectKind
     subject: str
-    """The name of the model, app or pool."""
+    """The name of the model, app, pool or environment."""
     text: str
 
     def is_of_model(self, model_id: str) -> bool:
         return self.kind == "model" and self.subject == model_id
 
     def __str__(self) -> str:
-        return f"{'pool ' if self.kind == 'pool' else ''}{self.subject}: {self.text}"
+        kind = f"{self.kind} " if self.kind in ("pool", "environment") else ""
+        return f"{kind}{self.subject}: {self.text}"
 
 
 class PricedPlacement(NamedTuple):

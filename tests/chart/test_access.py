@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from generator.facts.refused import network_policy_rules
 from tests.chart.rendering import GROUP, MODEL, POLICY, Render, Rendered, model, parse
 from tests.support.paths import ROOT
 
@@ -174,7 +175,13 @@ def test_pods_connect_only_to_what_is_named_and_each_other(render_with: Render) 
 
 def test_a_policy_whose_operator_is_not_named(render_error: RenderError) -> None:
     message = render_error({"networkPolicy": {"enabled": True}})
-    assert "networkPolicy.operatorNamespace: it is empty, and the operator must reach the head. Name the" in message
+    assert f"networkPolicy.operatorNamespace: {sentences('operatorNamespace')}" in message
+
+
+def sentences(rule: str) -> str:
+    """What `validate` says of it too."""
+    row = network_policy_rules()[rule]
+    return f"{row.why}. {row.instead}."
 
 
 @pytest.mark.parametrize("where", ["clients", "metricsClients", "egress"])
@@ -185,9 +192,9 @@ def test_peers_that_kubernetes_would_refuse(render_error: RenderError, where: st
     if where == "egress":
         peers, named = [{"to": peers}], f"{named}[0].to"
     message = render_error({"networkPolicy": POLICY | {where: peers}})
-    assert f"{named}[0]: it names nobody. Give it a podSelector, a namespaceSelector or an ipBlock" in message
-    assert f"{named}[1]: it names nobody" in message
-    assert f"{named}[2]: Kubernetes takes an ipBlock only alone" in message
+    assert f"{named}[0]: {sentences('nobody')}" in message
+    assert f"{named}[1]: {sentences('nobody')}" in message
+    assert f"{named}[2]: {sentences('ipBlock')}" in message
     assert f"{named}[3]" not in message
 
 

@@ -40,7 +40,7 @@ VALUES = {
         "tolerations": [{"key": "k", "operator": "Exists"}],
     },
     "serving": {"config": {"http_options": {"port": 8000}}, "routing": "perModel"},
-    "networkPolicy": {"enabled": True},
+    "networkPolicy": {"enabled": True, "operatorNamespace": "kuberay-system"},
 }
 
 

@@ -93,11 +93,12 @@ head.volumes.{{ $name }}: the head has a volume of that name for its autoscaler.
 {{- end }}
 {{- end -}}
 
-{{- /* The NetworkPolicy: the operator is named, and every peer is one that Kubernetes takes. */ -}}
+{{- /* The NetworkPolicy: the operator is named, and every peer is one that Kubernetes takes: files/network-policy.yaml. */ -}}
 {{- define "ray-serve-llm.checkNetworkPolicy" -}}
 {{- $policy := .root.Values.networkPolicy -}}
+{{- $rules := .root.Files.Get "files/network-policy.yaml" | fromYaml -}}
 {{- if and $policy.enabled (not $policy.operatorNamespace) }}
-networkPolicy.operatorNamespace: it is empty, and the operator must reach the head. Name the namespace of the KubeRay operator: kubectl get pods -A -l app.kubernetes.io/component=kuberay-operator
+networkPolicy.operatorNamespace: {{ $rules.operatorNamespace.why }}. {{ $rules.operatorNamespace.instead }}.
 {{- end }}
 {{- $lists := dict "clients" $policy.clients "metricsClients" $policy.metricsClients -}}
 {{- range $number, $rule := $policy.egress -}}
@@ -106,9 +107,9 @@ networkPolicy.operatorNamespace: it is empty, and the operator must reach the he
 {{- range $where, $peers := $lists }}
 {{- range $number, $peer := $peers }}
 {{- if and $peer.ipBlock (or (hasKey $peer "podSelector") (hasKey $peer "namespaceSelector")) }}
-networkPolicy.{{ $where }}[{{ $number }}]: Kubernetes takes an ipBlock only alone. Make two entries of it.
+networkPolicy.{{ $where }}[{{ $number }}]: {{ $rules.ipBlock.why }}. {{ $rules.ipBlock.instead }}.
 {{- else if not (or $peer.ipBlock (kindIs "map" $peer.podSelector) (kindIs "map" $peer.namespaceSelector)) }}
-networkPolicy.{{ $where }}[{{ $number }}]: it names nobody. Give it a podSelector, a namespaceSelector or an ipBlock; an empty list is everyone.
+networkPolicy.{{ $where }}[{{ $number }}]: {{ $rules.nobody.why }}. {{ $rules.nobody.instead }}.
 {{- end }}
 {{- end }}
 {{- end }}

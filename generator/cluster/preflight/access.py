@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from generator.chart import Manifest, ray_service
 from generator.cluster.finding import Finding, fails, passes, warns
 from generator.documents.merge import JsonObject
+from generator.formats.access import why_open
 
 SUBJECT = "access"
 OPERATOR_PORT = 8265
@@ -24,8 +25,7 @@ def api_findings(manifests: Sequence[Manifest]) -> Iterator[Finding]:
         return
     yield warns(
         SUBJECT,
-        f"every pod of the cluster can run code in this release: Ray {cluster['rayVersion']} asks for no token here, "
-        "and no NetworkPolicy closes its ports",
+        why_open(cluster["rayVersion"]),
         "Set `networkPolicy: {enabled: true, operatorNamespace: …}` below `chart:` of the environment.",
     )
 
