@@ -26,6 +26,9 @@ def engine_arguments(release: Release, probe: Probe, definitions: Definitions) -
     probe.confirm_engine_arguments(OF_ENGINE_ARGUMENTS)
     definitions.provenance.leaves_out("EngineArguments", OF_ENGINE_ARGUMENTS)
     properties: dict[str, Schema] = {}
+    parsers = release.parsers()
+    for manager in (release.tool_parsers, release.reasoning_parsers):
+        definitions.provenance.reads(manager)
     for cls in (release.engine_args, release.frontend_args):
         definitions.provenance.reads(cls)
         origins = config_fields_by_name() | config_fields(cls)
@@ -33,6 +36,8 @@ def engine_arguments(release: Release, probe: Probe, definitions: Definitions) -
             # A leading underscore: vLLM sets it itself, between its own processes.
             if field.name not in OF_ENGINE_ARGUMENTS and not field.name.startswith("_"):
                 properties[field.name] = _argument(field, origins.get(field.name), release, definitions)
+            if field.name in parsers:
+                properties[field.name] = {"enum": [*parsers[field.name], field.default]}
     properties["distributed_executor_backend"] = {"enum": probe.executor_backends(), "type": "string"}
     if "compilation_config, (int, dict)" in inspect.getsource(release.engine_args.__post_init__):
         # vLLM 0.10 takes the optimization level alone.

@@ -13,6 +13,8 @@ from typing import Any
 os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 
+_OPENAI = "vllm.entrypoints.openai"
+
 
 def first_of(*paths: str) -> Any:
     """The first of several `module:name` that exists: Ray and vLLM moved their modules between releases."""
@@ -56,6 +58,9 @@ class Release:
         self.engine_args = first_of("vllm.engine.arg_utils:AsyncEngineArgs")
         # The very class that Ray's check compares the names with, whatever module it sits in.
         self.frontend_args = getattr(sys.modules[self.engine_config.__module__], "FrontendArgs")  # noqa: B009
+        # The packages, so that all that they have registers itself.
+        self.tool_parsers = first_of("vllm.tool_parsers:ToolParserManager", f"{_OPENAI}.tool_parsers:ToolParserManager")
+        self.reasoning_parsers = first_of("vllm.reasoning:ReasoningParserManager")
         self.speculative_config = optional("vllm.config:SpeculativeConfig")
         self.deployment_decorator = first_of("ray.serve.api:deployment")
         self.deployment_class = first_of("ray.serve.deployment:Deployment")
@@ -72,6 +77,21 @@ class Release:
             "ray._common.logging_constants:LOGRECORD_STANDARD_ATTRS",
             "ray._private.ray_logging.constants:LOGRECORD_STANDARD_ATTRS",
         )
+
+    def parsers(self) -> dict[str, list[str]]:
+        """By engine argument, the names of parsers that vLLM itself has; it refuses another when the engine starts.
+
+        Ray imports no plugin that would add one.
+        """
+        eager = {
+            "tool_call_parser": (self.tool_parsers, "tool_parsers"),
+            "reasoning_parser": (self.reasoning_parsers, "reasoning_parsers"),
+        }
+        return {
+            # vLLM 0.10 registers all of them when its package is imported, and later ones know those not imported yet.
+            argument: sorted({*getattr(manager, names), *getattr(manager, "lazy_parsers", ())})
+            for argument, (manager, names) in eager.items()
+        }
 
     def deployment_options(self) -> Callable[..., Any]:
         """What `deployment_config` is passed to as keywords: the decorator (2.60) or `Deployment.options` (2.49)."""

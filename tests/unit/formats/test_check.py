@@ -21,6 +21,27 @@ def test_replicas_that_are_a_number_and_a_span() -> None:
     assert "Remove one of them" in message
 
 
+@pytest.mark.parametrize(
+    ("ray", "argument", "misspelt", "meant"),
+    [
+        ("2.60.0", "tool_call_parser", "hermmes", "hermes"),
+        ("2.60.0", "reasoning_parser", "qwen33", "qwen3"),
+        ("2.49.1", "reasoning_parser", "granit", "granite"),
+    ],
+)
+def test_a_parser_that_vllm_does_not_have(ray: str, argument: str, misspelt: str, meant: str) -> None:
+    engine = {"llmConfig": {**LOADING, "engine_kwargs": {argument: misspelt}}}
+    message = refusal({"ray": {"version": ray}, "models": {"a": {"family": "a", **engine}}})
+    assert f"'{argument}' is '{misspelt}'" in message
+    assert f"did you mean '{meant}'?" in message
+
+
+def test_a_parser_of_a_later_vllm() -> None:
+    engine = {"llmConfig": {**LOADING, "engine_kwargs": {"tool_call_parser": "glm45"}}}
+    message = refusal({"ray": {"version": "2.49.1"}, "models": {"a": {"family": "a", **engine}}})
+    assert "'tool_call_parser' is 'glm45'" in message
+
+
 @pytest.mark.parametrize("port", [6379, 8080, 8265, 10001, 10002, 19999, 44217, 44227, 52365])
 def test_a_port_of_ray(port: int) -> None:
     message = refusal({"serving": {"config": {"http_options": {"port": port}}}})
