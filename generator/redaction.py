@@ -48,12 +48,34 @@ def shape_of(text: str) -> str:
     return next(what for what, pattern in _shapes() if pattern.search(text))
 
 
+def place_of(text: str) -> int:
+    """Where the first secret that is known by its shape begins in the text; 0 where there is none."""
+    found = [match.start() for _, pattern in _shapes() if (match := pattern.search(text))]
+    return min(found, default=0)
+
+
+def option_in(item: Any, following: Any) -> str:
+    """The name of an option (`--api-key`) that takes the item after it in a list; empty where it is none."""
+    found = _option().search(item) if isinstance(item, str) else None
+    return found[1] if found and not str(following).startswith("-") else ""
+
+
+def written_in(text: str) -> list[tuple[str, str]]:
+    """What a text gives to options and variables: names and values of `--api-key x`, `--api-key=x` and `HF_TOKEN=x`."""
+    return [(found[1] or found[2], found[3]) for found in _written().finditer(text)]
+
+
 def for_chart() -> dict[str, Any]:
-    """The table for Helm (`name`, `none`, `placeholder`, `shapes` and `any` of them) and for its pods (`hidden`)."""
+    """The table for Helm (`name`, `none`, `placeholder`, `option`, `written`, `shapes` and `any` of them) and its pods
+    (`hidden`)."""
     return {
         "name": _names()[0].pattern,
         "none": _names()[1].pattern,
         "placeholder": _placeholder().pattern,
+        "option": _option().pattern,
+        "written": _written().pattern,
+        # Whether a list or a text in JSON may give one of such a name.
+        "mayBeWritten": rf"""(?i:[\s;"'](?:--?[\w.-]*{_name_in_texts()}(?:=|\s|",)|[\w.-]*{_name_in_texts()}=))""",
         # In JSON, where the start and the end of a text are quotation marks.
         "any": "|".join(re.sub(r"^\^|\$$", '"', pattern.pattern) for _, pattern in _shapes()),
         "shapes": {what: pattern.pattern for what, pattern in _shapes()},
@@ -89,6 +111,16 @@ def _placeholder() -> re.Pattern[str]:
 
 
 @cache
+def _option() -> re.Pattern[str]:
+    return re.compile(_table()["option"])
+
+
+@cache
+def _written() -> re.Pattern[str]:
+    return re.compile(_table()["written"])
+
+
+@cache
 def _shapes() -> list[tuple[str, re.Pattern[str]]]:
     return [(shape["what"], re.compile(shape["pattern"])) for shape in _table()["shapes"]]
 
@@ -101,6 +133,8 @@ def _any_shape() -> re.Pattern[str]:
 # Up to the end of a quotation, also of one that is quoted itself or was cut off; else of the word.
 _QUOTED = r"""(?:"(?:[^"\\]|\\.)*(?:"|\Z)|'(?:[^'\\]|\\.)*(?:'|\Z)|\\+["'][\s\S]*?(?:\\+["']|\Z))"""
 _WORD = r"""[^\s"'&,;)}\]]+"""
+# A list of texts, as Python writes one: ['a', 'b'].
+_LIST = rf"""\[\s{{0,3}}(?:[bru]?{_QUOTED}[,\s]{{0,3}})+\]?"""
 _SIGN = r"""(?:\\*["'])?\s{0,3}(?:=>|:=|[:=])\s{0,3}(?:[bru](?=["']))?"""
 
 
@@ -110,21 +144,48 @@ def _shaped_in_texts() -> list[re.Pattern[str]]:
     whole_keys = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z0-9 ]*-----|\Z)"
     logins = [r"(://)[^\s/:@]{0,300}:[^\s]{1,300}(?=@)", r"(?i)(\bhttps?://)[^\s/:@]{1,300}(?=@)"]
     signatures = r"""(?i)(\b(?:X-(?:Amz|Goog)-(?:Signature|Credential)|sig|signature)=)[^\s&"'<>,;\\]+"""
+    # Shorter than is refused in a file: proxies of OpenAI's API give themselves keys of a few characters.
+    short_keys = r"\bsk-(?=[A-Za-z_-]{0,64}[0-9])[A-Za-z0-9_-]{8,}"
     shapes = [pattern.pattern for what, pattern in _shapes() if "://" not in pattern.pattern and what != "a login"]
-    return [re.compile(pattern) for pattern in (whole_keys, *logins, signatures, *shapes)]
+    return [re.compile(pattern) for pattern in (whole_keys, *logins, signatures, short_keys, *shapes)]
+
+
+@cache
+def _name_in_texts() -> str:
+    names = _table()["names"]
+    return rf"(?:(?:{names['anywhere']})[\w-]{{0,32}}|(?:{names['words']})(?:[_-]?[0-9]{{1,3}})?)"
 
 
 @cache
 def _in_texts() -> list[re.Pattern[str]]:
-    names = _table()["names"]
-    name = rf"(?:(?:{names['anywhere']})[\w-]{{0,32}}|(?:{names['words']})(?:[_-]?[0-9]{{1,3}})?)"
+    """By shape, and by what stands before it; the first group is what stays."""
+    names, name = _table()["names"], _name_in_texts()
     # Not a name such as max_tokens, and none that begins in the middle of a longer word.
-    start = rf"(?<![\w.-])(?![\w.-]{{0,64}}?(?:{names['none']}){_SIGN})[\w.-]{{0,64}}?"
+    none = rf"(?![\w.-]{{0,64}}?(?:{names['none']}){_SIGN})"
+    start = rf"(?<![\w.-]){none}[\w.-]{{0,64}}?"
+    # What a server echoes of a wrong one: quoted, or a word with digits among its letters, as no word of a sentence.
+    refused = r"\b(?:invalid|incorrect|wrong|bad|unknown|expired|revoked|malformed|unauthorized|rejected)"
+    echo_of = rf"(?:api key|{name})s?(?:\s+(?:provided|given|received|was|is))?:?\s+"
+    echoed = r"""(?:["'`][^"'`\s]{6,}["'`]|(?=[a-z_-]{0,64}[0-9])(?=[0-9]{0,64}[a-z])[^\s"'<>(){},;:/]{6,})"""
     return [
         *_shaped_in_texts(),
         re.compile(rf"""(?i)(\b(?:[\w-]{{0,16}}authorization|(?:set-)?cookie){_SIGN})(?:{_QUOTED}|[^\r\n"']+)"""),
         re.compile(r"""(?i)(\bbearer\s+)(?!(?:tokens?|auth\w*|error\w*|realm\S*)\b)[^\s"',;]+"""),
         re.compile(r"((?i:\bbasic)\s+)(?=\S*[0-9A-Z+/=])[A-Za-z0-9+/]{6,}={0,2}"),
-        re.compile(rf"(?i)({start}{name}{_SIGN})(?:{_QUOTED}|{_WORD})"),
-        re.compile(rf"(?i)((?<!\S)--?[\w-]{{0,64}}?{name}\s+)(?:{_QUOTED}|{_WORD})"),
+        re.compile(rf"(?i)({start}{name}{_SIGN})(?:{_QUOTED}|{_LIST}|{_WORD})"),
+        re.compile(r"""(?i)((?<![\w.-])pass=)[^\s"'&,;)}\]]+"""),
+        re.compile(rf"""(?i)((?<![\w-])--?[\w-]{{0,64}}?{name}\s+)(?:{_QUOTED}|{_WORD})"""),
+        # The arguments of a command that failed, and a header, as Python writes them; XML; {{name: …, value: …}}.
+        re.compile(rf"""(?i)((?:["']--?|\(b?["'])[\w-]{{0,64}}?{name}["'],\s{{0,3}}b?){_QUOTED}"""),
+        re.compile(rf"""(?i)(<[\w.-]{{0,64}}?{name}>)[^<]+"""),
+        re.compile(
+            rf"""(?i)(\bname{_SIGN}["']?[\w.-]{{0,64}}?{name}["']?[\s,]{{1,40}}["']?value{_SIGN})(?:{_QUOTED}|{_WORD})"""
+        ),
+        # pydantic says the field in a line, and below it what it was given.
+        re.compile(rf"(?im)(^[\w.-]{{0,128}}?{name}\n\s[^\n]{{0,400}}?\binput_value=)(?:{_QUOTED}|{_LIST}|{_WORD})"),
+        re.compile(rf"(?i)({refused}[\s_]+(?:\w+\s+){{0,2}}?{echo_of}){echoed}"),
+        re.compile(
+            r"""(?i)(\b(?:token|password|api[ _-]?key)\s+)["'`][^"'`\s<]{6,}["'`](?=\s+(?:is|was|has|does)\b)"""
+        ),
+        re.compile(r"""(?i)((?<![\w-])(?:-u|--(?:proxy-)?user)[\s=]+["']?[a-z][\w.@-]{0,64}:)[^\s"']+"""),
     ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from pathlib import PurePath
 from typing import Any
 
-from generator.errors import UserErrors
+from generator.errors import UserError, UserErrors
 from generator.formats.explain import Fault
-from generator.redaction import is_placeholder, names_a_secret, shape_of
+from generator.redaction import is_placeholder, names_a_secret, option_in, place_of, shape_of, written_in
 
 NOT_SECRETS = "notSecrets"
 """The key of the chart's values that names what is none, with the reason."""
@@ -29,19 +30,27 @@ def refuse_secrets(data: Any, name: str, text: str | None = None) -> None:
         raise UserErrors([fault.as_error(text, name) for fault in found])
 
 
+def refuse_secrets_in_code(text: str, file: str) -> None:
+    """Raise UserError where an app's `file` holds a secret by its shape; names are words of the program there."""
+    if shape := shape_of(text):
+        fix = _FIX.replace("<key>", PurePath(file).name)
+        raise UserError(f"it holds {shape}", where=f"{file}:{_line_of(text)}", fix=fix)
+
+
 def secrets_in(data: Any) -> Iterator[Fault]:
     """Every text that is a secret, by the name of its key or by its own shape."""
     yield from _below(data, (), _exempt(data))
 
 
 def _exempt(data: Any) -> Collection[Any]:
+    """Keys that hold no secret, whatever it looks like: `notSecrets` of values, or of an environment's `chart`."""
     chart = data.get("chart") if isinstance(data, dict) else None
     named = [each.get(NOT_SECRETS) for each in (data, chart) if isinstance(each, dict)]
     return [NOT_SECRETS, *(key for each in named if isinstance(each, dict) for key in each)]
 
 
 def _below(node: Any, path: tuple[str | int, ...], exempt: Collection[Any], name: str = "") -> Iterator[Fault]:
-    """`name` is what the node is called: its key, or the `name` beside it where its key is `value`."""
+    """`name` is what the node is called: its key, the `name` beside a key `value`, or the option before it."""
     if isinstance(node, dict):
         for key, value in node.items():
             called = key if key != "value" else _called(node, name)
@@ -53,9 +62,11 @@ def _below(node: Any, path: tuple[str | int, ...], exempt: Collection[Any], name
                 yield from _below(value, (*path, key), exempt, str(called))
     elif isinstance(node, list):
         for number, value in enumerate(node):
-            yield from _below(value, (*path, number), exempt, name)
+            option = option_in(node[number - 1], value) if number else ""
+            if option not in exempt:
+                yield from _below(value, (*path, number), exempt, option or name)
     elif isinstance(node, (str, int, float)) and not isinstance(node, bool):
-        yield from _secret(str(node), path, name)
+        yield from _secret(str(node), path, exempt, name)
 
 
 def _called(node: dict[Any, Any], name: str) -> str:
@@ -64,8 +75,25 @@ def _called(node: dict[Any, Any], name: str) -> str:
     return said if isinstance(said, str) and said else name
 
 
-def _secret(text: str, path: tuple[str | int, ...], name: str) -> Iterator[Fault]:
+def _secret(text: str, path: tuple[str | int, ...], exempt: Collection[Any], name: str) -> Iterator[Fault]:
+    code = len(path) == _DEPTH_OF_CODE and path[0] == "apps" and path[2] == "files"
     if shape := shape_of(text):
-        yield Fault(f"'{name}' is or holds {shape}", path, _FIX)
+        line = f", in line {_line_of(text)} of the text" if "\n" in text else ""
+        yield Fault(f"'{name}' is or holds {shape}{line}", path, _FIX)
+    elif code:
+        return  # its key is a file's name, and words of a program are none of a secret
     elif names_a_secret(name) and not is_placeholder(text):
         yield Fault(f"'{name}' has the text of a secret, going by its name", path, _FIX)
+    else:
+        for option, value in written_in(text):
+            if option not in exempt and names_a_secret(option) and not is_placeholder(value):
+                yield Fault(f"'{name}' has the text of a secret in '{option}', going by its name", path, _FIX)
+                return
+
+
+_DEPTH_OF_CODE = len(("apps", "<app>", "files", "<file>"))
+
+
+def _line_of(text: str) -> int:
+    """The line of a text, from 1, in which the secret that it holds begins."""
+    return text.count("\n", 0, place_of(text)) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -23,6 +23,7 @@ from generator.formats.json_schema import (
     values_schema,
 )
 from generator.formats.read import read_catalog, read_environment
+from generator.formats.secrets import NOT_SECRETS, refuse_secrets_in_code
 from generator.plan.plan import Plan, make_plan
 from generator.progress import Report, silent
 from generator.redaction import for_chart
@@ -138,7 +139,7 @@ class Project:
         }
         for name, planned in plan.apps.items():
             where = f"{self.environment_path(plan.environment_name)}: apps.{name}.files"
-            files = self.code(planned.app.files, where=where)
+            files = self.code(planned.app.files, where=where, no_secrets=plan.environment.chart.get(NOT_SECRETS, {}))
             documents[name] = (app_values(plan, name, files), [environment, *planned.app.files])
         texts: dict[Path, str] = {}
         for name, (values, made_from) in documents.items():
@@ -148,8 +149,11 @@ class Project:
         stale = [p for p in self._generated_earlier(plan.environment_name) if p not in texts]
         return Generated(texts=texts, stale=stale)
 
-    def code(self, files: Sequence[str], *, where: str) -> dict[str, str]:
-        """The texts of an app's files by their names, by which alone they are delivered."""
+    def code(self, files: Sequence[str], *, where: str, no_secrets: Container[str] = ()) -> dict[str, str]:
+        """The texts of an app's files by their names, by which alone they are delivered.
+
+        A file that holds a secret is a UserError, unless its name is among `no_secrets`.
+        """
         texts: dict[str, str] = {}
         for file in files:
             path = PurePosixPath(file)
@@ -161,6 +165,8 @@ class Project:
                 texts[path.name] = read_text(self.root / path)
             except UserError as error:
                 raise UserError(f"'{file}': {error.what}", where=where, fix=error.fix) from None
+            if path.name not in no_secrets:
+                refuse_secrets_in_code(texts[path.name], str(self.root / path))
         return texts
 
     def generated_values(self, names: list[str], report: Report = silent) -> Generated:

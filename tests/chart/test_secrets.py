@@ -13,7 +13,7 @@ import yaml
 from generator.formats.secrets import secrets_in
 from generator.redaction import for_chart
 from tests.chart.rendering import CHART, MINIMAL, MODEL, Render, Rendered, model, values_files
-from tests.support.secrets import HARMLESS, NAMES, PLACEHOLDERS, SHAPED
+from tests.support.secrets import HARMLESS, NAMES, PLACEHOLDERS, SHAPED, WRITTEN
 
 TEXT = "correct-horse-battery"
 Template = Callable[..., subprocess.CompletedProcess[str]]
@@ -64,12 +64,23 @@ def test_helm_and_the_generator_find_the_same(helm_template: Template) -> None:
     names = dict.fromkeys([*NAMES, *HARMLESS], TEXT)
     placeholders = {f"N{number}_TOKEN": text for number, text in enumerate(PLACEHOLDERS)}
     numbers = {"N_TOKEN": 123456, "M_TOKEN": 12345, "O_TOKEN": 0.5, "P_TOKEN": True, "Q_TOKEN": None}
-    values = app(args=texts | names | placeholders | numbers | {"below": HARMLESS, "list": list(SHAPED.values())})
+    values = app(
+        args=texts | names | placeholders | numbers | {"below": HARMLESS, "list": list(SHAPED.values())} | WRITTEN
+    )
+    values["apps"]["echo"]["files"] = {"password.py": "x = 1", "code.py": f"x\ny = '{SHAPED['hub']}'\n"}
     done = helm_template([MINIMAL, values])
-    found = dict(re.findall(r"^- (\S+): it (.+)\.$", done.stderr, re.MULTILINE))
+    found = dict(re.findall(r"^- (.+?): it (.+)\.$", done.stderr, re.MULTILINE))
     expected = {".".join(map(str, fault.path)): fault.what.partition("' ")[2] for fault in secrets_in(values)}
     assert found == expected
     assert len(found) > 60
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_a_secret_given_to_an_option_or_a_variable(helm_template: Template, kind: str) -> None:
+    """Each alone, since helm looks closer only where a first look finds something."""
+    done = helm_template([MINIMAL, app(args={"serve": WRITTEN[kind]})])
+    assert "- apps.echo.application.args.serve" in done.stderr
+    assert "correct-horse" not in done.stdout + done.stderr
 
 
 def test_what_is_none_is_named_with_the_reason(render_with: Render) -> None:

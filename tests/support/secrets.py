@@ -10,6 +10,7 @@ SHAPED: dict[str, str] = {
     "hub": f"hf_{_LONG[:34]}",
     "organisation of the hub": f"api_org_{_LONG[:34]}",
     "OpenAI": f"sk-proj-{_LONG[:40]}",
+    "of a proxy of OpenAI's": f"sk-{_LONG[:12]}",
     "Anthropic": f"sk-ant-api03-{_LONG[:40]}",
     "NVIDIA": f"nvapi-{_LONG[:60]}",
     "AWS": "AKIA" + "IOSFODNN7EXAMPLE",
@@ -28,6 +29,8 @@ SHAPED: dict[str, str] = {
     "address": f"https://user:{_LONG[:12]}@host/path",
     "address of a bucket": f"s3://user:{_LONG[:10]}/{_LONG[:10]}+{_LONG[:10]}@bucket/model",
     "address without a user": f"redis://:{_LONG[:8]}@host:6379/0",
+    "address with digits": "redis://:73914286@host:6379/0",
+    "address with digits and a user": "https://user:73914286@host/path",
     "address with a token alone": f"git+https://{_LONG[:40]}@github.com/org/code",
     "login": f"Bearer {_LONG[:24]}",
     "login, of old": "Basic " + "dXNlcjpwYXNzd29yZA==",
@@ -38,7 +41,7 @@ NAMES = (
     "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "hfToken", "OPENAI_API_KEY", "apiKey", "x-api-key", "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN", "AZURE_STORAGE_CONNECTION_STRING", "PGPASSWORD", "DB_PASS", "MY_SECRET_VALUE", "clientSecret",
     "SECRET_KEY", "ssl_keyfile_password", "GITHUB_PAT", "credentials", "authorization", "passphrase", "SLACK_BOT_TOKEN",
-    "ADMIN_TOKEN", "BACKEND_TOKEN", "HF_TOKEN_2", "OPENAI_KEY", "WANDB_KEY",
+    "ADMIN_TOKEN", "BACKEND_TOKEN", "HF_TOKEN_2", "OPENAI_KEY", "WANDB_KEY", "pwd", "Pwd", "Ocp-Apim-Subscription-Key",
 )  # fmt: skip
 """Keys below which a text is a secret."""
 
@@ -62,6 +65,10 @@ HARMLESS: dict[str, str] = {
     "KEY": "value",
     "compass": "north",
     "PWD": "/home/ray",
+    "command": "serve --api-key $KEY --token ${TOKEN} --hf-token <yours> --max-token 5 --api-key --port 8000",
+    "variables": "HF_TOKEN=$(OTHER) MAX_TOKENS=5 PWD=/home/ray eos_token=end OPENAI_API_KEY=EMPTY",
+    "template": "{% set token = message.token %}{{ bos_token }}{% if a == b %}",
+    "image": "oci://registry:5000/org/image:1@sha256:0f0f",
     "model_source": "abfss://container@account.dfs.core.windows.net/model",
     "working_dir": "git+ssh://git@github.com/org/code",
     "url": "http://host:8000/users/@me",
@@ -71,6 +78,17 @@ HARMLESS: dict[str, str] = {
     "disk-name": "risk-of-a-very-long-name-that-is-none",
 }
 """Texts that are none, by keys of the kind."""
+
+WRITTEN = {
+    "--api-key": ["serve", "--api-key", "correct-horse"],
+    "-password": ["-password", "correct-horse", "--port", "8000"],
+    "--hf-token=": ["--hf-token=correct-horse"],
+    "one text": "vllm serve --port 8000 --api-key correct-horse",
+    "quoted": 'serve --api-key "correct-horse"',
+    "variable": ["env", "HF_TOKEN=correct-horse", "serve"],
+    "variable of a line": "export A=1; HF_TOKEN='correct-horse' serve",
+}
+"""Texts and lists that give a secret to an option or to a variable."""
 
 PLACEHOLDERS = ("", " ", "$(OTHER)", "${OTHER}", "$OTHER", "<your token>", "{{ .token }}", "***", "xxxx", "EMPTY",
                 "None", "true", "changeme", "change-me", "your-token-here", "0", "4096")  # fmt: skip

@@ -36,6 +36,18 @@ HOLDERS: dict[str, Callable[[str], str]] = {
     "AWS": lambda text: f"https://b/k?X-Amz-Signature={text}&X-Amz-Date=1",
     "Azure": lambda text: f"https://b/k?sv=1&sig={text}",
     "address": lambda text: f"redis://:{text}@host:6379/0 refused",
+    "password of a database": lambda text: f"Server=db;Uid=root;Pwd={text}",
+    "short names": lambda text: f"user=ray pass={text} pwd={text}",
+    "list of Python's": lambda text: f"non-default args: {{'api_key': ['other', {text!r}], 'port': 1}}",
+    "arguments of a command": lambda text: f"Command '['vllm', 'serve', '--api-key', {text!r}]' returned 1",
+    "quoted option": lambda text: f"'--api-key {text}'",
+    "header in a tuple": lambda text: f"('x-api-key', {text!r})",
+    "header of Azure": lambda text: f"Ocp-Apim-Subscription-Key: {text}",
+    "XML": lambda text: f"<SessionToken>{text.replace('<', '')}</SessionToken>",
+    "variable of Kubernetes": lambda text: f"{{'name': 'HF_TOKEN', 'value': {text!r}, 'value_from': None}}",
+    "the same in YAML": lambda text: f"- name: HF_TOKEN\n  value: {text}",
+    "pydantic": lambda text: f"1 error for A\nhf_token\n  Not a string [type=x, input_value={text!r}, input_type=str]",
+    "curl": lambda text: f"curl -u ray:{text} https://host",
     "user's address": lambda text: f"cannot reach https://user:{text}@host/path",
 }
 """Texts of others with a secret in them."""
@@ -48,6 +60,22 @@ def test_a_secret_is_hidden(holder: str) -> None:
     assert "***" in hidden
     for secret in (PASSWORD, base64.b64encode(f"user:{PASSWORD}".encode()).decode(), "battery"):
         assert secret not in hidden
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Invalid token aB3dE6gH9j",
+        "401: invalid token 'aB3dE6gH9j'.",
+        "Incorrect API key provided: aB3dE6gH9j.",
+        "Invalid user token aB3dE6gH9j",
+        "The token `aB3dE6gH9j` is not valid",
+        "password 'aB3dE6gH9j' was refused",
+        "unknown key sk-aB3dE6gH9j",
+    ],
+)
+def test_what_a_server_echoes_of_a_wrong_one_is_hidden(text: str) -> None:
+    assert "aB3dE6gH9j" not in redact(text) and "***" in redact(text)
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -86,6 +114,9 @@ def test_what_stands_below_the_name_of_a_secret_is_hidden(name: str) -> None:
         "max_tokens=5 is more than max_num_batched_tokens: 4 (max_token: 3)",
         "hf_overrides: unknown key; hf_config_path=/models/x",
         "Unexpected token < in JSON at position 0",
+        "Invalid token at position 50257 in JSON, invalid token id 128001, invalid token '<'",
+        "invalid password was received, wrong api key: see the page; token '<|endoftext|>' is special",
+        "first pass: loading, PWD=/home/ray, docker run -u 1000 x, unknown secret type",
         "Basic authentication failed: Bearer token is missing",
         "couldn't find key token in Secret ai/hub",
         'secret "hub" not found; secrets "hub" is forbidden',

@@ -27,7 +27,7 @@ some key the name of one. Escaped line ends and the like are spaces here, so tha
 */ -}}
 {{- define "ray-serve-llm.maySecretsBeIn" -}}
 {{- $text := regexReplaceAll `\\([nrtbf]|u00[0-9a-f]{2})` (toRawJson .values) " " -}}
-{{- $may := regexMatch .table.any $text -}}
+{{- $may := or (regexMatch .table.any $text) (regexMatch .table.mayBeWritten $text) -}}
 {{- /* A text's own key, the key of a map with its value, and the name beside a value. */ -}}
 {{- range concat
   (regexFindAll `"[^"\\]+":(?:["0-9\[]|\{[^{}]*"value":)` $text -1)
@@ -59,26 +59,51 @@ some key the name of one. Escaped line ends and the like are spaces here, so tha
 {{- end -}}
 {{- end -}}
 {{- else if kindIs "slice" .node -}}
+{{- $option := "" -}}
 {{- range $number, $value := .node -}}
-{{- include "ray-serve-llm.secretsIn" (dict "node" $value "path" (append $.path (toString $number)) "key" $.key "exempt" $.exempt "table" $.table) -}}
+{{- /* The item after an option is what it is given, unless that is another option. */ -}}
+{{- $called := ternary $.key $option (or (eq $option "") (hasPrefix "-" (toString $value))) -}}
+{{- if or (ne $called $option) (not (has $option $.exempt)) -}}
+{{- include "ray-serve-llm.secretsIn" (dict "node" $value "path" (append $.path (toString $number)) "key" $called "exempt" $.exempt "table" $.table) -}}
+{{- end -}}
+{{- $option = "" -}}
+{{- if and (kindIs "string" $value) (regexMatch $.table.option (toString $value)) -}}
+{{- $option = regexReplaceAll $.table.option $value "${1}" -}}
+{{- end -}}
 {{- end -}}
 {{- else if not (or (kindIs "bool" .node) (kindIs "invalid" .node)) -}}
 {{- include "ray-serve-llm.secretIn" . -}}
 {{- end -}}
 {{- end -}}
 
-{{- /* Takes the same of a text or a number. What was found of its text is kept in table.known: a fleet repeats itself. */ -}}
+{{- /*
+Takes the same of a text or a number. What was found of its text is kept in table.known: a fleet repeats itself. The key of
+an app's file is the file's name, and words of a program say nothing, so only its shapes count.
+*/ -}}
 {{- define "ray-serve-llm.secretIn" -}}
 {{- $text := toString .node -}}
-{{- $asked := printf "%s=%s" .key $text -}}
+{{- $code := and (eq (len .path) 4) (eq (first .path) "apps") (eq (index .path 2 | default "") "files") -}}
+{{- $asked := printf "%t %s=%s" $code .key $text -}}
 {{- if not (hasKey .table.known $asked) -}}
 {{- $what := "" -}}
-{{- if and (regexMatch .table.name .key) (not (regexMatch .table.none .key)) (not (regexMatch .table.placeholder $text)) -}}
+{{- if $code -}}
+{{- else if and (regexMatch .table.name .key) (not (regexMatch .table.none .key)) (not (regexMatch .table.placeholder $text)) -}}
 {{- $what = "has the text of a secret, going by its name" -}}
+{{- else if or (contains "-" $text) (contains "=" $text) -}}
+{{- range regexFindAll .table.written $text -1 | reverse -}}
+{{- $name := regexReplaceAll $.table.written . "${1}${2}" -}}
+{{- if and (not (has $name $.exempt)) (regexMatch $.table.name $name) (not (regexMatch $.table.none $name)) (not (regexMatch $.table.placeholder (regexReplaceAll $.table.written . "${3}"))) -}}
+{{- $what = printf "has the text of a secret in '%s', going by its name" $name -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- range $shape, $pattern := .table.shapes -}}
 {{- if regexMatch $pattern $text -}}
 {{- $what = printf "is or holds %s" $shape -}}
+{{- if contains "\n" $text -}}
+{{- $before := splitList (regexFind $pattern $text) $text | first -}}
+{{- $what = printf "%s, in line %d of the text" $what (splitList "\n" $before | len) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $_ := set .table.known $asked $what -}}

@@ -20,7 +20,7 @@ from generator.formats.json_schema import SECRETS
 from generator.formats.secrets import secrets_in
 from tests.support.command_line import generator
 from tests.support.paths import CONFIGS, ROOT
-from tests.support.secrets import HARMLESS, NAMES, PLACEHOLDERS, SHAPED
+from tests.support.secrets import HARMLESS, NAMES, PLACEHOLDERS, SHAPED, WRITTEN
 
 TEXT = "correct-horse-battery"
 PLACES = [
@@ -71,6 +71,29 @@ def test_the_name_of_a_value_is_that_of_what_it_is_of() -> None:
     named = {"env": {"HF_TOKEN": {"value": TEXT}}, "args": [{"name": "DB_PASSWORD", "value": TEXT}]}
     assert [fault.path for fault in secrets_in(named)] == [("env", "HF_TOKEN", "value"), ("args", 0, "value")]
     assert not list(secrets_in({"env": {"HOME": {"value": TEXT}}, "args": [{"name": "DB_HOST", "value": TEXT}]}))
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_a_secret_given_to_an_option_or_a_variable(kind: str) -> None:
+    message = told({"apps": {"a": {"application": {"args": {"serve": WRITTEN[kind]}}}}})
+    assert "file.yaml:" in message and "has the text of a secret" in message
+    assert "correct-horse" not in message
+
+
+def test_an_option_that_takes_no_secret_is_exempt_by_its_name() -> None:
+    listed, text = ["--pin-token", "correct-horse"], "--pin-token=correct-horse"
+    values = {"apps": {"a": {"application": {"args": {"list": listed, "text": text}}}}}
+    assert len(list(secrets_in(values))) == 2
+    assert not list(secrets_in({**values, "notSecrets": {"pin-token": "it is printed on the box"}}))
+
+
+def test_a_secret_in_the_code_of_an_app_is_found_by_its_shape_alone() -> None:
+    code = f"import os\nkey = os.environ['API_KEY']\ntoken = '{SHAPED['hub']}'\n"
+    message = told({"apps": {"a": {"files": {"a.py": code}}}})
+    assert "apps.a.files.a.py: 'a.py' is or holds a token of the Hugging Face hub, in line 3 of the text" in message
+    assert SHAPED["hub"] not in message
+    harmless = {"password_check.py": "import os\n# run it with --api-key something HF_TOKEN=x\n"}
+    assert not list(secrets_in({"apps": {"a": {"files": harmless}}}))
 
 
 @pytest.mark.parametrize("kind", SHAPED)
@@ -162,6 +185,26 @@ def test_every_command_that_reads_it_refuses_it(command: tuple[str, ...], tmp_pa
     assert "chart.pods.env.HF_TOKEN: 'HF_TOKEN' has the text of a secret" in done.stderr
     assert TEXT not in done.stdout + done.stderr
     assert not (tmp_path / "values").exists()
+
+
+def test_a_secret_in_the_code_of_an_app_is_told_with_its_file_and_line(tmp_path: Path) -> None:
+    for name in ("catalog", "environments", "examples"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    code = tmp_path / "examples" / "custom-app" / "vllm_app.py"
+    lines = code.read_text(encoding="utf-8").splitlines()
+    code.write_text("\n".join([*lines, f'KEY = "{SHAPED["hub"]}"', ""]), encoding="utf-8")
+    done = generator("generate", "--environment", "kind", folder=tmp_path)
+    assert done.returncode == 2
+    assert f"vllm_app.py:{len(lines) + 1}: it holds a token of the Hugging Face hub\n" in done.stderr
+    assert "notSecrets.vllm_app.py" in done.stderr
+    assert SHAPED["hub"] not in done.stdout + done.stderr
+    assert not (tmp_path / "values").exists()
+    environment = tmp_path / "environments" / "kind.yaml"
+    said = "\nchart:\n  notSecrets: {vllm_app.py: a token that opens nothing}\n"
+    text = environment.read_text(encoding="utf-8")
+    assert "\nchart:\n" in text
+    environment.write_text(text.replace("\nchart:\n", said), encoding="utf-8")
+    assert generator("generate", "--environment", "kind", folder=tmp_path).returncode == 0
 
 
 def test_a_secret_in_the_catalog() -> None:
