@@ -231,10 +231,12 @@ def worker_group(pool: PoolPlan) -> JsonObject:
         "cpu": _number(node_pool.cpus_per_node * share),
         "memory": f"{int(node_pool.memory_gib_per_node * share)}Gi",
     }
+    # A request alone: of a pod that passes a limit the kubelet takes no files away, it evicts what serves.
+    disk = {"ephemeral-storage": f"{pool.disk_gib_per_worker}Gi"} if pool.disk_gib_per_worker else {}
     group: JsonObject = {
         "minReplicas": 0,
         "maxReplicas": pool.workers_max,
-        "resources": {"requests": resources, "limits": resources},
+        "resources": {"requests": {**resources, **disk}, "limits": resources},
     }
     if node_pool.gpu:
         group = {"gpusPerWorker": pool.slots_per_worker, **group}

@@ -13,6 +13,7 @@ from generator.plan.placement import Placement
 from generator.plan.plan import Plan
 from generator.plan.plans import ModelPlan, PoolPlan
 from generator.plan.replicas import ExpectedLoad
+from generator.units import GIB
 
 if TYPE_CHECKING:
     from generator.formats.output import (
@@ -146,8 +147,9 @@ def app_line(app: AppPlan) -> str:
 def pool_line(pool: PoolPlan) -> str:
     node_pool = pool.node_pool
     unit = f"{pool.slots_per_worker} x {node_pool.label}" if node_pool.gpu else f"{pool.slots_per_worker} CPU replicas"
+    disk = f" and {pool.disk_gib_per_worker} GiB of disk" if pool.disk_gib_per_worker else ""
     return (
-        f"pool {pool.name}: {node_pool.pool.nodes} nodes, worker pods of {unit}; "
+        f"pool {pool.name}: {node_pool.pool.nodes} nodes, worker pods of {unit}{disk}; "
         f"{pool.workers_min} at minimum, {pool.workers_peak} at peak, of {pool.workers_max}{_price(pool)}"
     )
 
@@ -234,6 +236,7 @@ def _model_json(model: ModelPlan) -> PlannedModel:
         "max_concurrency": round(memory.concurrency, 2),
         "max_model_len_that_fits": memory.longest_context,
         "cache_layout_exact": memory.layout.exact,
+        "download_gib": round(sum(one.bytes for one in model.downloads) / GIB, 3),
     }
 
 
@@ -260,5 +263,6 @@ def _pool_json(pool: PoolPlan) -> PlannedPool:
         "workers_any_order": pool.workers_any_order,
         "workers_peak": pool.workers_peak,
         "workers_max": pool.workers_max,
+        "disk_gib_per_worker": pool.disk_gib_per_worker,
         "price_per_gpu_hour": price_per_gpu_hour(node_pool),
     }

@@ -143,6 +143,9 @@ class Pool(Closed):
     """CPUs that Ray may use of one node; default 6 for each GPU."""
     memoryPerNode: MemoryQuantity | None = None
     """Memory that Ray may use of one node; default 24Gi for each GPU."""
+    diskPerNode: MemoryQuantity | None = None
+    """Disk that pods may use of one node, beside images (its allocatable ephemeral-storage). Where it is said, models
+    whose downloaded files do not fit are refused."""
     share: bool = False
     """Whether several models may share one of its GPUs: each gets a part of its memory, and they take turns."""
     gpusPerIsland: PositiveInt | None = None

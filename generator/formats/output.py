@@ -101,6 +101,8 @@ class PlannedModel(TypedDict):
     max_model_len_that_fits: int | None
     """None: any."""
     cache_layout_exact: bool
+    download_gib: float
+    """What a worker downloads to its node's disk for it: the checkpoint, a draft and adapters, as stored."""
 
 
 @with_config(_CLOSED)
@@ -129,6 +131,8 @@ class PlannedPool(TypedDict):
     """That all replicas at once would take; may be more than there can be."""
     workers_max: int
     """That the pool can have."""
+    disk_gib_per_worker: int
+    """What a worker pod needs of its node's disk; 0 where no model is downloaded to it."""
     price_per_gpu_hour: float | None
 
 

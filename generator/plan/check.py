@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from generator.documents.merge import JsonObject
 from generator.errors import UserError
+from generator.facts.disk import disk_facts
 from generator.facts.releases import RayRelease
 from generator.formats.access import is_open, why_open
 from generator.plan.apps import AppPlan
+from generator.plan.node_disk import KEEP_ELSEWHERE
 from generator.plan.plans import ModelPlan, PlanWarning, PoolPlan, Served
 from generator.plan.requirements import at
+from generator.units import GIB
 
 if TYPE_CHECKING:
     from generator.formats.output import SubjectKind
@@ -31,6 +34,7 @@ def plan_faults(
         apps_on[app.node_pool.name].append(app)
     for pool in pools:
         yield from _cpu_faults(pool, models_on[pool.name], where=where)
+        yield from _disk_faults(pool, models_on[pool.name], where=where)
         yield from _room_faults(pool, [*models_on[pool.name], *apps_on[pool.name]], where=where)
 
 
@@ -46,6 +50,7 @@ def plan_warnings(
         yield from _surge_warnings(app, "app")
     for pool in pools:
         yield from _pool_warnings(pool)
+        yield from _disk_warnings(pool)
         if pool.node_pool.gpu and pool.node_pool.gpu.note:
             yield _of_pool(pool, pool.node_pool.gpu.note)
 
@@ -88,6 +93,20 @@ def _cpu_faults(pool: PoolPlan, models: Iterable[ModelPlan], *, where: str) -> I
             )
 
 
+def _disk_faults(pool: PoolPlan, models: Iterable[ModelPlan], *, where: str) -> Iterator[UserError]:
+    node, asked = pool.node_pool.disk.gib, pool.disk_gib_per_worker * pool.workers_per_node
+    if node is not None and asked > node:
+        held = [f"{one.model_id} {sum(d.bytes for d in one.downloads) / GIB:.1f}" for one in models if one.downloads]
+        each = f"{pool.workers_per_node} worker pods of " if pool.workers_per_node > 1 else ""
+        yield UserError(
+            f"pool '{pool.name}': what its models download may need {asked} GiB of a node's disk "
+            f"({each}{pool.disk_gib_per_worker} GiB, {disk_facts().allowance_gib} for logs and kernels included; "
+            f"GiB of files: {', '.join(held)}), which has {node:.4g}",
+            where=f"{where}: pools.{pool.name}",
+            fix=f"Give nodes a larger disk (`diskPerNode`), serve fewer models there, or {KEEP_ELSEWHERE}.",
+        )
+
+
 def _room_faults(pool: PoolPlan, on_pool: Iterable[Served], *, where: str) -> Iterator[UserError]:
     if pool.workers_min > pool.workers_max:
         unit = pool.node_pool.label if pool.node_pool.gpu else "CPU slots"
@@ -113,6 +132,18 @@ def _pool_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
             pool,
             f"at peak its models would take {pool.workers_peak} worker pods of {pool.workers_max}; "
             "they grow in the order of their load, the rest waits",
+        )
+
+
+def _disk_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
+    disk = pool.node_pool.disk
+    in_time = disk.request_gib(pool.files_in_time) * pool.workers_per_node
+    if disk.gib is not None and in_time > disk.gib >= pool.disk_gib_per_worker * pool.workers_per_node:
+        yield _of_pool(
+            pool,
+            f"what a replica downloaded stays when it goes: if all models came to one node, their files and all else "
+            f"would take {in_time} GiB of its disk, which has {disk.gib:.4g}; a claim keeps them once "
+            "(modelCache)",
         )
 
 

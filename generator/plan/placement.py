@@ -8,6 +8,7 @@ from typing import NamedTuple
 from generator.errors import UserError
 from generator.facts.gpus import Device, Gpu
 from generator.facts.releases import RayRelease
+from generator.plan.node_disk import KEEP_ELSEWHERE
 from generator.plan.pools import NodePool, share_utilization
 from generator.plan.requirements import ModelRequirements
 from generator.plan.splits import on_one_node, over_stages, pool_refusal
@@ -98,6 +99,8 @@ class _Search:
     def refusal(self, node_pool: NodePool) -> str:
         """Why the pool cannot run the model whatever its memory; nothing where it can."""
         gpu, requirements = node_pool.gpu, self.requirements
+        if disk := node_pool.disk.refusal(requirements.downloads):
+            return disk
         if gpu is not None:
             if gpu.name not in self._refusals:
                 self._refusals[gpu.name] = device_refusal(
@@ -186,13 +189,17 @@ def _on_cpu(requirements: ModelRequirements, node_pool: NodePool) -> Placement:
 def _fits_nowhere(
     requirements: ModelRequirements, tried: list[Placement], pools: list[NodePool], refusals: str, *, where: str
 ) -> UserError:
-    names = ", ".join(f"{pool.name} ({pool.pool.nodes} x {pool.slots_per_node} {pool.label})" for pool in pools)
+    full = {pool.name: disk for pool in pools if (disk := pool.disk.refusal(requirements.downloads))}
     if not tried:
-        return UserError(
-            f"model '{requirements.model_id}' can run on no pool as it is asked for: {refusals}",
-            where=where,
-            fix="Take the setting out and let the plan decide, or add a pool that has it.",
-        )
+        what = f"model '{requirements.model_id}' can run on no pool as it is asked for: {refusals}"
+        fix = "Take the setting out and let the plan decide, or add a pool that has it."
+        if full:
+            fix = f"Give nodes a larger disk (`diskPerNode`), or {KEEP_ELSEWHERE}."
+        return UserError(what, where=where, fix=fix)
+    names = ", ".join(
+        f"{pool.name} ({full.get(pool.name) or f'{pool.pool.nodes} x {pool.slots_per_node} {pool.label}'})"
+        for pool in pools
+    )
     nearest = min(tried, key=lambda placement: (bool(placement.memory.refusal), placement.memory.missing_gib))
     memory, split = nearest.memory, nearest.split
     if memory.refusal:

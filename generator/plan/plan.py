@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,6 +14,8 @@ from generator.formats.environment import AppService, Environment, Overrides, Re
 from generator.plan.apps import AppPlan, app_pools
 from generator.plan.assignment import Assignment, assign
 from generator.plan.check import access_warnings, plan_faults, plan_warnings
+from generator.plan.downloads import Download
+from generator.plan.node_disk import most_at_once
 from generator.plan.occupancy import Occupancy
 from generator.plan.packing import bins_in_any_order
 from generator.plan.placement import Placement, placements
@@ -66,7 +68,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     Apps say where they go, so their replicas are there first; models are assigned to what costs the fewest GPUs.
     """
     ray = release(environment.ray, where=f"{where}: ray")
-    pools = node_pools(environment.pools, where=where)
+    pools = node_pools(environment.pools, chart=environment.chart, where=where)
     faults = Faults()
     choices: dict[str, Choice] = {}
     for family, model_id, overrides in served(environment, catalog, where=where, faults=faults):
@@ -90,7 +92,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         model_id: _model_plan(model_id, choice, chosen[model_id], occupancy) for model_id, choice in choices.items()
     }
     apps = {app: _app_plan(app, environment.apps[app], pool, occupancy) for app, pool in pool_by_app.items()}
-    pool_plans = {pool: PoolPlan(node_pool=node_pool, shape=occupancy.shape(pool)) for pool, node_pool in pools.items()}
+    pool_plans = {name: _pool_plan(node_pool, models.values(), occupancy) for name, node_pool in pools.items()}
     faults.add(*plan_faults(models.values(), apps.values(), pool_plans.values(), where=where))
     faults.raise_any()
     return Plan(
@@ -126,6 +128,21 @@ def _app_plan(name: str, app: AppService, node_pool: NodePool, occupancy: Occupa
     return AppPlan(name=name, app=app, node_pool=node_pool, surge=surge)
 
 
+def _pool_plan(node_pool: NodePool, models: Iterable[ModelPlan], occupancy: Occupancy) -> PoolPlan:
+    shape = occupancy.shape(node_pool.name)
+    pieces: dict[frozenset[Download], int] = {}
+    for model in models:
+        if model.node_pool.name == node_pool.name and model.downloads:
+            piece = model.placement.piece
+            pieces[model.downloads] = min(piece, pieces.get(model.downloads, piece))
+    return PoolPlan(
+        node_pool=node_pool,
+        shape=shape,
+        files_at_once=most_at_once(pieces, shape.slots * node_pool.units),
+        files_in_time=sum(one.bytes for one in frozenset[Download]().union(*pieces)),
+    )
+
+
 def _model_plan(model_id: str, choice: Choice, chosen: PricedPlacement, occupancy: Occupancy) -> ModelPlan:
     requirements, overrides, placement = choice.requirements, choice.overrides, chosen.placement
     return ModelPlan(
@@ -141,6 +158,7 @@ def _model_plan(model_id: str, choice: Choice, chosen: PricedPlacement, occupanc
         surge=_has_room(occupancy, placement.node_pool.name, chosen.pieces),
         why=_why(choice, chosen),
         llm_config=overrides.llmConfig,
+        downloads=placement.node_pool.disk.held(requirements.downloads),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from generator.documents.merge import JsonObject
 from generator.formats.catalog import CatalogModel
 from generator.formats.environment import Replicas
+from generator.plan.downloads import Download
 from generator.plan.occupancy import Option
 from generator.plan.packing import WorkerShape
 from generator.plan.placement import Placement
@@ -110,6 +111,8 @@ class ModelPlan:
     """Why it is there, in words."""
     llm_config: JsonObject
     """The environment's own words, merged last."""
+    downloads: frozenset[Download]
+    """What a worker downloads to the disk of its node for it."""
 
     @property
     def name(self) -> str:
@@ -134,10 +137,23 @@ class PoolPlan:
 
     node_pool: NodePool
     shape: WorkerShape
+    files_at_once: float
+    """Bytes: the most that one worker pod needs at once, on its node's disk, of what is downloaded for models."""
+    files_in_time: float
+    """Bytes: all that it may come to have. What a replica leaves behind stays until the pod goes."""
 
     @property
     def name(self) -> str:
         return self.node_pool.name
+
+    @property
+    def disk_gib_per_worker(self) -> int:
+        """What a worker pod asks of its node's disk; 0 where nothing is downloaded to it."""
+        return self.node_pool.disk.request_gib(self.files_at_once)
+
+    @property
+    def workers_per_node(self) -> int:
+        return self.node_pool.slots_per_node // self.slots_per_worker
 
     @property
     def slots_per_worker(self) -> int:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import floor
 
+from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors
 from generator.facts.gpus import Gpu, gpu, process_context_gib
 from generator.formats.environment import Pool
+from generator.plan.node_disk import NodeDisk, node_disk
 from generator.units import quantity_gib
 
 SHARES = (1.0, 0.5, 0.25, 0.125)
@@ -28,6 +30,7 @@ class NodePool:
     gpu: Gpu | None
     weight: int
     """What one GPU counts when plans are compared: thousandths of its price or of its GB, the same for all pools."""
+    disk: NodeDisk
 
     @cached_property
     def slots_per_node(self) -> int:
@@ -74,14 +77,23 @@ class NodePool:
         return self.gpu.name if self.gpu else "CPU"
 
 
-def node_pools(pools: Mapping[str, Pool], *, where: str) -> dict[str, NodePool]:
-    """Look up every pool's GPU type. Raises UserErrors for every pool whose nodes cannot hold a replica at all."""
+def node_pools(pools: Mapping[str, Pool], *, chart: JsonObject, where: str) -> dict[str, NodePool]:
+    """Look up every pool's GPU type. Raises UserErrors for every pool whose nodes cannot hold a replica at all.
+
+    `chart` is what the environment says of the chart: it decides what is downloaded to the nodes' disks.
+    """
     types = {
         name: gpu(pool.gpu, where=f"{where}: pools.{name}.gpu") if pool.gpu else None for name, pool in pools.items()
     }
     priced = by_price(pools)
     looked_up = {
-        name: NodePool(name=name, pool=pool, gpu=types[name], weight=_weight(pool, types[name], priced=priced))
+        name: NodePool(
+            name=name,
+            pool=pool,
+            gpu=types[name],
+            weight=_weight(pool, types[name], priced=priced),
+            disk=node_disk(pool, chart),
+        )
         for name, pool in pools.items()
     }
     errors = [fault for pool in looked_up.values() for fault in _pool_faults(pool, where=f"{where}: pools.{pool.name}")]
@@ -119,7 +131,7 @@ def _pool_faults(node_pool: NodePool, *, where: str) -> Iterator[UserError]:
         given = node_pool.pool.workerGroup.get(key)
         # What a pod asks of its node may be less than what Ray may use of it, where nodes are shared and idle.
         if given is not None and not (key == "resources" and isinstance(given, dict) and given.keys() == {"requests"}):
-            fix = "Say it with gpusPerNode, nodes, cpusPerNode and memoryPerNode of the pool"
+            fix = "Say it with gpusPerNode, nodes, cpusPerNode, memoryPerNode and diskPerNode of the pool"
             fix += "; resources.requests alone may be less." if key == "resources" else "."
             yield UserError(f"workerGroup.{key} is the plan's to decide", where=where, fix=fix)
 

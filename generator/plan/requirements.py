@@ -13,9 +13,10 @@ from generator.documents.merge import JsonObject, merged
 from generator.errors import Faults, UserError
 from generator.formats.catalog import Catalog, CatalogModel
 from generator.formats.environment import Environment, Expectation, FamilyService, Overrides
+from generator.plan.downloads import Download, downloads_of
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.overrides import overridden
-from generator.sizing.engine.arguments import count_of, engine_of, overrides_of
+from generator.sizing.engine.arguments import count_of, draft_of, engine_of, overrides_of
 from generator.sizing.engine.engine import Engine
 from generator.sizing.model import Model
 from generator.sizing.weights.rank import DTYPE_ALIASES, DTYPE_BYTES
@@ -46,6 +47,8 @@ class ModelRequirements:
     """The arguments that the environment gives, `dtype` resolved; the plan adds what it decides."""
     context: int
     sequences: int
+    downloads: frozenset[Download]
+    """What a worker downloads for it, wherever that lies."""
     pool: str | None = None
     gpu_share: float | None = None
     """Of one GPU, where models share it."""
@@ -148,19 +151,23 @@ def requirements_of(
             where=where,
             fix=f"Set it to {MOST_UTILIZATION} or less.",
         )
+    draft_name = draft_of(engine, where=who)
+    draft = _draft(draft_name, catalog, where=who) if draft_name else None
+    made = engine_of(
+        {**engine, "dtype": dtype},
+        sized.config,
+        vllm=vllm,
+        where=who,
+        draft=lambda name: sized_model(_draft(name, catalog, where=who), dtype=dtype),
+    )
     return ModelRequirements(
         model_id=model_id,
         model=model,
         sized=sized,
-        engine=engine_of(
-            {**engine, "dtype": dtype},
-            sized.config,
-            vllm=vllm,
-            where=who,
-            draft=lambda name: _draft(name, catalog, dtype=dtype, where=who),
-        ),
+        engine=made,
         context=context,
         sequences=sequences,
+        downloads=downloads_of(model_id, model, overrides, sized=sized, engine=made, draft=draft),
         pool=overrides.pool,
         gpu_share=overrides.gpuShare,
         expect=overrides.expect,
@@ -177,12 +184,12 @@ def at(config: JsonObject, path: str) -> Any:
     return value
 
 
-def _draft(name: str, catalog: Catalog, *, dtype: str, where: str) -> Model:
+def _draft(name: str, catalog: Catalog, *, where: str) -> CatalogModel:
     """The draft model of speculative decoding, which the catalog knows by its id or its source."""
     for family in catalog.families.values():
         for model_id, model in family.models.items():
             if name in (model_id, model.source):
-                return sized_model(model, dtype=dtype)
+                return model
     raise UserError(
         f"the draft model '{name}' of speculative_config is not in the catalog, so its memory is not known",
         where=where,

@@ -84,7 +84,9 @@ def test_the_gpu_pool_is_a_worker_group_of_one_gpu_to_a_pod(original):
     group = original.groups["small-model-workers"]
     assert (group["minReplicas"], group["maxReplicas"]) == (0, 5)
     size = {"cpu": 8, "memory": "24Gi", "nvidia.com/gpu": 1}
-    assert original.container("small-model-workers")["resources"] == {"limits": size, "requests": size}
+    # The disk is asked for beside: the original's nodes had to have it too, and nothing looked.
+    requests = size | {"ephemeral-storage": "24Gi"}
+    assert original.container("small-model-workers")["resources"] == {"limits": size, "requests": requests}
     assert group["rayStartParams"].keys() == {"num-gpus", "resources"}
     assert group["rayStartParams"]["num-gpus"] == "1"
     assert json.loads(group["rayStartParams"]["resources"].strip("'")) == {"small-model-workers": 1}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.chart.rendering import CHART, GROUP, INGRESS, MODEL, POLICY, Render, Rendered, model, parse
+from tests.support.paths import ROOT
 
 
 def group(**settings: Any) -> dict[str, Any]:
@@ -90,6 +91,25 @@ def test_resources_that_are_given_are_kept_and_the_gpus_added(render_with: Rende
         "requests": {"cpu": 3, "nvidia.com/gpu": 1},
         "limits": {"memory": "20Gi", "nvidia.com/gpu": 1},
     }
+
+
+def test_a_request_of_disk_reaches_the_pod_without_a_limit_and_beside_the_other_resources(render_with: Render) -> None:
+    """What the generator writes where models are downloaded to the node; a limit would evict a pod that serves."""
+    resources = render_with(group(resources={"requests": {"ephemeral-storage": "30Gi"}})).container(GROUP)["resources"]
+    assert resources["requests"] == {
+        "cpu": "6",
+        "memory": "24Gi",
+        "nvidia.com/gpu": 1,
+        "ephemeral-storage": "30Gi",
+    }
+    assert "ephemeral-storage" not in resources["limits"]
+
+
+@pytest.mark.parametrize(("environment", "disk"), [("dev", "30Gi"), ("kind", None), ("local", None), ("bench", None)])
+def test_only_workers_that_download_models_ask_for_disk(render: Render, environment: str, disk: str | None) -> None:
+    rendered = render([ROOT / "values" / environment / "falcon3.yaml"])
+    groups = {name: rendered.container(name)["resources"] for name in rendered.groups}
+    assert {each["requests"].get("ephemeral-storage") for each in groups.values()} == {disk}
 
 
 def test_a_bound_on_one_resource_leaves_the_others_as_they_were(render_with: Render) -> None:

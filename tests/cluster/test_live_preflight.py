@@ -78,7 +78,8 @@ def cluster(control_plane: ControlPlane) -> Cluster:
         ("fake-l4-1", {"cloud.google.com/gke-accelerator": "nvidia-l4"}, 1),
         ("fake-l4-2", {"cloud.google.com/gke-accelerator": "nvidia-l4"}, 1),
     ):
-        amounts = {"cpu": "8", "memory": "32Gi", "pods": "110", **({"nvidia.com/gpu": str(gpus)} if gpus else {})}
+        amounts = {"cpu": "8", "memory": "32Gi", "ephemeral-storage": "100Gi", "pods": "110"}
+        amounts |= {"nvidia.com/gpu": str(gpus)} if gpus else {}
         node = {
             "metadata": {"name": name, "labels": labels},
             "status": {
@@ -199,7 +200,9 @@ class TestPools:
     def test_too_few_nodes(self, preflight: Preflight) -> None:
         ((level, what, _),) = preflight.of(self.POOL, "dev")
         assert level == "fail"
-        assert what.startswith("2 nodes hold 2 pods of 6 CPUs, 24 GiB, 1 nvidia.com/gpu; the plan needs ")
+        assert what.startswith(
+            "2 nodes hold 2 pods of 6 CPUs, 24 GiB, 1 nvidia.com/gpu, 30 GiB of disk; the plan needs "
+        )
 
     def test_a_misspelt_label(self, preflight: Preflight) -> None:
         pool = {"gpu": "L4-24GB", "nodes": 10, "nodeSelector": {"cloud.google.com/gke-accelerator": "nvidia-l40"}}
@@ -216,3 +219,11 @@ class TestPools:
         assert level == "fail"
         assert "a pod asks for 64 GiB and the largest of 3 nodes has 32 GiB" in what
         assert "memoryPerNode" in fix
+
+    def test_too_little_disk_for_the_models_files(self, preflight: Preflight) -> None:
+        group = {"resources": {"requests": {"ephemeral-storage": "200Gi"}}}
+        preflight.edit("dev", pools={"small-model-workers": {"gpu": "L4-24GB", "nodes": 10, "workerGroup": group}})
+        ((level, what, fix),) = preflight.of(self.POOL, "dev")
+        assert level == "fail"
+        assert "a pod asks for 200 GiB of disk and the largest of 3 nodes has 100 GiB of disk" in what
+        assert "diskPerNode" in fix

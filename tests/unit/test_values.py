@@ -94,6 +94,21 @@ def test_a_pool_is_a_worker_group_with_its_share_of_the_node():
     assert (group["nodeSelector"], group["priorityClassName"]) == ({"a": "b"}, "high")
 
 
+def test_a_worker_asks_for_the_disk_that_its_models_files_take_and_has_no_limit_of_it():
+    # 7.456 billion parameters of two bytes are 13.9 GiB, beside 10 for logs and compiled kernels.
+    resources = values(model(), {"small": L4})["workerGroups"]["small"]["resources"]
+    assert resources["requests"]["ephemeral-storage"] == "24Gi"
+    assert resources["limits"] == {"cpu": 6, "memory": "24Gi"}
+    of_the_image = values(model(), {"small": L4}, defaults={"source": "/home/ray/checkpoints/m"})
+    assert of_the_image["workerGroups"]["small"]["resources"]["requests"] == {"cpu": 6, "memory": "24Gi"}
+
+
+def test_who_says_what_a_worker_asks_of_its_disk_wins():
+    own = {"workerGroup": {"resources": {"requests": {"ephemeral-storage": "5Gi"}}}}
+    resources = values(model(), {"small": {**L4, **own}})["workerGroups"]["small"]["resources"]
+    assert resources["requests"] == {"cpu": 6, "memory": "24Gi", "ephemeral-storage": "5Gi"}
+
+
 def test_a_cpu_pool_gives_each_replica_a_cpu_and_says_how_much_cache_it_has():
     found = values(model(billions=1), {"cpus": {"nodes": 1, "cpusPerNode": 2, "memoryPerNode": "16Gi"}})
     llm_config = found["models"]["m"]["llmConfig"]

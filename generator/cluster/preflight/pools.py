@@ -11,6 +11,7 @@ from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.nodes import Node, Used, lacking, matches, room, untolerated
 from generator.cluster.pods import PodGroup
 from generator.errors import did_you_mean
+from generator.plan.node_disk import KEEP_ELSEWHERE
 from generator.units import GIB
 
 if TYPE_CHECKING:
@@ -197,9 +198,21 @@ def _room_fix(group: PodGroup, short: Mapping[str, float], usable: Sequence[Node
             return f"Set the pool's `gpusPerNode` to {most:g} and plan again, or choose larger nodes."
     if group.name == "head":
         return "Lower `head.resources`, or choose larger nodes by `head.nodeSelector`."
+    if short.keys() == {"ephemeral-storage"}:
+        return _disk_fix(short["ephemeral-storage"])
     return (
         "Set the pool's `cpusPerNode` and `memoryPerNode` to what a node can give and plan again, or choose larger "
         f"nodes: {', '.join(sorted({node.name for node in usable})[:3])} are the ones that match."
+    )
+
+
+def _disk_fix(most: float) -> str:
+    if most:
+        say = f"Set the pool's `diskPerNode` to {most / GIB:.4g}Gi and plan again"
+        return f"{say}, choose larger nodes, or {KEEP_ELSEWHERE}."
+    return (
+        "The nodes declare no disk for pods (the kubelet's localStorageCapacityIsolation is off), so none that asks "
+        'for it goes there: say `workerGroup: {resources: {requests: {ephemeral-storage: "0"}}}` of the pool.'
     )
 
 

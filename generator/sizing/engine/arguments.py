@@ -23,6 +23,7 @@ _OVERRIDES = (
     '{"rope_parameters": {"rope_type": "yarn", "rope_theta": 1000000, "factor": 4.0, '
     '"original_max_position_embeddings": 32768}}'
 )
+_SPECULATION = '{"method": "mtp", "num_speculative_tokens": 1}'
 _WITHOUT_WEIGHTS = ("ngram", "ngram_gpu", "suffix")
 """Speculative methods that look the draft up in what was said, and load nothing."""
 
@@ -125,7 +126,7 @@ def _with_speculation(
     """The engine with what speculative decoding loads beside the model: a draft model, or the model's own layers."""
     if stated is None:
         return engine
-    speculation = _json(stated, "speculative_config", '{"method": "mtp", "num_speculative_tokens": 1}', where=where)
+    speculation = _json(stated, "speculative_config", _SPECULATION, where=where)
     where = f"{where}: speculative_config"
     engine = engine._replace(speculative_tokens=count_of(speculation, "num_speculative_tokens", 1, where=where))
     method = str(speculation.get("method") or "")
@@ -145,6 +146,16 @@ def _with_speculation(
         where=where,
         fix='Such as {"model": "…", "num_speculative_tokens": 3}, or {"method": "mtp", "num_speculative_tokens": 1}.',
     )
+
+
+def draft_of(arguments: Mapping[str, Any], *, where: str) -> str | None:
+    """The draft model that `speculative_config` names, in its words; None where nothing else is loaded."""
+    stated = arguments.get("speculative_config")
+    if stated is None:
+        return None
+    speculation = _json(stated, "speculative_config", _SPECULATION, where=where)
+    without = str(speculation.get("method") or "") in _WITHOUT_WEIGHTS
+    return None if without or speculation.get("model") is None else str(speculation["model"])
 
 
 def _draft(name: str, method: str, draft: Callable[[str], Model]) -> Model:

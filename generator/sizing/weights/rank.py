@@ -132,7 +132,7 @@ def rank_weights(
             "weights: a vision or audio tower has no sizes in config.json; give --weights-bytes, or the folder"
         )
     if options.lora is not None:
-        extra += _lora(model, options)
+        extra += lora_bytes(model, options)
     most = value
     if scheme is not None and scheme.method == "mxfp4":  # Marlin's layout is taken where Triton's kernels are missing
         other = stage_bytes(config, stored, replace(options, compute_capability=8.0))
@@ -283,7 +283,7 @@ class _Sizes:
         return buffers + (layers * self.together(self._model.stored([made], "model")) if made else 0.0)
 
 
-def _lora(model: ModelMatrices, options: WeightOptions) -> float:
+def lora_bytes(model: ModelMatrices, options: WeightOptions) -> float:
     """Bytes of the slots for adapters: two thin matrices beside every linear layer, for each adapter.
 
     The first is repeated on every GPU, the second divided (`vllm/lora/layers/base_linear.py::create_lora_weights`).

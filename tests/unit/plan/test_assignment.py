@@ -19,7 +19,7 @@ GPUS = ("L4-24GB", "L40S-48GB", "A100-80GB", "H100-80GB")
 
 
 def pools_of(**pools: Pool) -> Occupancy:
-    made = node_pools(pools, where="environments/test.yaml")
+    made = node_pools(pools, chart={}, where="environments/test.yaml")
     return Occupancy(node_pools=made, minimum={p: Counter() for p in made}, peak={p: Counter() for p in made})
 
 
@@ -182,7 +182,7 @@ def test_two_small_models_and_a_wide_one_need_a_third_pod_to_be_sure():
     ],
 )
 def test_worker_pods_are_shaped_by_what_is_on_them(pieces, slots):
-    made = node_pools({"p": Pool(gpu="H100-80GB", gpusPerNode=8, nodes=1)}, where="environments/test.yaml")
+    made = node_pools({"p": Pool(gpu="H100-80GB", gpusPerNode=8, nodes=1)}, chart={}, where="environments/test.yaml")
     assert worker_shape(made["p"], Counter(pieces), Counter(pieces)).slots == slots
 
 
@@ -190,5 +190,5 @@ def test_worker_pods_are_shaped_by_what_is_on_them(pieces, slots):
 def test_a_worker_pod_stays_within_an_island_where_that_costs_nothing_now(island, slots):
     """Two replicas of three GPUs take eight in pods of either size; the peak alone would want the larger."""
     pool = Pool(gpu="H100-80GB", gpusPerNode=8, nodes=2, gpusPerIsland=island)
-    made = node_pools({"p": pool}, where="environments/test.yaml")
+    made = node_pools({"p": pool}, chart={}, where="environments/test.yaml")
     assert worker_shape(made["p"], Counter({3: 2}), Counter({3: 4, 2: 2})).slots == slots

@@ -46,7 +46,7 @@ def test_the_room_in_any_order_shrinks_with_the_widest_piece():
 
 
 def test_what_pods_lack_is_told_in_gpus():
-    node_pool = node_pools({"p": Pool(gpu="L4-24GB", gpusPerNode=4, nodes=2)}, where="test")["p"]
+    node_pool = node_pools({"p": Pool(gpu="L4-24GB", gpusPerNode=4, nodes=2)}, chart={}, where="test")["p"]
     shape = worker_shape(node_pool, Counter({4: 1, 1: 2}), Counter({4: 3}))
     assert (shape.slots, shape.workers_max) == (4, 2)
     assert (shape.workers_min, shape.workers_any_order, shape.workers_peak) == (2, 3, 3)

@@ -19,11 +19,11 @@ RAY = release("2.60.0", where="test")
 
 
 def pool(**fields: Any) -> NodePool:
-    return node_pools({"p": Pool(**{**NODE, **fields})}, where="test")["p"]
+    return node_pools({"p": Pool(**{**NODE, **fields})}, chart={}, where="test")["p"]
 
 
 def cpus() -> NodePool:
-    return node_pools({"p": Pool(cpusPerNode=8, memoryPerNode="32Gi", nodes=1)}, where="test")["p"]
+    return node_pools({"p": Pool(cpusPerNode=8, memoryPerNode="32Gi", nodes=1)}, chart={}, where="test")["p"]
 
 
 def requirements(**fields: Any) -> ModelRequirements:

@@ -186,6 +186,25 @@ class TestPools:
         assert "a pod asks for 4 nvidia.com/gpu and the largest of 2 nodes has 1 nvidia.com/gpu" in finding.message
         assert "gpusPerNode" in finding.fix
 
+    def test_a_disk_that_holds_no_worker_says_what_nodes_have_and_what_would_do(self) -> None:
+        pods = group(container={"resources": {"requests": {"cpu": "6", "ephemeral-storage": "30Gi"}}})
+        small = node(allocatable={"ephemeral-storage": "20Gi"})
+        (finding,) = found(pods, [small, small])
+        assert finding.level == "fail"
+        assert "a pod asks for 30 GiB of disk and the largest of 2 nodes has 20 GiB of disk" in finding.message
+        assert finding.fix.startswith("Set the pool's `diskPerNode` to 20Gi and plan again")
+        (finding,) = found(pods, [small, node(allocatable={"ephemeral-storage": "60Gi"})])
+        assert finding.level == "pass"
+        assert finding.message.startswith("1 node holds 1 pods of 6 CPUs, 30 GiB of disk;")
+
+    def test_nodes_that_declare_no_disk_take_no_pod_that_asks_for_some(self) -> None:
+        """Kubernetes' scheduler takes it for none: fitsRequest in its plugin noderesources/fit.go."""
+        pods = group(container={"resources": {"requests": {"cpu": "6", "ephemeral-storage": "30Gi"}}})
+        (finding,) = found(pods, [node()])
+        assert (finding.level, "localStorageCapacityIsolation" in finding.fix) == ("fail", True)
+        (finding,) = found(group(container={"resources": {"requests": {"ephemeral-storage": "0"}}}), [node()])
+        assert finding.level == "pass"
+
     def test_no_gpu_anywhere_is_a_missing_device_plugin(self) -> None:
         (finding,) = found(group(), [node()])
         assert "device plugin" in finding.fix
