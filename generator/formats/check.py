@@ -17,6 +17,7 @@ from generator.facts.refused import refused_argument, refused_variable
 from generator.facts.releases import releases
 from generator.formats import json_schema as schemas
 from generator.formats.access import network_policy_faults
+from generator.formats.contradictions import contradictions
 from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, unknown_key
 from generator.formats.secrets import refuse_secrets
 
@@ -50,6 +51,7 @@ def check_document(data: Any, kind: str, *, name: str, text: str | None = None) 
         *_schema_faults(data, kind),
         *_refused(data, ()),
         *network_policy_faults(data, kind),
+        *contradictions(data),
     ]
     if faults:
         raise UserErrors([fault.as_error(text, name) for fault in in_order(faults, data)])

@@ -44,12 +44,6 @@ workerGroups: there is none for the apps to run on, and the head takes no work. 
   "labels" (or .deployment.placement_group_bundle_label_selector $actor.label_selector)
   "workers" .workers) }}
 {{- include "ray-serve-llm.checkFixedOrScaled" (dict "of" .of "options" .deployment) }}
-{{- with .deployment.autoscaling_config }}
-{{- $min := dig "min_replicas" 1 . | float64 }}
-{{- if gt $min (dig "max_replicas" 1 . | float64) }}
-{{ $.of }}.autoscaling_config.min_replicas: {{ $min }} is more than max_replicas, {{ dig "max_replicas" 1 . }}. Raise max_replicas, or lower min_replicas.
-{{- end }}
-{{- end }}
 {{- end -}}
 
 {{- /*

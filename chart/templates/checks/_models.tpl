@@ -123,9 +123,7 @@ Takes id and autoscaling (the model's autoscaling_config, or nothing). Ray says 
 {{- $scaling := .autoscaling | default dict -}}
 {{- $min := dig "min_replicas" 1 $scaling | float64 -}}
 {{- with $scaling.max_replicas }}
-{{- if gt $min (float64 .) }}
-models.{{ $.id }}.llmConfig.deployment_config.autoscaling_config.min_replicas: {{ $min }} is more than max_replicas, {{ . }}. Raise max_replicas, or lower min_replicas.
-{{- else if and (gt (float64 .) (max $min 1 | float64)) (not (or $scaling.target_ongoing_requests $scaling.policy)) }}
+{{- if and (gt (float64 .) (max $min 1 | float64)) (not (or $scaling.target_ongoing_requests $scaling.policy)) }}
 models.{{ $.id }}.llmConfig.deployment_config.autoscaling_config.target_ongoing_requests: without it Ray never adds a replica to the first ones. Say how many requests a replica should have under way, or set max_replicas to {{ max $min 1 }}.
 {{- end }}
 {{- end }}

@@ -88,9 +88,6 @@ serving.ingress.num_replicas: without a running ingress nothing takes requests. 
 {{- if lt (float64 .min_replicas) 1.0 }}
 serving.ingress.autoscaling_config.min_replicas: without a running ingress nothing takes the request that would wake one, since the head is not in the Service. Set it to 1 or more, or remove it.
 {{- end }}
-{{- if gt (float64 .min_replicas) (float64 .max_replicas) }}
-serving.ingress.autoscaling_config.min_replicas: {{ .min_replicas }} is more than max_replicas, {{ .max_replicas }}. Raise max_replicas, or lower min_replicas.
-{{- end }}
 {{- end }}
 {{- include "ray-serve-llm.checkIngressCapacity" (dict "root" .root "group" $group "options" $options) -}}
 {{- end -}}
