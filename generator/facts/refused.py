@@ -1,4 +1,4 @@
-"""What no value may say to Ray, vLLM and Kubernetes: variables, arguments, flags of `ray start`, policies. Data."""
+"""What no value may say to Ray, vLLM and KubeRay, and of a NetworkPolicy. Data, looked up."""
 
 from __future__ import annotations
 
@@ -28,10 +28,28 @@ def refused_variables() -> dict[str, Refused]:
 
 def refused_variable(name: str) -> Refused | None:
     """Why a variable is refused, or None where it is not."""
-    for known, refused in refused_variables().items():
+    return _of_name(refused_variables(), name)
+
+
+def _of_name(rows: dict[str, Refused], name: str) -> Refused | None:
+    for known, refused in rows.items():
         if name == known or (known.endswith("*") and name.startswith(known[:-1])):
             return refused
     return None
+
+
+@cache
+def reserved_keys() -> dict[str, dict[str, Refused]]:
+    """Labels and annotations that are KubeRay's own, by the value that holds them; a name may end in *."""
+    return {
+        value: {name: Refused(**row) for name, row in rows.items()}
+        for value, rows in read_data("reserved_keys.yaml").items()
+    }
+
+
+def reserved_key(value: str, name: str) -> Refused | None:
+    """Why `value` may not have a label or an annotation of that name, or None where it may."""
+    return _of_name(reserved_keys().get(value, {}), name)
 
 
 @cache

@@ -51,8 +51,8 @@ def check_document(data: Any, kind: str, *, name: str, text: str | None = None) 
         *_schema_faults(data, kind),
         *_refused(data, ()),
         *network_policy_faults(data, kind),
-        *contradictions(data),
     ]
+    faults = faults or list(contradictions(data))
     if faults:
         raise UserErrors([fault.as_error(text, name) for fault in in_order(faults, data)])
 

@@ -1,7 +1,8 @@
 """Values that are each right and contradict each other: nothing runs with them, and no schema can say it.
 
-Only what is given is compared: a file may be a part, and another one, or a default, may say the rest. The chart's checks
-(`chart/templates/checks`) see all of it, and say the same of what is left out.
+They are told of a document whose words are right otherwise. Only what is given is compared: a file may be a part, and
+another one, or a default, may say the rest. The chart's checks (`chart/templates/checks`) see all of it, and say the
+same of what is left out.
 """
 
 from __future__ import annotations
@@ -11,8 +12,16 @@ from typing import Any
 
 from generator.facts.orders import orders
 from generator.formats.explain import Fault
-
-Path = tuple[str | int, ...]
+from generator.formats.pod_rules import (
+    Path,
+    addresses,
+    egress_ports,
+    label_requirements,
+    reserved_names,
+    resource_names,
+    spread_constraints,
+    tolerations,
+)
 
 # Below them is whatever people's own code wants.
 _FREE = {"args", "user_config", "files"}
@@ -39,9 +48,9 @@ def _out_of_order(value: Any, path: Path) -> Iterator[Fault]:
         return
     rules = orders()[str(path[-1])]
     for order in rules.orders:
-        small, large = value.get(order.small), value.get(order.large)
+        small, large = _number(value.get(order.small)), _number(value.get(order.large))
         read = not order.where or value.get(order.where)
-        if read and _is_number(small) and _is_number(large) and small > large:
+        if read and small is not None and large is not None and small > large:
             what = f"'{order.small}' is {small}, and '{order.large}' beside it is {large}"
             yield Fault(what, (*path, order.small), f"Raise {order.large}, or lower {order.small}.")
     for need in rules.needs:
@@ -50,12 +59,23 @@ def _out_of_order(value: Any, path: Path) -> Iterator[Fault]:
             yield Fault(what, (*path, need.key), f"Set {need.other} to true, or remove {need.key}.")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _number(value: Any) -> int | float | None:
+    """The number, or None where it is none."""
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 _CHECKS: dict[str, tuple[Callable[[Any, Path], Iterator[Fault]], ...]] = {
     "autoscaling_config": (_out_of_order,),
     "engine_kwargs": (_out_of_order,),
+    "limits": (resource_names,),
+    "requests": (resource_names,),
+    "tolerations": (tolerations,),
+    "topologySpreadConstraints": (spread_constraints,),
+    "matchExpressions": (label_requirements,),
+    "podLabels": (reserved_names,),
+    "podAnnotations": (reserved_names,),
+    "commonAnnotations": (reserved_names,),
+    "ipBlock": (addresses,),
+    "egress": (egress_ports,),
 }
 """By the name of the key."""

@@ -10,7 +10,13 @@ from generator.documents.files import read_text, text_or_none
 from generator.documents.load import dump_yaml, read_yaml
 from generator.errors import UserError
 from generator.facts.orders import orders
-from generator.facts.refused import network_policy_rules, ray_start_flags, refused_arguments, refused_variables
+from generator.facts.refused import (
+    network_policy_rules,
+    ray_start_flags,
+    refused_arguments,
+    refused_variables,
+    reserved_keys,
+)
 from generator.facts.releases import releases
 from generator.formats.catalog import Catalog
 from generator.formats.check import check_document
@@ -199,6 +205,10 @@ class Project:
             for name, row in refused_arguments().items()
         }
         policy = {name: {"why": row.why, "instead": row.instead} for name, row in network_policy_rules().items()}
+        reserved = {
+            value: {name: {"why": row.why, "instead": row.instead} for name, row in rows.items()}
+            for value, rows in reserved_keys().items()
+        }
         in_order = {
             name: {
                 "orders": [{"small": row.small, "large": row.large, "where": row.where} for row in rules.orders],
@@ -220,6 +230,7 @@ class Project:
                 chart / "files" / "releases.yaml": dump_yaml(chart_releases, header=note.format("releases/")),
                 chart / "files" / "secrets.yaml": dump_yaml(for_chart(), header=note.format("secrets.yaml")),
                 chart / "files" / "orders.yaml": dump_yaml(in_order, header=note.format("orders.yaml")),
+                chart / "files" / "reserved-keys.yaml": dump_yaml(reserved, header=note.format("reserved_keys.yaml")),
                 chart / "files" / "ray-start-flags.yaml": dump_yaml(
                     ray_start_flags(), header=note.format("ray_start_flags.yaml")
                 ),

@@ -30,11 +30,14 @@ def of_app(**options: Any) -> Values:
     ("values", "told"),
     [
         (of_model(max_replicas=10, initial_replicas=50), "initial_replicas: 50 is more than max_replicas, 10"),
-        (of_model(min_replicas=2, max_replicas=3, initial_replicas=1), "min_replicas: 2 is more than initial_replicas, 1"),
+        (
+            of_model(min_replicas=2, max_replicas=3, initial_replicas=1),
+            "min_replicas: 2 is more than initial_replicas, 1",
+        ),
         (of_model(min_replicas=2), "min_replicas: 2 is more than max_replicas, 1"),
         (
             of_app(autoscaling_config={"max_replicas": 3, "initial_replicas": 4}),
-            "apps.own.application.deployments (Own).autoscaling_config.initial_replicas: 4 is more than max_replicas, 3",
+            "apps.own.application.deployments (Own).autoscaling_config.initial_replicas: 4 is more than max_replicas",
         ),
         (
             {"serving": {"ingress": {"autoscaling_config": {"initial_replicas": 50}}}},

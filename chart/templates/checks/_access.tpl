@@ -103,6 +103,9 @@ networkPolicy.operatorNamespace: {{ $rules.operatorNamespace.why }}. {{ $rules.o
 {{- $lists := dict "clients" $policy.clients "metricsClients" $policy.metricsClients -}}
 {{- range $number, $rule := $policy.egress -}}
 {{- $_ := set $lists (printf "egress[%d].to" $number) $rule.to -}}
+{{- range $index, $port := $rule.ports }}
+{{- include "ray-serve-llm.checkPortRange" (dict "of" (printf "networkPolicy.egress[%d].ports[%d]" $number $index) "port" $port) }}
+{{- end }}
 {{- end -}}
 {{- range $where, $peers := $lists }}
 {{- range $number, $peer := $peers }}
@@ -111,6 +114,10 @@ networkPolicy.{{ $where }}[{{ $number }}]: {{ $rules.ipBlock.why }}. {{ $rules.i
 {{- else if not (or $peer.ipBlock (kindIs "map" $peer.podSelector) (kindIs "map" $peer.namespaceSelector)) }}
 networkPolicy.{{ $where }}[{{ $number }}]: {{ $rules.nobody.why }}. {{ $rules.nobody.instead }}.
 {{- end }}
+{{- with $peer.ipBlock }}
+{{- include "ray-serve-llm.checkIpBlock" (dict "of" (printf "networkPolicy.%s[%d].ipBlock" $where $number) "block" .) }}
+{{- end }}
+{{- include "ray-serve-llm.checkRequirements" (dict "of" (printf "networkPolicy.%s[%d]" $where $number) "in" $peer) }}
 {{- end }}
 {{- end }}
 {{- end -}}

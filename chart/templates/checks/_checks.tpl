@@ -33,6 +33,7 @@ kind of pod), all worked out once, and prints one line for each problem, or noth
   (include "ray-serve-llm.checkOrders" $check)
   (include "ray-serve-llm.checkStartFlags" $check)
   (include "ray-serve-llm.checkKubernetesVolume" $check)
+  (include "ray-serve-llm.checkKubernetes" $check)
   (include "ray-serve-llm.checkNetworkPolicy" $check) -}}
 {{- $problems := join "\n" $found | splitList "\n" -}}
 {{- $lines := list -}}

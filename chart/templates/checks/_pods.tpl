@@ -23,9 +23,31 @@ workerGroups.headgroup: that is KubeRay's name for the head. Rename it.
 {{- if gt $min $max }}
 {{ $where }}.minReplicas: {{ $min }} is more than maxReplicas, {{ $max }}. Raise maxReplicas, or lower minReplicas.
 {{- end }}
+{{- include "ray-serve-llm.checkGpuResource" (dict "of" $where "group" $group) }}
 {{- range $resource, $_ := $group.rayResources }}
 {{- if has $resource (list "CPU" "GPU" "memory" "object_store_memory" "node:__internal_head__") }}
 {{ $where }}.rayResources.{{ $resource }}: Ray counts it itself, and does not start with it here. Say CPUs and memory in resources, GPUs in gpusPerWorker.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /*
+Takes of (a worker group, as a path of the values) and group. The chart writes the GPUs among the resources, and goes by
+gpusPerWorker; Ray and KubeRay take every resource that ends in `gpu` for GPUs.
+*/ -}}
+{{- define "ray-serve-llm.checkGpuResource" -}}
+{{- $gpus := .group.gpusPerWorker | default 0 | int -}}
+{{- $name := .group.gpuResourceName | default "nvidia.com/gpu" -}}
+{{- $resources := .group.resources | default dict -}}
+{{- range $bound := list "requests" "limits" }}
+{{- range $resource, $amount := get $resources $bound | default dict }}
+{{- if and (hasSuffix "gpu" $resource) $amount }}
+{{- if ne $resource $name }}
+{{ $.of }}.resources.{{ $bound }}.{{ $resource }}: GPUs are said in gpusPerWorker, and their name in gpuResourceName, which is {{ $name }}. Set that to {{ $resource }}, and remove it here.
+{{- else if ne (include "ray-serve-llm.quantity" $amount | float64) (float64 $gpus) }}
+{{ $.of }}.resources.{{ $bound }}.{{ $resource }}: {{ $amount }} contradicts gpusPerWorker, {{ $gpus }}. Remove it here, and set gpusPerWorker to what a worker has.
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -9,12 +9,14 @@ import pytest
 from generator.documents.load import dump_yaml
 from generator.errors import UserErrors
 from generator.formats.check import check_document
+from tests.support.pod_rules import ENVIRONMENT
 
 
 def told(path: str, value: Any, kind: str = "values") -> str:
     """All that is told of a file with the value at a path."""
+    data = below(path, value) | (ENVIRONMENT if kind == "environment" else {})
     with pytest.raises(UserErrors) as raised:
-        check_document(below(path, value), kind, name="file.yaml", text=dump_yaml(below(path, value)))
+        check_document(data, kind, name="file.yaml", text=dump_yaml(data))
     return str(raised.value)
 
 
