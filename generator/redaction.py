@@ -142,7 +142,11 @@ _SIGN = r"""(?:\\*["'])?\s{0,3}(?:=>|:=|[:=])\s{0,3}(?:[bru](?=["']))?"""
 def _shaped_in_texts() -> list[re.Pattern[str]]:
     """By shape, in the order in which they are hidden: whole keys and logins first."""
     whole_keys = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z0-9 ]*-----|\Z)"
-    logins = [r"(://)[^\s/:@]{0,300}:[^\s]{1,300}(?=@)", r"(?i)(\bhttps?://)[^\s/:@]{1,300}(?=@)"]
+    logins = [
+        r"(://)[^\s/:@]{0,300}:[^\s]{1,300}(?=@)",
+        r"(?i)(\bhttps?://)[^\s/:@]{1,300}(?=@)",
+        r"((?<![\w.%+/-])[\w.%+-]{1,64}:)[^\s/:@]{1,200}(?=@[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/)",  # of an image
+    ]
     signatures = r"""(?i)(\b(?:X-(?:Amz|Goog)-(?:Signature|Credential)|sig|signature)=)[^\s&"'<>,;\\]+"""
     # Shorter than is refused in a file: proxies of OpenAI's API give themselves keys of a few characters.
     short_keys = r"\bsk-(?=[A-Za-z_-]{0,64}[0-9])[A-Za-z0-9_-]{8,}"

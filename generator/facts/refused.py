@@ -18,17 +18,22 @@ class Refused:
     source: str
     values: tuple[str, ...] = ()
     """Of an engine argument: those that are refused; empty is every one."""
+    harmless: tuple[str, ...] = ()
+    """Of a variable: values with which it does nothing, and which are taken."""
 
 
 @cache
 def refused_variables() -> dict[str, Refused]:
     """By name; one that ends in * stands for all names that begin so."""
-    return {name: Refused(**row) for name, row in read_data("refused_variables.yaml").items()}
+    rows = read_data("refused_variables.yaml")
+    return {name: Refused(**{**row, "harmless": tuple(row.get("harmless", ()))}) for name, row in rows.items()}
 
 
-def refused_variable(name: str) -> Refused | None:
-    """Why a variable is refused, or None where it is not."""
-    return _of_name(refused_variables(), name)
+def refused_variable(name: str, value: object) -> Refused | None:
+    """Why a variable is refused with this value, or None where it is not; in pods `value` may be `{value: …}`."""
+    refused = _of_name(refused_variables(), name)
+    text = str(value.get("value") if isinstance(value, dict) else value)
+    return refused if refused and text not in refused.harmless else None
 
 
 def _of_name(rows: dict[str, Refused], name: str) -> Refused | None:

@@ -11,6 +11,12 @@ from pydantic import Field, StringConstraints
 from generator.errors import UserError
 from generator.formats.architecture import Architecture
 from generator.formats.fields import Closed, FamilyName, ModelId, PositiveInt
+from generator.formats.texts import text
+
+DtypeName = Annotated[
+    str, text(r"^[A-Z][A-Z0-9_]*$", "a type of weights in capitals, as safetensors names it, such as BF16")
+]
+Commit = Annotated[str, text(r"^[0-9a-f]{40}$", "a whole commit: 40 characters of 0-9 and a-f")]
 
 
 class Needs(Closed):
@@ -26,9 +32,7 @@ class Needs(Closed):
 
 class Weights(Closed):
     parameters: PositiveInt
-    bytes: Annotated[
-        dict[Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")], PositiveInt], Field(min_length=1)
-    ]
+    bytes: Annotated[dict[DtypeName, PositiveInt], Field(min_length=1)]
     """Bytes by dtype, as the safetensors headers name it (BF16, F32, F8_E4M3, …)."""
 
     @property
@@ -47,7 +51,7 @@ class Provenance(Closed):
 class CatalogModel(Closed):
     source: str
     """Hub id, bucket URI (s3://, gs://, abfss://, azure://), or a path in an image or volume."""
-    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
+    revision: Commit | None = None
     """Commit of the hub repository, so that the same weights are served tomorrow."""
     license: str | None = None
     trustRemoteCode: Annotated[str, StringConstraints(min_length=10)] | None = None

@@ -26,6 +26,7 @@ from generator.formats.fields import (
     FileName,
     ModelId,
     ObjectName,
+    OptionalDnsLabel,
     OptionalPath,
     WorkerGroupName,
 )
@@ -43,14 +44,28 @@ from generator.formats.kubernetes import (
     TopologySpreadConstraint,
     Volume,
 )
+from generator.formats.texts import text
 
 # KubeRay makes `ray start --<flag>=<value>` of them, a line of the shell: plain words, or text in whole quotes.
-RayStartFlag = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+RayStartFlag = Annotated[
+    str, text(r"^[a-z][a-z0-9-]*$", "a flag of ray start without its dashes, such as object-store-memory")
+]
 RayStartValue = Annotated[
-    str, StringConstraints(pattern=r"""^([A-Za-z0-9_.,:/@%+=-]*|'[^'\n]*'|"([^"\\$`\n]|\\["\\])*")$""")
+    str,
+    text(
+        r"""^([A-Za-z0-9_.,:/@%+=-]*|'[^'\n]*'|"([^"\\$`\n]|\\["\\])*")$""",
+        "letters, digits and any of _ . , : / @ % + = -, or text in quotation marks of its own for the shell",
+    ),
 ]
 # Custom resources are JSON in single quotes on that line, and Ray's autoscaler parses it too.
-RayResourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.:/-]*$", max_length=253)]
+RayResourceName = Annotated[
+    str,
+    text(
+        r"^[A-Za-z_][A-Za-z0-9_.:/-]*$",
+        "the name of a resource: letters, digits and any of _ . : / -, a letter first, such as fast-disk",
+        longest=253,
+    ),
+]
 # Ray counts these by flags of its own, and does not start with them among the custom ones: parameter.py:437 in
 # ray/_private, and the last in resource_and_label_spec.py:252.
 _RAYS_OWN = {
@@ -64,7 +79,38 @@ RayResources = Annotated[
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = rf"({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(:[0-9]{{1,5}})?"
 _PATH = r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
-Repository = Annotated[str, StringConstraints(pattern=rf"^(({_HOST}/)?{_PATH}(/{_PATH})*)?$", max_length=255)]
+Repository = Annotated[
+    str,
+    text(
+        rf"^(({_HOST}/)?{_PATH}(/{_PATH})*)?$",
+        "empty, or an image without login and tag, small letters behind its registry, such as example.com:5000/ray",
+        longest=255,
+    ),
+]
+Tag = Annotated[
+    str,
+    text(
+        r"^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$",
+        "empty, or a tag: letters, digits, _, dots and - (at most 128 characters), such as 2.60.0-py311",
+    ),
+]
+Digest = Annotated[
+    str, text(r"^(sha256:[0-9a-f]{64})?$", "empty, or a digest: sha256: and 64 characters of 0-9 and a-f")
+]
+RoutePrefix = Annotated[
+    str,
+    text(
+        r"^(/[a-z0-9._-]+)+$",
+        "a route: / and small letters, digits, dots, _ and -, no / last, such as /inference",
+    ),
+]
+ReleaseName = Annotated[
+    str,
+    text(
+        r"^([a-z]([a-z0-9-]{0,45}[a-z0-9])?)?$",
+        "empty, or a name of small letters, digits and - (at most 47 characters, a letter first, no - last)",
+    ),
+]
 
 
 class Ray(Closed):
@@ -75,9 +121,9 @@ class Ray(Closed):
 class Image(Closed):
     repository: Repository = ""
     """Empty: the image of the Ray release."""
-    tag: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$")] = ""
+    tag: Tag = ""
     """Empty: the tag of the Ray release."""
-    digest: Annotated[str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""
+    digest: Digest = ""
     """`sha256:…`; wins over the tag."""
     pullPolicy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     pullSecrets: list[ObjectName] = []
@@ -112,7 +158,7 @@ class Serving(Closed):
     """`perModel`: `<routePrefix>/<model>/v1`; `unified`: every model of the release behind one `/v1`."""
     delivery: Literal["configMap", "inline"] = "configMap"
     """`configMap`: a change makes a new cluster; `inline`: a change rolls only that model, in place."""
-    routePrefix: Annotated[str, StringConstraints(pattern=r"^(/[a-z0-9._-]+)+$")] = "/inference"
+    routePrefix: RoutePrefix = "/inference"
     modelsPath: AbsolutePath = "/home/ray/models"
     """The family ConfigMaps are mounted at `<modelsPath>/<family>` on the head and on every worker."""
     appsPath: AbsolutePath = "/home/ray/apps"
@@ -224,7 +270,7 @@ class ServiceAccount(Closed):
 class NetworkPolicy(Closed):
     enabled: bool = False
     """Only pods of the release reach Ray's own ports; the Serve port stays open to `clients`."""
-    operatorNamespace: Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$")] = ""
+    operatorNamespace: OptionalDnsLabel = ""
     """Namespace of the KubeRay operator, which must reach the dashboard. Needed where `enabled`."""
     clients: list[NetworkPolicyPeer] = []
     """Who may reach the Serve port; empty: everyone."""
@@ -242,7 +288,7 @@ class Auth(Closed):
 class Values(Closed):
     """Values of the ray-serve-llm chart."""
 
-    fullnameOverride: Annotated[str, StringConstraints(pattern=r"^([a-z]([a-z0-9-]{0,45}[a-z0-9])?)?$")] = ""
+    fullnameOverride: ReleaseName = ""
     """Name of the RayService; empty: the release's name. KubeRay takes at most 47 characters."""
     commonLabels: Labels = {}
     commonAnnotations: Annotations = {}

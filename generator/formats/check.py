@@ -97,7 +97,7 @@ def _refused(data: Any, path: tuple[str | int, ...]) -> Iterator[Fault]:
     for key, value in data.items():
         refused = None
         if path and path[-1] in ("env", "env_vars"):
-            refused = refused_variable(str(key))
+            refused = refused_variable(str(key), value)
         elif path and path[-1] == "engine_kwargs":
             refused = refused_argument(str(key), value)
         if refused:

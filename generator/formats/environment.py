@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, StringConstraints, WithJsonSchema, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from generator.documents.merge import JsonObject
@@ -12,6 +12,7 @@ from generator.formats.bounds import EXACT, Nodes, Pods, PodsPositive
 from generator.formats.fields import (
     AppName,
     Closed,
+    DnsLabel,
     FamilyName,
     MemoryQuantity,
     ModelId,
@@ -161,7 +162,7 @@ class Pool(Closed):
 class Environment(Closed):
     """A target: one namespace, one Ray release, its pools, and the families that it serves."""
 
-    namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    namespace: DnsLabel
     ray: str
     """A Ray release of `python -m generator list releases`."""
     pools: Annotated[dict[WorkerGroupName, Pool], Field(min_length=1)]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from generator.documents.load import KeyPath, dotted_path, location
 from generator.errors import UserError, cut, did_you_mean
+from generator.formats.texts import in_words
 
 
 class Fault(NamedTuple):
@@ -94,4 +95,4 @@ def missing_key(key: str, path: KeyPath) -> Fault:
 
 def bad_pattern(subject: str, path: KeyPath, pattern: str) -> Fault:
     what = f"{subject} has characters or a length that is not accepted"
-    return Fault(what, tuple(path), f"It must match {pattern}.")
+    return Fault(what, tuple(path), f"It must be {in_words(pattern)}.")

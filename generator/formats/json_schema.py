@@ -20,6 +20,7 @@ from generator.formats.chart_values import Values
 from generator.formats.environment import Environment
 from generator.formats.output import OUTPUTS
 from generator.formats.ray_bounds import bounded
+from generator.formats.texts import in_words, text
 
 DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 DRAFT_2020_12 = "https://json-schema.org/draft/2020-12/schema"
@@ -52,19 +53,36 @@ def chart_schema(defaults: JsonObject) -> JsonObject:
 
     So every default must still be there. An empty `serving:` takes it away, and would otherwise render nonsense.
     """
-    schema: JsonObject = _without_not(json.loads(json.dumps(values_schema())))
-    # Helm prints what does not match a pattern, and here that may be the token itself: the templates check this one.
-    del schema["definitions"]["HuggingFace"]["properties"]["existingSecret"]["pattern"]
+    schema: JsonObject = _for_helm(json.loads(json.dumps(values_schema())))
+    # People put the token itself there: the templates say so, in better words.
+    secret = schema["definitions"]["HuggingFace"]["properties"]["existingSecret"]
+    del secret["if"], secret["else"]
     return {**schema, "allOf": [*schema["allOf"], _present(defaults)]}
 
 
-def _without_not(node: Any) -> Any:
-    """All but what is excluded: helm says of it no more than "'not' failed", and the chart's checks say why."""
+def _for_helm(node: Any) -> Any:
+    """A schema of which Helm says what is wanted, and where.
+
+    Of a text that does not match a pattern Helm prints the text, which may be a secret, and the pattern. Of another
+    constant it prints only what was wanted, and that is the pattern in words. Of a wrong key its library prints the
+    wrong place (`verr.InstanceLocation = vd.vloc` in validator.go of github.com/santhosh-tekuri/jsonschema v6.0.3), and
+    of `not` no more than that it failed: the chart's checks say why.
+    """
     if isinstance(node, list):
-        return [_without_not(item) for item in node]
+        return [_for_helm(item) for item in node]
     if not isinstance(node, dict):
         return node
-    return {key: _without_not(value) for key, value in node.items() if key != "not"}
+    helm = {key: _for_helm(value) for key, value in node.items() if key not in ("not", "propertyNames", _WORDS)}
+    if isinstance(pattern := helm.get("pattern"), str):
+        del helm["pattern"]
+        helm |= {"if": {"pattern": pattern}, "else": {"const": in_words(pattern)}}
+    names = node.get("propertyNames", {})
+    if "pattern" in names:
+        other = {"const": f"below a key that is {in_words(names['pattern'])}"}
+        helm["allOf"] = [{"patternProperties": {names["pattern"]: True}, "additionalProperties": other}]
+    if "maxLength" in names:
+        helm["propertyNames"] = {"maxLength": names["maxLength"]}
+    return helm
 
 
 def _present(defaults: JsonObject) -> JsonObject:
@@ -94,6 +112,7 @@ def environment_schema() -> JsonObject:
 
 # `/` or words between slashes. Ray takes no `/` at the end and no braces, and answers itself below `/-/`.
 ROUTE = r"^(/|(/[A-Za-z0-9._~][A-Za-z0-9._~-]*)+)$"
+text(ROUTE, "/ alone, or a route of letters, digits and any of . _ ~ -, no / last, such as /my-app")
 
 # Where Serve listens: the readiness of a pod asks its own address, and the Service the pod's.
 EVERY_ADDRESS = ["0.0.0.0", "::"]
@@ -188,7 +207,7 @@ def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
     application = renamed[_name(version, "ServeApplication")]
     renamed[_name(version, "ChartApplication")] = {
         **application,
-        "properties": {**application["properties"], "route_prefix": {"type": "string", "pattern": ROUTE}},
+        "properties": {**application["properties"], "route_prefix": _tidy({"type": "string", "pattern": ROUTE})},
     }
     http_options = renamed[_name(version, "HTTPOptionsSchema")]["properties"]
     http_options["host"] = {"enum": EVERY_ADDRESS}
@@ -233,7 +252,8 @@ def _resolve(schema: JsonObject, definitions: JsonObject) -> JsonObject:
 
 
 def _tidy(node: Any) -> Any:
-    """Drop pydantic's titles; say `default: null` by leaving it out; hold every key of a keyed mapping to its pattern.
+    """Drop pydantic's titles; say `default: null` by leaving it out; hold every key of a keyed mapping to its pattern;
+    say each pattern in words.
 
     pydantic writes `patternProperties`, which says nothing of a key that matches no pattern.
     """
@@ -243,7 +263,7 @@ def _tidy(node: Any) -> Any:
             rest = {key: value for key, value in node.items() if key != "patternProperties"}
             names = {**node.get("propertyNames", {}), "pattern": pattern}
             return _tidy({**rest, "propertyNames": names, "additionalProperties": inner})
-        return {
+        tidy = {
             key: (
                 {name: _tidy(value) for name, value in inner.items()}
                 if key in ("properties", "$defs")
@@ -252,7 +272,16 @@ def _tidy(node: Any) -> Any:
             for key, inner in node.items()
             if key != "title" and not (key == "default" and inner is None)
         }
+        return {**tidy, _WORDS: f"It must be {in_words(node['pattern'])}."} if _is_pattern(node) else tidy
     return [_tidy(item) for item in node] if isinstance(node, list) else node
+
+
+_WORDS = "patternErrorMessage"
+"""What VS Code's JSON and YAML say in place of a pattern."""
+
+
+def _is_pattern(schema: JsonObject) -> bool:
+    return isinstance(schema.get("pattern"), str)
 
 
 def _draft_07(schema: JsonObject) -> JsonObject:

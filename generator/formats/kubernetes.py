@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
 from generator.formats.bounds import Bytes, Count, Cpus, Id, Skew, Weight
 from generator.formats.fields import (
@@ -26,6 +26,7 @@ from generator.formats.fields import (
     RelativePath,
     Subdomain,
 )
+from generator.formats.texts import text
 
 Labels = dict[LabelKey, LabelValue]
 Annotations = dict[LabelKey, str]
@@ -151,13 +152,22 @@ FIELD_PATH = (
 
 
 class FieldSelector(Closed):
-    fieldPath: Annotated[str, StringConstraints(pattern=FIELD_PATH)]
+    fieldPath: Annotated[
+        str, text(FIELD_PATH, "a field of the pod that a variable can have, such as status.podIP or metadata.name")
+    ]
 
 
 class ResourceFieldSelector(Closed):
     """What the container may take or asks for, such as `limits.memory`."""
 
-    resource: Annotated[str, StringConstraints(pattern=r"^(limits|requests)\.[a-z0-9./-]+$", max_length=253)]
+    resource: Annotated[
+        str,
+        text(
+            r"^(limits|requests)\.[a-z0-9./-]+$",
+            "limits. or requests. and the name of a resource, such as limits.memory",
+            longest=253,
+        ),
+    ]
     divisor: CountQuantity | Count | None = None
     containerName: DnsLabel | None = None
 
@@ -245,13 +255,19 @@ class ConfigMapVolume(Closed):
 
 
 class NfsVolume(Closed):
-    server: Annotated[str, StringConstraints(pattern=r"^[^\s/]+$")]
-    path: Annotated[str, StringConstraints(pattern=r"^/\S*$")]
+    server: Annotated[str, text(r"^[^\s/]+$", "a host, such as nfs.example.com")]
+    path: Annotated[str, text(r"^/\S*$", "an absolute path without spaces, such as /exports/models")]
     readOnly: bool | None = None
 
 
 class CsiVolume(Closed):
-    driver: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$")]
+    driver: Annotated[
+        str,
+        text(
+            r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$",
+            "the name of a CSI driver: letters, digits, - and dots (at most 63 characters), such as efs.csi.aws.com",
+        ),
+    ]
     readOnly: bool | None = None
     fsType: str | None = None
     volumeAttributes: dict[str, str] | None = None
@@ -276,9 +292,15 @@ class Volume(Closed):
     csi: CsiVolume | None = None
 
 
-Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$")]
+Cidr = Annotated[str, text(r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", "a range of addresses, such as 10.0.0.0/8")]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
-PortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$")]
+PortName = Annotated[
+    str,
+    text(
+        r"^[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$",
+        "the name of a port: small letters, digits and - (at most 15 characters), such as http",
+    ),
+]
 
 
 class IpBlock(Closed):

@@ -199,7 +199,10 @@ class Project:
             for version, release in releases().items()
         }
         chart = self.root / "chart"
-        refused = {name: {"why": row.why, "instead": row.instead} for name, row in refused_variables().items()}
+        refused = {
+            name: {"why": row.why, "instead": row.instead, "harmless": list(row.harmless)}
+            for name, row in refused_variables().items()
+        }
         arguments = {
             name: {"why": row.why, "instead": row.instead, "values": list(row.values)}
             for name, row in refused_arguments().items()

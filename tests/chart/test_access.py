@@ -54,6 +54,11 @@ def test_it_is_refused_wherever_variables_are_given(
     assert f"- {where}.VLLM_SERVER_DEV_MODE: it adds routes that change the engine" in render_error(change)
 
 
+@pytest.mark.parametrize("value", ["0", {"value": "0"}])
+def test_routes_for_developers_that_are_switched_off(render_with: Render, value: Any) -> None:
+    assert render_with({"pods": {"env": {"VLLM_SERVER_DEV_MODE": value}}}).env("head")["VLLM_SERVER_DEV_MODE"] == "0"
+
+
 def test_a_debugger_that_listens_everywhere(render_error: RenderError) -> None:
     flag = {"rayStartParams": {"ray-debugger-external": ""}}
     message = render_error({"head": flag, "workerGroups": {GROUP: flag}})

@@ -206,6 +206,11 @@ def test_a_model_that_differs_from_a_right_one_in_this_alone(
     assert "models.a-right" not in message
 
 
+def test_workers_without_cpus(render_error: RenderError) -> None:
+    error = render_error({"workerGroups": {GROUP: {"resources": {"limits": {"cpu": 0}, "requests": {"cpu": 0}}}}})
+    assert f"- workerGroups.{GROUP}.resources: it gives a worker no CPU" in error
+
+
 def test_a_model_on_cpus_beside_one_that_asks_for_a_gpu_nobody_has(render_error: RenderError) -> None:
     loading = {"model_loading_config": {"model_source": "x/y"}}
     on_cpus, on_gpus = ({**loading, "accelerator_config": {"kind": kind}} for kind in ("cpu", "gpu"))

@@ -69,8 +69,7 @@ def leaves(schema: Any, path: Path_ = (), shape: int = 0, seen: tuple[int, ...] 
             for leaf in leaves(inner, (*path, name), shape, seen):
                 yield replace(leaf, beside_free_keys=leaf.beside_free_keys or is_map(schema))
     elif is_map(schema):
-        names = schema.get("propertyNames", {}).get("pattern", "")
-        key = next(k for k in SAMPLE_KEYS if re.search(names, k))
+        key = next(k for k in SAMPLE_KEYS if re.search(pattern_of_keys(schema), k))
         yield from leaves(schema["additionalProperties"], (*path, key), shape, seen)
     elif isinstance(schema.get("items"), dict) and ("properties" in resolve(schema["items"])):
         yield from leaves(schema["items"], (*path, 0), shape, seen)
@@ -80,6 +79,11 @@ def leaves(schema: Any, path: Path_ = (), shape: int = 0, seen: tuple[int, ...] 
 
 def is_map(schema: Any) -> bool:
     return isinstance(schema.get("additionalProperties"), dict)
+
+
+def pattern_of_keys(schema: Any) -> str:
+    """What the keys of a mapping match; empty: anything."""
+    return next((pattern for part in schema.get("allOf", []) for pattern in part.get("patternProperties", {})), "")
 
 
 def whole_schema(release: str) -> Any:
@@ -208,13 +212,58 @@ def test_helm_refuses_names_that_kubernetes_would_not_take(helm, tmp_path, keyed
         name = "_under_score"  # only at the beginning
     path = (*keyed.split("."), name)
     text = faults(helm, tmp_path, "2.60.0", [(path, {})])
-    assert f"'{name}' does not match pattern" in text
+    place = Leaf(path, None, 0).pointer
+    assert f"at '{place}': value must be 'below a key that is a name of small letters, digits" in text
+
+
+SECRET = "correct-horse battery"
+
+
+@pytest.mark.parametrize(
+    ("values", "place", "wanted"),
+    [
+        ({"head": {"rayStartParams": {"redis-password": SECRET}}}, "/head/rayStartParams/redis-password", "letters"),
+        (
+            {"image": {"repository": f"user:{SECRET}@registry.example.com/ray"}},
+            "/image/repository",
+            "empty, or an image",
+        ),
+        ({"image": {"tag": SECRET}}, "/image/tag", "empty, or a tag"),
+        ({"image": {"pullSecrets": [SECRET]}}, "/image/pullSecrets/0", "empty, or the name of an object"),
+        ({"pods": {"podLabels": {"token": SECRET}}}, "/pods/podLabels/token", "empty, or letters"),
+        ({"serving": {"routePrefix": SECRET}}, "/serving/routePrefix", "a route"),
+        ({"apps": {"a": {"application": {"route_prefix": SECRET}}}}, "/apps/a/application/route_prefix", "/ alone"),
+    ],
+)
+def test_helm_says_what_a_text_must_be_and_never_the_text(helm, tmp_path, values, place, wanted):
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(values), encoding="utf-8")
+    done = subprocess.run([helm, "template", "x", CHART, "-f", file], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert f"at '{place}': value must be '{wanted}" in done.stderr
+    assert "battery" not in done.stdout + done.stderr
+
+
+def below(node: Any) -> Iterator[Any]:
+    yield node
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from below(inner)
+
+
+def test_no_text_is_held_to_a_pattern_of_which_helm_prints_the_text():
+    tested = [node["if"] for node in below(SCHEMA) if isinstance(node, dict) and "pattern" in node.get("if", {})]
+    patterns = [node for node in below(SCHEMA) if isinstance(node, dict) and isinstance(node.get("pattern"), str)]
+    assert len(patterns) > 50
+    assert [node for node in patterns if not any(node is each for each in tested)] == []
+    assert not [node for node in below(SCHEMA) if isinstance(node, dict) and isinstance(node.get("format"), str)]
 
 
 def test_no_keyed_mapping_lets_a_name_past_its_pattern():
     """`patternProperties` alone says nothing of a key that matches no pattern."""
     for path in (CHART / "values.schema.json", *sorted((CHART.parent / "schemas").glob("*.json"))):
-        assert "patternProperties" not in path.read_text(encoding="utf-8")
+        for node in below(json.loads(path.read_text(encoding="utf-8"))):
+            if isinstance(node, dict) and "patternProperties" in node:
+                assert "const" in node["additionalProperties"], node
 
 
 def given(defaults: Any, path: Path_ = ()) -> Iterator[Path_]:

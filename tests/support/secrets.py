@@ -31,6 +31,7 @@ SHAPED: dict[str, str] = {
     "address without a user": f"redis://:{_LONG[:8]}@host:6379/0",
     "address with digits": "redis://:73914286@host:6379/0",
     "address with digits and a user": "https://user:73914286@host/path",
+    "address of an image": f"user:{_LONG[:12]}@registry.example.com:5000/ray/ray-llm",
     "address with a token alone": f"git+https://{_LONG[:40]}@github.com/org/code",
     "login": f"Bearer {_LONG[:24]}",
     "login, of old": "Basic " + "dXNlcjpwYXNzd29yZA==",

@@ -43,9 +43,13 @@ pods', and those that Ray gives to replicas and ingresses.
 {{- define "ray-serve-llm.checkVariables" -}}
 {{- $refused := .root.Files.Get "files/refused-variables.yaml" | fromYaml -}}
 {{- range $where, $variables := include "ray-serve-llm.variables" .root | fromJson }}
-{{- range $name, $_ := $variables }}
+{{- range $name, $value := $variables }}
+{{- if kindIs "map" $value }}
+{{- $value = $value.value }}
+{{- end }}
 {{- range $known, $row := $refused }}
-{{- if or (eq $name $known) (and (hasSuffix "*" $known) (hasPrefix (trimSuffix "*" $known) $name)) }}
+{{- $is := or (eq $name $known) (and (hasSuffix "*" $known) (hasPrefix (trimSuffix "*" $known) $name)) }}
+{{- if and $is (not (has (toString $value) $row.harmless)) }}
 {{ $where }}.{{ $name }}: {{ $row.why }}. {{ $row.instead }}.
 {{- end }}
 {{- end }}

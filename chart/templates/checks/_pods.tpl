@@ -81,7 +81,11 @@ head.rayStartParams.dashboard-host: KubeRay hands the models to the dashboard fr
 {{- define "ray-serve-llm.checkCpus" -}}
 {{- range $where, $pod := omit .pods "head" }}
 {{- if not (include "ray-serve-llm.workerCpus" $pod.settings) }}
-{{ $where }}.resources: "{{ include "ray-serve-llm.workerCpuQuantity" $pod.settings }}" is no number of CPUs that is understood here. Write CPUs (2, 0.5) or thousandths of one (500m).
+{{- with include "ray-serve-llm.workerCpuQuantity" $pod.settings }}
+{{ $where }}.resources: "{{ . }}" is no number of CPUs that is understood here. Write CPUs (2, 0.5) or thousandths of one (500m).
+{{- else }}
+{{ $where }}.resources: it gives a worker no CPU, and Ray runs nothing there. Say how many in resources.limits.cpu (2, 0.5 or 500m).
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -1,9 +1,14 @@
 """What `validate` says of values in which one thing excludes another."""
 
+import re
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from generator.errors import UserErrors
 from generator.formats.check import check_document
+from generator.formats.json_schema import catalog_schema, chart_schema, environment_schema, values_schema
 
 LOADING = {"model_loading_config": {"model_source": "a/b"}}
 
@@ -58,3 +63,39 @@ def test_a_resource_of_rays_own(name: str) -> None:
 
 def test_a_line_end_behind_a_name() -> None:
     assert "has characters or a length that is not accepted" in refusal({"pods": {"env": {"FOO\n": "x"}}})
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"workerGroups": {"Bad_Name": {}}}, "a name of small letters, digits and - (at most 40 characters"),
+        ({"image": {"tag": "a b"}}, "empty, or a tag: letters, digits"),
+        ({"pods": {"sharedMemory": "5q"}}, "bytes: a number with Ki, Mi, Gi"),
+        ({"pods": {"env": {"1A": "x"}}}, "the name of a variable: letters, digits"),
+        ({"apps": {"a": {"application": {"route_prefix": "a/"}}}}, "/ alone, or a route of letters"),
+    ],
+)
+def test_what_a_text_must_be_is_said_in_words(values: dict, words: str) -> None:
+    message = refusal(values)
+    assert f"It must be {words}" in message
+    assert "^" not in message
+
+
+def below(node: Any) -> Iterator[Any]:
+    yield node
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from below(inner)
+
+
+def test_every_pattern_is_said_in_words_that_its_example_keeps() -> None:
+    said = {}
+    for schema in (catalog_schema(), environment_schema(), values_schema()):
+        for node in below(schema):
+            if isinstance(node, dict) and isinstance(node.get("pattern"), str):
+                said[node["pattern"]] = node["patternErrorMessage"]
+    assert len(said) > 35
+    for pattern, words in said.items():
+        assert words.startswith("It must be ") and "that matches" not in words and "'" not in words
+        example = re.search(r"such as (\S+?)[,;.]?(?: |$)", words)
+        assert not example or re.search(pattern, example[1]), (pattern, words)
+    assert "patternErrorMessage" not in str(chart_schema({}))

@@ -62,9 +62,17 @@ def test_routes_for_developers_wherever_they_are_switched_on(kind: str, path: st
 
 
 def test_a_variable_of_the_same_name_that_is_no_variable_is_left_alone() -> None:
-    assert refused_variable("RAY_AUTH_TOKEN_PATH") and refused_variable("RAY_AUTH_MODE")
-    assert not refused_variable("RAY_AUTHOR") and not refused_variable("MY_VLLM_SERVER_DEV_MODE")
+    assert refused_variable("RAY_AUTH_TOKEN_PATH", "x") and refused_variable("RAY_AUTH_MODE", "x")
+    assert not refused_variable("RAY_AUTHOR", "x") and not refused_variable("MY_VLLM_SERVER_DEV_MODE", "1")
     check_document({"commonLabels": {"RAY_AUTH_MODE": "x"}}, "values", name="file.yaml")
+
+
+@pytest.mark.parametrize("value", ["0", {"value": "0"}])
+def test_what_is_switched_off_is_taken(value: Any) -> None:
+    check_document({"pods": {"env": {"VLLM_SERVER_DEV_MODE": value}}}, "values", name="file.yaml")
+    assert refused_variable("VLLM_SERVER_DEV_MODE", {"value": "1"})
+    assert refused_variable("VLLM_SERVER_DEV_MODE", {"valueFrom": {}})
+    assert refused_variable("RAY_AUTH_MODE", "0")
 
 
 def test_the_chart_has_the_same_table() -> None:
