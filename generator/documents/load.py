@@ -72,6 +72,7 @@ def read_yaml(path: Path) -> Any:
 def load_text(text: str, name: str) -> Any:
     """Return what YAML text holds; `name` is the file that faults are reported in."""
     with _yaml_faults(name):
+        _check_length(text, name)
         _check_depth(text)
         loader = _StrictLoader(text)
         try:
@@ -87,6 +88,7 @@ def load_text(text: str, name: str) -> Any:
 def check_bounds(text: str, name: str) -> None:
     """Raise UserError where YAML text is none, or is more than what walks it should meet; for those who load it."""
     with _yaml_faults(name):
+        _check_length(text, name)
         _check_depth(text)
         root = yaml.compose(text, Loader=SAFE_LOADER)
         if root is not None:
@@ -120,8 +122,21 @@ _DEEPEST = 50
 _SURELY_PARSED = 5_000
 # Aliases (*) that stand for each other are a few lines of text and billions of values. Helm bounds them as well.
 _MOST_REPEATED = 100_000
+# Ten thousand models with all that values say of each, more than one object of Kubernetes holds; and their text,
+# since parsing takes longest.
+_MOST_VALUES = 500_000
+_MOST_CHARACTERS = 10_000_000
 # An int64, which is all that Helm and Kubernetes can hold, has no more digits.
 _MOST_DIGITS = 19
+
+
+def _check_length(text: str, name: str) -> None:
+    if len(text) > _MOST_CHARACTERS:
+        raise _too_much(f"has {len(text):,} characters, and at most {_MOST_CHARACTERS:,} are read", name)
+
+
+def _too_much(what: str, name: str) -> UserError:
+    return UserError(what, where=name, fix="Split it into several files; a release of Helm holds much less.")
 
 
 def _check_depth(text: str) -> None:
@@ -140,18 +155,21 @@ def _check_depth(text: str) -> None:
 
 
 def _check_bounds(root: yaml.Node, name: str) -> None:
-    """Raise RecursionError where the nodes are too deep, UserError where aliases repeat too many of them.
+    """Raise RecursionError where the nodes are too deep, UserError where they, or what aliases repeat, are too many.
 
     It is done before values are made of the nodes: already a merge (<<) writes them out.
     """
     whole: dict[int, int] = {}  # by node, how many it is with all that it repeats
-    repeated = _whole_size(root, 0, whole) - len(whole)
+    values = _whole_size(root, 0, whole)
+    repeated = values - len(whole)
     if repeated > _MOST_REPEATED:
         raise UserError(
             f"its aliases (*) repeat more than {_MOST_REPEATED:,} values",
             where=name,
             fix="Write out what is meant; an alias of aliases of aliases grows tenfold with each step.",
         )
+    if values > _MOST_VALUES:
+        raise _too_much(f"has {values:,} keys and values, and at most {_MOST_VALUES:,} are read", name)
 
 
 def _whole_size(node: yaml.Node, depth: int, whole: dict[int, int]) -> int:
@@ -207,27 +225,41 @@ def written(text: str, path: KeyPath) -> str | None:
 
 def _nodes(text: str, path: KeyPath) -> Iterator[tuple[yaml.Node, yaml.Node]]:
     """The key and the value of every part of a path, as far as the text holds it."""
-    node = _composed(text)
+    composed = _composed(text)
+    node = composed.root
     for part in path:
-        below = _below_node(node, part)
+        below = composed.below(node, part)
         if below is None:
             return
         yield below
         node = below[1]
 
 
+class _Composed:
+    """The nodes of a text. Those of a mapping are found by their keys: it may have thousands, and a fault in each."""
+
+    def __init__(self, text: str) -> None:
+        self.root: yaml.Node | None = yaml.compose(text, Loader=SAFE_LOADER)
+        self._entries: dict[int, dict[Any, tuple[yaml.Node, yaml.Node]]] = {}
+
+    def below(self, node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+        if isinstance(node, yaml.MappingNode):
+            return self._entries_of(node).get(str(part))
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            return node.value[part], node.value[part]
+        return None
+
+    def _entries_of(self, node: yaml.MappingNode) -> dict[Any, tuple[yaml.Node, yaml.Node]]:
+        if id(node) not in self._entries:
+            scalars = [pair for pair in node.value if isinstance(pair[0], yaml.ScalarNode)]
+            self._entries[id(node)] = {pair[0].value: pair for pair in reversed(scalars)}  # of equal ones the first
+        return self._entries[id(node)]
+
+
 @lru_cache(maxsize=1)
-def _composed(text: str) -> yaml.Node | None:
-    """The text's nodes, kept while the faults of one file are placed in it."""
-    return yaml.compose(text, Loader=SAFE_LOADER)
-
-
-def _below_node(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    if isinstance(node, yaml.MappingNode):
-        return next(((key, value) for key, value in node.value if key.value == str(part)), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return node.value[part], node.value[part]
-    return None
+def _composed(text: str) -> _Composed:
+    """Kept while the faults of one file are placed in it."""
+    return _Composed(text)
 
 
 def dump_yaml(data: Any, *, header: str = "") -> str:

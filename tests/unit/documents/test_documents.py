@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from generator.documents.files import MOST_BYTES, read_text
-from generator.documents.load import dump_yaml, load_text
+from generator.documents.load import dump_yaml, load_text, location
 from generator.errors import UserError, UserErrors
 from generator.formats.catalog import CatalogFile
 from generator.formats.check import check_document
@@ -44,6 +44,8 @@ UNREADABLE = {
         tenfold("[", "]"),
         "f: its aliases (*) repeat",
     ),
+    "more values than any file here needs": ("a: [" + "1," * 500_000 + "]", "has 500,003 keys and values, and at most"),
+    "more text than any file here needs": ("a: " + "x" * 10_000_000, "has 10,000,003 characters, and at most 10,000,"),
     "merges of merges": (
         tenfold("{<<: [", "]}"),
         "f: its aliases (*) repeat",
@@ -103,6 +105,18 @@ def test_thousands_of_faults_are_told_at_once_and_soon():
         parse_text(text, "f", CatalogFile)
     assert len(caught.value.errors) > 5000 - 1
     assert time.monotonic() - began < 10
+
+
+def test_the_places_of_many_faults_take_as_long_as_there_are_faults():
+    def seconds(count: int) -> float:
+        text = "models:\n" + "".join(f"  m{i}: {{a: 1}}\n" for i in range(count))
+        assert location(text, "f", ["models", "m0"]) == "f:2: models.m0"  # parsed now, and not timed
+        began = time.process_time()
+        for i in range(count):
+            assert location(text, "f", ["models", f"m{i}", "a"]).startswith(f"f:{i + 2}: ")
+        return time.process_time() - began
+
+    assert seconds(8000) < 10 * max(seconds(2000), 0.01)
 
 
 def test_an_anchor_that_many_use_is_no_bomb():
