@@ -94,14 +94,14 @@ def _cpu_faults(pool: PoolPlan, models: Iterable[ModelPlan], *, where: str) -> I
 
 
 def _disk_faults(pool: PoolPlan, models: Iterable[ModelPlan], *, where: str) -> Iterator[UserError]:
-    node, asked = pool.node_pool.disk.gib, pool.disk_gib_per_worker * pool.workers_per_node
-    if node is not None and asked > node:
+    disk, each = pool.node_pool.disk.gib, pool.disk_gib_per_worker
+    needed = min(max(1, pool.workers_min), pool.workers_max)
+    if disk is not None and pool.workers_by_disk < needed:
         held = [f"{one.model_id} {sum(d.bytes for d in one.downloads) / GIB:.1f}" for one in models if one.downloads]
-        each = f"{pool.workers_per_node} worker pods of " if pool.workers_per_node > 1 else ""
         yield UserError(
-            f"pool '{pool.name}': what its models download may need {asked} GiB of a node's disk "
-            f"({each}{pool.disk_gib_per_worker} GiB, {disk_facts().allowance_gib} for logs and kernels included; "
-            f"GiB of files: {', '.join(held)}), which has {node:.4g}",
+            f"pool '{pool.name}': {needed} worker pods are needed, and its nodes' disks of {disk:.4g} GiB hold "
+            f"{pool.workers_by_disk}: each asks for {each} GiB, {disk_facts().allowance_gib} of them for logs and "
+            f"kernels (GiB of files: {', '.join(held)})",
             where=f"{where}: pools.{pool.name}",
             fix=f"Give nodes a larger disk (`diskPerNode`), serve fewer models there, or {KEEP_ELSEWHERE}.",
         )
@@ -136,14 +136,21 @@ def _pool_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
 
 
 def _disk_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
-    disk = pool.node_pool.disk
-    in_time = disk.request_gib(pool.files_in_time) * pool.workers_per_node
-    if disk.gib is not None and in_time > disk.gib >= pool.disk_gib_per_worker * pool.workers_per_node:
+    disk, each = pool.node_pool.disk.gib, pool.disk_gib_per_worker
+    if disk is None:
+        return
+    in_time = pool.node_pool.disk.request_gib(pool.files_in_time) * min(pool.workers_per_node, pool.workers_peak)
+    if pool.workers_by_disk < min(pool.workers_max, pool.workers_peak):
         yield _of_pool(
             pool,
-            f"what a replica downloaded stays when it goes: if all models came to one node, their files and all else "
-            f"would take {in_time} GiB of its disk, which has {disk.gib:.4g}; a claim keeps them once "
-            "(modelCache)",
+            f"its nodes' disks of {disk:.4g} GiB hold {pool.workers_by_disk} of {pool.workers_max} worker pods, "
+            f"which ask for {each} GiB each; the rest waits",
+        )
+    elif pool.files_in_time > pool.files_at_once and in_time > disk:
+        yield _of_pool(
+            pool,
+            "what a replica downloaded stays when it goes: if all models came to one node, their files and all else "
+            f"would take {in_time} GiB of its disk, which has {disk:.4g}; a claim keeps them once (modelCache)",
         )
 
 

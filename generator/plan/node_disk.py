@@ -38,8 +38,10 @@ class NodeDisk:
 
     def refusal(self, downloads: Iterable[Download]) -> str:
         """Why no worker can hold the files of one model; nothing where one can, or the disk is not known."""
+        if self.gib is None:
+            return ""
         asked = self.request_gib(sum(one.bytes for one in self.held(downloads)))
-        if self.gib is None or asked <= self.gib:
+        if asked <= self.gib:
             return ""
         beside = f"{disk_facts().allowance_gib} of them for logs and kernels"
         return f"with its files a pod needs {asked} GiB of disk, {beside}, and a node has {self.gib:.4g}"

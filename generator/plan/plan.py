@@ -60,6 +60,8 @@ class Choice:
     overrides: Overrides
     requirements: ModelRequirements
     options: list[PricedPlacement]
+    full: list[str]
+    """Pools whose nodes have too small a disk for its files."""
 
 
 def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: str) -> Plan:
@@ -80,6 +82,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
                 overrides=overrides,
                 requirements=requirements,
                 options=_priced(possible, requirements, overrides),
+                full=[name for name, pool in pools.items() if pool.disk.refusal(requirements.downloads)],
             )
     pool_by_app = app_pools(environment, choices, pools, where=where, faults=faults)
     faults.raise_any()
@@ -230,6 +233,8 @@ def _why(choice: Choice, chosen: PricedPlacement) -> str:
             f"{cheapest.placement.node_pool.name} would cost less for it alone, not for the fleet: it lacks the room"
         )
         reason += ", or pods would stay half empty"
+    if choice.full and not choice.requirements.pool:
+        reason += f"; its files are too large for the disks of {', '.join(choice.full)}"
     if placement.narrower and placement.narrower.missing_gib:
         part = "a smaller share" if placement.node_pool.pool.share else "fewer GPUs"
         reason += f"; {part} would lack {placement.narrower.missing_gib:.1f} GiB"

@@ -156,6 +156,14 @@ class PoolPlan:
         return self.node_pool.slots_per_node // self.slots_per_worker
 
     @property
+    def workers_by_disk(self) -> int:
+        """Of the pods that it can have, those for which its nodes' disks have room; all where that is not known."""
+        disk, each = self.node_pool.disk.gib, self.disk_gib_per_worker
+        if disk is None or not each:
+            return self.workers_max
+        return min(self.workers_max, self.node_pool.pool.nodes * int(disk // each))
+
+    @property
     def slots_per_worker(self) -> int:
         """GPUs (on a CPU pool: replicas) of one worker pod."""
         return self.shape.slots

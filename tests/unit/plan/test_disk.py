@@ -206,6 +206,7 @@ def test_a_model_goes_where_its_files_have_room() -> None:
     pools = {"p": {**L4, "diskPerNode": "25Gi"}, "big": {"gpu": "H100-80GB", "nodes": 1, "diskPerNode": "1Ti"}}
     decided = plan({"m": of_gib(20)}, pools=pools)
     assert decided.models["m"].node_pool.name == "big"
+    assert "its files are too large for the disks of p" in decided.models["m"].why
     assert asked(decided) == 0
 
 
@@ -218,13 +219,33 @@ def test_a_pool_that_memory_would_allow_says_that_its_disk_does_not() -> None:
 
 def test_worker_pods_of_a_node_share_its_disk() -> None:
     pool = {"gpu": "L4-24GB", "gpusPerNode": 4, "nodes": 1, "diskPerNode": "100Gi"}
+    all_there = {"replicas": {"min": 4, "max": 4}}
     with pytest.raises(UserError) as refused:
-        plan({"m": of_gib(20)}, pools={"p": pool})
+        plan({"m": of_gib(20)}, pools={"p": pool}, defaults=all_there)
     assert (
-        "pool 'p': what its models download may need 120 GiB of a node's disk (4 worker pods of 30 GiB, 10 for logs "
-        "and kernels included; GiB of files: m 20.0), which has 100" in str(refused.value)
+        "pool 'p': 4 worker pods are needed, and its nodes' disks of 100 GiB hold 3: each asks for 30 GiB, 10 of them "
+        "for logs and kernels (GiB of files: m 20.0)" in str(refused.value)
     )
-    assert asked(plan({"m": of_gib(20)}, pools={"p": {**pool, "diskPerNode": "120Gi"}})) == 30
+    assert asked(plan({"m": of_gib(20)}, pools={"p": {**pool, "diskPerNode": "120Gi"}}, defaults=all_there)) == 30
+
+
+def test_a_disk_that_holds_the_minimum_and_not_the_peak_is_told() -> None:
+    pool = {"gpu": "L4-24GB", "gpusPerNode": 4, "nodes": 1, "diskPerNode": "100Gi"}
+    (warning,) = [one for one in plan({"m": of_gib(20)}, pools={"p": pool}).warnings if "disk" in one.text]
+    assert "its nodes' disks of 100 GiB hold 3 of 4 worker pods, which ask for 30 GiB each; the rest waits" in str(
+        warning
+    )
+    small = {"replicas": {"min": 1, "max": 3}}
+    assert not [
+        one for one in plan({"m": of_gib(20)}, pools={"p": pool}, defaults=small).warnings if "disk" in one.text
+    ]
+
+
+def test_models_that_no_one_worker_can_have_together_are_refused_also_where_all_may_sleep() -> None:
+    models = {name: of_gib(20, f"org/{name}") for name in "ab"}
+    cpus = {"nodes": 2, "cpusPerNode": 2, "memoryPerNode": "160Gi", "diskPerNode": "40Gi"}
+    with pytest.raises(UserError, match="1 worker pods are needed, and its nodes' disks of 40 GiB hold 0"):
+        plan(models, pools={"p": cpus}, defaults={"replicas": {"min": 0, "max": 1}})
 
 
 def test_what_replicas_leave_behind_is_told_where_it_would_fill_the_disk() -> None:
