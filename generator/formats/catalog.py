@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from generator.documents.merge import JsonObject
 from generator.errors import UserError
 from generator.formats.architecture import Architecture
 from generator.formats.fields import Closed, FamilyName, ModelId, PositiveInt
@@ -16,6 +17,7 @@ from generator.formats.texts import text
 DtypeName = Annotated[
     str, text(r"^[A-Z][A-Z0-9_]*$", "a type of weights in capitals, as safetensors names it, such as BF16")
 ]
+VllmVersion = Annotated[str, text(r"^[0-9]{1,4}(\.[0-9]{1,4}){1,2}$", "a version of vLLM, such as 0.11.0")]
 Commit = Annotated[str, text(r"^[0-9a-f]{40}$", "a whole commit: 40 characters of 0-9 and a-f")]
 
 
@@ -40,12 +42,38 @@ class Weights(Closed):
         return sum(self.bytes.values())
 
 
+class StatedParameters(Closed):
+    """How many parameters others say the model has, to hold `weights` against."""
+
+    count: PositiveInt
+    source: str
+    differs: str = ""
+    """Why `weights` says another number, where they are more than 1 % apart."""
+
+
 class Provenance(Closed):
-    """Where `architecture` and `weights` were read."""
+    """Where `architecture` and `weights` were read, and where the rest is stated."""
 
     source: str
     confidence: str = ""
     """How sure the source is, where it is not the checkpoint itself."""
+    statedParameters: StatedParameters | None = None
+    statedBy: dict[str, str] = {}
+    """Sources of other facts, by their path in the entry: `llmConfig.engine_kwargs.tool_call_parser`."""
+    unknown: list[str] = []
+    """Paths of what no source was found for."""
+
+
+class CatalogLLMConfig(Closed):
+    """What the model needs of its engine wherever it runs, in Ray's own words. An environment's `llmConfig` wins."""
+
+    engine_kwargs: JsonObject = {}
+    """Arguments of vLLM: parsers, `runner`, `hf_overrides`, `limit_mm_per_prompt`, …"""
+    runtime_env: JsonObject = {}
+    """`env_vars` of its processes."""
+
+
+Task = Literal["chat", "code", "reasoning", "vision", "omni", "embedding", "rerank", "classify", "transcription"]
 
 
 class CatalogModel(Closed):
@@ -54,9 +82,14 @@ class CatalogModel(Closed):
     revision: Commit | None = None
     """Commit of the hub repository, so that the same weights are served tomorrow."""
     license: str | None = None
+    task: Task | None = None
+    """What people use it for. It decides nothing: `list library` finds models by it."""
+    minVllmVersion: VllmVersion | None = None
+    """The first vLLM that serves it, such as 0.11.0. A release that has an older one is told when it is planned."""
     trustRemoteCode: Annotated[str, StringConstraints(min_length=10)] | None = None
     """Why this model must run code of its repository; unset: such code is refused."""
     needs: Needs
+    llmConfig: CatalogLLMConfig = CatalogLLMConfig()
     architecture: Architecture
     weights: Weights
     provenance: Provenance | None = None

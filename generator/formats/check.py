@@ -27,6 +27,7 @@ def _validator(kind: str) -> Any:
     document = {
         "values": schemas.values_schema,
         "environment": schemas.environment_schema,
+        "catalog": schemas.catalog_words_schema,
     }[kind]()
     validators: Any = jsonschema.validators
     return validators.extend(validators.validator_for(document), {"pattern": _pattern})(document)
@@ -41,7 +42,8 @@ def _pattern(_: Any, pattern: str, instance: Any, __: JsonObject) -> Iterator[Va
 def check_document(data: Any, kind: str, *, name: str, text: str | None = None) -> None:
     """Raise UserErrors with every fault of `data`; `text` gives them line numbers.
 
-    `kind` is values or environment; a catalog file is its pydantic model, `faults.parse_text`.
+    `kind` is values, environment, or catalog: what entries say of their engines, for a release
+    (`json_schema.catalog_words_schema`). The rest of a catalog file is its pydantic model, `faults.parse_text`.
     """
     if not isinstance(data, dict):
         raise UserError("is empty or no mapping", where=name, fix=f"A {kind} file is a mapping.")

@@ -110,6 +110,23 @@ def environment_schema() -> JsonObject:
     }
 
 
+@cache
+def catalog_words_schema() -> JsonObject:
+    """What a release takes of the `llmConfig` of catalog entries: `ray` names it, `models` holds them by id."""
+    words = [
+        {
+            "if": {"properties": {"ray": {"const": version}}},
+            "then": {
+                "properties": {
+                    "models": {"additionalProperties": {"properties": {"llmConfig": _ref(version, "PartialLLMConfig")}}}
+                }
+            },
+        }
+        for version in releases()
+    ]
+    return {"$schema": DRAFT_07, "definitions": values_schema()["definitions"], "allOf": words}
+
+
 # `/` or words between slashes. Ray takes no `/` at the end and no braces, and answers itself below `/-/`.
 ROUTE = r"^(/|(/[A-Za-z0-9._~][A-Za-z0-9._~-]*)+)$"
 text(ROUTE, "/ alone, or a route of letters, digits and any of . _ ~ -, no / last, such as /my-app")

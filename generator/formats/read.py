@@ -42,6 +42,31 @@ def read_catalog(texts: Mapping[Path, str]) -> Catalog:
     return Catalog(families=families, files=files)
 
 
+_OF_THE_ENVIRONMENT = "It depends on the GPUs: the plan decides it, and an environment's `llmConfig` may."
+SAID_ELSEWHERE = {
+    **dict.fromkeys(
+        (
+            "tensor_parallel_size",
+            "pipeline_parallel_size",
+            "data_parallel_size",
+            "distributed_executor_backend",
+            "gpu_memory_utilization",
+            "kv_cache_memory_bytes",
+            "num_gpu_blocks_override",
+            "max_num_batched_tokens",
+        ),
+        _OF_THE_ENVIRONMENT,
+    ),
+    "max_model_len": "Say it as `needs: {context: …}`.",
+    "max_num_seqs": "Say it as `needs: {sequences: …}`.",
+    "dtype": "Say it as `needs: {dtype: …}`.",
+    "trust_remote_code": "Say why as `trustRemoteCode: …`.",
+    "revision": "Say it as `revision: …`, beside `source`.",
+    "tokenizer_revision": "Say it as `revision: …`, beside `source`.",
+}
+"""Engine arguments that a catalog entry cannot have in its `llmConfig`, and what to do instead."""
+
+
 def _model_faults(file: CatalogFile, text: str, path: Path, owners: Mapping[str, Path]) -> Iterator[UserError]:
     """What is wrong with single models; `owners` are the files of those that are known already."""
     for model_id, model in file.models.items():
@@ -51,6 +76,12 @@ def _model_faults(file: CatalogFile, text: str, path: Path, owners: Mapping[str,
                 f"needs a context of {model.needs.context:,} tokens and knows {most:,}",
                 where=location(text, str(path), ["models", model_id, "needs", "context"]),
                 fix=f"Set it to {most} or less.",
+            )
+        for argument in model.llmConfig.engine_kwargs.keys() & SAID_ELSEWHERE.keys():
+            yield UserError(
+                f"'{argument}' has no place in the catalog",
+                where=location(text, str(path), ["models", model_id, "llmConfig", "engine_kwargs", argument]),
+                fix=SAID_ELSEWHERE[argument],
             )
         if model_id in owners:
             yield UserError(

@@ -22,7 +22,7 @@ from generator.plan.placement import Placement, placements
 from generator.plan.plans import ModelPlan, PlanWarning, PoolPlan, PricedPlacement
 from generator.plan.pools import NodePool, by_price, node_pools
 from generator.plan.replicas import expected_load
-from generator.plan.requirements import ModelRequirements, requirements_of, served
+from generator.plan.requirements import ModelRequirements, check_release, requirements_of, served
 
 # The most replicas of a model that says nothing of replicas, where its pool has room for them.
 DEFAULT_MOST_REPLICAS = 5
@@ -75,8 +75,12 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     choices: dict[str, Choice] = {}
     for family, model_id, overrides in served(environment, catalog, where=where, faults=faults):
         with faults.gathered():
+            place = f"{where}: serve.{family}.{model_id}"
+            stated = catalog.families[family].models[model_id]
+            file = catalog.files.get(family)
+            check_release(model_id, stated, ray, file=str(file or f"family {family}"), where=place)
             requirements = requirements_of(model_id, catalog, family, overrides, vllm=ray.vllm, where=where)
-            possible = placements(requirements, pools, ray, where=f"{where}: serve.{family}.{model_id}")
+            possible = placements(requirements, pools, ray, where=place)
             choices[model_id] = Choice(
                 family=family,
                 overrides=overrides,

@@ -11,7 +11,10 @@ from typing import Any
 
 from generator.documents.merge import JsonObject, merged
 from generator.errors import Faults, UserError
+from generator.facts.files import version
+from generator.facts.releases import RayRelease
 from generator.formats.catalog import Catalog, CatalogModel
+from generator.formats.check import check_document
 from generator.formats.environment import Environment, Expectation, FamilyService, Overrides
 from generator.plan.downloads import Download, downloads_of
 from generator.sizing.config.config import ModelConfig
@@ -64,7 +67,10 @@ class ModelRequirements:
 def served(
     environment: Environment, catalog: Catalog, *, where: str, faults: Faults
 ) -> Iterator[tuple[str, str, Overrides]]:
-    """Family, id and overrides of every served model: the environment's, then the family's, then its own."""
+    """Family, id and overrides of every served model.
+
+    What the catalog says of its engine comes first, then what the environment says of all, of its family and of it.
+    """
     for family, service in environment.serve.items():
         service = service or FamilyService()
         with faults.gathered():
@@ -72,9 +78,30 @@ def served(
             chosen = service.models if service.models is not None else dict.fromkeys(known)
             for model_id, overrides in chosen.items():
                 if model_id in known:
-                    yield family, model_id, _layered(environment.defaults, service, overrides or Overrides())
+                    stated = Overrides(llmConfig=engine_words(known[model_id]))
+                    yield family, model_id, _layered(stated, environment.defaults, service, overrides or Overrides())
                 else:
                     faults.add(UserError.unknown("model", model_id, known, where=f"{where}: serve.{family}.models"))
+
+
+def engine_words(model: CatalogModel) -> JsonObject:
+    """What the catalog says of the model's engine, as a part of an LLMConfig."""
+    return model.llmConfig.model_dump(exclude_defaults=True)
+
+
+def check_release(model_id: str, model: CatalogModel, ray: RayRelease, *, file: str, where: str) -> None:
+    """Raise UserErrors where the release's vLLM is too old for the model, or does not know what the catalog asks of it.
+
+    `file` is the catalog's, `where` the environment's place.
+    """
+    if model.minVllmVersion and version(model.minVllmVersion) > version(ray.vllm):
+        raise UserError(
+            f"model '{model_id}' needs vLLM {model.minVllmVersion} or later, and Ray {ray.ray} has {ray.vllm}",
+            where=where,
+            fix="Serve it from an environment with a later Ray release, or leave it out.",
+        )
+    if words := engine_words(model):
+        check_document({"ray": ray.ray, "models": {model_id: {"llmConfig": words}}}, "catalog", name=file)
 
 
 def _layered(*layers: Overrides) -> Overrides:

@@ -10,11 +10,10 @@ from generator.documents.files import read_text
 from generator.documents.load import KeyPath, load_text, location
 from generator.errors import UserError, UserErrors
 from generator.facts.gpus import gpus
-from generator.formats.catalog import CatalogFile, CatalogModel
+from generator.formats.catalog import CatalogModel
 from generator.formats.check import check_document
 from generator.formats.environment import Environment, FamilyService
-from generator.formats.faults import parse_data
-from generator.formats.read import read_environment
+from generator.formats.read import read_catalog, read_environment
 from generator.project.project import Project
 
 _SCHEMA_LINE = re.compile(r"^#.*\$schema=\S*\b(catalog|environment|values)\.schema\.json", re.MULTILINE)
@@ -33,7 +32,7 @@ def validate_file(path: Path) -> str:
         raise UserError("is empty or no mapping", where=str(path), fix="Give a catalog, environment or values file.")
     kind = _kind(path, text, data)
     if kind == "catalog":
-        parse_data(data, text, str(path), CatalogFile)
+        read_catalog({path: text})
     elif kind == "environment":
         errors = list(_unknown_names(path, text, read_environment(path)))
         if errors:
