@@ -235,10 +235,10 @@ def test_a_disk_that_holds_the_minimum_and_not_the_peak_is_told() -> None:
     assert "its nodes' disks of 100 GiB hold 3 of 4 worker pods, which ask for 30 GiB each; the rest waits" in str(
         warning
     )
-    small = {"replicas": {"min": 1, "max": 3}}
-    assert not [
-        one for one in plan({"m": of_gib(20)}, pools={"p": pool}, defaults=small).warnings if "disk" in one.text
-    ]
+    few = {"replicas": {"min": 1, "max": 3}}
+    for pools, defaults in (({"p": pool}, few), ({"p": {**pool, "nodes": 2}}, {"replicas": {"min": 1, "max": 4}})):
+        decided = plan({"m": of_gib(20)}, pools=pools, defaults=defaults)
+        assert not [one for one in decided.warnings if "disk" in one.text]
 
 
 def test_models_that_no_one_worker_can_have_together_are_refused_also_where_all_may_sleep() -> None:
