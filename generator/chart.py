@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from generator.documents.files import holds
 from generator.documents.load import SAFE_LOADER, dump_yaml
 from generator.errors import UserError
 
@@ -60,7 +61,7 @@ def render(
     """
     helm = find_helm()
     for path in values:
-        if not path.is_file():
+        if not holds(path.is_file):
             raise UserError("no such file", where=str(path), fix="Run `python -m generator generate`.")
     with tempfile.TemporaryDirectory(prefix="ray-serve-llm-") as folder:
         files = list(values)

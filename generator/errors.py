@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
@@ -24,6 +25,16 @@ def cut(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+# Longer than any path or address that is meant.
+_LONGEST_WORD = 400
+_LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}|'[^'\n]{{{_LONGEST_WORD + 1},}}'")
+
+
+def without_long_words(text: str) -> str:
+    """The text without the middle of words and quotations of more than 400 characters; both ends say which it is."""
+    return _LONG_WORD.sub(lambda found: f"{found[0][:200]}…{found[0][-100:]}", text)
+
+
 class GeneratorError(Exception):
     """What the command line prints as one message, without a traceback, before it exits with `exit_code`.
 
@@ -33,10 +44,10 @@ class GeneratorError(Exception):
     exit_code: ClassVar[int]
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
-        """What looks like a secret in them is hidden: they quote files, servers and other programs."""
-        self.what = redact(what)
-        self.where = redact_shapes(where)
-        self.fix = redact(fix)
+        """What looks like a secret is hidden and long words are cut: they quote files, servers and other programs."""
+        self.what = without_long_words(redact(what))
+        self.where = without_long_words(redact_shapes(where))
+        self.fix = without_long_words(redact(fix))
         super().__init__(self.what)
 
     def __str__(self) -> str:

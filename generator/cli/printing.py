@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from generator.errors import GeneratorError, UserError, faults, printable
+from generator.errors import GeneratorError, UserError, faults, printable, without_long_words
 
 LONGEST = 9_000
 """Bytes of one error; what is longer no person reads."""
@@ -23,7 +23,7 @@ def echo(text: str = "", **style: Any) -> None:
 
 def say(text: str, **style: Any) -> None:
     """A line for people about what is going on; standard output stays for results."""
-    click.secho(printable(text), err=True, **style)
+    click.secho(printable(without_long_words(text)), err=True, **style)
 
 
 def error_texts(error: GeneratorError) -> list[str]:

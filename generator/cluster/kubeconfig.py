@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import yaml
 
-from generator.documents.files import read_text
+from generator.documents.files import holds, read_text
 from generator.documents.load import SAFE_LOADER, check_bounds
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, did_you_mean
@@ -51,7 +51,7 @@ def connection(*, context: str | None, kubeconfig: Path | None) -> Connection:
     Raises UserError when there is no such configuration or context, or its login program does not log in.
     """
     client, config = _kubernetes()
-    if kubeconfig is not None and not kubeconfig.is_file():
+    if kubeconfig is not None and not holds(kubeconfig.is_file):
         raise UserError("no such file", where=str(kubeconfig), fix="Name the cluster's kubeconfig with --kubeconfig.")
     stated = str(kubeconfig or os.environ.get("KUBECONFIG") or "")
     settings = client.Configuration()
@@ -63,7 +63,7 @@ def connection(*, context: str | None, kubeconfig: Path | None) -> Connection:
             namespace = SERVICE_ACCOUNT.with_name("namespace").read_text()
     else:
         where = stated or "~/.kube/config"
-        files = [path for path in map(_expanded, where.split(os.pathsep)) if path.exists()]
+        files = [path for path in map(_expanded, where.split(os.pathsep)) if holds(path.exists)]
         with _reading(where, secrets):
             documents = [_read(path) for path in files]
         secrets |= {secret for document in documents for secret in _secrets_of(document)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +13,14 @@ from generator.errors import UserError, did_you_mean
 
 MOST_BYTES = 100_000_000
 """More than any text that is read here has; the longest are the indexes of checkpoints, some 20 MB."""
+
+
+def holds(question: Callable[[], bool]) -> bool:
+    """The answer to `path.is_file` or its like; no where the system gives none (too long a name, no right to look)."""
+    try:
+        return question()
+    except OSError:
+        return False
 
 
 def read_text(path: Path) -> str:

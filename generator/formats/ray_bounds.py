@@ -37,10 +37,15 @@ def _is_number(schema: JsonObject) -> bool:
 
 
 def _with_bounds(schema: JsonObject, name: str) -> JsonObject:
-    least, most = next((row[1:] for row in _rows() if name.endswith(row[0])), (-EXACT, EXACT))
+    least, most = bounds_of(name)
     lower = {} if {"minimum", "exclusiveMinimum"} & schema.keys() else {"minimum": least}
     upper = {} if {"maximum", "exclusiveMaximum"} & schema.keys() else {"maximum": most}
     return {**schema, **lower, **upper}
+
+
+def bounds_of(name: str) -> tuple[int, int]:
+    """The least and the most of the field of this name, where the release has no bounds itself."""
+    return next((row[1:] for row in _rows() if name.endswith(row[0])), (-EXACT, EXACT))
 
 
 @cache

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.chart import cache_folder, render
+from generator.documents.files import holds
 from generator.documents.merge import JsonObject, merged
 from generator.errors import UserError
 from generator.local.http import complete_chat, free_port
@@ -41,7 +42,7 @@ def serve(
     """
     files = [project.values_path(environment, name) for name in project.served(environment, names)]
     workdir = workdir or cache_folder() / "local"
-    if not workdir.is_dir():
+    if not holds(workdir.is_dir):
         raise UserError("no such folder", where=str(workdir), fix="Run `make checkpoints`, or name one with --workdir.")
     started = time.monotonic()
     port = free_port(port or 8000)

@@ -29,6 +29,7 @@ from generator.formats.json_schema import (
     schema_text,
     values_schema,
 )
+from generator.formats.ray_bounds import bounds_of
 from generator.formats.read import read_catalog, read_environment
 from generator.formats.secrets import NOT_SECRETS, refuse_secrets_in_code
 from generator.plan.plan import Plan, make_plan
@@ -195,7 +196,8 @@ class Project:
     def generated_schemas(self) -> Generated:
         """The schemas for editors and Helm, and the facts that the chart reads."""
         chart_releases = {
-            version: {key: value for key, value in release.facts.items() if key in CHART_FACTS} | {"vllm": release.vllm}
+            version: {key: value for key, value in release.facts.items() if key in CHART_FACTS}
+            | {"vllm": release.vllm, "mostRanks": bounds_of("parallel_size")[1]}
             for version, release in releases().items()
         }
         chart = self.root / "chart"

@@ -15,8 +15,8 @@ models: there is none, and no app. Add one, or give a values file that has some 
 {{- $asks := include "ray-serve-llm.asks" $config }}
 {{- /* As large as each alone may be, by the schema: the pieces of more are not even counted. */}}
 {{- $ranks := include "ray-serve-llm.ranks" $config | int64 }}
-{{- if gt $ranks 1024 }}
-models.{{ $id }}.llmConfig.engine_kwargs: tensor_parallel_size × pipeline_parallel_size is {{ $ranks }}, and no engine runs on more than 1024. Lower one of them.
+{{- if gt $ranks ($.release.mostRanks | int64) }}
+models.{{ $id }}.llmConfig.engine_kwargs: tensor_parallel_size × pipeline_parallel_size is {{ $ranks }}, and no engine runs on more than {{ $.release.mostRanks }}. Lower one of them.
 {{- else if not (hasKey $fine $asks) }}
 {{- $problems := include "ray-serve-llm.checkModel" (dict "id" $id "config" $config "release" $.release "workers" $.workers) }}
 {{- $problems }}

@@ -31,8 +31,34 @@ def test_what_does_not_print_is_escaped(text: str, shown: str) -> None:
 
 
 def test_a_long_fault_is_cut() -> None:
-    (text,) = error_texts(UserError("x" * 100_000, where="file"))
+    (text,) = error_texts(UserError("x " * 50_000, where="file"))
     assert len(text) < LONGEST + 100 and text.endswith("(91,006 characters more)")
+
+
+LONG = "k" * 5_000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["validate", f"{LONG}.yaml"],
+        ["fit", LONG],
+        ["add", "/".join([LONG[:200]] * 20)],
+        ["plan", "--environment", LONG],
+        ["generate", "--environment", LONG],
+        ["list", LONG],
+        ["list", "gpus", f"--{LONG}"],
+        ["status", "x", "--kubeconfig", LONG],
+        ["preflight", "--environment", LONG],
+        ["serve", LONG, "--environment", "local"],
+    ],
+    ids=lambda arguments: " ".join(arguments)[:12],
+)
+def test_a_long_name_does_not_bury_the_message(arguments: list[str]) -> None:
+    refused = generator(*arguments, folder=ROOT)
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
+    assert len(refused.stderr) < 1_500
 
 
 def test_of_many_faults_the_first_are_told() -> None:
