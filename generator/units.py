@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 GIB = 2**30
 """Bytes of a GiB."""
 
@@ -15,13 +17,13 @@ def quantity(stated: str | float) -> float:
 
     Source: k8s.io/apimachinery, pkg/api/resource/quantity.go.
     """
-    if not isinstance(stated, str):
-        return float(stated)
-    number = stated.rstrip("munkKMGTPEi")
-    suffix = stated[len(number) :]
-    if suffix not in _SUFFIXES:
+    text = str(stated)
+    number = text.rstrip("munkKMGTPEi")
+    factor = _SUFFIXES.get(text[len(number) :], math.nan)
+    amount = float(number) * factor if number else math.nan
+    if not math.isfinite(amount):  # also what no float holds, such as 1e999
         raise ValueError(f"{stated!r} is not a Kubernetes quantity")
-    return float(number) * _SUFFIXES[suffix]
+    return amount
 
 
 def quantity_gib(stated: str) -> float:

@@ -21,7 +21,7 @@ def typed_answers(cluster: Cluster) -> Iterator[None]:
     """
     try:
         yield
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         line = traceback.extract_tb(error.__traceback__)[-1]
         raise UserError(
             f"an answer is not what the types of the Kubernetes API say ({type(error).__name__}: "

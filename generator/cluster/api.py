@@ -103,9 +103,15 @@ class _HttpCluster:
         while True:
             body = self._ask("GET", path, query={**query, "limit": str(PAGE), "continue": more}).body
             items += body.get("items") or []
-            more = (body.get("metadata") or {}).get("continue") or ""
+            last, more = more, (body.get("metadata") or {}).get("continue") or ""
             if not more:
                 return items
+            if more == last:
+                raise UserError(
+                    f"the list {path} has no end: the same page comes again",
+                    where=self.address,
+                    fix="Check that a Kubernetes API answers there, and no proxy.",
+                )
 
     def metadata_if_there(self, path: str) -> JsonObject | None:
         """The object's metadata alone: of a Secret, its values never leave the cluster."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from generator.checkpoint.safetensors import bytes_by_dtype, read_header
 from tests.support.fuzzing import Record, fuzz, refusal_of, refused_by_command
-from tests.support.mutations import damaged, mutated
+from tests.support.mutations import VALUES, damaged, mutated
 from tests.support.paths import CONFIGS, ROOT
 from tests.support.stored import QWEN
 
@@ -35,6 +35,14 @@ def refusal(folder: Path, header: bytes, length: int | None = None) -> str:
 
 def test_a_header_is_taken_or_refused(tmp_path: Path, record_property: Record) -> None:
     inputs = mutated([HEADER])
+    fuzz(inputs, lambda header: refusal(tmp_path, json.dumps(header).encode()), record=record_property)
+
+
+def test_a_header_with_one_odd_field_is_taken_or_refused(tmp_path: Path, record_property: Record) -> None:
+    """All else is right, so that each check of a field is reached."""
+    odd = VALUES | st.lists(VALUES, max_size=3)
+    fields = st.sampled_from(["dtype", "shape", "data_offsets"])
+    inputs = st.builds(lambda field, value: {"a": {**HEADER["model.norm.weight"], field: value}}, fields, odd)
     fuzz(inputs, lambda header: refusal(tmp_path, json.dumps(header).encode()), record=record_property)
 
 
