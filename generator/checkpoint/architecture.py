@@ -29,7 +29,7 @@ def architecture_of(
     """Return the architecture. Raises UserError where the configuration lacks what cannot be derived."""
     known = known_layers(config)  # whose faults come before any other
     fields = {key: config.get(key) for key in Architecture.model_fields if config.get(key) is not None}
-    fields |= {key: config.needed(key) for key in ("hidden_size", "num_hidden_layers", "vocab_size")}
+    fields |= {key: config.needed(key) for key in ("hidden_size", "vocab_size")} | {"num_hidden_layers": config.layers}
     fields |= (
         _heads(config) if known is None or any(isinstance(c, AttentionSpec) for layer in known for c in layer) else {}
     )
@@ -71,8 +71,10 @@ def _heads(config: ModelConfig) -> dict[str, int]:
 
 
 def _short(quantization: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The method and its settings, without lists that name layer after layer: the weights' bytes are known."""
-    short = {key: value for key, value in quantization.items() if not (isinstance(value, list) and len(value) > 16)}
+    """The method and its settings, without what names layer after layer: the weights' bytes are known."""
+    short = {
+        key: value for key, value in quantization.items() if not (isinstance(value, list | dict) and len(value) > 16)
+    }
     return short or None
 
 

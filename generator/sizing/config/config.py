@@ -26,7 +26,7 @@ POSITIONS = (
 _OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
     "hidden_size": ("n_embd", "d_model", "model_dim"),
     "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
-    "num_attention_heads": ("n_head", "n_heads"),
+    "num_attention_heads": ("n_head", "n_heads", "encoder_attention_heads"),  # the last is Whisper's
     "num_key_value_heads": ("n_head_kv", "num_kv_heads", "n_kv_heads", "multi_query_group_num", "num_attention_groups"),
     "intermediate_size": ("ffn_hidden_size", "n_inner", "ffn_dim"),
     "max_position_embeddings": POSITIONS,
@@ -68,12 +68,17 @@ class ModelConfig:
     """What people should know of what was set in it."""
 
     @cached_property
+    def _parts(self) -> tuple[Mapping[str, Any], ...]:
+        """From the language model's part to the whole. Qwen's omni models have one between, which has their towers."""
+        parts: tuple[Mapping[str, Any], ...] = (self.data,)
+        while inner := [part for key in TEXT_PARTS if isinstance(part := parts[0].get(key), dict)]:
+            parts = (inner[0], *parts)
+        return parts
+
+    @property
     def text(self) -> Mapping[str, Any]:
         """The part about the language model, which is what is served of a multimodal one; else the whole."""
-        part: Mapping[str, Any] = self.data
-        while (inner := next((part[key] for key in TEXT_PARTS if isinstance(part.get(key), dict)), None)) is not None:
-            part = inner
-        return part
+        return self._parts[0]
 
     @property
     def model_type(self) -> str:
@@ -91,12 +96,11 @@ class ModelConfig:
         A key that is left out has what the model type's class fills in (`data/config_defaults.json`). Of the sizes that
         every model states that holds in a part of a larger configuration only: a whole file without them is not whole.
         """
-        parts = (self.text, self.data)
-        for config in parts:
+        for config in self._parts:
             for word in (key, *_OTHER_WORDS.get(key, ())):
                 if config.get(word) is not None:
                     return config[word]
-        stated = self.complete or any(key in config for config in parts)
+        stated = self.complete or any(key in config for config in self._parts)
         if stated or (key in _STATED and self.text is self.data):
             return default
         return read_data("config_defaults.json")["defaults"].get(self.model_type, {}).get(key, default)
@@ -137,8 +141,11 @@ class ModelConfig:
 
     @property
     def layers(self) -> int:
-        """Decoder layers. Raises UserError where there are none, or more than a model can have."""
-        count = self.needed("num_hidden_layers")
+        """Decoder layers. Raises UserError where there are none, or more than a model can have.
+
+        Nemotron 3 Ultra says them by its list of layers alone, as transformers 5 writes it.
+        """
+        count = self.integer("num_hidden_layers") or len(self.listed("layer_types")) or self.needed("num_hidden_layers")
         if count > MOST_LAYERS:
             what = f"`num_hidden_layers` is {count:,}"
             raise UserError(what, where=self.where, fix=f"No model has more than {MOST_LAYERS:,}: is the file whole?")

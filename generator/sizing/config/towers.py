@@ -14,7 +14,7 @@ from generator.sizing.config.config import MOST_FACTOR, ModelConfig
 ABOUT = 0.08
 """Share of a tower's parameters by which the count may err."""
 
-_GATED = ("pixtral", "qwen2_5_vl", "llama4_vision_model", "gemma4_vision", "glm4v", "qwen2_5_omni")
+_GATED = ("pixtral", "qwen2_5_vl", "llama4_vision_model", "gemma4_vision", "glm4v", "qwen2_5_omni_vision")
 # Pixtral's, and Gemma 4's, which transformers runs; Kimi's are known by their words.
 _REPEATED = ("pixtral", "gemma4_vision")
 # SigLIP and CLIP sizes that a configuration names instead of giving them.
@@ -36,7 +36,7 @@ def tower_parameters(config: ModelConfig) -> int:
     parameters = (
         _vision(vision, text, steps=1 if config.model_type.startswith("gemma") else 2) if vision is not None else 0
     )
-    audio = config.data.get("audio_config")
+    audio = config.get("audio_config")
     if isinstance(audio, Mapping):
         parameters += _audio(audio, text)
     return parameters
@@ -44,7 +44,7 @@ def tower_parameters(config: ModelConfig) -> int:
 
 def is_unsized(config: ModelConfig) -> bool:
     """Whether a tower's layers are not told, so that it is not counted (Gemma 3n's)."""
-    parts = (vision_of(config), config.data.get("audio_config"))
+    parts = (vision_of(config), config.get("audio_config"))
     return any(isinstance(part, Mapping) and not _layers(part) for part in parts)
 
 
@@ -55,8 +55,12 @@ def is_repeated(config: ModelConfig) -> bool:
 
 
 def vision_of(config: ModelConfig) -> Mapping[str, Any] | None:
+    """A tower that does not say what it is, is the model's own (Qwen2.5-VL, GLM-4.1V)."""
     vision = config.get("vision_config")
-    return vision if isinstance(vision, Mapping) else None
+    if not isinstance(vision, Mapping):
+        return None
+    named = vision.get("model_type") or vision.get("name")
+    return vision if named else {**vision, "model_type": config.model_type.removesuffix("_text")}
 
 
 def sizes_of(tower: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,6 +84,8 @@ def _layers(tower: Mapping[str, Any]) -> int:
     depth = size_in(tower, "depth", "num_hidden_layers", "vt_num_hidden_layers", "encoder_layers", "layers")
     depth += size_in(tower, "num_global_layers")
     inner = size_in(tower, "intermediate_size", "vt_intermediate_size", "encoder_ffn_dim", "mlp_dim")
+    if kind.startswith("glm4v"):  # whose other width is the merger's (`glm4_1v.py`)
+        inner = size_in(tower, "out_hidden_size") or inner
     ratio = tower.get("mlp_ratio")
     inner = inner or int(width * (ratio if isinstance(ratio, (int, float)) and 0 < ratio <= MOST_FACTOR else 4))
     matrices = 3 if any(word in kind for word in _GATED) else 2
@@ -105,6 +111,9 @@ def _vision(tower: Mapping[str, Any], text: int, *, steps: int) -> int:
     kernel = {"merge": kernel[0]} if isinstance(kernel, list) and kernel else {}
     merge = size_in(kernel, "merge") or size_in(sizes, "spatial_merge_size") or 1
     joined = width * merge * merge
+    if kind.startswith("glm4v"):  # a step down to the text's width, and a gated part of the tower's other width
+        outer = size_in(sizes, "out_hidden_size") or text
+        return parameters + joined * outer + outer * outer + 3 * outer * size_in(sizes, "intermediate_size")
     # Qwen3-VL has one more merger for each layer whose features go deeper into the text model.
     deeper = sizes.get("deepstack_visual_indexes")
     mergers = 1 + (len(deeper) if isinstance(deeper, list) else 0)

@@ -115,6 +115,8 @@ def feed_forward(config: ModelConfig, kind: str) -> Iterator[Matrix]:
     name = _MLP_WORDS.get(config.model_type, "mlp")
     if kind == "experts":
         yield from _mixture(config, name)
+        if config.model_type == "gemma4_text":  # the dense part stays beside its experts (`gemma4.py`)
+            yield from _mlp(config, name, _dense_width(config), config.needed("hidden_size"))
     elif kind != "none":
         width = _dense_width(config) * (2 if kind == "wide" else 1)
         yield from _mlp(config, name, width, config.needed("hidden_size"))

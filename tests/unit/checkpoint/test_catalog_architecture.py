@@ -40,6 +40,46 @@ def test_the_catalog_keeps_every_key_that_sizing_reads(path):
         assert ours.weights_gib == pytest.approx(theirs.weights_gib)
 
 
+def test_whisper_has_heads_by_the_words_of_encoders():
+    config = {
+        "architectures": ["WhisperForConditionalGeneration"],
+        "model_type": "whisper",
+        "d_model": 768,
+        "decoder_attention_heads": 12,
+        "decoder_layers": 12,
+        "encoder_attention_heads": 12,
+        "encoder_layers": 12,
+        "is_encoder_decoder": True,
+        "max_source_positions": 1500,
+        "max_target_positions": 448,
+        "num_hidden_layers": 12,
+        "num_mel_bins": 80,
+        "vocab_size": 51865,
+    }
+    kept = architecture_of(ModelConfig(config, "config.json"), {}, {}, {})
+    assert (kept.num_attention_heads, kept.head_dim, kept.max_position_embeddings) == (12, 64, 448)
+    again = ModelConfig(kept.config_json(), "catalog", complete=True)
+    whole = ModelConfig(config, "config.json")
+    assert Model(again).matrices().parameters == Model(whole).matrices().parameters
+    assert sized(again).layout.block_bytes == sized(whole).layout.block_bytes
+
+
+def test_a_layout_that_names_every_layer_is_left_out_of_the_catalog():
+    layers = {f"model.layers.{i}.mlp.down_proj": {"quant_algo": "NVFP4"} for i in range(17)}
+    stated = {
+        "quant_method": "modelopt",
+        "quant_algo": "MIXED_PRECISION",
+        "quantized_layers": layers,
+        "ignore": ["lm_head"],
+    }
+    config = ModelConfig(json.loads((CONFIGS / "Qwen--Qwen3-8B.json").read_text()), "config.json")
+    assert architecture_of(config, {}, {}, stated).quantization_config == {
+        "quant_method": "modelopt",
+        "quant_algo": "MIXED_PRECISION",
+        "ignore": ["lm_head"],
+    }
+
+
 def test_no_key_is_read_that_the_catalog_does_not_keep(monkeypatch):
     read: set[str] = set()
     get = ModelConfig.get

@@ -41,6 +41,7 @@ def gib(name: str, options: WeightOptions = TP1, **changes: Any) -> float:
         ("openai/gpt-oss-120b", 116_829_156_672),
         ("google/gemma-2-9b", 9_241_705_984),
         ("Qwen/Qwen3-Next-80B-A3B-Instruct", 79_674_391_296),
+        ("RedHatAI/gemma-4-26B-A4B-it-FP8-Dynamic", 25_805_936_206),
     ],
 )
 def test_the_parameters_are_those_that_the_models_authors_publish(name, parameters):
@@ -172,6 +173,8 @@ def test_the_words_of_transformers_5_for_layers_mean_what_those_before_meant():
     )
     assert after.caches == before.caches
     assert after.matrices().parameters == before.matrices().parameters
+    alone = {"hybrid_override_pattern": None, "num_hidden_layers": None, "layers_block_type": kinds}
+    assert Model(config_of(name, **alone)).config.layers == before.config.layers  # Nemotron 3 Ultra
 
 
 @pytest.mark.parametrize(("tensor", "slots"), [(1, 5), (2, 1)])
