@@ -31,6 +31,7 @@ kind of pod), all worked out once, and prints one line for each problem, or noth
   (include "ray-serve-llm.checkVariables" $check)
   (include "ray-serve-llm.checkEngineArguments" $check)
   (include "ray-serve-llm.checkOrders" $check)
+  (include "ray-serve-llm.checkPlacementGroups" $check)
   (include "ray-serve-llm.checkStartFlags" $check)
   (include "ray-serve-llm.checkKubernetesVolume" $check)
   (include "ray-serve-llm.checkKubernetes" $check)
