@@ -102,3 +102,68 @@ def test_an_engine_on_more_workers_than_any_is(render_error: RenderError, helm_t
     assert "pipeline_parallel_size is 1048576" in message
     assert "no engine runs on more than 1024. Lower one of them" in message
     render_error({"models": {MODEL: model(**split(tensor_parallel_size=10**9))}})
+
+
+def whole(*sizes: int) -> Values:
+    """A model for each size, each with so many GPUs on one worker."""
+    strict = placed({"GPU": 1, GROUP: 1}, strategy="STRICT_PACK")
+    models = {
+        f"model-{number}": model(**strict, **split(tensor_parallel_size=size)) for number, size in enumerate(sizes)
+    }
+    return {"models": models}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "workers", "why"),
+    [
+        ((3, 3, 2), 3, "(1 times 2 GPU, 2 times 3 GPU, each whole on one worker, which has 4 GPU)"),
+        ((4, 4, 1), 3, "(9 GPU, of which a worker has 4)"),
+    ],
+)
+def test_replicas_that_are_whole_on_a_worker_leave_room_that_no_other_takes(
+    render_error: RenderError, render: Render, sizes: tuple[int, ...], workers: int, why: str
+) -> None:
+    message = render_error([whole(*sizes), group(gpusPerWorker=4, maxReplicas=2)], base={})
+    assert f"{WHERE}: the least replicas of models and apps need {workers} of its workers {why}" in message
+    render([whole(*sizes), group(gpusPerWorker=4, maxReplicas=workers)])
+
+
+@pytest.mark.parametrize("sizes", [(3, 3, 1, 1), (2, 2, 2, 2), (4, 1, 1, 1, 1)])
+def test_what_can_be_packed_is_never_refused(render: Render, sizes: tuple[int, ...]) -> None:
+    render([whole(*sizes), group(gpusPerWorker=4, maxReplicas=2)])
+
+
+def apps(**deployment: Any) -> Values:
+    """Two deployments on one worker of one GPU."""
+    both = [{"name": name, **deployment} for name in ("One", "Two")]
+    own = {"own": {"application": {"import_path": "code:build", "deployments": both}}}
+    return {"apps": own, **group(gpusPerWorker=1)}
+
+
+def test_a_deployment_that_says_no_number_is_one_replica(render_error: RenderError, render: Render) -> None:
+    on_gpu = {"ray_actor_options": {"num_gpus": 1}}
+    assert f"{WHERE}: the least replicas of models and apps need 2" in render_error(apps(**on_gpu), base={})
+    render(apps(**on_gpu, autoscaling_config={"min_replicas": 0}))
+    render([apps(**on_gpu), group(maxReplicas=2)])
+
+
+def test_memory_is_compared_with_what_a_worker_has(render_error: RenderError, render_with: Render) -> None:
+    actor = {"deployment_config": {"ray_actor_options": {"memory": 10**12}}}
+    for values in (actor, placed({"GPU": 1, GROUP: 1, "memory": 10**12})):
+        message = render_error({"models": {MODEL: model(**values)}})
+        assert f"models.{MODEL}: it asks for " in message
+        assert '"memory":1000000000000' in message
+        assert "on one worker, which no worker group has" in message
+    large = {"resources": {"limits": {"cpu": 6, "memory": "1Ti"}}}
+    render_with({"models": {MODEL: model(**actor)}, **group(**large)})
+    ingress = {"serving": {"ingress": {"ray_actor_options": {"memory": 10**12}}}}
+    assert "an ingress asks for 1000000000000 bytes of memory and an ingress worker has 6442450944" in render_error(
+        ingress
+    )
+
+
+def test_memory_is_summed_to_the_byte(render_error: RenderError, render: Render) -> None:
+    half = 12 * 2**30
+    render(apps(ray_actor_options={"memory": half}))
+    message = render_error(apps(ray_actor_options={"memory": half + 1}), base={})
+    assert f"{WHERE}: the least replicas of models and apps need 2" in message

@@ -5,7 +5,7 @@
 {{- $fits := "true" -}}
 {{- range $resource, $amount := .asked -}}
 {{- $there := get $.has $resource | default 0 -}}
-{{- if and (gt (float64 $amount) (float64 $there)) (or (ne $resource "CPU") (hasKey $.has "CPU")) -}}
+{{- if and (gt (float64 $amount) (float64 $there)) (or (hasKey $.has $resource) (not (has $resource (list "CPU" "memory")))) -}}
 {{- $fits = "" -}}
 {{- end -}}
 {{- end -}}
@@ -21,7 +21,7 @@ Takes of (what asks, as a path of the values), asked ({resource: amount}) and of
 {{- else if hasPrefix "accelerator_type:" $resource }}
 {{ $.of }}: it asks for "{{ $resource }}", which the autoscaler knows of no group without workers, so it would stay pending forever. Remove it (accelerator_type, or the bundles' key): the worker group's name already places it. Else say it in a group's rayResources.
 {{- else }}
-{{ $.of }}: it asks for the resource "{{ $resource }}", which no worker group has, so it would stay pending forever. Did you mean one of: {{ omit $.offered "CPU" "GPU" | keys | sortAlpha | join ", " | default "none" }}? Else add workerGroups.{{ $resource }}.
+{{ $.of }}: it asks for the resource "{{ $resource }}", which no worker group has, so it would stay pending forever. Did you mean one of: {{ omit $.offered "CPU" "GPU" "memory" | keys | sortAlpha | join ", " | default "none" }}? Else add workerGroups.{{ $resource }}.
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -34,7 +34,7 @@ or nothing) and workers (as above). What no group has at all is told elsewhere.
 {{- $labels := .labels -}}
 {{- range .pieces }}
 {{- $asked := include "ray-serve-llm.offeredOf" (dict "piece" . "workers" $.workers) | fromJson }}
-{{- $named := or $labels (omit $asked "CPU" "GPU") }}
+{{- $named := or $labels (omit $asked "CPU" "GPU" "memory") }}
 {{- if and $asked (not (include "ray-serve-llm.homes" (dict "asked" $asked "workers" $.workers) | fromJsonArray)) }}
 {{ $.of }}: it asks for {{ toJson $asked }} on one worker, which no worker group has ({{ toJson $.workers.groups }}), so it would stay pending forever. Ask for less, or make a group's workers larger.
 {{- end }}

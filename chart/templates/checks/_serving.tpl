@@ -103,13 +103,14 @@ else its application never runs. Ray counts a worker's CPUs in whole ones, round
 {{- $applications := ternary 1 (len .root.Values.models) (eq .root.Values.serving.routing "unified") -}}
 {{- $each := include "ray-serve-llm.minReplicas" (dict "options" .options "otherwise" 1) | int -}}
 {{- range $resource, $amount := include "ray-serve-llm.actorResources" (dict "actor" .options.ray_actor_options "cpus" 1) | fromJson }}
-{{- $what := get (dict "CPU" "CPUs" "GPU" "GPUs") $resource | default $resource }}
-{{- $where := printf "serving.ingress.ray_actor_options.%s" (get (dict "CPU" "num_cpus" "GPU" "num_gpus") $resource | default "resources") }}
-{{- $parts := include "ray-serve-llm.parts" $amount | int64 }}
+{{- $what := get (dict "CPU" "CPUs" "GPU" "GPUs" "memory" "bytes of memory") $resource | default $resource }}
+{{- $where := printf "serving.ingress.ray_actor_options.%s" (get (dict "CPU" "num_cpus" "GPU" "num_gpus" "memory" "memory") $resource | default "resources") }}
+{{- $parts := include "ray-serve-llm.parts" (dict "resource" $resource "amount" $amount) | int64 }}
+{{- $there := include "ray-serve-llm.parts" (dict "resource" $resource "amount" (get $has $resource)) | int64 }}
 {{- if and $parts (or (hasKey $has $resource) (eq $resource "GPU")) }}
-{{- $perWorker := div (get $has $resource | default 0 | include "ray-serve-llm.parts" | int64) $parts }}
+{{- $perWorker := div $there $parts }}
 {{- if lt $perWorker 1 }}
-{{ $where }}: an ingress asks for {{ $amount }} {{ $what }} and an ingress worker has {{ get $has $resource | default 0 }}. Lower it, or raise ingressWorkers.{{ ternary "resources" "rayResources" (eq $resource "CPU") }}.
+{{ $where }}: an ingress asks for {{ toJson $amount }} {{ $what }} and an ingress worker has {{ get $has $resource | default 0 | toJson }}. Lower it, or raise ingressWorkers.{{ ternary "resources" "rayResources" (has $resource (list "CPU" "memory")) }}.
 {{- else if gt (divf (mul $applications $each) $perWorker | ceil | int) $most }}
 ingressWorkers.maxReplicas: {{ $applications }} applications have {{ ternary "an ingress" (printf "%d ingresses" $each) (le $each 1) }} each, {{ $perWorker }} of them fit a worker, and {{ $most }} workers are too few. Set it to {{ divf (mul $applications $each) $perWorker | ceil }} or more.
 {{- end }}

@@ -44,6 +44,9 @@ itself takes, {resource: amount}.
 {{- define "ray-serve-llm.actorResources" -}}
 {{- $actor := .actor | default dict -}}
 {{- $counted := dict "CPU" (dig "num_cpus" .cpus $actor) "GPU" ($actor.num_gpus | default 0) -}}
+{{- with $actor.memory -}}
+{{- $_ := set $counted "memory" . -}}
+{{- end -}}
 {{- include "ray-serve-llm.sum" (list $counted ($actor.resources | default dict)) -}}
 {{- end -}}
 

@@ -23,6 +23,18 @@ there is none.
 {{- end -}}
 {{- end -}}
 
+{{- /* Takes a group's settings. Gives the memory (bytes) that Ray's autoscaler goes by; nothing where none is said. */ -}}
+{{- define "ray-serve-llm.workerMemory" -}}
+{{- $resources := .resources | default dict -}}
+{{- $said := coalesce
+  (get (.rayStartParams | default dict) "memory" | trimAll "\"'")
+  ($resources.limits | default dict).memory
+  ($resources.requests | default dict).memory -}}
+{{- with $said -}}
+{{- include "ray-serve-llm.quantity" . | float64 | ceil -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* Takes a group's settings. Gives a worker's GPUs as Ray counts them; nothing where it has none. */ -}}
 {{- define "ray-serve-llm.workerGpus" -}}
 {{- with get (.rayStartParams | default dict) "num-gpus" | default .gpusPerWorker | float64 -}}
@@ -31,13 +43,16 @@ there is none.
 {{- end -}}
 
 {{- /*
-Takes a group's settings. Gives, as JSON, what one of its workers holds, {resource: amount}. CPUs that cannot be read are
-left out.
+Takes a group's settings. Gives, as JSON, what one of its workers holds, {resource: amount}. CPUs that cannot be read and
+memory that is not said are left out.
 */ -}}
 {{- define "ray-serve-llm.workerHolds" -}}
 {{- $counted := dict -}}
 {{- with include "ray-serve-llm.workerCpus" . -}}
 {{- $_ := set $counted "CPU" (float64 .) -}}
+{{- end -}}
+{{- with include "ray-serve-llm.workerMemory" . -}}
+{{- $_ := set $counted "memory" (float64 .) -}}
 {{- end -}}
 {{- with include "ray-serve-llm.workerGpus" . -}}
 {{- $_ := set $counted "GPU" (float64 .) -}}

@@ -10,7 +10,7 @@ brings a worker for each as it comes. What an app's code says of its replicas ca
 {{- define "ray-serve-llm.startingWorkers" -}}
 {{- $demands := concat
   (include "ray-serve-llm.modelDemands" . | fromJsonArray)
-  (include "ray-serve-llm.appDemands" . | fromJsonArray) -}}
+  (include "ray-serve-llm.appDemands" (dict "root" . "otherwise" 0) | fromJsonArray) -}}
 {{- $sizes := include "ray-serve-llm.piecesBySize" $demands | fromJson -}}
 {{- $groups := (include "ray-serve-llm.workers" . | fromJson).groups -}}
 {{- $workers := dict -}}
@@ -44,13 +44,16 @@ the first's: a fleet's ask for few different things.
 {{- toJson $demands -}}
 {{- end -}}
 
-{{- /* Takes the root. Gives the same of the apps: an entry for each deployment. */ -}}
+{{- /*
+Takes root and otherwise (the replicas of a deployment that says nothing of them). Gives the same of the apps: an entry for
+each deployment.
+*/ -}}
 {{- define "ray-serve-llm.appDemands" -}}
 {{- $demands := list -}}
-{{- range $name, $app := .Values.apps -}}
+{{- range $name, $app := .root.Values.apps -}}
 {{- range .application.deployments -}}
 {{- $of := printf "apps.%s.application.deployments (%s)" $name .name -}}
-{{- $replicas := include "ray-serve-llm.minReplicas" (dict "options" . "otherwise" 0) | int -}}
+{{- $replicas := include "ray-serve-llm.minReplicas" (dict "options" . "otherwise" $.otherwise) | int -}}
 {{- $pieces := include "ray-serve-llm.appPieces" . | fromJsonArray -}}
 {{- $demands = append $demands (dict "of" $of "replicas" $replicas "together" 1 "pieces" $pieces) -}}
 {{- end -}}
@@ -81,7 +84,7 @@ Ray counts in ten-thousandths.
 
 {{- /*
 Takes what a worker of each group holds, by the group's name. Gives, as JSON and by group, those of its resources that it
-is counted by: what it alone has, but for CPUs, which anything may use.
+is counted by: what it alone has, but for CPUs and memory, which anything may use.
 */ -}}
 {{- define "ray-serve-llm.countedResources" -}}
 {{- $owners := dict -}}
@@ -93,7 +96,7 @@ is counted by: what it alone has, but for CPUs, which anything may use.
 {{- $counted := dict -}}
 {{- range $group, $holds := . -}}
 {{- $resources := dict -}}
-{{- range $resource, $amount := omit $holds "CPU" -}}
+{{- range $resource, $amount := omit $holds "CPU" "memory" -}}
 {{- if and $amount (eq 1 (get $owners $resource | int)) -}}
 {{- $_ := set $resources $resource $amount -}}
 {{- end -}}
