@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -111,7 +111,7 @@ def _deepest(error: ValidationError) -> ValidationError:
     """Of an `anyOf` the branch that is nearest to what was written: one that asks for its type, where there is one."""
     while error.context and not _one_of_several_keys(error):
         deeper = [e for e in error.context if list(e.relative_path) or e.validator == "additionalProperties"]
-        fitting = [e for e in error.context if e.validator != "type"]
+        fitting = [e for e in error.context if e.validator != "type" and not _is_said(e)]
         nearer = best_match(deeper or fitting or error.context)
         if nearer is None or (not deeper and error.validator == "anyOf" and nearer.validator == "type"):
             return error
@@ -127,7 +127,7 @@ def _one_of_several_keys(error: ValidationError) -> bool:
 def _explained(error: ValidationError, data: JsonObject) -> Iterator[Fault]:
     """An error of jsonschema's, by the keyword of the schema that was not kept; each unknown key is a fault."""
     path = tuple(error.absolute_path)
-    key = cut(str(path[-1])) if path else "the file"
+    key = _called(path)
     if error.validator == "additionalProperties" and isinstance(error.schema, dict):
         known = error.schema.get("properties", {})
         yield from (_unknown_key(word, known, path, data) for word in _instance(error) if word not in known)
@@ -136,6 +136,13 @@ def _explained(error: ValidationError, data: JsonObject) -> Iterator[Fault]:
     else:
         explain = _EXPLAINERS.get(str(error.validator))
         yield explain(error, path, key) if explain else Fault(f"'{key}': {cut(error.message, 300)}", path, "")
+
+
+def _called(path: KeyPath) -> str:
+    """The last key of a path; of an entry of a list its key and number, `clients[0]`."""
+    if not path:
+        return "the file"
+    return f"{cut(str(path[-2]))}[{path[-1]}]" if isinstance(path[-1], int) and len(path) > 1 else cut(str(path[-1]))
 
 
 def _instance(error: ValidationError) -> Any:
@@ -189,7 +196,7 @@ def _too_long(error: ValidationError, path: KeyPath, key: str) -> Fault:
 
 def _too_short(error: ValidationError, path: KeyPath, key: str) -> Fault:
     given = str(error.instance)
-    what = f"'{key}' has {len(given)} characters, and at least {error.validator_value} are asked for"
+    what = f"'{key}' is too short: {len(given)} of at least {error.validator_value} characters"
     return Fault(what, tuple(path), "Say more.")
 
 
@@ -213,19 +220,30 @@ def _not_together(error: ValidationError, path: KeyPath, key: str) -> Fault:
 
 def _other_type(error: ValidationError, path: KeyPath, key: str) -> Fault:
     wanted: Any = error.validator_value
-    words = " or ".join(wanted) if isinstance(wanted, list) else str(wanted)
+    kinds = [kind for kind in (wanted if isinstance(wanted, list) else [wanted]) if kind != "null"]
     if error.instance is None:
-        what = f"'{key}' is empty and should be of type {words}"
+        what = f"'{key}' is empty and should be {_in_words(kinds)}"
         return Fault(what, tuple(path), "Give it a value, or remove the key.")
-    quoted = words in ("string", "string or null") and not isinstance(error.instance, (dict, list))
-    fix = "Quote it." if quoted else _EXAMPLES.get(words.removesuffix(" or null"), "")
-    return Fault(f"'{key}' is {_short(error.instance)} and should be of type {words}", tuple(path), fix)
+    what = f"'{key}' is {_short(error.instance)} and should be {_in_words(kinds)}"
+    return Fault(what, tuple(path), _way_out(error.instance, kinds))
+
+
+def _in_words(kinds: Iterable[str]) -> str:
+    return " or ".join(_KINDS.get(kind, kind) for kind in dict.fromkeys(kinds))
+
+
+def _way_out(given: Any, kinds: list[str]) -> str:
+    """What to write in place of what is of none of these types; null is to leave the key out."""
+    if "string" in kinds and not isinstance(given, (dict, list)):
+        return "Quote it."
+    return next((_EXAMPLES[kind] for kind in kinds if kind in _EXAMPLES), "")
 
 
 def _no_branch(error: ValidationError, path: KeyPath, key: str) -> Fault:
-    kinds = " or ".join(dict.fromkeys(str(e.validator_value) for e in error.context or () if e.validator == "type"))
-    what = f"'{key}' is {_short(error.instance)}" + (f" and should be of type {kinds}" if kinds else "")
-    return Fault(what, tuple(path), "")
+    kinds = [str(e.validator_value) for e in error.context or () if e.validator == "type"]
+    kinds = [kind for kind in kinds if kind != "null"]
+    what = f"'{key}' is {_short(error.instance)}" + (f" and should be {_in_words(kinds)}" if kinds else "")
+    return Fault(what, tuple(path), _way_out(error.instance, kinds))
 
 
 _EXPLAINERS: dict[str, Callable[[ValidationError, KeyPath, str], Fault]] = {
@@ -243,6 +261,15 @@ _EXPLAINERS: dict[str, Callable[[ValidationError, KeyPath, str], Fault]] = {
     "maxItems": _too_many,
 }
 """By the schema's keyword."""
+_KINDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+"""JSON Schema's types, in words."""
 _EXAMPLES = {
     "object": "Give a mapping: `key: value`.",
     "array": "Give a list: one `- …` for each entry.",

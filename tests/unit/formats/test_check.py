@@ -99,3 +99,21 @@ def test_every_pattern_is_said_in_words_that_its_example_keeps() -> None:
         example = re.search(r"such as (\S+?)[,;.]?(?: |$)", words)
         assert not example or re.search(pattern, example[1]), (pattern, words)
     assert "patternErrorMessage" not in str(chart_schema({}))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"pods": {"env": {"A": 1}}}, "pods.env.A: 'A' is 1 and should be text or a mapping\n  Quote it."),
+        ({"models": []}, "'models' is [] and should be a mapping\n  Give a mapping: `key: value`."),
+        ({"modelCache": {"sizeLimit": 10}}, "'sizeLimit' is 10 and should be text\n  Quote it."),
+        (
+            {"pods": {"podSecurityContext": {"runAsUser": "root"}}},
+            "'root' and should be a whole number\n  Give a whole",
+        ),
+        ({"networkPolicy": {"clients": [{}]}}, "'clients[0]' is empty\n  Give one of: podSelector"),
+        ({"notSecrets": {"a": "b"}}, "'a' is too short: 1 of at least 10 characters"),
+    ],
+)
+def test_a_value_of_another_type_is_told_in_words(values: dict, words: str) -> None:
+    assert words in refusal(values)

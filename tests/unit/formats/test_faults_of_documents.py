@@ -52,11 +52,11 @@ def test_faults_come_in_the_documents_order_whatever_pythons_hashes_are(tmp_path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pods: {volumes: {d: }}", "'d' is empty and should be of type object"),
+        ("pods: {volumes: {d: }}", "'d' is empty and should be a mapping"),
         ("models: {m: {family: x, llmConfig: {model_loading_config: {model_source: a}, placement_group_config: }}}",
-         "'placement_group_config' is empty and should be of type object"),
+         "'placement_group_config' is empty and should be a mapping"),
         ("ray: {version: 2.60}", "'version' is 2.6\n  Quote it; did you mean '2.60.0'?"),
-        ("ray: {version: }", "'version' is empty and should be of type string"),
+        ("ray: {version: }", "'version' is empty and should be text"),
         ("models: {m: {family: x, llmConfig: {model_loading_config: {model_source: a}, "
          "deployment_config: {num_replicas: 2, autoscaling_config: {min_replicas: 1}}}}}",
          "and one excludes the other\n  Remove one of them."),
