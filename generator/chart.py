@@ -16,6 +16,7 @@ import yaml
 from generator.documents.files import holds
 from generator.documents.load import SAFE_LOADER, dump_yaml
 from generator.errors import UserError
+from generator.facts.files import DATA
 
 Manifest = dict[str, Any]
 RENDER_TIMEOUT_S = 120
@@ -33,9 +34,17 @@ def find_helm() -> str:
     if program is None:
         raise UserError(
             "helm is not installed",
-            fix="Run it by make (make demo, make serve), which brings helm, or put helm 3.14 or later on PATH.",
+            fix="Install helm 3.14 or later (helm.sh/docs/intro/install), or set HELM to its path.",
         )
     return program
+
+
+def packaged_chart() -> Path:
+    """The chart that came with this package; in a clone, the clone's."""
+    for folder in (DATA / "chart", DATA.parents[1] / "chart"):
+        if (folder / "Chart.yaml").is_file():
+            return folder
+    raise UserError("this installation has no chart", where=str(DATA), fix="Install the package again.")
 
 
 def cache_folder() -> Path:

@@ -67,21 +67,24 @@ class Checkpoint:
         return {key: value for key, value in entry.items() if value is not None}
 
 
-def read_checkpoint(reference: str, *, revision: str | None = None, report: Report | None = None) -> Checkpoint:
+def read_checkpoint(
+    reference: str, *, revision: str | None = None, served_from: str | None = None, report: Report | None = None
+) -> Checkpoint:
     """Return what the checkpoint at `reference` says of itself.
 
     `reference` is a hub id (`org/name`, or its page's address), a folder, or a config.json. A folder or file that
     exists wins over a hub id, and needs no network. `revision` (a branch, tag or commit of the hub, `main` by default)
-    is pinned to its commit. `report` gets a line when something slow begins.
+    is pinned to its commit. `served_from` is where the engine finds the weights, where that is another place.
+    `report` gets a line when something slow begins.
 
     Raises UserError: nothing there, half-written, no weights that can be read, a repository that needs a token.
     """
     tell = report or (lambda line: None)
     with open_source(reference_of(reference), revision, tell) as source:
-        return _read(source, tell)
+        return _read(source, tell, weights_elsewhere=bool(served_from))
 
 
-def _read(source: CheckpointSource, tell: Report) -> Checkpoint:
+def _read(source: CheckpointSource, tell: Report, *, weights_elsewhere: bool) -> Checkpoint:
     refuse_other_formats(source)
     config = ModelConfig(source.json(CONFIG), source.where(CONFIG))
     tensors = read_tensors(source, tell)
@@ -105,7 +108,9 @@ def _read(source: CheckpointSource, tell: Report) -> Checkpoint:
         notes=(
             *derivation_notes(config, tokenizer, tensors),
             *counted.notes,
-            *_worth_knowing(source, config, architecture, quantization, weights_are_there=bool(tensors)),
+            *_worth_knowing(
+                source, config, architecture, quantization, weights_are_there=bool(tensors) or weights_elsewhere
+            ),
             *_shorter_context(context, architecture),
         ),
     )

@@ -43,6 +43,8 @@ class Folder:
             named = self.json(CONFIG).get("_name_or_path")
             if isinstance(named, str) and re.fullmatch(r"[\w.-]+/[\w.-]+", named):
                 return named
+            if self._config != CONFIG:  # several lie in one folder
+                return Path(self._config).stem
         return self.source
 
     @cached_property

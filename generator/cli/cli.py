@@ -56,14 +56,12 @@ class Commands(click.Group):
 @click.option(
     "--root",
     type=click.Path(path_type=Path),
-    default=Path(),
-    show_default="this folder",
-    help="The folder that holds catalog/ and environments/.",
+    help="The folder that holds catalog/ and environments/; by default this one, or the nearest above it.",
 )
 @click.option("--color/--no-color", default=None, help="Colours; by default where a terminal reads (NO_COLOR is kept).")
 @click.version_option(__version__, prog_name="generator")
 @click.pass_context
-def cli(ctx: click.Context, root: Path, color: bool | None) -> None:
+def cli(ctx: click.Context, root: Path | None, color: bool | None) -> None:
     """From a model catalog to a fleet of OpenAI endpoints on KubeRay.
 
     People edit catalog/ (which models, what their users need) and environments/ (which GPUs, which Ray release).
@@ -74,13 +72,51 @@ def cli(ctx: click.Context, root: Path, color: bool | None) -> None:
 
 
 @cli.command(
+    epilog=examples("init fleet --gpu L4-24GB --nodes 4", "init . --gpu H100-80GB --gpus-per-node 8 --nodes 2")
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--gpu", help="The type of its GPUs, of `list gpus`.")
+@click.option("--nodes", type=click.IntRange(min=1), help="The most nodes with such GPUs.")
+@click.option("--gpus-per-node", type=click.IntRange(1, 64), default=1, show_default=True, help="GPUs of a node.")
+@click.option("-e", "--environment", metavar="E", default="dev", show_default=True, help="The environment's name.")
+@click.option("--namespace", default="ai", show_default=True, help="The namespace in which the release will be.")
+@click.option("--ray", help="A Ray release of `list releases`; by default the newest.")
+def init(folder: Path, gpu: str | None, nodes: int | None, **options: Any) -> None:
+    """Begin a project of your own: a folder with an environment that serves nothing yet, schemas and CI.
+
+    What is not given is asked.
+    """
+    from generator.documents.files import write_files
+    from generator.project.init import new_project
+
+    gpu = _asked("--gpu", gpu, "GPU type (`list gpus` shows them)", str)
+    nodes = _asked("--nodes", nodes, "Nodes with such GPUs, at the most", click.IntRange(min=1))
+    texts = new_project(folder, gpu=gpu, nodes=nodes, command=_program(), **options)
+    write_files(texts)
+    for path in texts:
+        echo(f"{_relative(path)}   new")
+    environment = options["environment"]
+    say(f"next: cd {_relative(folder)} ; {_program()} add qwen3-8b --environment {environment}")
+
+
+def _asked(option: str, given: Any, question: str, kind: Any) -> Any:
+    """What was given, or is answered now; where nobody can answer, a fault."""
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{option} is missing, and there is no terminal to ask at")
+    return click.prompt(question, type=kind, err=True)
+
+
+@cli.command(
     epilog=examples(
+        "add qwen3-32b",
         "add tiiuae/Falcon3-7B-Instruct",
         "add ./checkpoints/my-model --family my-models",
         "add config.json --id my-model",
     )
 )
-@click.argument("reference", metavar="HUB-ID|FOLDER|CONFIG.JSON")
+@click.argument("reference", metavar="NAME|HUB-ID|FOLDER|CONFIG.JSON")
 @click.option("--family", help="Family, and so the catalog file; by default from the model's name.")
 @click.option("--id", "model_id", help="The model's id for clients; by default from its name.")
 @click.option(
@@ -90,13 +126,15 @@ def cli(ctx: click.Context, root: Path, color: bool | None) -> None:
 @click.option("--revision", help="Branch, tag or commit of a hub id; written as a commit.")
 @click.option("--context", type=click.IntRange(min=1), help="Tokens that users need; by default 8192, or the model's.")
 @click.option("--sequences", type=click.IntRange(min=1), help="Requests at once of one replica; by default 64.")
+@environment_option("Serve it there: its family or the model is written below `serve:`.")
+@click.option("--replace", is_flag=True, help="Put it in the place of another model with the same id.")
 @click.option("--dry-run", is_flag=True, help="Print what would change, write nothing.")
 @click.pass_context
 def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) -> None:
-    """Add a model to the catalog, from its own config.json, tokenizer and safetensors headers.
+    """Add a model to the catalog, by its name in the library, or from its own config.json and safetensors headers.
 
-    Then the values of every environment that serves its family are generated. A hub id needs the network (HF_TOKEN
-    for gated models); a folder or a file does not.
+    Then the values of every environment that serves its family are generated. `list library` shows the names. A hub id
+    needs the network (HF_TOKEN for gated models); a name, a folder or a file does not.
     """
     from generator.cli.plan_report import model_line
     from generator.documents.files import write_files
@@ -115,16 +153,14 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
     for environment, planned in added.plans.items():
         echo(f"{_relative(project.values_path(environment, added.family))}   {model_line(planned)}")
     if not added.plans:
-        say(
-            f"no environment serves {added.model_id} yet: add it below `serve:` in environments/<name>.yaml, "
-            "then: python -m generator generate"
-        )
+        say(f"no environment serves {added.model_id} yet: give --environment too, or write it below `serve:` of one")
     else:
         environment = next(iter(added.plans))
         namespace = project.environment(environment).namespace
+        values = project.values_path(environment, added.family)
         say(
             f"next ({added.family} {verb} in the values): git diff values/ ; helm upgrade --install {added.family} "
-            f"chart -n {namespace} -f values/{environment}/{added.family}.yaml"
+            f"{_relative(project.chart)} -n {namespace} -f {_relative(values)}"
         )
 
 
@@ -184,7 +220,7 @@ def plan(ctx: click.Context, environment: str | None, as_json: bool) -> None:
 
     project = project_of(ctx)
     names = [environment] if environment else project.environment_names()
-    catalog = project.catalog()
+    catalog = project.catalog(may_be_empty=True)
     plans = [project.plan(name, catalog) for name in names]
     if as_json:
         print_json(plans_json(plans))
@@ -194,18 +230,29 @@ def plan(ctx: click.Context, environment: str | None, as_json: bool) -> None:
             echo(line, **style)
 
 
-LISTS = ("models", "families", "environments", "gpus", "releases")
+LISTS = ("models", "families", "environments", "gpus", "releases", "library")
 
 
-@cli.command("list", epilog=examples("list", "list gpus", "list models --json"))
+@cli.command(
+    "list", epilog=examples("list", "list gpus", "list models --json", "list library --task code --gpu L4-24GB")
+)
 @click.argument("what", type=click.Choice(LISTS), default="models")
+@click.option("--task", help="Of the library: only models for this, such as chat, embedding or transcription.")
+@click.option(
+    "--gpu", metavar="GPU", help="Of the library: how many of this GPU type each model takes, and only those."
+)
 @json_option
 @click.pass_context
-def list_(ctx: click.Context, what: ListKind, as_json: bool) -> None:
-    """List models, families, environments, GPU types or Ray releases."""
-    from generator.cli.listing import cell, rows
+def list_(ctx: click.Context, what: ListKind, task: str | None, gpu: str | None, as_json: bool) -> None:
+    """List models, families, environments, GPU types, Ray releases, or the library of models that `add` knows."""
+    from generator.cli.listing import cell, library_rows, rows
 
-    items = rows(what, None if what in ("gpus", "releases") else project_of(ctx))
+    if what == "library":
+        items = library_rows(task=task, gpu=gpu, report=say)
+    elif task or gpu:
+        raise click.UsageError("--task and --gpu are of `list library`")
+    else:
+        items = rows(what, None if what in ("gpus", "releases") else project_of(ctx))
     if as_json:
         document: ListOutput = {"version": 1, "kind": what, "items": items}
         print_json(document)
@@ -337,4 +384,5 @@ def _write_no_more() -> None:
 
 
 def _program() -> str:
-    return "generator" if Path(sys.argv[0]).name == "generator" else "python -m generator"
+    name = Path(sys.argv[0]).name
+    return name if name in ("ray-serve-llm", "generator") else "python -m generator"

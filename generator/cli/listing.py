@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
+from generator.errors import UserError
+from generator.facts.gpus import gpu as gpu_of
 from generator.facts.gpus import gpus
-from generator.facts.releases import releases
+from generator.facts.releases import newest, releases
+from generator.formats.catalog import Task
+from generator.progress import Report
+from generator.project.library import fewest_gpus, library
 from generator.project.project import Project
 
 
@@ -52,8 +57,41 @@ def rows(what: str, project: Project | None) -> list[dict[str, Any]]:
     ]
 
 
+def library_rows(*, task: str | None, gpu: str | None, report: Report) -> list[dict[str, Any]]:
+    """The models of the library, of one task where that is named; with a GPU type those that one node of it holds."""
+    if task is not None and task not in get_args(Task):
+        raise UserError.unknown("task", task, get_args(Task), where="--task")
+    if gpu is not None:
+        gpu = gpu_of(gpu, where="--gpu").name
+    catalog = library()
+    rows: list[dict[str, Any]] = [
+        {
+            "model": model_id,
+            "family": family,
+            "task": model.task,
+            "parameters": model.weights.parameters,
+            "context": model.architecture.max_position_embeddings,
+            "vllm": model.minVllmVersion,
+            "license": model.license,
+        }
+        for family, file in catalog.families.items()
+        for model_id, model in file.models.items()
+        if task in (None, model.task)
+    ]
+    if gpu is None:
+        return rows
+    report(f"sizing {len(rows)} models for {gpu}")
+    for row in rows:
+        row["gpus"] = fewest_gpus(row["model"], catalog, row["family"], gpu, newest())
+    return [row for row in rows if row["gpus"]]
+
+
 def cell(column: str, value: Any) -> str:
     """A value as the table shows it."""
+    if value is None:
+        return "?"
     if column == "parameters":
         return f"{value / 1e9:.2f} B"
+    if column == "context":
+        return f"{value:,}"
     return ",".join(value) if isinstance(value, list) else str(value)

@@ -45,4 +45,4 @@ def environment_option(help_text: str, *, required: bool = False) -> Callable[..
 def project_of(ctx: click.Context) -> Project:
     from generator.project.project import Project
 
-    return Project.at(ctx.obj)
+    return Project.around(Path()) if ctx.obj is None else Project.at(ctx.obj)

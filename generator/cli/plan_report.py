@@ -34,6 +34,10 @@ def plan_lines(plan: Plan) -> Iterator[tuple[str, Style]]:
     release, namespace = plan.release, plan.environment.namespace
     title = f"{plan.environment_name}  (Ray {release.ray}, vLLM {release.vllm}, namespace {namespace})"
     yield title, {"bold": True}
+    if not plan.models and not plan.apps:
+        environment = plan.environment_name
+        yield f"  serves nothing yet: python -m generator add NAME --environment {environment}", {}
+        return
     width = max(map(len, (*plan.models, *plan.apps)))
     for model in plan.models.values():
         yield f"  {model.model_id.ljust(width)}  {model_line(model)}", {}

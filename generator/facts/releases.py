@@ -59,6 +59,11 @@ def releases() -> dict[str, RayRelease]:
     return {row["ray"]: RayRelease(ray=row["ray"], vllm=row["vllm"], facts=row) for row in rows}
 
 
+def newest() -> RayRelease:
+    """The one that is taken where nobody says which."""
+    return list(releases().values())[-1]
+
+
 def release(ray: str, *, where: str) -> RayRelease:
     if ray not in releases():
         raise UserError.unknown("Ray release", ray, releases(), where=where)

@@ -175,9 +175,7 @@ class Environment(Closed):
     """More values of the chart, the same in every file of the environment."""
 
     @model_validator(mode="after")
-    def _serves_something(self) -> Environment:
-        if not self.serve and not self.apps:
-            raise ValueError("serves nothing: name a family below `serve`, or code of your own below `apps`")
+    def _names_are_apart(self) -> Environment:
         for name in self.apps:
             if name in self.serve:
                 raise ValueError(f"family and app '{name}' would have the same values file; rename the app")

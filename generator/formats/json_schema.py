@@ -110,6 +110,11 @@ def environment_schema() -> JsonObject:
     }
 
 
+def editor_schemas() -> dict[str, JsonObject]:
+    """By kind, the schemas of the files that people write."""
+    return {"catalog": catalog_schema(), "environment": environment_schema(), "values": values_schema()}
+
+
 @cache
 def catalog_words_schema() -> JsonObject:
     """What a release takes of the `llmConfig` of catalog entries: `ray` names it, `models` holds them by id."""

@@ -386,7 +386,7 @@ class ValidateOutput(TypedDict):
     faults: list[FaultOutput]
 
 
-ListKind = Literal["models", "families", "environments", "gpus", "releases"]
+ListKind = Literal["models", "families", "environments", "gpus", "releases", "library"]
 
 
 @with_config(_CLOSED)

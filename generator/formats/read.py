@@ -91,9 +91,12 @@ def _model_faults(file: CatalogFile, text: str, path: Path, owners: Mapping[str,
             )
 
 
-def read_environment(path: Path) -> Environment:
-    """Read one `environments/<name>.yaml`. What it says in the chart's and Ray's words is checked by their schemas."""
-    text = read_text(path)
+def read_environment(path: Path, *, text: str | None = None) -> Environment:
+    """Read one `environments/<name>.yaml`, or the `text` that it shall have.
+
+    What it says in the chart's and Ray's words is checked by their schemas.
+    """
+    text = read_text(path) if text is None else text
     data = load_text(text, str(path))
     environment = parse_data(data, text, str(path), Environment)
     ray = release(environment.ray, where=f"{path}: ray")

@@ -49,7 +49,7 @@ def serve(
     with run_folder() as folder:
         say(f"rendering chart/ with {', '.join(str(f.relative_to(project.root)) for f in files)}")
         manifests = render(
-            project.root / "chart",
+            project.chart,
             files,
             release="local",
             namespace=project.environment(environment).namespace,

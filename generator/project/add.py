@@ -1,7 +1,12 @@
-"""From a checkpoint to a catalog row and the values of every environment that serves its family."""
+"""From a model's own facts to a catalog entry, and to the values of every environment that serves its family.
+
+The facts are a checkpoint's, or those of the library, which needs no network. Of a checkpoint that the library knows,
+what no checkpoint says is filled in: what the model needs of its engine.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,13 +15,22 @@ from pydantic import TypeAdapter, ValidationError
 
 from generator.checkpoint.checkpoint import Checkpoint, read_checkpoint
 from generator.documents.files import read_text
-from generator.errors import UserError, cut
+from generator.errors import UserError, cut, did_you_mean
+from generator.formats.architecture import Architecture
+from generator.formats.catalog import CatalogModel, Weights
 from generator.formats.fields import FamilyName, ModelId
+from generator.formats.read import read_environment
+from generator.plan.plan import make_plan
 from generator.plan.plans import ModelPlan
 from generator.progress import Report
 from generator.project.catalog_edit import add_to_catalog
+from generator.project.environment_edit import serve_model
+from generator.project.library import LibraryModel, library, library_model, library_model_of, words_of_architecture
 from generator.project.project import Generated, Project
 from generator.redaction import redact_shapes
+
+FILLED = ("license", "task", "minVllmVersion", "llmConfig")
+"""What the library fills into the entry of a checkpoint that it knows. Whose code to trust is people's to say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +49,19 @@ class Added:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """A model's facts, wherever they were read."""
+
+    model_id: str
+    family: str
+    entry: dict[str, Any]
+    context: int
+    """Tokens that it knows."""
+    summary: str
+    notes: tuple[str, ...]
+
+
 def add_model(
     project: Project,
     reference: str,
@@ -45,45 +72,53 @@ def add_model(
     revision: str | None = None,
     context: int | None = None,
     sequences: int | None = None,
+    replace: bool = False,
+    environment: str | None = None,
     report: Report,
 ) -> Added:
-    """Read the checkpoint, extend the catalog's text, and plan every environment that serves the family.
+    """Read the checkpoint or the library, extend the catalog's text, and plan every environment that serves the family.
 
-    Faults of any step (no such repository, a model that fits nowhere) are raised before anything is written.
+    Faults of any step (no such repository, a model that fits nowhere) are raised before anything is written. `replace`:
+    another model of the same id may be there. `environment` serves the model too.
     """
     _check_name(family, FamilyName, "--family")
     _check_name(model_id, ModelId, "--id")
-    report(f"reading {cut(redact_shapes(reference), 300)}")
-    checkpoint = read_checkpoint(reference, revision=revision, report=report)
-    model_id = model_id or checkpoint.model_id
+    found = _found(reference, source=source, revision=revision, report=report)
+    model_id = model_id or found.model_id
+    if context is not None and context > found.context:
+        raise UserError(
+            f"the model knows {found.context:,} tokens",
+            where="--context",
+            fix=f"Ask for {found.context} or less.",
+        )
     catalog = project.catalog(may_be_empty=True)
-    family = family or _family_of(model_id, checkpoint, {f: set(c.models) for f, c in catalog.families.items()})
+    family = family or _family_of(model_id, found, {f: set(c.models) for f, c in catalog.families.items()})
     path = catalog.files.get(family, project.root / "catalog" / f"{family}.yaml")
     if family not in catalog.files and path.exists():
         raise UserError(
             f"the file is there and is not family '{family}'", where=str(path), fix="Give another --family."
         )
-    if context is not None and context > checkpoint.context:
-        raise UserError(
-            f"the model knows {checkpoint.context:,} tokens",
-            where="--context",
-            fix=f"Ask for {checkpoint.context} or less.",
-        )
-    entry = checkpoint.entry(context=context, sequences=sequences or 64)
-    if source:
-        # The commit of the repository that was read says nothing about another place.
-        entry = {key: value for key, value in entry.items() if key != "revision"} | {"source": source}
-    text = add_to_catalog(read_text(path) if path.exists() else None, family=family, model_id=model_id, model=entry)
+    entry = _entry(found, source=source, context=context, sequences=sequences)
+    text = add_to_catalog(
+        read_text(path) if path.exists() else None, family=family, model_id=model_id, model=entry, replace=replace
+    )
     changed = project.catalog({path: text})
 
     parts = [Generated(texts={path: text})]
+    targets = {name: project.environment(name) for name in project.environment_names()}
+    if environment is not None:
+        where = project.environment_path(environment)
+        project.environment(environment)  # raises where there is none of that name
+        edited = serve_model(read_text(where), family=family, model_id=model_id, where=str(where))
+        targets[environment] = read_environment(where, text=edited)
+        parts.append(Generated(texts={where: edited}))
     plans: dict[str, ModelPlan] = {}
-    notes = list(checkpoint.notes)
-    for name in project.environment_names():
-        if family not in project.environment(name).serve:
+    notes = list(found.notes)
+    for name, target in targets.items():
+        if family not in target.serve:
             continue
         report(f"planning {name}")
-        plan = project.plan(name, changed)
+        plan = make_plan(name, target, changed, where=str(project.environment_path(name)))
         parts.append(project.values(plan, changed))
         if model_id in plan.models:
             plans[name] = plan.models[model_id]
@@ -93,11 +128,91 @@ def add_model(
         family=family,
         path=path,
         new=family not in catalog.families or model_id not in catalog.families[family].models,
-        summary=_summary(checkpoint),
+        summary=found.summary,
         generated=Generated.merged(parts),
         plans=plans,
         notes=notes,
     )
+
+
+def _found(reference: str, *, source: str | None, revision: str | None, report: Report) -> _Found:
+    """A folder or file that is there wins over a name of the library, as it does over a hub id."""
+    name = reference.strip()
+    if _is_a_name(name) and not os.path.lexists(name):
+        if revision:
+            raise UserError("the library has no revisions", where="--revision", fix="Give the model's hub id.")
+        if model := library_model(name):
+            return _of_library(model)
+        ids = [model_id for each in library().families.values() for model_id in each.models]
+        raise UserError(
+            "is no folder or file here, and no model of the library",
+            where=cut(redact_shapes(name), 300),
+            fix=f"{did_you_mean(name, ids)} `list library` shows them all; other models have a hub id or a folder.",
+        )
+    report(f"reading {cut(redact_shapes(reference), 300)}")
+    checkpoint = read_checkpoint(reference, revision=revision, served_from=source, report=report)
+    return _of_checkpoint(checkpoint)
+
+
+def _is_a_name(text: str) -> bool:
+    try:
+        TypeAdapter(ModelId).validate_python(text)
+    except ValidationError:
+        return False
+    return not text.endswith(".json")
+
+
+def _of_library(found: LibraryModel) -> _Found:
+    model = found.model
+    unknown = model.provenance.unknown if model.provenance else []
+    notes = [f"no source was found for: {', '.join(unknown)}"] if unknown else []
+    if model.trustRemoteCode:
+        notes.append(
+            "it runs code of its repository, as `trustRemoteCode` says; without that line such code is refused"
+        )
+    return _Found(
+        model_id=found.model_id,
+        family=found.family,
+        entry=found.entry,
+        context=model.architecture.max_position_embeddings,
+        summary=_summary(model.weights, model.architecture, model.architecture.max_position_embeddings, model.license),
+        notes=tuple(notes),
+    )
+
+
+def _of_checkpoint(checkpoint: Checkpoint) -> _Found:
+    filled, notes = _known_of(checkpoint)
+    return _Found(
+        model_id=checkpoint.model_id,
+        family=checkpoint.family,
+        entry=filled | checkpoint.entry(),
+        context=checkpoint.context,
+        summary=_summary(checkpoint.weights, checkpoint.architecture, checkpoint.context, checkpoint.license),
+        notes=(*checkpoint.notes, *notes),
+    )
+
+
+def _known_of(checkpoint: Checkpoint) -> tuple[dict[str, Any], list[str]]:
+    """What the library knows of that model, or else of its architecture, that no checkpoint says; and what to tell."""
+    if model := library_model_of(checkpoint.source):
+        filled = {key: model.entry[key] for key in FILLED if key in model.entry}
+        return filled, [f"{', '.join(filled)} are the library's"] if filled else []
+    words, alike = words_of_architecture(checkpoint.architecture.name)
+    if not words:
+        return {}, []
+    others = cut(", ".join(alike), 80)
+    return {"llmConfig": words}, [f"llmConfig is what the library's models of that architecture share ({others})"]
+
+
+def _entry(found: _Found, *, source: str | None, context: int | None, sequences: int | None) -> dict[str, Any]:
+    """The catalog entry, with what the command line says over it, in the order of the format."""
+    needs = dict(found.entry["needs"])
+    needs |= {key: value for key, value in (("context", context), ("sequences", sequences)) if value is not None}
+    entry = found.entry | {"needs": needs}
+    if source:
+        # The commit of the repository that was read says nothing about another place.
+        entry = {key: value for key, value in entry.items() if key != "revision"} | {"source": source}
+    return {key: entry[key] for key in CatalogModel.model_fields if key in entry}
 
 
 def _check_name(name: str | None, kind: Any, option: str) -> None:
@@ -113,16 +228,16 @@ def _check_name(name: str | None, kind: Any, option: str) -> None:
         ) from None
 
 
-def _family_of(model_id: str, checkpoint: Checkpoint, known: dict[str, set[str]]) -> str:
+def _family_of(model_id: str, found: _Found, known: dict[str, set[str]]) -> str:
     """The family that has the id already; else the suggested one."""
-    return next((family for family, ids in known.items() if model_id in ids), checkpoint.family)
+    return next((family for family, ids in known.items() if model_id in ids), found.family)
 
 
-def _summary(checkpoint: Checkpoint) -> str:
+def _summary(weights: Weights, architecture: Architecture, context: int, license: str | None) -> str:
     parts = [
-        f"{checkpoint.weights.parameters / 1e9:.2f} B parameters",
-        checkpoint.quantization or checkpoint.architecture.torch_dtype,
-        f"{checkpoint.context:,} tokens of context",
-        checkpoint.architecture.name,
+        f"{weights.parameters / 1e9:.2f} B parameters",
+        architecture.quant_method or architecture.torch_dtype,
+        f"{context:,} tokens of context",
+        architecture.name,
     ]
-    return ", ".join(parts + ([f"license {checkpoint.license}"] if checkpoint.license else []))
+    return ", ".join(parts + ([f"license {license}"] if license else []))

@@ -23,25 +23,31 @@ from generator.formats.catalog import CatalogFile
 SCHEMA_LINE = "# yaml-language-server: $schema=../schemas/catalog.schema.json"
 REFRESHED = ("architecture", "weights", "provenance")
 """What `add` reads from the checkpoint, and so owns. The other keys are people's once they are written."""
+FILLED_IN = ("source", "license", "task", "minVllmVersion", "llmConfig", "needs")
+"""What `add` writes where it is missing."""
 _WIDTH = 120
 _MARK = "\ufeff"  # the byte order mark of some editors
 
 
-def add_to_catalog(text: str | None, *, family: str, model_id: str, model: dict[str, Any]) -> str:
+def add_to_catalog(
+    text: str | None, *, family: str, model_id: str, model: dict[str, Any], replace: bool = False
+) -> str:
     """Return the text of the family's file with `model` in it; `text` is None where there is no file yet.
 
     A new id comes after the last model. Of an id that is there, `architecture`, `weights` and `provenance` are
-    refreshed, `license` is filled in where it is missing, and `revision` is refreshed where the source is the same
+    refreshed, what is missing of `FILLED_IN` is filled in, and `revision` is refreshed where the source is the same
     (the commit of one repository says nothing about another place). Everything else stays: needs, trustRemoteCode,
     comments, order, quoting, line ends.
 
-    Raises UserError where the file is another family's, where the id is already another repository's, and where the
-    file is written in a way that only a person can edit (an anchor that several models share).
+    Raises UserError where the file is another family's, where the id is already another model's (unless `replace`,
+    which leaves nothing of that), and where the file is written in a way that only a person can edit (an anchor that
+    several models share).
     """
     if text is None or not text.strip(f"{_MARK} \t\r\n"):
         text = f"{SCHEMA_LINE}\nfamily: {_inline(family)}\nmodels:\n"
     if text.startswith(_MARK):  # the parser would not count it among the characters
-        return _MARK + add_to_catalog(text.removeprefix(_MARK), family=family, model_id=model_id, model=model)
+        rest = text.removeprefix(_MARK)
+        return _MARK + add_to_catalog(rest, family=family, model_id=model_id, model=model, replace=replace)
     old = load_text(text, f"{family}.yaml")
     _check_family(old, family)
     document = YamlDocument(text)
@@ -52,7 +58,7 @@ def add_to_catalog(text: str | None, *, family: str, model_id: str, model: dict[
         present = document.entries(entry.value).get(model_id)
         if present is None or not isinstance(present.value, yaml.MappingNode) or not models[model_id]:
             raise _by_hand("its entry is empty or no mapping", model_id, model)
-        wanted = _refreshed(model_id, models[model_id], model)
+        wanted = model if replace else _refreshed(model_id, models[model_id], model)
         edits = list(_changes(document, present.value, models[model_id], wanted))
     else:
         edits = [_insertion(document, entry, model_id, model)]
@@ -96,16 +102,18 @@ def _by_hand(why: str, model_id: str, model: Mapping[str, Any]) -> UserError:
 def _refreshed(model_id: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """What an entry that is there should say afterwards, as data."""
     same_source = old.get("source") == new["source"]
-    if not same_source and "revision" in new and "revision" in old:
+    # A copy in a bucket or a folder is the same model: its facts are the same.
+    another = any(old.get(key) != new[key] for key in ("architecture", "weights"))
+    if not same_source and (another or ("revision" in new and "revision" in old)):
         raise UserError(
             f"model '{model_id}' is in the catalog already, from '{old.get('source')}', not '{new['source']}'",
             where=f"models.{model_id}",
-            fix="Give the new one another id with --id, or take the old one out of the file first.",
+            fix="Give the new one another id with --id, or put it in the old one's place with --replace.",
         )
     refreshed = (*REFRESHED, "revision") if same_source and "revision" in new else REFRESHED
     wanted = {key: value for key, value in old.items() if key not in refreshed}
     wanted |= {key: new[key] for key in refreshed if key in new}
-    return wanted | {key: new[key] for key in ("source", "license", "needs") if key in new and key not in wanted}
+    return wanted | {key: new[key] for key in FILLED_IN if key in new and key not in wanted}
 
 
 def _insertion(document: YamlDocument, models: Entry, model_id: str, model: Mapping[str, Any]) -> Edit:

@@ -61,7 +61,7 @@ def installation(
     release = release or (chosen[0] if len(chosen) == 1 else "llm")
     namespace = namespace or plan.environment.namespace
     files = [project.values_path(environment, name) for name in chosen]
-    rendered = render(project.root / "chart", files, release=release, namespace=namespace)
+    rendered = render(project.chart, files, release=release, namespace=namespace)
     # Helm makes these only for `helm test`.
     manifests = [manifest for manifest in rendered if "test" not in _hooks(manifest)]
     changed = project.values(plan, catalog).changed()

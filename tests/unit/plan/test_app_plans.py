@@ -152,11 +152,6 @@ apps:
     application: {import_path: "code:build"}
 """
 WRONG = {
-    "nothing to serve": (
-        ENVIRONMENT[ENVIRONMENT.index("apps:") :],
-        "serve: {}\n",
-        "serves nothing: name a family below",
-    ),
     "a family's name": ("apps:", "serve: {mine: }\napps:", "family and app 'mine' would have the same values file"),
     "two places": (
         "files: [code.py]",

@@ -1,0 +1,109 @@
+"""The library: entries of models that people serve, in the catalog's own form, shipped with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generator.documents.load import load_text
+from generator.errors import UserError
+from generator.facts.files import DATA
+from generator.facts.releases import RayRelease
+from generator.formats.catalog import Catalog, CatalogModel
+from generator.formats.environment import Overrides, Pool
+from generator.formats.read import read_catalog
+from generator.plan.placement import placements
+from generator.plan.pools import node_pools
+from generator.plan.requirements import check_release, engine_words, requirements_of
+
+FOLDER = DATA / "library"
+_LARGEST_NODE = 8
+"""GPUs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryModel:
+    model_id: str
+    family: str
+    model: CatalogModel
+    entry: dict[str, Any]
+    """The same, as it is written."""
+
+
+def library() -> Catalog:
+    """All of it. Reading it takes a part of a second."""
+    return read_catalog({path: _text(path) for path in _files()})
+
+
+def library_model(model_id: str) -> LibraryModel | None:
+    """The model of that id, where there is one."""
+    return _first(f"\n  {model_id}:\n", lambda found: found.model_id == model_id)
+
+
+def library_model_of(source: str) -> LibraryModel | None:
+    """The model of that hub id, where there is one."""
+    return _first(f" source: {source}\n", lambda found: found.model.source == source)
+
+
+def words_of_architecture(name: str) -> tuple[dict[str, Any], list[str]]:
+    """What all library models of an architecture need of their engine, and their ids; nothing where there is one."""
+    alike = [
+        (model_id, model)
+        for family in library().families.values()
+        for model_id, model in family.models.items()
+        if model.architecture.name == name
+    ]
+    if len(alike) < 2:
+        return {}, []
+    first, *others = (engine_words(model) for _, model in alike)
+    return _common(first, others), [model_id for model_id, _ in alike]
+
+
+def fewest_gpus(model_id: str, catalog: Catalog, family: str, gpu: str, ray: RayRelease) -> int:
+    """GPUs of this type, of one node, that hold the model as its entry asks; 0 where a node's do not, or none may."""
+    pool = Pool(gpu=gpu, gpusPerNode=_LARGEST_NODE, nodes=1)
+    model = catalog.families[family].models[model_id]
+    try:
+        check_release(model_id, model, ray, file=str(catalog.files[family]), where=model_id)
+        words = Overrides(llmConfig=engine_words(model))
+        asked = requirements_of(model_id, catalog, family, words, vllm=ray.vllm, where=model_id)
+        possible = placements(asked, node_pools({"pool": pool}, chart={}, where=model_id), ray, where=model_id)
+    except UserError:
+        return 0
+    return min(placement.split.gpus for placement in possible)
+
+
+def _first(text: str, is_meant: Callable[[LibraryModel], bool]) -> LibraryModel | None:
+    """Only files that have the text are read as YAML."""
+    candidates = (found for path in _files() if text in _text(path) for found in _models(path))
+    return next(filter(is_meant, candidates), None)
+
+
+def _models(path: Path) -> Iterator[LibraryModel]:
+    entries = load_text(_text(path), path.name)["models"]
+    for family in read_catalog({path: _text(path)}).families.values():
+        for model_id, model in family.models.items():
+            yield LibraryModel(model_id=model_id, family=family.family, model=model, entry=entries[model_id])
+
+
+def _files() -> list[Path]:
+    return sorted(FOLDER.glob("*.yaml"))
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _common(first: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any]:
+    """What all of them say alike."""
+    common: dict[str, Any] = {}
+    for key, value in first.items():
+        theirs = [other.get(key) for other in others]
+        if isinstance(value, dict) and all(isinstance(each, dict) for each in theirs):
+            if inner := _common(value, [each for each in theirs if each is not None]):
+                common[key] = inner
+        elif all(each == value for each in theirs):
+            common[key] = value
+    return common

@@ -1,0 +1,101 @@
+"""A new project: what `init` writes, and that everything works in it from the first command on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.paths import ROOT
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "generator", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120
+    )
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    done = run(tmp_path, "init", "fleet", "--gpu", "L4-24GB", "--nodes", "4")
+    assert done.returncode == 0, done.stderr
+    return tmp_path / "fleet"
+
+
+def test_it_generates_as_it_is_with_nothing_served(fleet: Path) -> None:
+    assert run(fleet, "generate").stdout == "0 files, 0 changed\n"
+    assert run(fleet, "generate", "--check").returncode == 0
+    planned = run(fleet, "plan")
+    assert "serves nothing yet: " in planned.stdout and "add NAME --environment dev" in planned.stdout
+
+
+def test_a_model_is_served_by_one_command_from_any_folder_below(fleet: Path) -> None:
+    below = fleet / "some" / "where"
+    below.mkdir(parents=True)
+
+    for name in ("qwen3-8b", "qwen3-4b", "bge-m3"):
+        done = run(below, "add", name, "--environment", "dev")
+        assert done.returncode == 0, done.stderr
+
+    served = yaml.safe_load((fleet / "environments" / "dev.yaml").read_text())["serve"]
+    assert {family: list(service["models"]) for family, service in served.items()} == {
+        "qwen3": ["qwen3-8b", "qwen3-4b"],
+        "bge": ["bge-m3"],
+    }
+    assert sorted(path.name for path in (fleet / "values" / "dev").iterdir()) == ["bge.yaml", "qwen3.yaml"]
+    assert run(fleet, "generate", "--check").returncode == 0
+
+
+def test_every_file_is_valid_and_names_schemas_that_are_there(fleet: Path) -> None:
+    run(fleet, "add", "qwen3-8b", "-e", "dev")
+    files = [fleet / "environments/dev.yaml", fleet / "catalog/qwen3.yaml", fleet / "values/dev/qwen3.yaml"]
+
+    assert run(fleet, "validate", *map(str, files)).returncode == 0
+    assert run(fleet, "schema", "--check").returncode == 0
+    for file in files:
+        (line,) = [line for line in file.read_text().splitlines() if "$schema=" in line]
+        assert json.loads((file.parent / line.partition("$schema=")[2]).read_text())["$schema"]
+
+
+def test_its_workflow_is_yaml_and_runs_what_there_is(fleet: Path) -> None:
+    workflow = yaml.safe_load((fleet / ".github/workflows/models.yaml").read_text())
+    steps = " ".join(step.get("run", "") for step in workflow["jobs"]["plan"]["steps"])
+
+    assert "generate --check" in steps and "--no-color plan" in steps and "gh pr comment" in steps
+    assert "$" not in steps.replace("$GITHUB_STEP_SUMMARY", "").replace("$NUMBER", "")
+
+
+def test_nothing_that_is_there_is_written_over(fleet: Path) -> None:
+    before = (fleet / "README.md").read_text()
+
+    done = run(fleet, "init", ".", "--gpu", "L4-24GB", "--nodes", "1")
+
+    assert done.returncode == 2 and "is there already" in done.stderr
+    assert (fleet / "README.md").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--nodes", "4"], "--gpu is missing, and there is no terminal to ask at"),
+        (["--gpu", "L4-24GB"], "--nodes is missing"),
+        (["--gpu", "L4", "--nodes", "4"], "did you mean 'L4-24GB'?"),
+        (["--gpu", "L4-24GB", "--nodes", "4", "--ray", "2.58"], "unknown Ray release"),
+        (["--gpu", "L4-24GB", "--nodes", "4", "-e", "My Env"], "--environment"),
+        (["--gpu", "L4-24GB", "--nodes", "4", "--namespace", "A b"], "namespace"),
+        (["--gpu", "L4-24GB", "--nodes", "4", "--ray", "2.49.1"], ""),
+    ],
+)
+def test_what_it_is_not_told_or_told_wrong(tmp_path: Path, options: list[str], told: str) -> None:
+    done = run(tmp_path, "init", "fleet", *options)
+
+    assert told in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == (2 if told else 0)
+    assert (tmp_path / "fleet").exists() == (not told)
