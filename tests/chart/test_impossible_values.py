@@ -140,7 +140,8 @@ def apart(paths: Iterable[str]) -> list[list[str]]:
 def places(path: str, value: Any) -> list[str]:
     """Where helm tells of a fault there: at the path; of a key it names the key, at a path that is not the key's."""
     keys = [path.rpartition("/")[2].replace("~1", "/"), *(value if isinstance(value, dict) else [])]
-    return [f"at '{path}", *(f"invalid propertyName {told(key)}" for key in keys)]
+    written = path.replace("\n", "\\n")
+    return [f"at '{written}", *(f"invalid propertyName {told(key)}" for key in keys)]
 
 
 def told(key: str) -> str:
