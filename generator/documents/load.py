@@ -122,8 +122,7 @@ _DEEPEST = 50
 _SURELY_PARSED = 5_000
 # Aliases (*) that stand for each other are a few lines of text and billions of values. Helm bounds them as well.
 _MOST_REPEATED = 100_000
-# Ten thousand models with all that values say of each, more than one object of Kubernetes holds; and their text,
-# since parsing takes longest.
+# Some 19,000 models of a few keys each; and text that is refused before it is parsed.
 _MOST_VALUES = 500_000
 _MOST_CHARACTERS = 10_000_000
 # An int64, which is all that Helm and Kubernetes can hold, has no more digits.
