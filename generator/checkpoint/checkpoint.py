@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,8 @@ def _read(source: CheckpointSource, tell: Report, *, weights_elsewhere: bool) ->
     tensors = read_tensors(source, tell)
     tokenizer = source.json(_TOKENIZER) if _TOKENIZER in source.names else {}
     quantization = quantization_of(source, config)
+    if quantization and not config.get("quantization_config"):  # it is in another file, or by another word
+        config = replace(config, data={**config.data, "quantization_config": quantization})
     architecture = architecture_of(config, tokenizer, tensors, quantization)
     counted = weights_of(tensors, config, architecture, quantization)
     context = context_of(architecture, tokenizer)

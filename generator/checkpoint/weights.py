@@ -103,17 +103,29 @@ def _parameters(tensors: Mapping[str, Tensor], quantization: Quantization) -> tu
 
 def _bits(quantization: Quantization) -> int | None:
     """Bits of a quantized weight, in the words of the methods that say it."""
-    groups = quantization.get("config_groups")
-    grouped = [
-        group["weights"].get("num_bits")
-        for group in (groups.values() if isinstance(groups, dict) else ())
-        if isinstance(group, dict) and isinstance(group.get("weights"), dict)
-    ]
+    grouped = [weights.get("num_bits") for weights in _grouped(quantization)]
     loaded = 4 if quantization.get("load_in_4bit") else 8 if quantization.get("load_in_8bit") else None
     for bits in (quantization.get("bits"), quantization.get("w_bit"), *grouped, loaded):
         if isinstance(bits, int) and 1 <= bits <= 16:
             return bits
-    return 8 if "fp8" in str(quantization.get("quant_method")) else None
+    return 8 if _is_fp8(quantization) else None
+
+
+def _is_fp8(quantization: Quantization) -> bool:
+    """Whether weights are floats of 8 bits, by the method, ModelOpt's algorithm or a group of compressed-tensors."""
+    named = any("fp8" in str(quantization.get(word)).lower() for word in ("quant_method", "quant_algo"))
+    return named or any((w.get("type"), w.get("num_bits")) == ("float", 8) for w in _grouped(quantization))
+
+
+def _grouped(quantization: Quantization) -> list[Mapping[str, Any]]:
+    """What compressed-tensors says of the weights of each of its groups."""
+    groups = quantization.get("config_groups")
+    stated = (
+        [group.get("weights") for group in groups.values() if isinstance(group, dict)]
+        if isinstance(groups, dict)
+        else []
+    )
+    return [weights for weights in stated if isinstance(weights, dict)]
 
 
 def _computed_bytes(config: ModelConfig, architecture: Architecture, quantization: Quantization) -> dict[str, int]:
@@ -127,6 +139,6 @@ def _computed_bytes(config: ModelConfig, architecture: Architecture, quantizatio
         what = f"the bytes of {architecture.quant_method or 'quantized'} weights cannot be computed from config.json"
         raise UserError(what, where=config.where, fix=_NEEDS_WEIGHTS)
     bits = _bits(quantization) or 4
-    packed = "I32" if bits < 8 else "F8_E4M3" if "fp8" in str(architecture.quant_method) else "I8"
+    packed = "I32" if bits < 8 else "F8_E4M3" if _is_fp8(quantization) else "I8"
     # Of a scheme that leaves every layer (one of the cache alone) nothing is packed.
     return {dtype: size for dtype, size in ((packed, quantized), (short, plain)) if size}

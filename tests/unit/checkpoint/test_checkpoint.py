@@ -476,6 +476,16 @@ def test_a_model_is_called_by_its_name_and_its_family_by_the_name_up_to_the_size
     assert (suggest_model_id(name), suggest_family(name)) == (model_id, family)
 
 
+def test_bytes_that_are_computed_are_those_of_what_modelopt_writes_beside_the_configuration(tmp_path: Path) -> None:
+    said = {"quantization": {"quant_algo": "NVFP4", "group_size": 16, "exclude_modules": ["lm_head"]}}
+    plain = read_checkpoint(str(folder(tmp_path / "plain", LLAMA))).weights
+    quantized = read_checkpoint(str(folder(tmp_path / "quantized", LLAMA, hf_quant_config__json=said))).weights
+    assert quantized.parameters == plain.parameters
+    assert quantized.total_bytes < 0.6 * plain.total_bytes
+    fp8 = {"quantization": {"quant_algo": "FP8", "exclude_modules": ["lm_head"]}}
+    assert "F8_E4M3" in read_checkpoint(str(folder(tmp_path / "fp8", LLAMA, hf_quant_config__json=fp8))).weights.bytes
+
+
 def test_what_modelopt_writes_beside_the_configuration_says_how_the_weights_are_quantized(tmp_path: Path) -> None:
     said = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "NVFP4", "group_size": 16}}
     tensors = {"model.layers.0.mlp.up_proj.weight": ("U8", [64, 32])}

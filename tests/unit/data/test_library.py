@@ -69,6 +69,12 @@ def test_parameters_are_those_that_others_state_or_it_is_said_why_not():
             assert (apart > 0.01) == bool(stated.differs), f"{id_}: {apart:.2%}"
 
 
+def test_quantized_weights_are_smaller_than_those_that_are_not():
+    for id_, model in MODELS.items():
+        width = model.weights.total_bytes / model.weights.parameters
+        assert width < 1.5 if model.architecture.quant_method else width in (2, 4), f"{id_}: {width:.2f} bytes each"
+
+
 def test_every_source_is_of_something_that_is_there_and_every_gap_is_one():
     for id_, model in MODELS.items():
         assert model.provenance is not None
