@@ -21,6 +21,7 @@ from generator.documents.files import holds, read_text
 from generator.documents.load import SAFE_LOADER, check_bounds
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, did_you_mean
+from generator.process.leftovers import none_left_on_error
 from generator.ray_messages import shortened
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -80,7 +81,8 @@ def connection(*, context: str | None, kubeconfig: Path | None) -> Connection:
 def bounded(where: str, log_in: Callable[[], T]) -> T:
     """Call what may start a login program or ask a login server, which the client waits for without end.
 
-    Raises UserError when it takes too long, and when the client only logs that it failed.
+    Raises UserError when it takes too long, and when the client only logs that it failed; what was started is
+    ended then.
     """
     seconds = WATCHED_LOGIN_S if sys.stdout.isatty() else LOGIN_S
     done: list[T] = []
@@ -92,16 +94,17 @@ def bounded(where: str, log_in: Callable[[], T]) -> T:
         except BaseException as error:  # raised where it is waited for
             failed.append(error)
 
-    with _logged() as remarks:
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        thread.join(seconds)
-    if thread.is_alive():
-        raise _no_login(f"does not end within {seconds:g} s", where)
-    if failed:
-        raise failed[0]
-    if remarks:
-        raise _no_login(f"fails: {' '.join(remarks)}", where)
+    with none_left_on_error():
+        with _logged() as remarks:
+            thread = threading.Thread(target=run, daemon=True)
+            thread.start()
+            thread.join(seconds)
+        if thread.is_alive():
+            raise _no_login(f"does not end within {seconds:g} s", where)
+        if failed:
+            raise failed[0]
+        if remarks:
+            raise _no_login(f"fails: {' '.join(remarks)}", where)
     return done[0]
 
 

@@ -28,8 +28,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 def main(command: list[str]) -> int:
     """Run `command` until it ends or standard input does. Returns its exit code, or 0 where it was asked to end."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt(True)
     # The starter decides when to stop; a Ctrl-C in its terminal reaches the starter alone.
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
@@ -46,6 +45,12 @@ def main(command: list[str]) -> int:
         shared |= _end_descendants()
         for path in shared:
             path.unlink(missing_ok=True)
+
+
+def adopt(wanted: bool) -> None:
+    """Whether descendants whose parent is gone come to this process, where it runs on Linux."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
 
 
 def _default_signals() -> None:

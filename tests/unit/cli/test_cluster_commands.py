@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,39 @@ def test_a_login_program_that_fails_is_one_message(
     assert done.stderr.startswith("error: ")
     assert message in done.stderr
     assert "kubectl version" in done.stderr
+
+
+LEFTOVERS = {
+    "itself": ("exec sleep {seconds}", "does not end within 1 s"),
+    "its child": ("sleep {seconds}; true", "does not end within 1 s"),
+    "in the background": ("sleep {seconds} & exec true", "does not end within 1 s"),
+    "in a session of its own": ("setsid sleep {seconds} & wait", "does not end within 1 s"),
+    "after it failed": ("sleep {seconds} >/dev/null 2>&1 & exit 3", "process returned 3"),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+@pytest.mark.parametrize(("script", "message"), LEFTOVERS.values(), ids=LEFTOVERS)
+def test_a_login_program_that_is_refused_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
+) -> None:
+    monkeypatch.setattr(reading, "LOGIN_S", 1.0)
+    seconds = f"30.{time.monotonic_ns()}"  # a word that tells it from every other process
+    done = status_with(tmp_path, login("sh", "-c", script.format(seconds=seconds)))
+    assert message in done.stderr
+    deadline = time.monotonic() + 5  # a killed process needs a moment to go
+    while (left := processes_with(seconds)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+
+
+def processes_with(word: str) -> list[str]:
+    """Command lines of the processes that have the word in them."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            lines.append(path.read_text(errors="replace"))
+    return [line for line in lines if word in line]
 
 
 def test_a_context_that_is_named_needs_no_current_one(tmp_path: Path, seen: list[str]) -> None:
