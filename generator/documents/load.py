@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -198,6 +198,33 @@ def _check_scalar(node: yaml.Node) -> None:
 def short(value: Any) -> str:
     """A value in quotes for a message, cut to a length that people read."""
     return f"'{cut(value if isinstance(value, str) else repr(value))}'"
+
+
+class Origin(NamedTuple):
+    """Where a document was written: the name of its file, its text, and the origin of what it is written over."""
+
+    name: str
+    text: str | None = None
+    """None where it was made and not read."""
+    under: Origin | None = None
+
+    def location(self, path: KeyPath) -> str:
+        """`file:line: a.b.c`, of the file that says the path."""
+        origin = self.of(path)
+        return location(origin.text or "", origin.name, path)
+
+    def written(self, path: KeyPath) -> str | None:
+        """The word at a path as it is written; None where there is none."""
+        return written(self.of(path).text or "", path)
+
+    def of(self, path: KeyPath) -> Origin:
+        """The one that says most of the path; of several the narrowest."""
+        return max(self._all(), key=lambda origin: len(list(_nodes(origin.text, path))) if origin.text else 0)
+
+    def _all(self) -> Iterator[Origin]:
+        yield self
+        if self.under:
+            yield from self.under._all()
 
 
 def location(text: str, name: str, path: KeyPath) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 from jsonschema.exceptions import ValidationError, best_match
 
-from generator.documents.load import KeyPath, short
+from generator.documents.load import KeyPath, Origin, short
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.refused import refused_argument, refused_variable
@@ -39,15 +39,15 @@ def _pattern(_: Any, pattern: str, instance: Any, __: JsonObject) -> Iterator[Va
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
-def check_document(data: Any, kind: str, *, name: str, text: str | None = None) -> None:
-    """Raise UserErrors with every fault of `data`; `text` gives them line numbers.
+def check_document(data: Any, kind: str, origin: Origin) -> None:
+    """Raise UserErrors with every fault of `data`.
 
     `kind` is values, environment, or catalog: what entries say of their engines, for a release
     (`json_schema.catalog_words_schema`). The rest of a catalog file is its pydantic model, `faults.parse_text`.
     """
     if not isinstance(data, dict):
-        raise UserError("is empty or no mapping", where=name, fix=f"A {kind} file is a mapping.")
-    refuse_secrets(data, name, text)  # first: no other message may quote one
+        raise UserError("is empty or no mapping", where=origin.name, fix=f"A {kind} file is a mapping.")
+    refuse_secrets(data, origin)  # first: no other message may quote one
     # A schema speaks of JSON, and its validator breaks at a key that is no text.
     faults = list(not_json(data)) or [
         *_schema_faults(data, kind),
@@ -56,7 +56,7 @@ def check_document(data: Any, kind: str, *, name: str, text: str | None = None) 
     ]
     faults = faults or list(contradictions(data))
     if faults:
-        raise UserErrors([fault.as_error(text, name) for fault in in_order(faults, data)])
+        raise UserErrors([fault.as_error(origin) for fault in in_order(faults, data)])
 
 
 def _schema_faults(data: JsonObject, kind: str) -> Iterator[Fault]:

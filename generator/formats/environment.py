@@ -162,6 +162,9 @@ class Pool(Closed):
 class Environment(Closed):
     """A target: one namespace, one Ray release, its pools, and the families that it serves."""
 
+    extends: str | None = None
+    """Another environment of this folder: what this one leaves out is taken from there. Mappings are merged key by key,
+    lists and everything else replaced. One whose file's name begins with `_` is a base alone: nothing is made of it."""
     namespace: DnsLabel
     ray: str
     """A Ray release of `python -m generator list releases`."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from generator.documents.load import KeyPath, dotted_path, location
+from generator.documents.load import KeyPath, Origin, dotted_path
 from generator.errors import UserError, cut, did_you_mean
 from generator.formats.texts import in_words
 
@@ -18,9 +18,9 @@ class Fault(NamedTuple):
     path: tuple[str | int, ...]
     fix: str
 
-    def as_error(self, text: str | None, name: str) -> UserError:
-        """As an error at its line in the file `name`; without the file's `text` at its keys alone."""
-        where = location(text, name, self.path) if text else f"{name}: {dotted_path(self.path)}"
+    def as_error(self, origin: Origin) -> UserError:
+        """As an error at its line; of a document that has no text, at its keys alone."""
+        where = origin.location(self.path) if origin.text else f"{origin.name}: {dotted_path(self.path)}"
         return UserError(self.what, where=where, fix=self.fix)
 
 

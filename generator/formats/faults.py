@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from generator.documents.load import KeyPath, load_text, short, written
+from generator.documents.load import KeyPath, Origin, load_text, short
 from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.gpus import gpus
 from generator.facts.releases import releases
@@ -22,21 +22,21 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 def parse_text(text: str, name: str, model: type[ModelT]) -> ModelT:
     """Read YAML text as `model`. Every fault is reported at once, each with its line in the file `name`."""
-    return parse_data(load_text(text, name), text, name, model)
+    return parse_data(load_text(text, name), Origin(name, text), model)
 
 
-def parse_data(data: Any, text: str, name: str, model: type[ModelT]) -> ModelT:
-    """The same of what was read from the text already."""
+def parse_data(data: Any, origin: Origin, model: type[ModelT]) -> ModelT:
+    """The same of what was read already."""
     if not isinstance(data, dict):
-        raise UserError("is empty or no mapping", where=name, fix=f"Keys: {', '.join(model.model_fields)}.")
-    refuse_secrets(data, name, text)  # first: no other message may quote one
+        raise UserError("is empty or no mapping", where=origin.name, fix=f"Keys: {', '.join(model.model_fields)}.")
+    refuse_secrets(data, origin)  # first: no other message may quote one
     try:
         parsed = model.model_validate(data)
         faults = list(not_json(data))  # where a format takes anything
     except ValidationError as error:
-        faults = [_explained(_Item.of(model, item, text)) for item in error.errors(include_url=False)]
+        faults = [_explained(_Item.of(model, item, origin)) for item in error.errors(include_url=False)]
     if faults:
-        raise UserErrors([fault.as_error(text, name) for fault in in_order(faults, data)])
+        raise UserErrors([fault.as_error(origin) for fault in in_order(faults, data)])
     return parsed
 
 
@@ -45,7 +45,7 @@ class _Item:
     """One fault of pydantic's, with what it is about."""
 
     model: type[BaseModel]
-    text: str
+    origin: Origin
     kind: str
     """pydantic's name of the fault (https://docs.pydantic.dev/latest/errors/validation_errors/)."""
     is_key: bool
@@ -56,11 +56,11 @@ class _Item:
     message: str
 
     @classmethod
-    def of(cls, model: type[BaseModel], item: Mapping[str, Any], text: str) -> _Item:
+    def of(cls, model: type[BaseModel], item: Mapping[str, Any], origin: Origin) -> _Item:
         path = item["loc"]
         return cls(
             model=model,
-            text=text,
+            origin=origin,
             kind=item["type"],
             is_key=bool(path) and path[-1] == "[key]",
             path=tuple(part for part in path if part != "[key]"),
@@ -108,7 +108,7 @@ def _other_shape(item: _Item) -> Fault:
 def _no_text(item: _Item) -> Fault:
     if isinstance(item.input, (dict, list)):
         return _any_other(item)
-    word = cut(written(item.text, item.path) or str(item.input))
+    word = cut(item.origin.written(item.path) or str(item.input))
     known = _known(item.key)
     fix = f"Quote it; {did_you_mean(word, known)}" if known else f'Quote it: `{item.key}: "{word}"`.'
     what = f"'{item.key}' should be text, and YAML reads {word} as a {_yaml_type(item.input)}"

@@ -100,6 +100,7 @@ def environment_schema() -> JsonObject:
     chart = {key: value for key, value in values["properties"].items() if key not in _NOT_IN_AN_ENVIRONMENT}
     definitions["Chart"] = {"type": "object", "additionalProperties": False, "properties": chart}
     schema["properties"]["chart"] = {"$ref": "#/definitions/Chart"}
+    del schema["required"]  # what a base says need not be whole, nor what is written over one
     definitions["Pool"]["properties"]["workerGroup"] = {"$ref": "#/definitions/WorkerGroup"}
     return {
         "$schema": DRAFT_07,
@@ -170,7 +171,7 @@ def _environment_for_release(version: str) -> JsonObject:
         }
     }
     return {
-        "if": {"properties": {"ray": {"const": version}}},
+        "if": {"properties": {"ray": {"const": version}}, "required": ["ray"]},
         "then": {
             "properties": {
                 "defaults": overrides,

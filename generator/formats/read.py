@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from generator.documents.files import read_text
-from generator.documents.load import load_text, location
+from generator.documents.load import Origin, load_text, location
+from generator.documents.merge import merged
 from generator.errors import Faults, UserError
 from generator.facts.releases import release
 from generator.formats.access import check_open_by_choice
@@ -92,14 +94,37 @@ def _model_faults(file: CatalogFile, text: str, path: Path, owners: Mapping[str,
 
 
 def read_environment(path: Path, *, text: str | None = None) -> Environment:
-    """Read one `environments/<name>.yaml`, or the `text` that it shall have.
+    """Read one `environments/<name>.yaml`, or the `text` that it shall have, over the environment that it extends.
 
     What it says in the chart's and Ray's words is checked by their schemas.
     """
+    data, origin = _over_its_base(path, text, ())
+    environment = parse_data(data, origin, Environment)
+    ray = release(environment.ray, where=origin.location(["ray"]))
+    check_document(data, "environment", origin)
+    check_open_by_choice(environment.chart, ray, where=origin.location(["chart", "networkPolicy"]))
+    return environment
+
+
+def is_base(path: Path) -> bool:
+    """Whether an environment's file is there to be extended alone."""
+    return path.name.startswith("_")
+
+
+def _over_its_base(path: Path, text: str | None, above: tuple[Path, ...]) -> tuple[Any, Origin]:
+    """What an environment says, merged over what it extends; `above` are those that extend it."""
     text = read_text(path) if text is None else text
     data = load_text(text, str(path))
-    environment = parse_data(data, text, str(path), Environment)
-    ray = release(environment.ray, where=f"{path}: ray")
-    check_document(data, "environment", name=str(path), text=text)
-    check_open_by_choice(environment.chart, ray, where=location(text, str(path), ["chart", "networkPolicy"]))
-    return environment
+    name = data.get("extends") if isinstance(data, dict) else None
+    if not isinstance(name, str):
+        return data, Origin(str(path), text)
+    where = location(text, str(path), ["extends"])
+    bases = {file.stem: file for file in sorted(path.parent.glob("*.yaml"))}
+    if name not in bases:
+        raise UserError.unknown("environment", name, bases, where=where)
+    if bases[name] in (path, *above):
+        raise UserError("an environment extends itself by way of others", where=where, fix="Break the circle.")
+    base, origin = _over_its_base(bases[name], None, (path, *above))
+    if not isinstance(base, dict):
+        raise UserError("is empty or no mapping", where=origin.name, fix="An environment is a mapping.")
+    return merged(base, data), Origin(str(path), text, origin)

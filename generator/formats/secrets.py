@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import PurePath
 from typing import Any
 
+from generator.documents.load import Origin
 from generator.errors import UserError, UserErrors
 from generator.formats.explain import Fault
 from generator.redaction import is_placeholder, names_a_secret, option_in, place_of, shape_of, written_in
@@ -19,15 +20,14 @@ _FIX = (
 )
 
 
-def refuse_secrets(data: Any, name: str, text: str | None = None) -> None:
+def refuse_secrets(data: Any, origin: Origin) -> None:
     """Raise UserErrors with every text of `data` that is a secret; none of them is in the message.
 
-    `name` is the file, and its `text` gives line numbers. What values, or an environment's `chart`, name in
-    `notSecrets` is none.
+    What values, or an environment's `chart`, name in `notSecrets` is none.
     """
     found = list(secrets_in(data))
     if found:
-        raise UserErrors([fault.as_error(text, name) for fault in found])
+        raise UserErrors([fault.as_error(origin) for fault in found])
 
 
 def refuse_secrets_in_code(text: str, file: str) -> None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from generator.documents.load import Origin
 from generator.documents.merge import JsonObject, merged
 from generator.errors import Faults, UserError
 from generator.facts.files import version
@@ -101,7 +102,7 @@ def check_release(model_id: str, model: CatalogModel, ray: RayRelease, *, file: 
             fix="Serve it from an environment with a later Ray release, or leave it out.",
         )
     if words := engine_words(model):
-        check_document({"ray": ray.ray, "models": {model_id: {"llmConfig": words}}}, "catalog", name=file)
+        check_document({"ray": ray.ray, "models": {model_id: {"llmConfig": words}}}, "catalog", Origin(file))
 
 
 def _layered(*layers: Overrides) -> Overrides:

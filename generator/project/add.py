@@ -18,6 +18,7 @@ from generator.documents.files import read_text
 from generator.errors import UserError, cut, did_you_mean
 from generator.formats.architecture import Architecture
 from generator.formats.catalog import CatalogModel, Weights
+from generator.formats.environment import Environment
 from generator.formats.fields import FamilyName, ModelId
 from generator.formats.read import read_environment
 from generator.plan.plan import make_plan
@@ -108,10 +109,10 @@ def add_model(
     targets = {name: project.environment(name) for name in project.environment_names()}
     if environment is not None:
         where = project.environment_path(environment)
-        project.environment(environment)  # raises where there is none of that name
-        edited = serve_model(read_text(where), family=family, model_id=model_id, where=str(where))
-        targets[environment] = read_environment(where, text=edited)
-        parts.append(Generated(texts={where: edited}))
+        if not _serves(project.environment(environment), family, model_id):
+            edited = serve_model(read_text(where), family=family, model_id=model_id, where=str(where))
+            targets[environment] = read_environment(where, text=edited)
+            parts.append(Generated(texts={where: edited}))
     plans: dict[str, ModelPlan] = {}
     notes = list(found.notes)
     for name, target in targets.items():
@@ -152,6 +153,14 @@ def _found(reference: str, *, source: str | None, revision: str | None, report: 
     report(f"reading {cut(redact_shapes(reference), 300)}")
     checkpoint = read_checkpoint(reference, revision=revision, served_from=source, report=report)
     return _of_checkpoint(checkpoint)
+
+
+def _serves(environment: Environment, family: str, model_id: str) -> bool:
+    """Whether it does already, by its own words or by those of what it extends."""
+    if family not in environment.serve:
+        return False
+    service = environment.serve[family]
+    return service is None or service.models is None or model_id in service.models
 
 
 def _is_a_name(text: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from generator.chart import packaged_chart
 from generator.documents.files import read_text, text_or_none
-from generator.documents.load import dump_yaml, read_yaml
+from generator.documents.load import Origin, dump_yaml, read_yaml
 from generator.errors import UserError
 from generator.facts.orders import orders
 from generator.facts.refused import (
@@ -30,7 +30,7 @@ from generator.formats.json_schema import (
     schema_text,
 )
 from generator.formats.ray_bounds import bounds_of
-from generator.formats.read import read_catalog, read_environment
+from generator.formats.read import is_base, read_catalog, read_environment
 from generator.formats.secrets import NOT_SECRETS, refuse_secrets_in_code
 from generator.plan.plan import Plan, make_plan
 from generator.progress import Report, silent
@@ -107,7 +107,7 @@ class Project:
     def environment_names(self) -> list[str]:
         """Every environment's name, in order. None at all is a fault: generating nothing would remove everything."""
         folder = self.root / "environments"
-        names = [path.stem for path in _yaml_files(folder)]
+        names = [path.stem for path in _yaml_files(folder) if not is_base(path)]
         if not names:
             raise UserError(
                 "no environment file (*.yaml)",
@@ -154,19 +154,20 @@ class Project:
 
     def values(self, plan: Plan, catalog: Catalog) -> Generated:
         """Every values file of the plan's environment, checked against the chart's schema."""
-        environment = f"environments/{plan.environment_name}.yaml"
+        names = [name for name in (plan.environment.extends, plan.environment_name) if name]
+        environments = [f"environments/{name}.yaml" for name in names]
         documents = {
-            family: (family_values(plan, family), [f"catalog/{catalog.files[family].name}", environment])
+            family: (family_values(plan, family), [f"catalog/{catalog.files[family].name}", *environments])
             for family in plan.families
         }
         for name, planned in plan.apps.items():
             where = f"{self.environment_path(plan.environment_name)}: apps.{name}.files"
             files = self.code(planned.app.files, where=where, no_secrets=plan.environment.chart.get(NOT_SECRETS, {}))
-            documents[name] = (app_values(plan, name, files), [environment, *planned.app.files])
+            documents[name] = (app_values(plan, name, files), [*environments, *planned.app.files])
         texts: dict[Path, str] = {}
         for name, (values, made_from) in documents.items():
             path = self.values_path(plan.environment_name, name)
-            check_document(values, "values", name=str(path))
+            check_document(values, "values", Origin(str(path)))
             texts[path] = dump_yaml(values, header=header(plan, name, made_from=made_from))
         stale = [p for p in self._generated_earlier(plan.environment_name) if p not in texts]
         return Generated(texts=texts, stale=stale)

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from generator.documents.files import read_text
-from generator.documents.load import KeyPath, load_text, location
+from generator.documents.load import KeyPath, Origin, load_text, location
 from generator.errors import UserError, UserErrors
 from generator.facts.gpus import gpus
 from generator.formats.catalog import CatalogModel
 from generator.formats.check import check_document
 from generator.formats.environment import Environment, FamilyService
-from generator.formats.read import read_catalog, read_environment
+from generator.formats.read import is_base, read_catalog, read_environment
 from generator.project.project import Project
 
 _SCHEMA_LINE = re.compile(r"^#.*\$schema=\S*\b(catalog|environment|values)\.schema\.json", re.MULTILINE)
@@ -33,12 +33,14 @@ def validate_file(path: Path) -> str:
     kind = _kind(path, text, data)
     if kind == "catalog":
         read_catalog({path: text})
+    elif kind == "environment" and is_base(path):
+        check_document(data, "environment", Origin(str(path), text))
     elif kind == "environment":
         errors = list(_unknown_names(path, text, read_environment(path)))
         if errors:
             raise UserErrors(errors)
     else:
-        check_document(data, "values", name=str(path), text=text)
+        check_document(data, "values", Origin(str(path), text))
     return kind
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from generator.documents.load import Origin
 from generator.documents.merge import merged
 from generator.errors import UserError, UserErrors
 from generator.formats.check import check_document
@@ -106,7 +107,7 @@ ONE_BY_ONE = [(path, value) for path, values in WRONG.items() for value in value
 @pytest.mark.parametrize(("path", "value"), ONE_BY_ONE, ids=lambda value: repr(value)[:60])
 def test_validate_refuses_what_no_cluster_could_run(path: str, value: Any) -> None:
     with pytest.raises((UserError, UserErrors)) as caught:
-        check_document(merged(MINIMAL, at(path, value)), "values", name="values.yaml")
+        check_document(merged(MINIMAL, at(path, value)), "values", Origin("values.yaml"))
     message = str(caught.value)
     assert "None of" not in message and "is not valid under" not in message, message
 
@@ -170,4 +171,4 @@ RIGHT: dict[str, list[Any]] = {
 @pytest.mark.parametrize(("path", "value"), [(path, value) for path, values in RIGHT.items() for value in values])
 def test_what_kubernetes_takes_is_taken(render_with: Render, path: str, value: Any) -> None:
     render_with(at(path, value))
-    check_document(merged(MINIMAL, at(path, value)), "values", name="values.yaml")
+    check_document(merged(MINIMAL, at(path, value)), "values", Origin("values.yaml"))

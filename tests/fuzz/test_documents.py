@@ -9,7 +9,7 @@ import yaml
 from hypothesis import strategies as st
 
 from generator.documents.files import read_text
-from generator.documents.load import dump_yaml, load_text
+from generator.documents.load import Origin, dump_yaml, load_text
 from generator.formats.check import check_document
 from generator.formats.environment import Environment
 from generator.formats.read import read_catalog, read_environment
@@ -64,7 +64,7 @@ def generate(environment: Environment, catalog: Any) -> None:
     plan = make_plan("fuzz", environment, catalog, where="environments/fuzz.yaml")
     for family in plan.families:
         values = family_values(plan, family)
-        check_document(values, "values", name="values")
+        check_document(values, "values", Origin("values"))
         text = dump_yaml(values, header=header(plan, family, made_from=["catalog"]))
         assert load_text(text, "values") == values
 

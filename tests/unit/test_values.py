@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from generator.documents.load import dump_yaml, load_text
+from generator.documents.load import Origin, dump_yaml, load_text
 from generator.formats.check import check_document
 from generator.plan.plan import make_plan
 from generator.values import family_values
@@ -20,7 +20,7 @@ def values(one: Any, pools: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "test", environment(pools, **fields), catalog(family={"m": one}), where="environments/test.yaml"
     )
     found = family_values(decided, "family")
-    check_document(found, "values", name="values/test/family.yaml")
+    check_document(found, "values", Origin("values/test/family.yaml"))
     assert load_text(dump_yaml(found), "values/test/family.yaml") == found
     return found
 

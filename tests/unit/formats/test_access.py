@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from generator.documents.load import dump_yaml
+from generator.documents.load import Origin, dump_yaml
 from generator.errors import UserError, UserErrors
 from generator.facts.refused import network_policy_rules
 from generator.formats.check import check_document
@@ -48,7 +48,7 @@ def test_a_policy_that_helm_would_refuse_is_refused_in_the_same_words(
 ) -> None:
     data = {"networkPolicy": policy} if kind == "values" else {"chart": {"networkPolicy": policy}}
     with pytest.raises(UserErrors) as raised:
-        check_document(data, kind, name="file.yaml", text=dump_yaml(data))
+        check_document(data, kind, Origin("file.yaml", dump_yaml(data)))
     said, row = str(raised.value), network_policy_rules()[rule]
     assert f": {'' if kind == 'values' else 'chart.'}networkPolicy.{place}: " in said
     assert f"{row.why}\n  {row.instead}." in said
@@ -56,8 +56,8 @@ def test_a_policy_that_helm_would_refuse_is_refused_in_the_same_words(
 
 def test_a_policy_that_works_is_taken() -> None:
     peers = [{"podSelector": {}, "namespaceSelector": {}}, {"ipBlock": {"cidr": "10.0.0.0/8"}}]
-    check_document({"networkPolicy": {**POLICY, "clients": peers, "egress": [{"to": peers}]}}, "values", name="f")
-    check_document({"networkPolicy": {"operatorNamespace": ""}}, "values", name="f")
+    check_document({"networkPolicy": {**POLICY, "clients": peers, "egress": [{"to": peers}]}}, "values", Origin("f"))
+    check_document({"networkPolicy": {"operatorNamespace": ""}}, "values", Origin("f"))
 
 
 def written(folder: Path, data: dict[str, Any]) -> Path:

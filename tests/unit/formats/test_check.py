@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from generator.documents.load import Origin
 from generator.errors import UserErrors
 from generator.formats.check import check_document
 from generator.formats.json_schema import catalog_schema, chart_schema, environment_schema, values_schema
@@ -15,7 +16,7 @@ LOADING = {"model_loading_config": {"model_source": "a/b"}}
 
 def refusal(values: dict) -> str:
     with pytest.raises(UserErrors) as caught:
-        check_document(values, "values", name="values.yaml")
+        check_document(values, "values", Origin("values.yaml"))
     return str(caught.value)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from generator.documents.load import dump_yaml
+from generator.documents.load import Origin, dump_yaml
 from generator.errors import UserErrors
 from generator.formats.check import check_document
 from tests.support.pod_rules import ENVIRONMENT
@@ -16,7 +16,7 @@ def told(path: str, value: Any, kind: str = "values") -> str:
     """All that is told of a file with the value at a path."""
     data = below(path, value) | (ENVIRONMENT if kind == "environment" else {})
     with pytest.raises(UserErrors) as raised:
-        check_document(data, kind, name="file.yaml", text=dump_yaml(data))
+        check_document(data, kind, Origin("file.yaml", dump_yaml(data)))
     return str(raised.value)
 
 
@@ -59,10 +59,10 @@ def test_engine_arguments_that_vllm_refuses_together(engine: dict[str, Any], wor
 def test_what_is_not_there_is_not_compared() -> None:
     """Another file, or a default, may say it."""
     for scaling in ({"min_replicas": 3}, {"initial_replicas": 50}, {"min_replicas": 0, "initial_replicas": None}):
-        check_document(below(SCALING, scaling), "values", name="file.yaml")
+        check_document(below(SCALING, scaling), "values", Origin("file.yaml"))
 
 
 def test_what_an_apps_own_code_takes_is_its_own() -> None:
     own = {"autoscaling_config": {"min_replicas": 3, "max_replicas": 2}}
     application = {"import_path": "a:b", "args": own, "deployments": [{"name": "A", "user_config": own}]}
-    check_document(below("apps/own/application", application), "values", name="file.yaml")
+    check_document(below("apps/own/application", application), "values", Origin("file.yaml"))

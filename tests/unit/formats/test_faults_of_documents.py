@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from generator.documents.load import load_text
+from generator.documents.load import Origin, load_text
 from generator.errors import UserErrors
 from generator.formats.check import check_document
 from generator.formats.environment import Environment
@@ -33,7 +33,7 @@ PATHS = [
 
 def faults_of(text: str) -> list[str]:
     with pytest.raises(UserErrors) as caught:
-        check_document(load_text(text, "f"), "values", name="f", text=text)
+        check_document(load_text(text, "f"), "values", Origin("f", text))
     return [str(error) for error in caught.value.errors]
 
 

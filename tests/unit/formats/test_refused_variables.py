@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from generator.documents.load import dump_yaml
+from generator.documents.load import Origin, dump_yaml
 from generator.errors import UserErrors
 from generator.facts.refused import refused_variable
 from generator.formats.check import check_document
@@ -15,7 +15,7 @@ from tests.support.paths import ROOT
 
 def told(data: dict[str, Any], kind: str) -> str:
     with pytest.raises(UserErrors) as raised:
-        check_document(data, kind, name="file.yaml", text=dump_yaml(data))
+        check_document(data, kind, Origin("file.yaml", dump_yaml(data)))
     return str(raised.value)
 
 
@@ -64,12 +64,12 @@ def test_routes_for_developers_wherever_they_are_switched_on(kind: str, path: st
 def test_a_variable_of_the_same_name_that_is_no_variable_is_left_alone() -> None:
     assert refused_variable("RAY_AUTH_TOKEN_PATH", "x") and refused_variable("RAY_AUTH_MODE", "x")
     assert not refused_variable("RAY_AUTHOR", "x") and not refused_variable("MY_VLLM_SERVER_DEV_MODE", "1")
-    check_document({"commonLabels": {"RAY_AUTH_MODE": "x"}}, "values", name="file.yaml")
+    check_document({"commonLabels": {"RAY_AUTH_MODE": "x"}}, "values", Origin("file.yaml"))
 
 
 @pytest.mark.parametrize("value", ["0", {"value": "0"}])
 def test_what_is_switched_off_is_taken(value: Any) -> None:
-    check_document({"pods": {"env": {"VLLM_SERVER_DEV_MODE": value}}}, "values", name="file.yaml")
+    check_document({"pods": {"env": {"VLLM_SERVER_DEV_MODE": value}}}, "values", Origin("file.yaml"))
     assert refused_variable("VLLM_SERVER_DEV_MODE", {"value": "1"})
     assert refused_variable("VLLM_SERVER_DEV_MODE", {"valueFrom": {}})
     assert refused_variable("RAY_AUTH_MODE", "0")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from generator.documents.load import dump_yaml, read_yaml
+from generator.documents.load import Origin, dump_yaml, read_yaml
 from generator.errors import UserErrors
 from generator.facts.releases import releases
 from generator.formats.catalog import CatalogFile
@@ -48,7 +48,7 @@ def below(path: str, value: Any) -> Any:
 
 def told(data: dict[str, Any], kind: str = "values") -> str:
     with pytest.raises(UserErrors) as raised:
-        check_document(data, kind, name="file.yaml", text=dump_yaml(data))
+        check_document(data, kind, Origin("file.yaml", dump_yaml(data)))
     return str(raised.value)
 
 
@@ -136,13 +136,13 @@ def test_references_and_what_is_no_text_are_taken(value: Any) -> None:
 
 def test_what_is_none_is_said_with_the_reason() -> None:
     env = {"pods": {"env": {"LICENSE_TOKEN": TEXT}}}
-    check_document({**env, "notSecrets": {"LICENSE_TOKEN": "it is printed on the box"}}, "values", name="file.yaml")
+    check_document({**env, "notSecrets": {"LICENSE_TOKEN": "it is printed on the box"}}, "values", Origin("file.yaml"))
     environment = read_yaml(ROOT / "environments" / "dev.yaml")
     environment["chart"] |= env | {"notSecrets": {"LICENSE_TOKEN": "it is printed on the box"}}
-    check_document(environment, "environment", name="file.yaml")
+    check_document(environment, "environment", Origin("file.yaml"))
     assert "LICENSE_TOKEN" in told({**env, "notSecrets": {"ANOTHER_TOKEN": "it is printed on the box"}})
     with pytest.raises(UserErrors, match="notSecrets"):
-        check_document({**env, "notSecrets": {"LICENSE_TOKEN": "why"}}, "values", name="file.yaml")
+        check_document({**env, "notSecrets": {"LICENSE_TOKEN": "why"}}, "values", Origin("file.yaml"))
 
 
 def test_a_name_that_is_none_says_nothing_of_what_is_further_below() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from generator.cli.plan_report import plan_json, plan_lines
-from generator.documents.load import dump_yaml, load_text
+from generator.documents.load import Origin, dump_yaml, load_text
 from generator.errors import UserError
 from generator.formats.check import check_document
 from generator.formats.read import read_environment
@@ -32,7 +32,7 @@ def plan(pools: dict[str, Any], *, models: dict[str, Any] | None = None, **field
 
 def app(pools: dict[str, Any], **own: Any) -> dict[str, Any]:
     found = app_values(plan(pools, apps={"mine": {**APP, **own}}), "mine", {"code.py": "x = 1\n"})
-    check_document(found, "values", name="values/test/mine.yaml")
+    check_document(found, "values", Origin("values/test/mine.yaml"))
     assert load_text(dump_yaml(found), "values/test/mine.yaml") == found
     return found["apps"]["mine"]
 
