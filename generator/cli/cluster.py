@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from generator.cluster.finding import Finding
     from generator.cluster.status.status import ReleaseStatus
     from generator.formats.output import FoundOutput, Level, PreflightOutput
+    from generator.project.project import Project
 
 COLORS: dict[Level, str] = {"pass": "green", "warn": "yellow", "fail": "red"}
 PULL_SECONDS = 600
@@ -82,7 +83,9 @@ def preflight(
     from generator.cluster.preflight.preflight import installation
     from generator.cluster.preflight.preflight import preflight as findings_of
 
-    wanted = installation(project_of(ctx), environment, names, release=release, namespace=namespace)
+    project = project_of(ctx)
+    wanted = installation(project, environment, names, release=release, namespace=namespace)
+    context = context or _context_of(project, environment)
     cluster = connect(context=context, kubeconfig=kubeconfig)
     if not as_json:
         title = f"helm release {wanted.release} in namespace {wanted.namespace}, of {', '.join(map(str, wanted.files))}"
@@ -122,6 +125,14 @@ def preflight(
         sys.exit(1)
 
 
+def _context_of(project: Project, environment: str) -> str | None:
+    """The context that an environment names; where it names none, that is said."""
+    named = project.environment(environment).kubeContext
+    if named is None:
+        say(f"{project.environment_path(environment)} names no kubeContext: the kubeconfig's current one is asked")
+    return named
+
+
 def _print_finding(finding: Finding) -> None:
     indent = " " * 8
     first, *rest = finding.message.splitlines() or [""]
@@ -133,13 +144,17 @@ def _print_finding(finding: Finding) -> None:
         echo(f"{indent}→ {line}")
 
 
-@click.command(epilog=examples("status falcon3", "status falcon3 -n ai --watch", "status falcon3 --json"))
+@click.command(epilog=examples("status falcon3", "status falcon3 -e prod --watch", "status falcon3 -n ai --json"))
 @click.argument("release")
+@environment_option("The environment whose cluster and namespace it is in; by default the current context's.")
 @_cluster_options
 @click.option("--watch", is_flag=True, help="Keep showing it until Ctrl-C; where no terminal reads, only what changes.")
 @json_option
+@click.pass_context
 def status(
+    ctx: click.Context,
     release: str,
+    environment: str | None,
     namespace: str | None,
     context: str | None,
     kubeconfig: Path | None,
@@ -153,6 +168,10 @@ def status(
     from generator.cluster.status.objects import find_release, observe
     from generator.cluster.status.status import release_status
 
+    if environment is not None:
+        project = project_of(ctx)
+        context = context or _context_of(project, environment)
+        namespace = namespace or project.environment(environment).namespace
     cluster = connect(context=context, kubeconfig=kubeconfig)
     with typed_answers(cluster):
         place, name = find_release(cluster, release, namespace)

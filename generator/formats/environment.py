@@ -166,6 +166,8 @@ class Environment(Closed):
     """Another environment of this folder: what this one leaves out is taken from there. Mappings are merged key by key,
     lists and everything else replaced. One whose file's name begins with `_` is a base alone: nothing is made of it."""
     namespace: DnsLabel
+    kubeContext: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    """Context of the kubeconfig that is its cluster: `preflight` and `status -e` ask that one. `--context` wins."""
     ray: str
     """A Ray release of `python -m generator list releases`."""
     pools: Annotated[dict[WorkerGroupName, Pool], Field(min_length=1)]

@@ -270,3 +270,19 @@ def test_a_misspelt_family_is_told_as_serve_tells_it() -> None:
     assert done.returncode == 2
     assert "did you mean 'falcon3'?" in done.stderr
     assert done.stderr == generator("serve", "falcon4", "--environment", "dev").stderr
+
+
+def test_an_environment_names_its_context(kubeconfig: Path, tmp_path: Path) -> None:
+    generator("init", "fleet", "--gpu", "L4-24GB", "--nodes", "1", folder=tmp_path)
+    file = tmp_path / "fleet" / "environments" / "dev.yaml"
+    generator("add", "qwen3-0.6b", "-e", "dev", folder=tmp_path / "fleet")
+    words = ("status", "llm", "-e", "dev", "--kubeconfig", str(kubeconfig))
+
+    unnamed = generator(*words, folder=tmp_path / "fleet")
+    file.write_text("kubeContext: prod-eu\n" + file.read_text())
+    named = generator(*words, folder=tmp_path / "fleet")
+    overruled = generator(*words, "--context", "elsewhere", folder=tmp_path / "fleet")
+
+    assert "environments/dev.yaml names no kubeContext: the kubeconfig's current one is asked" in unnamed.stderr
+    assert "no context 'prod-eu'" in named.stderr and "names no kubeContext" not in named.stderr
+    assert "no context 'elsewhere'" in overruled.stderr
