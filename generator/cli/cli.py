@@ -230,7 +230,7 @@ def plan(ctx: click.Context, environment: str | None, as_json: bool) -> None:
             echo(line, **style)
 
 
-LISTS = ("models", "families", "environments", "gpus", "releases", "library")
+LISTS = ("models", "families", "environments", "gpus", "releases", "library", "images", "downloads")
 
 
 @cli.command(
@@ -241,14 +241,24 @@ LISTS = ("models", "families", "environments", "gpus", "releases", "library")
 @click.option(
     "--gpu", metavar="GPU", help="Of the library: how many of this GPU type each model takes, and only those."
 )
+@environment_option("Of images and downloads: whose. Helm renders its values to tell the images.")
 @json_option
 @click.pass_context
-def list_(ctx: click.Context, what: ListKind, task: str | None, gpu: str | None, as_json: bool) -> None:
-    """List models, families, environments, GPU types, Ray releases, or the library of models that `add` knows."""
-    from generator.cli.listing import cell, library_rows, rows
+def list_(
+    ctx: click.Context, what: ListKind, task: str | None, gpu: str | None, environment: str | None, as_json: bool
+) -> None:
+    """List models, families, environments, GPU types, Ray releases, or the library of models that `add` knows.
 
+    images and downloads are what an environment takes from elsewhere, for the mirror of a cluster without a way out.
+    """
+    from generator.cli.listing import cell, library_rows, mirror_rows, rows
+
+    if (environment is not None) != (what in ("images", "downloads")):
+        raise click.UsageError("--environment is of `list images` and `list downloads`, which need it")
     if what == "library":
         items = library_rows(task=task, gpu=gpu, report=say)
+    elif environment is not None:
+        items = mirror_rows(what, project_of(ctx), environment)
     elif task or gpu:
         raise click.UsageError("--task and --gpu are of `list library`")
     else:

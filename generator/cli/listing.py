@@ -11,6 +11,7 @@ from generator.facts.releases import newest, releases
 from generator.formats.catalog import Task
 from generator.progress import Report
 from generator.project.library import fewest_gpus, library
+from generator.project.mirror import files_of, images_of
 from generator.project.project import Project
 
 
@@ -57,6 +58,13 @@ def rows(what: str, project: Project | None) -> list[dict[str, Any]]:
     ]
 
 
+def mirror_rows(what: str, project: Project, environment: str) -> list[dict[str, Any]]:
+    """What an environment takes from elsewhere: `images` or `downloads`."""
+    if what == "images":
+        return [{"image": image, "containers": runs} for image, runs in images_of(project, environment).items()]
+    return files_of(project, environment)
+
+
 def library_rows(*, task: str | None, gpu: str | None, report: Report) -> list[dict[str, Any]]:
     """The models of the library, of one task where that is named; with a GPU type those that one node of it holds."""
     if task is not None and task not in get_args(Task):
@@ -92,6 +100,8 @@ def cell(column: str, value: Any) -> str:
         return "?"
     if column == "parameters":
         return f"{value / 1e9:.2f} B"
+    if column == "bytes":
+        return f"{value / 2**30:.1f} GiB"
     if column == "context":
         return f"{value:,}"
     return ",".join(value) if isinstance(value, list) else str(value)

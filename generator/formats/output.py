@@ -386,7 +386,7 @@ class ValidateOutput(TypedDict):
     faults: list[FaultOutput]
 
 
-ListKind = Literal["models", "families", "environments", "gpus", "releases", "library"]
+ListKind = Literal["models", "families", "environments", "gpus", "releases", "library", "images", "downloads"]
 
 
 @with_config(_CLOSED)

@@ -1,0 +1,54 @@
+"""What an environment takes from elsewhere: the images of its pods, and the files of its models. For clusters without a
+way out, where both have to be mirrored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from generator.chart import render
+from generator.project.project import Project
+
+
+def images_of(project: Project, environment: str) -> dict[str, list[str]]:
+    """By image, the containers that run it. Raises UserError for what helm refuses; values files must be there.
+
+    KubeRay's operator has a chart of its own, and its image is none of these.
+    """
+    names = project.served(environment, [])
+    files = [project.values_path(environment, name) for name in names]
+    if not files:
+        return {}
+    namespace = project.environment(environment).namespace
+    found: dict[str, list[str]] = {}
+    for manifest in render(project.chart, files, namespace=namespace):
+        for image, container in _images(manifest):
+            runs = found.setdefault(image, [])
+            if container not in runs:
+                runs.append(container)
+    return found
+
+
+def _images(node: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("containers", "initContainers"):
+                yield from ((each["image"], each["name"]) for each in value)
+            elif key == "autoscalerOptions" and value.get("image"):
+                yield value["image"], "autoscaler"
+            else:
+                yield from _images(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _images(item)
+
+
+def files_of(project: Project, environment: str) -> list[dict[str, Any]]:
+    """What the workers of each model download, with its bytes as stored; nothing of a model that is there already."""
+    plan = project.plan(environment, project.catalog(may_be_empty=True))
+    rows = [
+        {"model": model_id, "from": download.name, "bytes": int(download.bytes)}
+        for model_id, model in plan.models.items()
+        for download in sorted(model.downloads)
+    ]
+    return sorted(rows, key=lambda row: (row["from"], row["model"]))
