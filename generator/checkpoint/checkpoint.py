@@ -111,7 +111,7 @@ def _read(source: CheckpointSource, tell: Report, *, weights_elsewhere: bool) ->
             *derivation_notes(config, tokenizer, tensors),
             *counted.notes,
             *_worth_knowing(
-                source, config, architecture, quantization, weights_are_there=bool(tensors) or weights_elsewhere
+                source, config, architecture, quantization, weights_are_there=bool(tensors), elsewhere=weights_elsewhere
             ),
             *_shorter_context(context, architecture),
         ),
@@ -135,14 +135,17 @@ def _worth_knowing(
     quantization: Quantization,
     *,
     weights_are_there: bool,
+    elsewhere: bool,
 ) -> Iterator[str]:
     if quantization and not quantization.get("quant_method"):
         yield "quantization_config names no quant_method: vLLM may need `quantization` set."
     if source.gated:
         yield "gated: workers need a token of an account that accepted the license (a Secret, `existingSecret`)."
-    if source.revision is None and weights_are_there:
+    if source.revision is not None or elsewhere:
+        pass
+    elif weights_are_there:
         yield "`source` is a path on this machine: give the workers the same path, or put a hub id or bucket there."
-    elif source.revision is None:
+    else:
         yield "no weights are there: set `source` to where they are served from."
     if not is_known(config):
         yield f"{architecture.name}: cache estimated as full attention in every layer, which may be too much."

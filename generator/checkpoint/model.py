@@ -30,12 +30,13 @@ def read_model(
     quantization: str | None = None,
     overrides: Mapping[str, Any] = MappingProxyType({}),
     vllm: str = "",
+    known: Mapping[str, Any] | None = None,
 ) -> tuple[Model, str]:
     """Return the model, and where its weights' size was read, in words.
 
     `dtype` is the type of weights that are not quantized (`auto`: the checkpoint's own), `weights_bytes` what the whole
     model's files hold where the caller knows it, `overrides` what the engine of vLLM `vllm` sets in its config.json
-    (`hf_overrides`).
+    (`hf_overrides`). `known` is the config.json of a model that is known by the name `reference`: nothing is read then.
     Raises UserError: nothing there, half-written, no model.
     """
     tensors: dict[str, Tensor] = {}
@@ -45,8 +46,10 @@ def read_model(
             where=reference,
             fix="Give the folder that also holds the config.json of the model that it was made from.",
         )
-    named = reference_of(reference)
-    if named.config is not None:
+    named = reference_of(reference) if known is None else Reference(text=reference)
+    if known is not None:
+        config = ModelConfig(dict(known), reference)
+    elif named.config is not None:
         config = ModelConfig(read_json(named.config), str(named.config))
     elif named.folder is not None and _has_config_alone(named.folder):
         config = ModelConfig(read_json(named.folder / CONFIG), str(named.folder / CONFIG))

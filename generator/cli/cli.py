@@ -9,6 +9,7 @@ import contextlib
 import gc
 import io
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -74,14 +75,14 @@ def cli(ctx: click.Context, root: Path | None, color: bool | None) -> None:
 @cli.command(
     epilog=examples("init fleet --gpu L4-24GB --nodes 4", "init . --gpu H100-80GB --gpus-per-node 8 --nodes 2")
 )
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.option("--gpu", help="The type of its GPUs, of `list gpus`.")
 @click.option("--nodes", type=click.IntRange(min=1), help="The most nodes with such GPUs.")
 @click.option("--gpus-per-node", type=click.IntRange(1, 64), default=1, show_default=True, help="GPUs of a node.")
 @click.option("-e", "--environment", metavar="E", default="dev", show_default=True, help="The environment's name.")
 @click.option("--namespace", default="ai", show_default=True, help="The namespace in which the release will be.")
 @click.option("--ray", help="A Ray release of `list releases`; by default the newest.")
-def init(folder: Path, gpu: str | None, nodes: int | None, **options: Any) -> None:
+def init(folder: Path | None, gpu: str | None, nodes: int | None, **options: Any) -> None:
     """Begin a project of your own: a folder with an environment that serves nothing yet, schemas and CI.
 
     What is not given is asked.
@@ -89,14 +90,25 @@ def init(folder: Path, gpu: str | None, nodes: int | None, **options: Any) -> No
     from generator.documents.files import write_files
     from generator.project.init import new_project
 
-    gpu = _asked("--gpu", gpu, "GPU type (`list gpus` shows them)", str)
+    folder = Path(_asked("FOLDER", folder, "Folder of the new project", str))
+    gpu = _asked("--gpu", gpu, "GPU type (`list gpus` shows them)", _gpu_type)
     nodes = _asked("--nodes", nodes, "Nodes with such GPUs, at the most", click.IntRange(min=1))
     texts = new_project(folder, gpu=gpu, nodes=nodes, command=_program(), **options)
     write_files(texts)
     for path in texts:
         echo(f"{_relative(path)}   new")
-    environment = options["environment"]
-    say(f"next: cd {_relative(folder)} ; {_program()} add qwen3-8b --environment {environment}")
+    step = "" if _relative(folder) == "." else f"cd {shlex.quote(_relative(folder))} ; "
+    say(f"next: {step}{_program()} add qwen3-8b --environment {options['environment']}")
+
+
+def _gpu_type(given: str) -> str:
+    """An answer, which is asked again where it names no GPU."""
+    from generator.facts.gpus import gpu
+
+    try:
+        return gpu(given, where="GPU").name
+    except UserError as error:
+        raise click.BadParameter(f"{error.what}; {error.fix}") from None
 
 
 def _asked(option: str, given: Any, question: str, kind: Any) -> Any:
@@ -267,6 +279,8 @@ def list_(
         document: ListOutput = {"version": 1, "kind": what, "items": items}
         print_json(document)
         return
+    if not items:
+        say(f"no {what} yet" if what in ("models", "families") else f"no {what}")
     cells = [{key: cell(key, value) for key, value in row.items()} for row in items]
     widths = {key: max(len(key), *(len(row[key]) for row in cells)) for key in cells[0]} if cells else {}
     echo("  ".join(key.ljust(width) for key, width in widths.items()).rstrip(), bold=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,7 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
         quantization=given["quantization"],
         overrides=overrides_of(given, vllm=vllm, where="fit"),
         vllm=vllm,
+        known=_known(reference),
     )
     # What is not an engine argument is not looked at there.
     engine = engine_of(
@@ -138,6 +140,16 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
         for note in dict.fromkeys(note for case in cases for note in case.notes):
             echo(f"note: {note}")
     sys.exit(0 if any(case.memory.fits for case in cases) else 1)
+
+
+def _known(reference: str) -> dict[str, Any] | None:
+    """The configuration of a library's model, which only a name without a path can be."""
+    if "/" in reference or reference.startswith(".") or reference.endswith(".json") or os.path.lexists(reference):
+        return None
+    from generator.project.library import library_model
+
+    found = library_model(reference.lower())
+    return found.model.architecture.config_json() if found else None
 
 
 def _version(asked: str | None) -> str:

@@ -38,7 +38,7 @@ def rows(what: str, project: Project | None) -> list[dict[str, Any]]:
             }
             for name, e in environments.items()
         ]
-    catalog = project.catalog()
+    catalog = project.catalog(may_be_empty=True)
     if what == "families":
         return [
             {"family": name, "models": len(family.models), "file": catalog.files[name].name}

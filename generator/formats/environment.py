@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from generator.documents.merge import JsonObject
@@ -105,6 +105,13 @@ class FamilyService(Overrides):
     models: Annotated[dict[ModelId, Overrides | None], Field(min_length=1)] | None = None
     """Exactly these models of the family; left out: all of them."""
 
+    @model_validator(mode="after")
+    def _models_are_named(self) -> FamilyService:
+        if "models" in self.model_fields_set and self.models is None:
+            # Who has deleted the last of them does not mean all of them.
+            raise ValueError("has `models:` without one; name a model, or take the family out, or `models:` for all")
+        return self
+
 
 class AppService(Closed):
     """Code of one's own on Ray Serve: where its code is, and what one replica of its model takes."""
@@ -159,6 +166,11 @@ class Pool(Closed):
     """More settings of the worker group, in the chart's words."""
 
 
+def _or_none(stated: Any) -> Any:
+    """Nothing below a key is an empty mapping: whoever has deleted the last entry means that."""
+    return {} if stated is None else stated
+
+
 class Environment(Closed):
     """A target: one namespace, one Ray release, its pools, and the families that it serves."""
 
@@ -173,7 +185,7 @@ class Environment(Closed):
     pools: Annotated[dict[WorkerGroupName, Pool], Field(min_length=1)]
     defaults: Overrides = Overrides()
     """For every model; a family's own win, a model's own win over both."""
-    serve: dict[FamilyName, FamilyService | None] = {}
+    serve: Annotated[dict[FamilyName, FamilyService | None], BeforeValidator(_or_none)] = {}
     apps: dict[AppName, AppService] = {}
     """Code of one's own, beside the families or alone; each gets a values file, so it cannot have a family's name."""
     chart: JsonObject = {}

@@ -100,6 +100,8 @@ def environment_schema() -> JsonObject:
     chart = {key: value for key, value in values["properties"].items() if key not in _NOT_IN_AN_ENVIRONMENT}
     definitions["Chart"] = {"type": "object", "additionalProperties": False, "properties": chart}
     schema["properties"]["chart"] = {"$ref": "#/definitions/Chart"}
+    # Nothing below it serves nothing, as an empty mapping does.
+    schema["properties"]["serve"]["type"] = ["object", "null"]
     del schema["required"]  # what a base says need not be whole, nor what is written over one
     definitions["Pool"]["properties"]["workerGroup"] = {"$ref": "#/definitions/WorkerGroup"}
     return {

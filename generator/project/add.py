@@ -138,8 +138,8 @@ def add_model(
 
 def _found(reference: str, *, source: str | None, revision: str | None, report: Report) -> _Found:
     """A folder or file that is there wins over a name of the library, as it does over a hub id."""
-    name = reference.strip()
-    if _is_a_name(name) and not os.path.lexists(name):
+    name = reference.strip().lower() if "/" not in reference else reference.strip()
+    if _is_a_name(name) and not os.path.lexists(reference.strip()):
         if revision:
             raise UserError("the library has no revisions", where="--revision", fix="Give the model's hub id.")
         if model := library_model(name):

@@ -64,6 +64,7 @@ def test_its_workflow_is_yaml_and_runs_what_there_is(fleet: Path) -> None:
 
     assert "generate --check" in steps and "--no-color plan" in steps and "gh pr comment" in steps
     assert "$" not in steps.replace("$GITHUB_STEP_SUMMARY", "").replace("$NUMBER", "")
+    assert steps.index("gh pr comment") < steps.index("generate --check"), "stale values still have a plan"
 
 
 def test_nothing_that_is_there_is_written_over(fleet: Path) -> None:
@@ -93,3 +94,29 @@ def test_what_it_is_not_told_or_told_wrong(tmp_path: Path, options: list[str], t
     assert told in done.stderr and "Traceback" not in done.stderr
     assert done.returncode == (2 if told else 0)
     assert (tmp_path / "fleet").exists() == (not told)
+
+
+def test_what_is_deleted_to_nothing_serves_nothing(fleet: Path) -> None:
+    run(fleet, "add", "qwen3-8b", "-e", "dev")
+    file = fleet / "environments" / "dev.yaml"
+    served = file.read_text()
+
+    file.write_text(served.replace("      qwen3-8b:\n", ""))
+    done = run(fleet, "generate", "--check")
+    assert done.returncode == 2 and "has `models:` without one; name a model" in done.stderr
+
+    file.write_text(served.replace("  qwen3:\n    models:\n      qwen3-8b:\n", ""))
+    assert "1 files, 0 changed" not in run(fleet, "generate").stdout
+    assert not (fleet / "values" / "dev" / "qwen3.yaml").exists()
+    assert run(fleet, "add", "qwen3-4b", "-e", "dev").returncode == 0
+
+
+def test_lists_of_nothing_yet(fleet: Path) -> None:
+    done = run(fleet, "list")
+    assert (done.returncode, done.stdout.strip()) == (0, "") and "no models yet" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["qwen3-8b", "Qwen3-8B"])
+def test_a_name_of_the_library_in_any_case_fits_too(fleet: Path, name: str) -> None:
+    assert run(fleet, "add", name, "--dry-run").returncode == 0
+    assert "fits" in run(fleet, "fit", name, "--gpu", "L4-24GB", "--max-model-len", "8192").stdout
