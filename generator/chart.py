@@ -17,6 +17,7 @@ from generator.documents.files import holds
 from generator.documents.load import SAFE_LOADER, dump_yaml
 from generator.errors import UserError
 from generator.facts.files import DATA
+from generator.program import program
 
 Manifest = dict[str, Any]
 RENDER_TIMEOUT_S = 120
@@ -71,7 +72,7 @@ def render(
     helm = find_helm()
     for path in values:
         if not holds(path.is_file):
-            raise UserError("no such file", where=str(path), fix="Run `python -m generator generate`.")
+            raise UserError("no such file", where=str(path), fix=f"Run `{program()} generate`.")
     with tempfile.TemporaryDirectory(prefix="ray-serve-llm-") as folder:
         files = list(values)
         if overrides:

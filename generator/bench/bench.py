@@ -15,6 +15,7 @@ from generator.bench.answer import read_answer
 from generator.bench.load import Load, LoadClient, Measured, Target
 from generator.chart import cache_folder
 from generator.errors import UserError, cut
+from generator.program import program
 from generator.progress import Report
 
 ROUNDS = 8
@@ -65,7 +66,7 @@ def target(url: str, model: str | None, tokenizer: str | None, sources: Mapping[
     """What to ask. A model that is not given is the only one there; its tokenizer is where `sources` says, by model."""
     served = served_models(url)
     if not served:
-        raise UserError("serves no model", where=url, fix="`python -m generator status` says what a release waits for.")
+        raise UserError("serves no model", where=url, fix=f"`{program()} status` says what a release waits for.")
     if model is None and len(served) > 1:
         raise UserError(
             f"serves {len(served)} models", where=url, fix=f"Choose with --model: {cut(', '.join(served), 500)}."

@@ -23,6 +23,7 @@ from generator.cli.fit import fit
 from generator.cli.options import environment_option, examples, json_option, print_json, project_of
 from generator.cli.printing import echo, error_texts, say
 from generator.errors import GeneratorError, UserError, did_you_mean
+from generator.program import program
 
 if TYPE_CHECKING:
     from generator.formats.output import FaultOutput, ListKind, ListOutput, ValidateOutput
@@ -93,12 +94,12 @@ def init(folder: Path | None, gpu: str | None, nodes: int | None, **options: Any
     folder = Path(_asked("FOLDER", folder, "Folder of the new project", str))
     gpu = _asked("--gpu", gpu, "GPU type (`list gpus` shows them)", _gpu_type)
     nodes = _asked("--nodes", nodes, "Nodes with such GPUs, at the most", click.IntRange(min=1))
-    texts = new_project(folder, gpu=gpu, nodes=nodes, command=_program(), **options)
+    texts = new_project(folder, gpu=gpu, nodes=nodes, command=program(), **options)
     write_files(texts)
     for path in texts:
         echo(f"{_relative(path)}   new")
     step = "" if _relative(folder) == "." else f"cd {shlex.quote(_relative(folder))} ; "
-    say(f"next: {step}{_program()} add qwen3-8b --environment {options['environment']}")
+    say(f"next: {step}{program()} add qwen3-8b --environment {options['environment']}")
 
 
 def _gpu_type(given: str) -> str:
@@ -158,20 +159,23 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
         say(f"note: {note}", fg="yellow")
     if dry_run:
         _print_diff(added.generated)
-    else:
-        write_files(added.generated.changed(), remove=added.generated.stale)
+    changed = added.generated.changed()
+    if not dry_run:
+        write_files(changed, remove=added.generated.stale)
     verb = "would be" if dry_run else "is"
     echo(f"{_relative(added.path)}   {'+' if added.new else '~'} {added.model_id}  ({added.summary})")
     for environment, planned in added.plans.items():
         echo(f"{_relative(project.values_path(environment, added.family))}   {model_line(planned)}")
+    told = {added.path, *(project.values_path(environment, added.family) for environment in added.plans)}
+    for path in [path for path in changed if path not in told]:
+        echo(f"{_relative(path)}   {'would change' if dry_run else 'changed'} with it")
     if not added.plans:
         say(f"no environment serves {added.model_id} yet: give --environment too, or write it below `serve:` of one")
-    else:
-        environment = next(iter(added.plans))
+    for environment in added.plans:
         namespace = project.environment(environment).namespace
         values = project.values_path(environment, added.family)
         say(
-            f"next ({added.family} {verb} in the values): git diff values/ ; helm upgrade --install {added.family} "
+            f"next ({added.family} {verb} in the values of {environment}): helm upgrade --install {added.family} "
             f"{_relative(project.chart)} -n {namespace} -f {_relative(values)}"
         )
 
@@ -184,7 +188,7 @@ def generate(ctx: click.Context, environment: str | None, check: bool) -> None:
     """Plan, and write the values of every environment and family."""
     project = project_of(ctx)
     names = [environment] if environment else project.environment_names()
-    _finish(project.generated_values(names, report=say), check=check, again="python -m generator generate")
+    _finish(project.generated_values(names, report=say), check=check, again=f"{program()} generate")
 
 
 @cli.command(epilog=examples("validate values/dev/falcon3.yaml", "validate catalog/*.yaml environments/*.yaml"))
@@ -214,12 +218,24 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
         sys.exit(UserError.exit_code)
 
 
+@cli.command(epilog=examples("chart"))
+@click.pass_context
+def chart(ctx: click.Context) -> None:
+    """Print where the chart is, for helm: the project's own, else the one that came with this package."""
+    from generator.chart import packaged_chart
+
+    try:
+        echo(str(project_of(ctx).chart.resolve()))
+    except UserError:  # no project here
+        echo(str(packaged_chart()))
+
+
 @cli.command(epilog=examples("schema", "schema --check"))
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff when a file would change.")
 @click.pass_context
 def schema(ctx: click.Context, check: bool) -> None:
-    """Write schemas/, chart/values.schema.json and the Ray releases that the chart knows."""
-    _finish(project_of(ctx).generated_schemas(), check=check, again="python -m generator schema")
+    """Write schemas/; where chart/ lies beside, also its schema and the facts that it knows."""
+    _finish(project_of(ctx).generated_schemas(), check=check, again=f"{program()} schema")
 
 
 @cli.command(epilog=examples("plan", "plan --environment prod", "plan --environment prod --json"))
@@ -377,7 +393,7 @@ def main() -> NoReturn:
     # Plans are many objects and no garbage: looking for it after every 700 takes a sixth of the time of a big one.
     gc.set_threshold(100_000)
     try:
-        code = cli.main(prog_name=_program(), standalone_mode=False)
+        code = cli.main(prog_name=program(), standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         shown = io.StringIO()
@@ -405,8 +421,3 @@ def _write_no_more() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nowhere, stream.fileno())
-
-
-def _program() -> str:
-    name = Path(sys.argv[0]).name
-    return name if name in ("ray-serve-llm", "generator") else "python -m generator"

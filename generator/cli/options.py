@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.program import program
+
 if TYPE_CHECKING:
     from generator.project.project import Project
 
 
 def examples(*lines: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  python -m generator {line}" for line in lines)
+    return "\b\nExamples:\n" + "\n".join(f"  {program()} {line}" for line in lines)
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from generator.plan.placement import Placement
 from generator.plan.plan import Plan
 from generator.plan.plans import ModelPlan, PoolPlan
 from generator.plan.replicas import ExpectedLoad
+from generator.program import program
 from generator.units import GIB
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def plan_lines(plan: Plan) -> Iterator[tuple[str, Style]]:
     yield title, {"bold": True}
     if not plan.models and not plan.apps:
         environment = plan.environment_name
-        yield f"  serves nothing yet: python -m generator add NAME --environment {environment}", {}
+        yield f"  serves nothing yet: {program()} add NAME --environment {environment}", {}
         return
     width = max(map(len, (*plan.models, *plan.apps)))
     for model in plan.models.values():

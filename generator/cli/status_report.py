@@ -13,6 +13,7 @@ from generator.cluster.status.status import (
     PodStatus,
     ReleaseStatus,
 )
+from generator.program import program
 
 if TYPE_CHECKING:
     from generator.formats.output import ClusterOutput, Role, State, StatusOutput
@@ -82,7 +83,7 @@ def next_step(status: ReleaseStatus) -> str:
     if status.all_ready and status.pending is None:
         return "nothing to do"
     if not status.clusters:
-        return "check that the KubeRay operator runs: python -m generator preflight"
+        return f"check that the KubeRay operator runs: {program()} preflight"
     return "wait; --watch shows the progress"
 
 

@@ -18,6 +18,7 @@ from generator.formats.catalog import Catalog, CatalogModel
 from generator.formats.check import check_document
 from generator.formats.environment import Environment, Expectation, FamilyService, Overrides
 from generator.plan.downloads import Download, downloads_of
+from generator.program import program
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.overrides import overridden
 from generator.sizing.engine.arguments import count_of, draft_of, engine_of, overrides_of
@@ -221,7 +222,7 @@ def _draft(name: str, catalog: Catalog, *, where: str) -> CatalogModel:
     raise UserError(
         f"the draft model '{name}' of speculative_config is not in the catalog, so its memory is not known",
         where=where,
-        fix=f"Add it: python -m generator add {name}",
+        fix=f"Add it: {program()} add {name}",
     )
 
 

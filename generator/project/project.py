@@ -33,6 +33,7 @@ from generator.formats.ray_bounds import bounds_of
 from generator.formats.read import is_base, read_catalog, read_environment
 from generator.formats.secrets import NOT_SECRETS, refuse_secrets_in_code
 from generator.plan.plan import Plan, make_plan
+from generator.program import program
 from generator.progress import Report, silent
 from generator.redaction import for_chart
 from generator.values import app_values, family_values, has_header, header
@@ -100,7 +101,7 @@ class Project:
             raise UserError(
                 "no catalog file (*.yaml)",
                 where=str(self.root / "catalog"),
-                fix="Add a model: python -m generator add <hub id | folder | config.json>",
+                fix=f"Add a model: {program()} add <name of the library | hub id | folder | config.json>",
             )
         return catalog
 

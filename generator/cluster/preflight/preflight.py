@@ -27,6 +27,7 @@ from generator.documents.merge import JsonObject
 from generator.plan.packing import bins_needed
 from generator.plan.plan import Plan
 from generator.plan.plans import Served
+from generator.program import program
 from generator.project.project import Project
 
 AUTOSCALERS = ("cluster-autoscaler", "karpenter")
@@ -138,7 +139,7 @@ def _values(wanted: Installation) -> Iterator[Finding]:
         yield warns(
             "values",
             f"{path} is not what the catalog and the environment say now; what is there was checked",
-            f"python -m generator generate --environment {wanted.plan.environment_name}",
+            f"{program()} generate --environment {wanted.plan.environment_name}",
         )
 
 

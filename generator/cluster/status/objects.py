@@ -9,6 +9,7 @@ from generator.cluster.status.replicas import Counts, replica_counts
 from generator.cluster.status.status import Observed
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, did_you_mean
+from generator.program import program
 
 RAY = "ray.io/v1"
 METRICS_PORT = 8080
@@ -24,7 +25,7 @@ def find_release(cluster: Cluster, release: str, namespace: str | None) -> tuple
     except ApiFault as fault:
         if fault.status == 404:
             raise UserError(
-                "the cluster has no KubeRay", where=cluster.address, fix="See: python -m generator preflight"
+                "the cluster has no KubeRay", where=cluster.address, fix=f"See: {program()} preflight"
             ) from None
         if fault.status != 403 or namespace:
             raise UserError(fault.message, where=cluster.address, fix="Ask for a role that lets you.") from None

@@ -38,6 +38,7 @@ def test_a_model_is_served_by_one_command_from_any_folder_below(fleet: Path) -> 
         done = run(below, "add", name, "--environment", "dev")
         assert done.returncode == 0, done.stderr
 
+    assert "environments/dev.yaml   changed with it" in done.stdout
     served = yaml.safe_load((fleet / "environments" / "dev.yaml").read_text())["serve"]
     assert {family: list(service["models"]) for family, service in served.items()} == {
         "qwen3": ["qwen3-8b", "qwen3-4b"],
@@ -109,6 +110,11 @@ def test_what_is_deleted_to_nothing_serves_nothing(fleet: Path) -> None:
     assert "1 files, 0 changed" not in run(fleet, "generate").stdout
     assert not (fleet / "values" / "dev" / "qwen3.yaml").exists()
     assert run(fleet, "add", "qwen3-4b", "-e", "dev").returncode == 0
+
+
+def test_the_chart_that_came_with_the_package_is_shown(fleet: Path, tmp_path: Path) -> None:
+    for folder in (fleet, tmp_path):
+        assert (Path(run(folder, "chart").stdout.strip()) / "Chart.yaml").is_file()
 
 
 def test_lists_of_nothing_yet(fleet: Path) -> None:
