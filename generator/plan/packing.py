@@ -34,7 +34,8 @@ def bins_in_any_order(pieces: Counter[int], capacity: int) -> int:
 
     Ray puts a replica on the node with the most free (`LeastResourceScorer`), not on the fullest: two models of one GPU
     take two idle pods of four, and a model of four then waits for ever. A piece of the largest size s is kept out only
-    where every bin has at least capacity - s + 1 taken by others, all counted in the sizes' common divisor.
+    where every bin has at least capacity - s + 1 taken by others, all counted in the sizes' common divisor. And where
+    there is a bin for every piece, one is always empty.
     """
     sizes = [size for size, count in pieces.items() if count]
     if not sizes:
@@ -42,11 +43,11 @@ def bins_in_any_order(pieces: Counter[int], capacity: int) -> int:
     unit = gcd(*sizes)
     largest = max(sizes) // unit
     total = sum(size * count for size, count in pieces.items()) // unit
-    return (total - largest) // (capacity // unit - largest + 1) + 1
+    return min((total - largest) // (capacity // unit - largest + 1) + 1, sum(pieces.values()))
 
 
 def most_in_any_order(sizes: set[int], capacity: int, bins: int) -> int:
-    """The largest total of pieces of these sizes that `bins` bins hold in any order: the inverse of the above."""
+    """The largest total of pieces of these sizes that `bins` bins hold in any order, however many pieces they are."""
     unit = gcd(*sizes)
     largest = max(sizes) // unit
     return unit * (largest + bins * (capacity // unit - largest + 1) - 1)

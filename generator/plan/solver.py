@@ -1,7 +1,8 @@
 """The assignment as an integer program for HiGHS, which finds the best or proves how far from it an answer can be.
 
 For every pool one mode is chosen: the size of its worker pods, the largest piece on it and what all pieces divide by.
-With these the room that is there in any order is one number (`packing.most_in_any_order`), so everything is linear.
+With these the room that is there in any order is one number (`packing.most_in_any_order`), so everything is linear. In
+one more mode there is a pod for every piece.
 Whole numbers, one thread, no clock and a bound on nodes: the same program is solved the same way every time.
 """
 
@@ -38,6 +39,8 @@ class _Mode(NamedTuple):
     """Units of the minimum replicas that find room."""
     largest: int
     unit: int
+    pieces: int | None = None
+    """How many there may be, of whatever size; None where their units alone count."""
 
 
 Effort = Literal["best", "room", "bound"]
@@ -90,6 +93,7 @@ class _Program:
             option.piece * option.minimum * count for option, count, _ in possible if option.minimum
         )
         self.highs.addConstr(total <= sum(mode.capacity * chosen for mode, chosen in modes.items()))
+        self._a_pod_for_every_piece(pool, modes)
         pods = self._pods(pool, modes)
         units = self.pools.node_pools[pool].units
         self.highs.addConstr(sum(slots * units * count for slots, count in pods.items()) >= total)
@@ -107,6 +111,18 @@ class _Program:
             for size in (size for size, count in sizes.items() if count):
                 holding = [chosen for mode, chosen in modes.items() if _goes(size, minimum, mode, units)]
                 self.highs.addConstr(sum(holding) >= 1)
+
+    def _a_pod_for_every_piece(self, pool: str, modes: Mapping[_Mode, Any]) -> None:
+        """The modes that count pieces have no more of them than pods."""
+        if all(mode.pieces is None for mode in modes):
+            return
+        there = sum(self.pools.minimum[pool].values())
+        all_that_could_be = there + sum(option.minimum * most for option, _, most in self.on[pool])
+        pieces = there + sum(option.minimum * count for option, count, _ in self.on[pool] if option.minimum)
+        room = sum(
+            (all_that_could_be if mode.pieces is None else mode.pieces) * chosen for mode, chosen in modes.items()
+        )
+        self.highs.addConstr(pieces <= room)
 
     def _pods(self, pool: str, modes: Mapping[_Mode, Any]) -> dict[int, Any]:
         """Add how many pods there are, by their slots; only those of the chosen mode can be."""
@@ -141,11 +157,12 @@ class _Program:
             if not in_any_order or not fitting:
                 modes.add(_Mode(slots, capacity * most, capacity, 1))
                 continue
+            modes.add(_Mode(slots, capacity * most, capacity, 1, most))
             for largest in fitting:
                 for unit in _divisors(largest, fitting):
                     room = most_in_any_order({largest, unit}, capacity, most)
                     modes.add(_Mode(slots, room, largest, unit))
-        return sorted(modes)
+        return sorted(modes, key=lambda mode: (mode[:4], mode.pieces is not None))
 
     def _rest(self) -> Any:
         """What decides between plans of one cost: what the peak lacks, then everyone's own order of places."""

@@ -35,6 +35,7 @@ def test_small_pieces_go_into_what_large_ones_leave(pieces: dict[int, int], capa
         ({4: 1, 1: 1}, 4, 2),
         ({4: 1, 1: 2}, 4, 3),
         ({2: 2}, 4, 1),
+        ({8: 6, 4: 1, 2: 2, 1: 1}, 8, 10),  # a bin for each; by their units alone it would be 50
     ],
 )
 def test_a_wide_piece_that_comes_last_finds_a_whole_bin(pieces: dict[int, int], capacity: int, bins: int):

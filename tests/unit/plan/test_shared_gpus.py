@@ -127,3 +127,15 @@ def test_stages_lie_beside_each_other_where_the_heads_do_not_divide_further():
         .placement
     )
     assert (place.split.tensor, place.split.pipeline) == (2, 2)
+
+
+def test_small_models_share_beside_many_that_take_a_whole_gpu() -> None:
+    """Whatever comes first, a GPU for every replica is room for all: 10 of 12."""
+    large = {f"large-{number}": model() for number in range(6)}
+    small = {f"small-{number}": model(falcon_h1(), billions=0.5, sequences=4) for number in range(4)}
+    pools = {"shared": {"gpu": "L4-24GB", "nodes": 12, "share": True}}
+
+    decided = make_plan("test", environment(pools), catalog(family=large | small), where="environments/test.yaml")
+
+    assert all(decided.models[name].placement.gpu_share < 1 for name in small)
+    assert decided.pools["shared"].workers_min < 10 == decided.pools["shared"].workers_any_order
