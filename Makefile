@@ -83,10 +83,19 @@ image: ## Build the CPU image (Ray and vLLM for clusters without GPUs) and print
 # These have API servers of their own and start no pods. The other story has no load under which a request could be lost.
 WITHOUT_PODS := $(addprefix tests/cluster/test_,kuberay_versions.py status.py live_preflight.py)
 WITHOUT_LOAD := tests/cluster/test_model_cache.py
+# Two clusters of two models at once take nearly all memory of a small machine, so nothing runs beside this one.
+LARGEST := tests/cluster/test_one_release.py
+ON_CLUSTER = export $(WITH_HELM); python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings";
 test-cluster: ## Install, serve, upgrade, scale, break and remove on a real cluster (ARGS="--serving-path throughput FILE", …)
-	export $(WITH_HELM); python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; \
-	$(if $(ARGS),"$$python" $(PYTEST) $(ARGS),tools/beside.sh "$$python" $(PYTEST) $(WITHOUT_PODS) -- "$$python" $(PYTEST) $(WITHOUT_LOAD); \
-	"$$python" $(PYTEST) tests/cluster $(addprefix --ignore=,$(WITHOUT_PODS) $(WITHOUT_LOAD)))
+	$(if $(ARGS),$(ON_CLUSTER) "$$python" $(PYTEST) $(ARGS),$(MAKE) cluster-stories; $(MAKE) cluster-largest)
+
+.PHONY: cluster-stories cluster-largest
+cluster-stories:
+	$(ON_CLUSTER) tools/beside.sh "$$python" $(PYTEST) $(WITHOUT_PODS) -- "$$python" $(PYTEST) $(WITHOUT_LOAD); \
+	"$$python" $(PYTEST) tests/cluster $(addprefix --ignore=,$(WITHOUT_PODS) $(WITHOUT_LOAD) $(LARGEST))
+
+cluster-largest:
+	$(ON_CLUSTER) "$$python" $(PYTEST) $(LARGEST)
 
 ct-install: ## Install every chart/ci/*-values.yaml in turn on that cluster, and run its `helm test`
 	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; tools/ct.sh install
