@@ -16,8 +16,8 @@ class Refused:
     instead: str
     """What to do, as a sentence without its full stop."""
     source: str
-    values: tuple[str, ...] = ()
-    """Of an engine argument: those that are refused; empty is every one."""
+    folders: tuple[str, ...] = ()
+    """Of an engine argument that is a folder: those that none may be at, above or below; empty refuses every value."""
     harmless: tuple[str, ...] = ()
     """Of a variable: values with which it does nothing, and which are taken."""
 
@@ -74,7 +74,7 @@ def network_policy_rules() -> dict[str, Refused]:
 def refused_arguments() -> dict[str, Refused]:
     """Of vLLM's engine, by name."""
     rows = read_data("refused_arguments.yaml")
-    return {name: Refused(**{**row, "values": tuple(row.get("values", ()))}) for name, row in rows.items()}
+    return {name: Refused(**{**row, "folders": tuple(row.get("folders", ()))}) for name, row in rows.items()}
 
 
 def refused_argument(name: str, value: object) -> Refused | None:
@@ -82,5 +82,13 @@ def refused_argument(name: str, value: object) -> Refused | None:
     refused = refused_arguments().get(name)
     if refused is None or not value:
         return None
-    folder = str(value).rstrip("/") or "/"
-    return refused if not refused.values or folder in refused.values else None
+    return refused if not refused.folders or _may_reach(str(value), refused.folders) else None
+
+
+def _may_reach(folder: str, kept: tuple[str, ...]) -> bool:
+    """Whether a folder is, or is not known not to be, at, above or below one that is kept."""
+    steps = [step for step in folder.split("/") if step]
+    if not folder.startswith("/") or "." in steps or ".." in steps:
+        return True
+    path = "".join(f"/{step}" for step in steps) + "/"
+    return any(path.startswith(f"{each}/") or f"{each}/".startswith(path) for each in kept)

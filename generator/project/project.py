@@ -228,7 +228,7 @@ class Project:
             for name, row in refused_variables().items()
         }
         arguments = {
-            name: {"why": row.why, "instead": row.instead, "values": list(row.values)}
+            name: {"why": row.why, "instead": row.instead, "folders": list(row.folders)}
             for name, row in refused_arguments().items()
         }
         policy = {name: {"why": row.why, "instead": row.instead} for name, row in network_policy_rules().items()}

@@ -9,6 +9,7 @@ import pytest
 
 from generator.facts.refused import network_policy_rules
 from tests.chart.rendering import GROUP, MODEL, POLICY, Render, Rendered, model, parse
+from tests.support.media_folders import HARMLESS, REACHING
 from tests.support.paths import ROOT
 
 RenderError = Callable[..., str]
@@ -89,25 +90,29 @@ def test_ray_counts_no_gpus_that_a_pod_lacks(render_error: RenderError) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"profiler_config": {"profiler": "torch"}},
-        {"allowed_local_media_path": "/"},
-        {"allowed_local_media_path": "/etc/"},
-    ],
-)
-def test_an_argument_that_opens_routes_or_files_to_clients_is_refused(
-    render_error: Render, arguments: dict[str, Any]
-) -> None:
-    (name,) = arguments
-    assert f"models.{MODEL}.llmConfig.engine_kwargs.{name}: " in render_error(
-        {"models": {MODEL: model(engine_kwargs=arguments)}}
-    )
+def test_an_argument_that_opens_routes_to_clients_is_refused(render_error: RenderError) -> None:
+    profiler = {"profiler_config": {"profiler": "torch"}}
+    message = render_error({"models": {MODEL: model(engine_kwargs=profiler)}})
+    assert f"models.{MODEL}.llmConfig.engine_kwargs.profiler_config: " in message
+
+
+def of_media(folders: list[str]) -> dict[str, Any]:
+    """A model for each folder."""
+    arguments = [{"allowed_local_media_path": folder} for folder in folders]
+    return {"models": {f"model-{number}": model(engine_kwargs=each) for number, each in enumerate(arguments)}}
+
+
+def test_a_folder_with_more_than_media_is_refused(render_error: RenderError) -> None:
+    message = render_error(of_media(REACHING))
+    argument = "llmConfig.engine_kwargs.allowed_local_media_path"
+    taken = [
+        folder for number, folder in enumerate(REACHING) if f"models.model-{number}.{argument}: every" not in message
+    ]
+    assert taken == []
 
 
 def test_a_folder_of_media_is_taken(render_with: Render) -> None:
-    render_with({"models": {MODEL: model(engine_kwargs={"allowed_local_media_path": "/media/pictures"})}})
+    render_with(of_media(HARMLESS) | {"workerGroups": {GROUP: {"gpusPerWorker": 8}}})
 
 
 @pytest.mark.parametrize("where", ["pods", "head"])

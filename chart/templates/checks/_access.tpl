@@ -63,12 +63,26 @@ pods', and those that Ray gives to replicas and ingresses.
 {{- range $id, $model := .root.Values.models }}
 {{- range $name, $row := $refused }}
 {{- with get ($model.llmConfig.engine_kwargs | default dict) $name }}
-{{- if or (not $row.values) (has (toString . | trimSuffix "/" | default "/") $row.values) }}
+{{- if or (not $row.folders) (include "ray-serve-llm.mayReach" (dict "folder" (toString .) "kept" $row.folders)) }}
 models.{{ $id }}.llmConfig.engine_kwargs.{{ $name }}: {{ $row.why }}. {{ $row.instead }}.
 {{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{- /*
+Takes folder (a path) and kept (folders). Gives `true` where it is at, above or below one of them, or where that is not
+known: a relative path, and one with a step . or .., lead wherever the container's folders and links do.
+*/ -}}
+{{- define "ray-serve-llm.mayReach" -}}
+{{- $steps := splitList "/" .folder | compact -}}
+{{- $path := printf "%s/" (prepend $steps "" | join "/") -}}
+{{- $may := or (not (hasPrefix "/" .folder)) (has "." $steps) (has ".." $steps) -}}
+{{- range .kept -}}
+{{- $may = or $may (hasPrefix (printf "%s/" .) $path) (hasPrefix $path (printf "%s/" .)) -}}
+{{- end -}}
+{{- ternary "true" "" $may -}}
 {{- end -}}
 
 {{- /* Flags of `ray start`: those that a pod may be given, by files/ray-start-flags.yaml, and no GPUs that it lacks. */ -}}
