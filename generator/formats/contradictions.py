@@ -19,7 +19,9 @@ from generator.formats.pod_rules import (
     label_requirements,
     reserved_names,
     resource_names,
+    root_user,
     spread_constraints,
+    token_folder,
     tolerations,
 )
 
@@ -72,6 +74,9 @@ _CHECKS: dict[str, tuple[Callable[[Any, Path], Iterator[Fault]], ...]] = {
     "tolerations": (tolerations,),
     "topologySpreadConstraints": (spread_constraints,),
     "matchExpressions": (label_requirements,),
+    "podSecurityContext": (root_user,),
+    "securityContext": (root_user,),
+    "volumes": (token_folder,),
     "podLabels": (reserved_names,),
     "podAnnotations": (reserved_names,),
     "commonAnnotations": (reserved_names,),

@@ -7,6 +7,7 @@ schema's to tell. Kubernetes' own are in pkg/apis/core/validation and pkg/apis/n
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from generator.formats.explain import Fault
 
 Path = tuple[str | int, ...]
 
+_OF_TOKENS = re.compile(r"(/var)?/run/secrets/kubernetes\.io(/|$)")
 _OF_A_CONTAINER = ("cpu", "memory", "ephemeral-storage")
 _NetworkAddresses = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -70,6 +72,23 @@ def label_requirements(value: Any, path: Path) -> Iterator[Fault]:
             yield Fault(f"{operator} is for labels of nodes alone", at, "Use In, NotIn, Exists or DoesNotExist.")
         elif operator in ("Gt", "Lt") and count != 1:
             yield Fault(f"operator {operator} needs one value, a number", at, "Give one.")
+
+
+def root_user(value: Any, path: Path) -> Iterator[Fault]:
+    """Of a security context. One that leaves runAsNonRoot out may have it from another file."""
+    context = _mapping(value)
+    if context.get("runAsUser") == 0 and context.get("runAsNonRoot") is True:
+        fix = "Set runAsNonRoot to false (a restricted namespace refuses such pods), or remove runAsUser."
+        yield Fault("0 is root, and runAsNonRoot is true, so that no pod would start", (*path, "runAsUser"), fix)
+
+
+def token_folder(value: Any, path: Path) -> Iterator[Fault]:
+    """Of volumes by name: where Kubernetes has the token of its API, which no container that runs Ray has."""
+    for name, volume in _mapping(value).items():
+        folder = _mapping(volume).get("mountPath")
+        if isinstance(folder, str) and _OF_TOKENS.match(folder):
+            what = f"programs take what is in {short(folder)} for a token of Kubernetes"
+            yield Fault(what, (*path, name, "mountPath"), "Choose another folder: no container that runs Ray has one.")
 
 
 def reserved_names(value: Any, path: Path) -> Iterator[Fault]:

@@ -52,7 +52,7 @@ def _division_refusal(requirements: ModelRequirements, node_pool: NodePool, gpu:
     if gpu.mig and _requested_gpus(requirements) > 1:
         return "slices of a GPU do not work together"
     if tensor and tensor > gpus_per_node:
-        return f"a node has {gpus_per_node} GPUs"
+        return f"tensor_parallel_size is {tensor}, and a node has {gpus_per_node} GPU{'s' * (gpus_per_node > 1)}"
     if tensor and (refusal := split_refusal(requirements.sized, tensor, requirements.engine, gpu)):
         sizes = tensor_splits(requirements.sized, gpus_per_node, requirements.engine, gpu)
         return f"{refusal}; on a node the model can be divided by {', '.join(map(str, sizes))}"

@@ -11,6 +11,7 @@ from generator.chart import packaged_chart
 from generator.documents.files import read_text, text_or_none
 from generator.documents.load import Origin, dump_yaml, read_yaml
 from generator.errors import UserError
+from generator.facts.files import read_data
 from generator.facts.orders import orders
 from generator.facts.refused import (
     network_policy_rules,
@@ -232,6 +233,10 @@ class Project:
             for name, row in refused_arguments().items()
         }
         policy = {name: {"why": row.why, "instead": row.instead} for name, row in network_policy_rules().items()}
+        memory = {
+            role: {"bytes": row["bytes"], "written": row["written"], "why": row["why"]}
+            for role, row in read_data("least_memory.yaml").items()
+        }
         reserved = {
             value: {name: {"why": row.why, "instead": row.instead} for name, row in rows.items()}
             for value, rows in reserved_keys().items()
@@ -254,6 +259,7 @@ class Project:
                 chart / "values.schema.json": schema_text(chart_schema(read_yaml(chart / "values.yaml"))),
                 chart / "files" / "releases.yaml": dump_yaml(chart_releases, header=note.format("releases/")),
                 chart / "files" / "secrets.yaml": dump_yaml(for_chart(), header=note.format("secrets.yaml")),
+                chart / "files" / "least-memory.yaml": dump_yaml(memory, header=note.format("least_memory.yaml")),
                 chart / "files" / "orders.yaml": dump_yaml(in_order, header=note.format("orders.yaml")),
                 chart / "files" / "reserved-keys.yaml": dump_yaml(reserved, header=note.format("reserved_keys.yaml")),
                 chart / "files" / "ray-start-flags.yaml": dump_yaml(

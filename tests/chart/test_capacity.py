@@ -167,3 +167,41 @@ def test_memory_is_summed_to_the_byte(render_error: RenderError, render: Render)
     render(apps(ray_actor_options={"memory": half}))
     message = render_error(apps(ray_actor_options={"memory": half + 1}), base={})
     assert f"{WHERE}: the least replicas of models and apps need 2" in message
+
+
+def test_replicas_to_start_with_find_room_too(render_error: RenderError) -> None:
+    scaling = {"min_replicas": 1, "initial_replicas": 9, "max_replicas": 9, "target_ongoing_requests": 5}
+    many = {"models": {MODEL: model(deployment_config={"autoscaling_config": scaling})}}
+    message = render_error(many)
+    assert f"{WHERE}: the least replicas of models and apps need 9 of its workers" in message
+    assert "or lower min_replicas (and initial_replicas, which Ray starts with)" in message
+
+
+def of_four(strategy: str) -> Values:
+    bundles = placed({"GPU": 1, GROUP: 1}, strategy=strategy)
+    return {"models": {MODEL: model(**bundles, **split(tensor_parallel_size=4))}}
+
+
+def test_bundles_that_may_not_share_a_worker(render_error: RenderError, render_with: Render) -> None:
+    two = group(gpusPerWorker=2, maxReplicas=2)
+    message = render_error(of_four("STRICT_SPREAD") | two)
+    assert f"models.{MODEL}: with STRICT_SPREAD each of 4 bundles of a replica has a worker of its own, " in message
+    assert f"and there may be 2 ({GROUP}). Set {WHERE} to 4 or more, or the strategy to SPREAD or PACK" in message
+    for strategy in ("SPREAD", "PACK"):
+        render_with(of_four(strategy) | two)
+    render_with(of_four("STRICT_SPREAD") | group(gpusPerWorker=2, maxReplicas=4))
+
+
+def test_bundles_of_an_app_that_may_share_none_of_two_groups(render_error: RenderError, render_with: Render) -> None:
+    deployment = {
+        "name": "Own",
+        "ray_actor_options": {"num_cpus": 1},
+        "placement_group_bundles": [{"CPU": 1}, {"CPU": 1}, {"CPU": 1}, {"CPU": 1, "two": 1}],
+        "placement_group_strategy": "STRICT_SPREAD",
+    }
+    app = {"apps": {"own": {"application": {"import_path": "own:app", "deployments": [deployment]}}}}
+    groups = {"workerGroups": {GROUP: {"maxReplicas": 2}, "two": {"maxReplicas": 1}}}
+    message = render_error(app | groups)
+    assert "with STRICT_SPREAD each of 4 bundles of a replica has a worker of its own, and there may be 3" in message
+    assert f"({GROUP}, two). Set {WHERE} to 1 more" in message
+    render_with(app | {"workerGroups": {GROUP: {"maxReplicas": 3}, "two": {"maxReplicas": 1}}})

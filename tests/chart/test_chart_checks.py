@@ -453,8 +453,8 @@ def test_more_ingresses_than_the_ingress_workers_can_ever_hold(render_error: Ren
         "workerGroups": {GROUP: {"maxReplicas": 9}},
     }
     message = render_error(models | {"ingressWorkers": {"maxReplicas": 2}})
-    assert "ingressWorkers.maxReplicas: 9 applications have an ingress each, 4 of them fit a worker" in message
-    assert "2 workers are too few. Set it to 3 or more" in message
+    assert "ingressWorkers.maxReplicas: 9 applications have an ingress each, of which a worker holds 4, and" in message
+    assert "there may be 2 of these workers. Set it to 3 or more" in message
     render_with(models | {"ingressWorkers": {"maxReplicas": 3}})
     render_with(
         models | {"ingressWorkers": {"maxReplicas": 2, "resources": {"limits": {"cpu": "1500m", "memory": "8Gi"}}}}
@@ -493,8 +493,8 @@ def test_an_ingress_that_asks_for_more_than_its_workers_have(render_error: Rende
 def test_more_least_ingresses_than_their_workers_hold(render_error: RenderError, render_with: Render) -> None:
     many = {"serving": {"ingress": {"num_replicas": 9}}, "ingressWorkers": {"maxReplicas": 2}}
     message = render_error(many)
-    assert "ingressWorkers.maxReplicas: 1 applications have 9 ingresses each, 4 of them fit a worker" in message
-    assert "2 workers are too few. Set it to 3 or more" in message
+    assert "ingressWorkers.maxReplicas: 1 application has 9 ingresses, of which a worker holds 4, and" in message
+    assert "there may be 2 of these workers. Set it to 3 or more" in message
     render_with(many | {"ingressWorkers": {"maxReplicas": 3}})
 
 
@@ -517,6 +517,7 @@ def test_resources_that_ray_counts_itself(render_error: RenderError) -> None:
     for name in ("CPU", "GPU", "memory", "object_store_memory"):
         message = render_error({"workerGroups": {GROUP: {"rayResources": {name: 8}}}})
         assert f"workerGroups.{GROUP}.rayResources.{name}: Ray counts it itself, and does not start with it" in message
+        assert "pending" not in message
 
 
 def test_an_engine_without_a_gpu_among_gpus(render_error: RenderError, render_with: Render) -> None:

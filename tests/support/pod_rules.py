@@ -29,6 +29,10 @@ def term(operator: str, *values: str) -> Any:
     return below(NODES, [{"matchExpressions": [{"key": "a", "operator": operator, "values": list(values)}]}])
 
 
+def mounted(path: str) -> Any:
+    return below("pods/volumes/data", {"mountPath": path, "emptyDir": {}})
+
+
 def spread(**constraint: Any) -> Any:
     return {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", **constraint}
 
@@ -55,6 +59,10 @@ REFUSED: list[tuple[Any, str]] = [
         policy(clients=[{"podSelector": {"matchExpressions": [{"key": "a", "operator": "Lt", "values": ["1"]}]}}]),
         "Lt is for labels of nodes alone",
     ),
+    (below("pods/podSecurityContext", {"runAsUser": 0, "runAsNonRoot": True}), "0 is root, and runAsNonRoot is true"),
+    (below("head/securityContext", {"runAsUser": 0, "runAsNonRoot": True}), "0 is root, and runAsNonRoot is true"),
+    (mounted("/var/run/secrets/kubernetes.io"), "programs take what is in"),
+    (mounted("/run/secrets/kubernetes.io/serviceaccount/"), "programs take what is in"),
     (below("pods/podLabels/ray.io~1cluster", "x"), "finds the pods of a cluster by it"),
     (below("head/podLabels/app.kubernetes.io~1created-by", "x"), "the head's Service selects the head by it"),
     (below("pods/podAnnotations/ray.io~1overwrite-container-cmd", "true"), "takes it for an order of its own"),
@@ -78,6 +86,10 @@ TAKEN: list[Any] = [
     below("pods/topologySpreadConstraints", [spread(minDomains=2), spread(whenUnsatisfiable="ScheduleAnyway")]),
     term("Gt", "1"),
     term("DoesNotExist"),
+    below("pods/podSecurityContext", {"runAsUser": 0, "runAsNonRoot": False}),
+    below("head/securityContext", {"runAsUser": 0, "runAsNonRoot": False}),
+    mounted("/var/run/secrets/kubernetes.iot"),
+    mounted("/var/run/secrets/eks.amazonaws.com"),
     below("head/podLabels/app.kubernetes.io~1name", "x"),
     below("commonAnnotations/ray.io~1initializing-timeout", "30m"),
     clients("0.0.0.0/0", "10.0.0.0/8", "192.168.1.1/32"),

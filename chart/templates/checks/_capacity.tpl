@@ -1,5 +1,5 @@
 {{- /*
-Checks of how much there may be: the least replicas of models and apps, and one replica of each that may go to zero, find
+Checks of how much there may be: the replicas that models and apps start with, and one replica of each that may go to zero, find
 room on the workers that their groups can have. What is found is a bound: it never refuses what would fit.
 
 Amounts are counted in ten-thousandths, as Ray does, and memory in bytes. A deployment of an app that does not say how many
@@ -17,6 +17,9 @@ replicas it has is counted as one, as Ray does where its code says nothing eithe
 {{- $counted := include "ray-serve-llm.countedPieces" .pieces | fromJson -}}
 {{- $one := include "ray-serve-llm.timesPieces" (dict "pieces" $counted "times" .together) | fromJson -}}
 {{- $problems = print $problems (include "ray-serve-llm.checkOneReplica" (dict "of" .of "pieces" $one "workers" $.workers)) -}}
+{{- if .apart -}}
+{{- $problems = print $problems (include "ray-serve-llm.checkApart" (dict "of" .of "pieces" .pieces "workers" $.workers)) -}}
+{{- end -}}
 {{- range $piece, $count := include "ray-serve-llm.timesPieces" (dict "pieces" $counted "times" .replicas) | fromJson -}}
 {{- $_ := set $all $piece (add $count (get $all $piece | default 0)) -}}
 {{- end -}}
@@ -27,7 +30,7 @@ replicas it has is counted as one, as Ray does where its code says nothing eithe
 {{- range $group, $needed := include "ray-serve-llm.workersNeeded" (dict "pieces" $all "workers" .workers) | fromJson }}
 {{- $most := get $.workers.most $group | int }}
 {{- if gt (int $needed.workers) $most }}
-workerGroups.{{ $group }}.maxReplicas: the least replicas of models and apps need {{ $needed.workers }} of its workers ({{ $needed.why }}), and there may be {{ $most }}. Set it to {{ $needed.workers }} or more, or lower min_replicas.
+workerGroups.{{ $group }}.maxReplicas: the least replicas of models and apps need {{ $needed.workers }} of its workers ({{ $needed.why }}), and there may be {{ $most }}. Set it to {{ $needed.workers }} or more, or lower min_replicas (and initial_replicas, which Ray starts with).
 {{- $problems = "told" }}
 {{- end }}
 {{- end }}
@@ -43,6 +46,35 @@ workerGroups.{{ $group }}.maxReplicas: the least replicas of models and apps nee
 {{- $most := get $.workers.most $group | int }}
 {{- if gt (int $needed.workers) $most }}
 {{ $.of }}: one replica needs {{ $needed.workers }} workers of {{ $group }} ({{ $needed.why }}), and there may be {{ $most }}. Set workerGroups.{{ $group }}.maxReplicas to {{ $needed.workers }} or more, or make the replica or the workers fit.
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /*
+Takes of (whose replica, as a path of the values), pieces (of one, a list) and workers. With STRICT_SPREAD each is on a
+worker of its own. So for every set of groups that a piece fits, there are as many workers as pieces that fit no others.
+*/ -}}
+{{- define "ray-serve-llm.checkApart" -}}
+{{- $homes := list -}}
+{{- range .pieces -}}
+{{- $asked := include "ray-serve-llm.offeredOf" (dict "piece" . "workers" $.workers) | fromJson -}}
+{{- $homes = append $homes (include "ray-serve-llm.homes" (dict "asked" $asked "workers" $.workers) | fromJsonArray) -}}
+{{- end -}}
+{{- range $groups := uniq $homes }}
+{{- $most := 0 }}
+{{- range $groups }}
+{{- $most = add $most (get $.workers.most . | int) }}
+{{- end }}
+{{- $pieces := 0 }}
+{{- range $homes }}
+{{- $others := . }}
+{{- range $groups }}
+{{- $others = without $others . }}
+{{- end }}
+{{- $pieces = ternary $pieces (add1 $pieces) (gt (len $others) 0) }}
+{{- end }}
+{{- if and $groups (gt $pieces $most) }}
+{{ $.of }}: with STRICT_SPREAD each of {{ $pieces }} bundles of a replica has a worker of its own, and there may be {{ $most }} ({{ join ", " $groups }}). Set workerGroups.{{ first $groups }}.maxReplicas {{ ternary (printf "to %d or more" $pieces) (printf "to %d more" (sub $pieces $most)) (eq 1 (len $groups)) }}, or the strategy to SPREAD or PACK, which may share a worker.
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -63,7 +95,7 @@ workerGroups.{{ $group }}.maxReplicas: the least replicas of models and apps nee
 {{- $counted = and $counted (or (hasKey $has $resource) (not (has $resource (list "CPU" "memory")))) }}
 {{- end }}
 {{- if and $counted (gt $parts $there) }}
-workerGroups: the least replicas of models and apps need {{ include "ray-serve-llm.amount" (dict "resource" $resource "parts" $parts) }}, and all groups together may have {{ include "ray-serve-llm.amount" (dict "resource" $resource "parts" $there) }}. Raise the groups' maxReplicas, or lower min_replicas.
+workerGroups: the least replicas of models and apps need {{ include "ray-serve-llm.amount" (dict "resource" $resource "parts" $parts) }}, and all groups together may have {{ include "ray-serve-llm.amount" (dict "resource" $resource "parts" $there) }}. Raise the groups' maxReplicas, or lower min_replicas (and initial_replicas, which Ray starts with).
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -26,6 +26,7 @@ kind of pod), all worked out once, and prints one line for each problem, or noth
   (include "ray-serve-llm.checkHead" $check)
   (include "ray-serve-llm.checkCpus" $check)
   (include "ray-serve-llm.checkQuantities" $check)
+  (include "ray-serve-llm.checkLeastMemory" $check)
   (include "ray-serve-llm.checkMounts" $check)
   (include "ray-serve-llm.checkVolumes" $check)
   (include "ray-serve-llm.checkVariables" $check)

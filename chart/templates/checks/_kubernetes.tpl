@@ -32,8 +32,49 @@ generator/formats/contradictions.py says the same of a file that is no whole rel
 {{- include "ray-serve-llm.checkReserved" (dict "of" (printf "%s.%s" $where $key) "names" (get $block $key | default dict) "rows" (get $reserved $key)) }}
 {{- end }}
 {{- end }}
+{{- include "ray-serve-llm.checkUsers" . }}
+{{- include "ray-serve-llm.checkTokenFolder" . }}
 {{- include "ray-serve-llm.checkReserved" (dict "of" "commonAnnotations" "names" .root.Values.commonAnnotations "rows" $reserved.commonAnnotations) }}
 {{- include "ray-serve-llm.checkResourceNames" (dict "of" "autoscalerOptions.resources" "resources" .root.Values.autoscalerOptions.resources) }}
+{{- end -}}
+
+{{- /*
+Every pod's user, of the container or else of the pod: the kubelet starts no container as root where runAsNonRoot is true
+(pkg/kubelet/kuberuntime/security_context_others.go of Kubernetes). One line for each place that says 0.
+*/ -}}
+{{- define "ray-serve-llm.checkUsers" -}}
+{{- $blocks := include "ray-serve-llm.podBlocks" .root | fromJson -}}
+{{- $told := dict -}}
+{{- range $where, $pod := .pods }}
+{{- $key := ternary "securityContext" "podSecurityContext" (hasKey $pod.settings.securityContext "runAsUser") }}
+{{- $user := get (get $pod.settings $key) "runAsUser" }}
+{{- $nonRoot := $pod.settings.podSecurityContext.runAsNonRoot }}
+{{- if hasKey $pod.settings.securityContext "runAsNonRoot" }}
+{{- $nonRoot = $pod.settings.securityContext.runAsNonRoot }}
+{{- end }}
+{{- $own := get (get $blocks $where) $key | default dict }}
+{{- $place := printf "%s.%s" (ternary $where "pods" (hasKey $own "runAsUser")) $key }}
+{{- if and (eq (toString $user) "0") $nonRoot (not (hasKey $told $place)) }}
+{{- $_ := set $told $place true }}
+{{ $place }}.runAsUser: 0 is root, and runAsNonRoot is true, as it is unless something else is said, so that no pod would start. Set runAsNonRoot to false beside it (a restricted namespace refuses such pods), or remove runAsUser.
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Every mount: Kubernetes has the token of its API in one folder, and no container that runs Ray has it. */ -}}
+{{- define "ray-serve-llm.checkTokenFolder" -}}
+{{- $values := .root.Values -}}
+{{- $mounts := dict "modelCache.mountPath" $values.modelCache.mountPath "serving.modelsPath" $values.serving.modelsPath "serving.appsPath" $values.serving.appsPath -}}
+{{- range $where, $block := include "ray-serve-llm.podBlocks" .root | fromJson -}}
+{{- range $name, $volume := $block.volumes -}}
+{{- $_ := set $mounts (printf "%s.volumes.%s.mountPath" $where $name) $volume.mountPath -}}
+{{- end -}}
+{{- end -}}
+{{- range $where, $path := $mounts }}
+{{- if regexMatch "^(/var)?/run/secrets/kubernetes\\.io(/|$)" $path }}
+{{ $where }}: programs take what is in {{ $path }} for a token of Kubernetes, and no container that runs Ray has one. Choose another folder.
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- /* Takes of (a path of the values), names (labels or annotations) and rows (of files/reserved-keys.yaml). */ -}}

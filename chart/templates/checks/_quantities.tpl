@@ -32,3 +32,25 @@
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{- /*
+Memory limits in which nothing starts: files/least-memory.yaml. A limit of 0 is none. Who says how large Ray's object store
+is has it so.
+*/ -}}
+{{- define "ray-serve-llm.checkLeastMemory" -}}
+{{- $least := .root.Files.Get "files/least-memory.yaml" | fromYaml -}}
+{{- $containers := dict "autoscalerOptions" (dict "row" $least.autoscaler "resources" .root.Values.autoscalerOptions.resources) -}}
+{{- range $where, $pod := .pods -}}
+{{- if or (eq $pod.role "ingress") (not (hasKey ($pod.settings.rayStartParams | default dict) "object-store-memory")) -}}
+{{- $_ := set $containers $where (dict "row" (get $least $pod.role) "resources" $pod.settings.resources) -}}
+{{- end -}}
+{{- end -}}
+{{- range $where, $container := $containers }}
+{{- with (($container.resources | default dict).limits | default dict).memory }}
+{{- $bytes := include "ray-serve-llm.quantity" . | float64 }}
+{{- if and (gt $bytes 0.0) (lt $bytes (float64 $container.row.bytes)) }}
+{{ $where }}.resources.limits.memory: nothing starts in {{ . }}: {{ $container.row.why }}. Set it to {{ $container.row.written }} or more, or remove it for the chart's own.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}

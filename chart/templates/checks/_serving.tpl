@@ -101,7 +101,7 @@ else its application never runs. Ray counts a worker's CPUs in whole ones, round
 {{- $has := include "ray-serve-llm.workerHolds" .group | fromJson -}}
 {{- $most := int .group.maxReplicas -}}
 {{- $applications := ternary 1 (len .root.Values.models) (eq .root.Values.serving.routing "unified") -}}
-{{- $each := include "ray-serve-llm.minReplicas" (dict "options" .options "otherwise" 1) | int -}}
+{{- $each := include "ray-serve-llm.firstReplicas" (dict "options" .options "otherwise" 1) | int -}}
 {{- range $resource, $amount := include "ray-serve-llm.actorResources" (dict "actor" .options.ray_actor_options "cpus" 1) | fromJson }}
 {{- $what := get (dict "CPU" "CPUs" "GPU" "GPUs" "memory" "bytes of memory") $resource | default $resource }}
 {{- $where := printf "serving.ingress.ray_actor_options.%s" (get (dict "CPU" "num_cpus" "GPU" "num_gpus" "memory" "memory") $resource | default "resources") }}
@@ -112,7 +112,7 @@ else its application never runs. Ray counts a worker's CPUs in whole ones, round
 {{- if lt $perWorker 1 }}
 {{ $where }}: an ingress asks for {{ toJson $amount }} {{ $what }} and an ingress worker has {{ get $has $resource | default 0 | toJson }}. Lower it, or raise ingressWorkers.{{ ternary "resources" "rayResources" (has $resource (list "CPU" "memory")) }}.
 {{- else if gt (divf (mul $applications $each) $perWorker | ceil | int) $most }}
-ingressWorkers.maxReplicas: {{ $applications }} applications have {{ ternary "an ingress" (printf "%d ingresses" $each) (le $each 1) }} each, {{ $perWorker }} of them fit a worker, and {{ $most }} workers are too few. Set it to {{ divf (mul $applications $each) $perWorker | ceil }} or more.
+ingressWorkers.maxReplicas: {{ ternary "1 application has" (printf "%d applications have" $applications) (eq $applications 1) }} {{ ternary "an ingress" (printf "%d ingresses" $each) (le $each 1) }}{{ ternary "" " each" (eq $applications 1) }}, of which a worker holds {{ $perWorker }}, and there may be {{ $most }} of these workers. Set it to {{ divf (mul $applications $each) $perWorker | ceil }} or more.
 {{- end }}
 {{- end }}
 {{- end }}

@@ -85,11 +85,14 @@ with `resources_per_bundle`, in one before it. STRICT_PACK, or one stage in such
 {{- end -}}
 
 {{- /*
-Takes options (of a deployment) and otherwise (the replicas where they say nothing). Gives the replicas that are always there.
+Takes options (of a deployment) and otherwise (the replicas where they say nothing). Gives the replicas that must be there
+before Serve runs: the least, or initial_replicas, which Ray starts with (ray/serve/_private/autoscaling_state.py, register).
 */ -}}
-{{- define "ray-serve-llm.minReplicas" -}}
+{{- define "ray-serve-llm.firstReplicas" -}}
 {{- $scaling := .options.autoscaling_config | default dict -}}
-{{- if not (kindIs "invalid" $scaling.min_replicas) -}}
+{{- if not (kindIs "invalid" $scaling.initial_replicas) -}}
+{{- $scaling.initial_replicas -}}
+{{- else if not (kindIs "invalid" $scaling.min_replicas) -}}
 {{- $scaling.min_replicas -}}
 {{- else if has (kindOf .options.num_replicas) (list "float64" "int64" "int") -}}
 {{- .options.num_replicas -}}

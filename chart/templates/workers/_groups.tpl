@@ -27,7 +27,8 @@ otherwise: 6 CPUs and 24Gi for each GPU. /dev/shm has 10Gi: Ray's object store m
 {{- if $gpus -}}
 {{- $_ := set $defaults "sharedMemory" "10Gi" -}}
 {{- end -}}
-{{- if not .group.rayResources -}}
+{{- /* Of Ray's own resources a check tells, and of nothing that follows from them. */ -}}
+{{- if not (omit (.group.rayResources | default dict) "CPU" "GPU" "memory" "object_store_memory" "node:__internal_head__") -}}
 {{- $_ := set $defaults "rayResources" (dict .name $units) -}}
 {{- end -}}
 {{- toJson $defaults -}}

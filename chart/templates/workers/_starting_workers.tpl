@@ -6,7 +6,7 @@ the small ones would spread over workers that are there, until none is whole for
 brings a worker for each as it comes. What an app's code says of its replicas cannot be seen here.
 */ -}}
 
-{{- /* Takes the root. Gives, as JSON, the workers of each group, by its name, that hold the replicas which are always there. */ -}}
+{{- /* Takes the root. Gives, as JSON, the workers of each group, by its name, that hold the replicas which are there from the start. */ -}}
 {{- define "ray-serve-llm.startingWorkers" -}}
 {{- $demands := concat
   (include "ray-serve-llm.modelDemands" . | fromJsonArray)
@@ -21,9 +21,9 @@ brings a worker for each as it comes. What an app's code says of its replicas ca
 {{- end -}}
 
 {{- /*
-Takes the root. Gives, as JSON, what the models demand: a list of {of (whose, as a path of the values), replicas (always
-there), together (replicas that work only at once: ranks), pieces (of each replica)}. Models that ask alike are one entry,
-the first's: a fleet's ask for few different things.
+Takes the root. Gives, as JSON, what the models demand: a list of {of (whose, as a path of the values), replicas (there from
+the start), together (replicas that work only at once: ranks), pieces (of each replica), apart (whether each piece has a
+worker of its own)}. Models that ask alike are one entry, the first's: a fleet's ask for few different things.
 */ -}}
 {{- define "ray-serve-llm.modelDemands" -}}
 {{- $release := include "ray-serve-llm.rayRelease" . | fromYaml -}}
@@ -36,10 +36,11 @@ the first's: a fleet's ask for few different things.
 {{- $demands := list -}}
 {{- range $alike -}}
 {{- $options := .config.deployment_config | default dict -}}
-{{- $replicas := include "ray-serve-llm.minReplicas" (dict "options" $options "otherwise" 1) -}}
+{{- $replicas := include "ray-serve-llm.firstReplicas" (dict "options" $options "otherwise" 1) -}}
 {{- $ranks := (.config.engine_kwargs | default dict).data_parallel_size | default 1 -}}
 {{- $pieces := include "ray-serve-llm.pieces" (dict "config" .config "release" $release) | fromJsonArray -}}
-{{- $demands = append $demands (dict "of" .of "replicas" (mul .models $replicas $ranks) "together" $ranks "pieces" $pieces) -}}
+{{- $apart := eq (toString (.config.placement_group_config | default dict).strategy) "STRICT_SPREAD" -}}
+{{- $demands = append $demands (dict "of" .of "replicas" (mul .models $replicas $ranks) "together" $ranks "pieces" $pieces "apart" $apart) -}}
 {{- end -}}
 {{- toJson $demands -}}
 {{- end -}}
@@ -53,9 +54,10 @@ each deployment.
 {{- range $name, $app := .root.Values.apps -}}
 {{- range .application.deployments -}}
 {{- $of := printf "apps.%s.application.deployments (%s)" $name .name -}}
-{{- $replicas := include "ray-serve-llm.minReplicas" (dict "options" . "otherwise" $.otherwise) | int -}}
+{{- $replicas := include "ray-serve-llm.firstReplicas" (dict "options" . "otherwise" $.otherwise) | int -}}
 {{- $pieces := include "ray-serve-llm.appPieces" . | fromJsonArray -}}
-{{- $demands = append $demands (dict "of" $of "replicas" $replicas "together" 1 "pieces" $pieces) -}}
+{{- $apart := eq (toString .placement_group_strategy) "STRICT_SPREAD" -}}
+{{- $demands = append $demands (dict "of" $of "replicas" $replicas "together" 1 "pieces" $pieces "apart" $apart) -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $demands -}}

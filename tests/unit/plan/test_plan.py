@@ -301,7 +301,7 @@ def test_fewer_sequences_than_users_need_are_told():
         ),
         ({"engine_kwargs": {"max_num_batched_tokens": 16}}, "less than its 64 sequences"),
         ({"engine_kwargs": {"gpu_memory_utilization": 1.0}}, "leaves nothing for the driver"),
-        ({"engine_kwargs": {"tensor_parallel_size": 2}}, "a node has 1 GPUs"),
+        ({"engine_kwargs": {"tensor_parallel_size": 2}}, "tensor_parallel_size is 2, and a node has 1 GPU"),
         ({"engine_kwargs": {"pipeline_parallel_size": 20}}, "it can have 10 pipeline stages"),
         ({"engine_kwargs": {"max_num_seqs": 100000, "max_num_batched_tokens": 100000}}, "fits on no pool|is more than"),
         ({"deployment_config": {"ray_actor_options": {"num_cpus": 100}}}, "fits no worker pod"),

@@ -44,7 +44,7 @@ def test_a_pool_refuses_nothing_that_the_plan_may_decide():
         ({"pipeline_parallel": 2}, cpus(), "a replica on CPUs is one worker"),
         ({"gpu_share": 0.5}, pool(), "its models do not share GPUs"),
         ({"tensor_parallel": 2}, pool(share=True), "a model of several GPUs shares none"),
-        ({"tensor_parallel": 8}, pool(), "a node has 4 GPUs"),
+        ({"tensor_parallel": 8}, pool(), "tensor_parallel_size is 8, and a node has 4 GPUs"),
         ({"tensor_parallel": 3}, pool(), "on a node the model can be divided by 1, 2, 4"),
         ({"pipeline_parallel": 3}, pool(), "it can have 2 pipeline stages"),
     ],
