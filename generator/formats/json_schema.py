@@ -57,6 +57,10 @@ def chart_schema(defaults: JsonObject) -> JsonObject:
     # People put the token itself there: the templates say so, in better words.
     secret = schema["definitions"]["HuggingFace"]["properties"]["existingSecret"]
     del secret["if"], secret["else"]
+    # Kubernetes' own form is a mapping.
+    pull = schema["definitions"]["Image"]["properties"]["pullSecrets"]
+    alone = {"const": "the name alone, without name: before it, as in - regcred"}
+    pull["items"] = {"if": {"type": "object"}, "then": alone, "else": pull["items"]}
     return {**schema, "allOf": [*schema["allOf"], _present(defaults)]}
 
 
@@ -76,6 +80,8 @@ def _for_helm(node: Any) -> Any:
     if isinstance(pattern := helm.get("pattern"), str):
         del helm["pattern"]
         helm |= {"if": {"pattern": pattern}, "else": {"const": in_words(pattern)}}
+    if "anyOf" in helm:
+        helm |= _by_type(helm.pop("anyOf"))
     names = node.get("propertyNames", {})
     if "pattern" in names:
         other = {"const": f"below a key that is {in_words(names['pattern'])}"}
@@ -83,6 +89,28 @@ def _for_helm(node: Any) -> Any:
     if "maxLength" in names:
         helm["propertyNames"] = {"maxLength": names["maxLength"]}
     return helm
+
+
+def _by_type(options: list[JsonObject]) -> JsonObject:
+    """The same as `anyOf`, of which Helm tells only the option whose type the value has, and nothing of null."""
+    others = [option for option in options if option != {"type": "null"}]
+    kinds = [_kind(option) for option in others]
+    chosen: JsonObject = {"anyOf": others}
+    if len(others) == 1:
+        chosen = others[0]
+    elif all(kinds) and len(set(kinds)) == len(kinds) and not {"integer", "number"} <= set(kinds):
+        chosen = {"type": kinds}
+        for kind, option in zip(kinds, others, strict=True):
+            chosen = {"if": {"type": kind}, "then": option, "else": chosen}
+    return chosen if len(others) == len(options) else {"if": {"type": "null"}, "else": chosen}
+
+
+def _kind(option: JsonObject) -> str:
+    """The one type of an option; empty where it is not known here. All definitions but Ray's are mappings."""
+    if "$ref" in option:
+        return "" if "/ray-" in option["$ref"] else "object"
+    kind = option.get("type")
+    return kind if isinstance(kind, str) else ""
 
 
 def _present(defaults: JsonObject) -> JsonObject:

@@ -237,27 +237,96 @@ class HostPath(Closed):
     ) = None
 
 
+# Who may read a file: 0 to 511, in YAML also octal (0440).
+FileMode = Annotated[int, Field(ge=0, le=0o777)]
+
+
 class KeyToPath(Closed):
     key: DataKey
     path: RelativePath
+    mode: FileMode | None = None
 
 
 class SecretVolume(Closed):
     secretName: Subdomain
     items: list[KeyToPath] | None = None
+    defaultMode: FileMode | None = None
     optional: bool | None = None
 
 
 class ConfigMapVolume(Closed):
     name: Subdomain
     items: list[KeyToPath] | None = None
+    defaultMode: FileMode | None = None
     optional: bool | None = None
+
+
+class ProjectedObject(Closed):
+    """A Secret or a ConfigMap, one of several in a volume."""
+
+    name: Subdomain
+    items: list[KeyToPath] | None = None
+    optional: bool | None = None
+
+
+class VolumeFieldSelector(Closed):
+    fieldPath: Annotated[
+        str,
+        text(
+            r"^metadata\.(name|namespace|uid|(labels|annotations)(\['[A-Za-z0-9_./-]+'\])?)$",
+            "a field of the pod that a file can have, such as metadata.labels or metadata.name",
+        ),
+    ]
+
+
+class DownwardApiFile(Closed):
+    model_config = exactly_one("fieldRef", "resourceFieldRef")
+
+    path: RelativePath
+    mode: FileMode | None = None
+    fieldRef: VolumeFieldSelector | None = None
+    resourceFieldRef: ResourceFieldSelector | None = None
+
+
+class ProjectedDownwardApi(Closed):
+    items: list[DownwardApiFile]
+
+
+class DownwardApiVolume(ProjectedDownwardApi):
+    defaultMode: FileMode | None = None
+
+
+class ProjectedToken(Closed):
+    """A token of the pod's ServiceAccount for somebody else, such as a vault."""
+
+    audience: Annotated[str, Field(min_length=1)]
+    """Who takes it. Without one it is for Kubernetes' own API, of which no container that runs Ray has a token."""
+    path: RelativePath
+    expirationSeconds: Annotated[int, Field(ge=600, le=2**32)] | None = None
+
+
+class ProjectedSource(Closed):
+    model_config = exactly_one("secret", "configMap", "downwardAPI", "serviceAccountToken")
+
+    secret: ProjectedObject | None = None
+    configMap: ProjectedObject | None = None
+    downwardAPI: ProjectedDownwardApi | None = None
+    serviceAccountToken: ProjectedToken | None = None
+
+
+class ProjectedVolume(Closed):
+    sources: Annotated[list[ProjectedSource], Field(min_length=1)]
+    defaultMode: FileMode | None = None
 
 
 class NfsVolume(Closed):
     server: Annotated[str, text(r"^[^\s/]+$", "a host, such as nfs.example.com")]
     path: Annotated[str, text(r"^/\S*$", "an absolute path without spaces, such as /exports/models")]
     readOnly: bool | None = None
+
+
+class LocalSecret(Closed):
+    name: Subdomain
 
 
 class CsiVolume(Closed):
@@ -271,9 +340,20 @@ class CsiVolume(Closed):
     readOnly: bool | None = None
     fsType: str | None = None
     volumeAttributes: dict[str, str] | None = None
+    nodePublishSecretRef: LocalSecret | None = None
 
 
-VOLUME_SOURCES = ("emptyDir", "persistentVolumeClaim", "hostPath", "secret", "configMap", "nfs", "csi")
+VOLUME_SOURCES = (
+    "emptyDir",
+    "persistentVolumeClaim",
+    "hostPath",
+    "secret",
+    "configMap",
+    "downwardAPI",
+    "projected",
+    "nfs",
+    "csi",
+)
 
 
 class Volume(Closed):
@@ -288,6 +368,8 @@ class Volume(Closed):
     hostPath: HostPath | None = None
     secret: SecretVolume | None = None
     configMap: ConfigMapVolume | None = None
+    downwardAPI: DownwardApiVolume | None = None
+    projected: ProjectedVolume | None = None
     nfs: NfsVolume | None = None
     csi: CsiVolume | None = None
 

@@ -121,7 +121,7 @@ class Rendered:
     def volumes(self, name: str) -> dict[str, Manifest]:
         """Each volume of a pod's container: its source and how it is mounted."""
         # The token of Kubernetes, which the autoscaler alone mounts, is no volume of the container.
-        sources = {each["name"]: each for each in self.pod(name).get("volumes", []) if "projected" not in each}
+        sources = {each["name"]: each for each in self.pod(name).get("volumes", []) if each["name"] != "kubernetes-api"}
         mounts = {each["name"]: each for each in self.container(name).get("volumeMounts", [])}
         assert sources.keys() == mounts.keys()
         return {key: sources[key] | mounts[key] for key in sources}

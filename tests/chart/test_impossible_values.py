@@ -62,6 +62,10 @@ WRONG: dict[str, list[Any]] = {
     "/pods/volumes/data/hostPath": [None],
     "/pods/volumes/data/hostPath/path": ["a", "/a/../b"],
     "/pods/volumes/data/secret/secretName": [""],
+    "/pods/volumes/data/secret": [{"secretName": "a", "defaultMode": 512}],
+    "/pods/volumes/data/projected": [{"sources": []}, {"sources": [{"secret": {"name": "a"}, "configMap": {}}]}],
+    "/pods/volumes/token/projected/sources": [[{"serviceAccountToken": {"path": "token"}}]],
+    "/pods/volumes/pod/downwardAPI/items": [[{"path": "name", "fieldRef": {"fieldPath": "status.podIP"}}]],
     "/modelCache/mountPath": ["/a:b", "/a/.."],
     # Quantities
     f"{HEAD}/requests/cpu": [-1, "-1", "1.0001", "1Gi", 1e9],
@@ -149,6 +153,12 @@ def told(key: str) -> str:
     return "'" + key.replace("'", "\\'").replace("\n", "\\n") + "'"
 
 
+PROJECTED = [
+    {"secret": {"name": "tls", "items": [{"key": "tls.crt", "path": "tls.crt"}]}},
+    {"configMap": {"name": "ca", "optional": True}},
+    {"downwardAPI": {"items": [{"path": "cpus", "resourceFieldRef": {"resource": "limits.cpu"}}]}},
+    {"serviceAccountToken": {"audience": "vault", "path": "vault-token", "expirationSeconds": 3600}},
+]
 RIGHT: dict[str, list[Any]] = {
     "/pods/env/FOO": ["", {"value": ""}, {"valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['a/b']"}}}],
     "/pods/podLabels/example.com~1team": ["", "a_b.c"],
@@ -157,6 +167,11 @@ RIGHT: dict[str, list[Any]] = {
     "/pods/volumes/data": [
         {"mountPath": "/dev/shm/", "emptyDir": {}},
         {"mountPath": "/a/.b", "hostPath": {"path": "/"}},
+        {"mountPath": "/tls", "secret": {"secretName": "tls", "defaultMode": 0o440}},
+        {"mountPath": "/c", "configMap": {"name": "c", "items": [{"key": "a", "path": "b", "mode": 0o400}]}},
+        {"mountPath": "/pod", "downwardAPI": {"items": [{"path": "l", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
+        {"mountPath": "/all", "projected": {"sources": PROJECTED, "defaultMode": 0o440}},
+        {"mountPath": "/csi", "csi": {"driver": "a.example.com", "nodePublishSecretRef": {"name": "creds"}}},
     ],
     f"{HEAD}/requests": [
         {"cpu": 0.5, "memory": 2**33, "ephemeral-storage": "10Gi"},
@@ -164,7 +179,7 @@ RIGHT: dict[str, list[Any]] = {
     ],
     "/head/rayStartParams/resources": ["'{\"a\": 1}'", '"{\\"a\\": 1}"'],
     f"{WORKERS}/rayResources": [{GROUP: 1, "accelerator_type:L4": 1}],
-    POD: [{"runAsUser": 0, "fsGroup": 2**31 - 1}],
+    POD: [{"runAsUser": 0, "runAsNonRoot": False, "fsGroup": 2**31 - 1}],
 }
 
 

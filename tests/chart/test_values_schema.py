@@ -59,7 +59,7 @@ def leaves(schema: Any, path: Path_ = (), shape: int = 0, seen: tuple[int, ...] 
     if id(schema) in seen:
         return
     seen = (*seen, id(schema))
-    options = [resolve(option) for option in schema.get("anyOf", [])]
+    options = options_of(schema)
     shaped = [option for option in options if "properties" in option or is_map(option) or "items" in option]
     if shaped:
         for number, option in enumerate(shaped):
@@ -75,6 +75,15 @@ def leaves(schema: Any, path: Path_ = (), shape: int = 0, seen: tuple[int, ...] 
         yield from leaves(schema["items"], (*path, 0), shape, seen)
     else:
         yield Leaf(path, schema, shape)
+
+
+def options_of(schema: Any) -> list[Any]:
+    """What a value may be: by `anyOf`, or chosen by its type; nothing where there is no choice."""
+    inner = list(schema.get("anyOf", []))
+    if "type" in schema.get("if", {}):
+        inner += [schema[branch] for branch in ("then", "else") if branch in schema]
+    resolved = [resolve(option) for option in inner]
+    return [each for option in resolved for each in options_of(option) or [option]]
 
 
 def is_map(schema: Any) -> bool:
