@@ -37,7 +37,7 @@ def names_a_secret(key: str) -> bool:
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether the value of such a key gives nothing away: empty, `$(NAME)`, `<your token>`."""
+    """Whether the value of such a key gives nothing away: empty, `$(NAME)`, `<your token>`, `[SEP]`."""
     return bool(_placeholder().search(text))
 
 
@@ -45,13 +45,21 @@ def shape_of(text: str) -> str:
     """Which secret the text is or holds, such as `a GitHub token`; empty: none that is known by its shape."""
     if not _any_shape().search(text):
         return ""
-    return next(what for what, pattern in _shapes() if pattern.search(text))
+    text = _without_examples(text)
+    return next((what for what, pattern in _shapes() if pattern.search(text)), "")
 
 
 def place_of(text: str) -> int:
     """Where the first secret that is known by its shape begins in the text; 0 where there is none."""
+    text = _without_examples(text)
     found = [match.start() for _, pattern in _shapes() if (match := pattern.search(text))]
     return min(found, default=0)
+
+
+def way_out(path: str) -> str:
+    """What to do instead of writing a secret at this place: keys, joined by dots."""
+    ways = _table()["ways_out"]
+    return next(str(way["fix"]) for way in ways if re.search(way["where"], path))
 
 
 def option_in(item: Any, following: Any) -> str:
@@ -61,26 +69,39 @@ def option_in(item: Any, following: Any) -> str:
 
 
 def written_in(text: str) -> list[tuple[str, str]]:
-    """What a text gives to options and variables: names and values of `--api-key x`, `--api-key=x` and `HF_TOKEN=x`."""
-    return [(found[1] or found[2], found[3]) for found in _written().finditer(text)]
+    """What a text gives to names, as names and values: `--api-key x`, `HF_TOKEN=x`, `"token": "x"`, `password: x1`."""
+    return [(found[1], found[2]) for pattern in _written() for found in pattern.finditer(text)]
 
 
 def for_chart() -> dict[str, Any]:
-    """The table for Helm (`name`, `none`, `placeholder`, `option`, `written`, `shapes` and `any` of them) and its pods
-    (`hidden`)."""
+    """The table for Helm, and what its pods hide (`hidden`).
+
+    `any` of the shapes and `mayBeWritten` are for a first look at all values in JSON.
+    """
     return {
         "name": _names()[0].pattern,
         "none": _names()[1].pattern,
         "placeholder": _placeholder().pattern,
         "option": _option().pattern,
-        "written": _written().pattern,
-        # Whether a list or a text in JSON may give one of such a name.
-        "mayBeWritten": rf"""(?i:[\s;"'](?:--?[\w.-]*{_name_in_texts()}(?:=|\s|",)|[\w.-]*{_name_in_texts()}=))""",
+        "written": [pattern.pattern for pattern in _written()],
+        "mayBeWritten": _may_be_written(),
+        "examples": _examples().pattern,
         # In JSON, where the start and the end of a text are quotation marks.
         "any": "|".join(re.sub(r"^\^|\$$", '"', pattern.pattern) for _, pattern in _shapes()),
         "shapes": {what: pattern.pattern for what, pattern in _shapes()},
+        "waysOut": _table()["ways_out"],
         "hidden": [pattern.pattern for pattern in _in_texts()],
     }
+
+
+def _may_be_written() -> str:
+    """Whether a list or a text in JSON may give something to such a name. Quotation marks in a text have a \\ there."""
+    name = _name_in_texts()
+    option, other = (
+        rf"""[\s;"']--?[\w.-]*{name}(?:=|\s|",)""",
+        rf"""[\s;,&?{{"'=][\w.-]*{name}(?:\\+"|')?\s{{0,3}}[:=]""",
+    )
+    return f"(?i:{option}|{other})"
 
 
 def _hide(text: str, patterns: Iterable[re.Pattern[str]]) -> str:
@@ -116,8 +137,18 @@ def _option() -> re.Pattern[str]:
 
 
 @cache
-def _written() -> re.Pattern[str]:
-    return re.compile(_table()["written"])
+def _written() -> list[re.Pattern[str]]:
+    return [re.compile(pattern) for pattern in _table()["written"]]
+
+
+@cache
+def _examples() -> re.Pattern[str]:
+    return re.compile(_table()["examples"])
+
+
+def _without_examples(text: str) -> str:
+    """The text, as long as before, without what documentation makes up."""
+    return _examples().sub(lambda found: " " * len(found[0]), text)
 
 
 @cache
@@ -138,6 +169,10 @@ _LIST = rf"""\[\s{{0,3}}(?:[bru]?{_QUOTED}[,\s]{{0,3}})+\]?"""
 _SIGN = r"""(?:\\*["'])?\s{0,3}(?:=>|:=|[:=])\s{0,3}(?:[bru](?=["']))?"""
 
 
+# Those of which the name stays.
+_LOGINS = ("a login", "a password of a user", "an address with a password", "an address with a token")
+
+
 @cache
 def _shaped_in_texts() -> list[re.Pattern[str]]:
     """By shape, in the order in which they are hidden: whole keys and logins first."""
@@ -146,11 +181,12 @@ def _shaped_in_texts() -> list[re.Pattern[str]]:
         r"(://)[^\s/:@]{0,300}:[^\s]{1,300}(?=@)",
         r"(?i)(\bhttps?://)[^\s/:@]{1,300}(?=@)",
         r"((?<![\w.%+/-])[\w.%+-]{1,64}:)[^\s/:@]{1,200}(?=@[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/)",  # of an image
+        r"""(?i)((?<![\w-])(?:-u|--(?:proxy-)?user)[\s=]+["']?[a-z][\w.@-]{0,64}:)[^\s"']+""",  # of curl
     ]
     signatures = r"""(?i)(\b(?:X-(?:Amz|Goog)-(?:Signature|Credential)|sig|signature)=)[^\s&"'<>,;\\]+"""
     # Shorter than is refused in a file: proxies of OpenAI's API give themselves keys of a few characters.
     short_keys = r"\bsk-(?=[A-Za-z_-]{0,64}[0-9])[A-Za-z0-9_-]{8,}"
-    shapes = [pattern.pattern for what, pattern in _shapes() if "://" not in pattern.pattern and what != "a login"]
+    shapes = [pattern.pattern for what, pattern in _shapes() if what not in _LOGINS]
     return [re.compile(pattern) for pattern in (whole_keys, *logins, signatures, short_keys, *shapes)]
 
 
@@ -191,5 +227,4 @@ def _in_texts() -> list[re.Pattern[str]]:
         re.compile(
             r"""(?i)(\b(?:token|password|api[ _-]?key)\s+)["'`][^"'`\s<]{6,}["'`](?=\s+(?:is|was|has|does)\b)"""
         ),
-        re.compile(r"""(?i)((?<![\w-])(?:-u|--(?:proxy-)?user)[\s=]+["']?[a-z][\w.@-]{0,64}:)[^\s"']+"""),
     ]

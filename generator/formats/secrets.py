@@ -9,15 +9,10 @@ from typing import Any
 from generator.documents.load import Origin
 from generator.errors import UserError, UserErrors
 from generator.formats.explain import Fault
-from generator.redaction import is_placeholder, names_a_secret, option_in, place_of, shape_of, written_in
+from generator.redaction import is_placeholder, names_a_secret, option_in, place_of, shape_of, way_out, written_in
 
 NOT_SECRETS = "notSecrets"
 """The key of the chart's values that names what is none, with the reason."""
-
-_FIX = (
-    "Name a Secret instead: pods.env.<NAME>.valueFrom.secretKeyRef, or huggingFace.existingSecret for the hub; buckets "
-    f"take a cloud identity (serviceAccount.annotations). If it is no secret, say why in {NOT_SECRETS}.<key>."
-)
 
 
 def refuse_secrets(data: Any, origin: Origin) -> None:
@@ -33,7 +28,8 @@ def refuse_secrets(data: Any, origin: Origin) -> None:
 def refuse_secrets_in_code(text: str, file: str) -> None:
     """Raise UserError where an app's `file` holds a secret by its shape; names are words of the program there."""
     if shape := shape_of(text):
-        fix = _FIX.replace("<key>", PurePath(file).name)
+        name = PurePath(file).name
+        fix = _fix(("apps", "<app>", "files", name), name)
         raise UserError(f"it holds {shape}", where=f"{file}:{_line_of(text)}", fix=fix)
 
 
@@ -55,7 +51,7 @@ def _below(node: Any, path: tuple[str | int, ...], exempt: Collection[Any], name
         for key, value in node.items():
             called = key if key != "value" else _called(node, name)
             if shape_of(str(key)):
-                yield Fault(f"a key is {shape_of(str(key))}", path, _FIX)
+                yield Fault(f"a key is {shape_of(str(key))}", path, "Give it another name: keys are printed.")
             elif called not in exempt or (
                 isinstance(value, dict) and key != NOT_SECRETS
             ):  # what is further below has names
@@ -79,16 +75,22 @@ def _secret(text: str, path: tuple[str | int, ...], exempt: Collection[Any], nam
     code = len(path) == _DEPTH_OF_CODE and path[0] == "apps" and path[2] == "files"
     if shape := shape_of(text):
         line = f", in line {_line_of(text)} of the text" if "\n" in text else ""
-        yield Fault(f"'{name}' is or holds {shape}{line}", path, _FIX)
+        yield Fault(f"'{name}' is or holds {shape}{line}", path, _fix(path, name))
     elif code:
         return  # its key is a file's name, and words of a program are none of a secret
     elif names_a_secret(name) and not is_placeholder(text):
-        yield Fault(f"'{name}' has the text of a secret, going by its name", path, _FIX)
+        yield Fault(f"'{name}' has the text of a secret, going by its name", path, _fix(path, name))
     else:
         for option, value in written_in(text):
             if option not in exempt and names_a_secret(option) and not is_placeholder(value):
-                yield Fault(f"'{name}' has the text of a secret in '{option}', going by its name", path, _FIX)
+                what = f"'{name}' has the text of a secret in '{option}', going by its name"
+                yield Fault(what, path, _fix(path, option))
                 return
+
+
+def _fix(path: tuple[str | int, ...], key: str) -> str:
+    """What to do at this place, and the key by which it is said that it is none."""
+    return f"{way_out('.'.join(map(str, path)))} If it is no secret, say why in {NOT_SECRETS}.{key}."
 
 
 _DEPTH_OF_CODE = len(("apps", "<app>", "files", "<file>"))

@@ -22,6 +22,13 @@ SHAPED: dict[str, str] = {
     "GitLab": f"glpat-{_LONG[:20]}",
     "Slack": f"xoxb-{'1' * 12}-{_LONG[:24]}",
     "npm": f"npm_{_LONG[:36]}",
+    "Groq": f"gsk_{_LONG[:52]}",
+    "Replicate": f"r8_{_LONG[:37]}",
+    "Vault": f"hvs.{_LONG[:80]}{_LONG[:12]}",
+    "SendGrid": f"SG.{_LONG[:22]}.{_LONG[:43]}",
+    "Doppler": f"dp.pt.{_LONG[:43]}",
+    "curl": f"curl -u admin:{_LONG[:10]} https://host",
+    "curl, in full": f"--user=admin:{_LONG[:10]}",
     "JSON Web Token": f"eyJ{_LONG[:20]}.eyJ{_LONG[:40]}.{_LONG[:43]}",
     "private key": f"-----BEGIN RSA {'PRIVATE'} KEY-----\n{_LONG}\n-----END RSA {'PRIVATE'} KEY-----",
     "signed by AWS": f"https://b.s3.amazonaws.com/k?X-Amz-Expires=60&X-Amz-Signature={'0f' * 32}",
@@ -76,6 +83,21 @@ HARMLESS: dict[str, str] = {
     "hf_overrides_of_the_model": "hf_overrides",
     "commit": "0123456789abcdef0123456789abcdef01234567",
     "digest": "sha256:" + "0f" * 32,
+    "checksum/secret": "0f" * 32,
+    "secret-hash": "0f" * 32,
+    "owner": "team:ml@corp.com/ops",
+    "owners": "team:research@corp.com/ops",
+    "address of a manual": "curl https://user:pass@host/x https://username:password@host:8000/",
+    "token of a manual": "hf_" + "x" * 34,
+    "ENCRYPTION_KEY": "alias/my-key",
+    "KMS_ENCRYPTION_KEY": "arn:aws:kms:eu-west-1:111122223333:key/0f0f",
+    "sentence_token": "[SEP]",
+    "a token of a tokenizer": '{"cls_token": "[CLS]", "special_secret_token": "<s>", "page_token": "abcd1234efgh"}',
+    "container of Docker": "docker run --user ray:users -u 1000:100 image",
+    "sentence": "password: the user's own; token: see RFC 6750; secret: in vault-2; api_key: $API_KEY, token: <yours>",
+    "header": "Authorization: Bearer $TOKEN and Authorization: Bearer <token>",
+    "where it is": "secret: projects/12/secrets/hub-token-1 password: arn:aws:secretsmanager:eu-west-1:1:secret:x",
+    "JSON": '{"token": "$TOKEN", "api_key": "", "max_token": 5, "eos_token": "</s>", "secret": {"a1": "b2"}}',
     "disk-name": "risk-of-a-very-long-name-that-is-none",
 }
 """Texts that are none, by keys of the kind."""
@@ -87,12 +109,24 @@ WRITTEN = {
     "one text": "vllm serve --port 8000 --api-key correct-horse",
     "quoted": 'serve --api-key "correct-horse"',
     "variable": ["env", "HF_TOKEN=correct-horse", "serve"],
+    "variable after an option": ["--env", "x", "--env HF_TOKEN=correct-horse"],
+    "list of a connection": "Server=db;Uid=root;Password=correct-horse;Pooling=true",
+    "query": "s3://bucket/model?region=eu&secret_key=correct-horse",
+    "JSON": '{"a": "b", "api_key": "correct-horse"}',
+    "JSON in JSON": r'{"a": "{\"api_key\": \"correct-horse\"}"}',
+    "Python": "{'password': 'correct-horse'}",
+    "YAML": "a: b\npassword: correct-horse9\n",
+    "YAML in a line": "{a: b, password: correct-horse9}",
+    "sentence": "password: correct-horse9",
+    "header": "--header=Authorization: Bearer correct-horse9",
     "variable of a line": "export A=1; HF_TOKEN='correct-horse' serve",
 }
 """Texts and lists that give a secret to an option or to a variable."""
 
 PLACEHOLDERS = ("", " ", "$(OTHER)", "${OTHER}", "$OTHER", "<your token>", "{{ .token }}", "***", "xxxx", "EMPTY",
-                "None", "true", "changeme", "change-me", "your-token-here", "0", "4096")  # fmt: skip
+                "None", "true", "changeme", "change-me", "your-token-here", "0", "4096",
+                "sk-no-key-required", "no-key", "[SEP]", "alias/my-key", "Bearer $(OTHER)",
+                "Bearer <token>")  # fmt: skip
 """What may stand below a name of NAMES."""
 
 words = st.text("abcXYZ019-_.+/~!?é", min_size=1, max_size=30).filter(lambda text: any(c.isalnum() for c in text))

@@ -8,10 +8,16 @@ in files/secrets.yaml. No message has the text itself, so this comes before ever
 {{- $table := .Files.Get "files/secrets.yaml" | fromYaml -}}
 {{- $exempt := keys (.Values.notSecrets | default dict) -}}
 {{- if include "ray-serve-llm.maySecretsBeIn" (dict "values" .Values "exempt" $exempt "table" $table) -}}
-{{- $found := include "ray-serve-llm.secretsIn" (dict "node" (.Values | toJson | fromJson) "path" list "key" "" "exempt" $exempt "table" (set $table "known" dict)) | trim -}}
+{{- $_ := set $table "known" dict -}}
+{{- $_ := set $table "fixes" dict -}}
+{{- $_ := set $table "exemptBy" dict -}}
+{{- $found := include "ray-serve-llm.secretsIn" (dict "node" (.Values | toJson | fromJson) "path" list "key" "" "exempt" $exempt "table" $table) | trim -}}
 {{- if $found -}}
-{{- $fix := "Name a Secret instead: pods.env.<NAME>.valueFrom.secretKeyRef, or huggingFace.existingSecret for the hub; buckets take a cloud identity (serviceAccount.annotations). If it is no secret, say why in notSecrets.<key>." -}}
-{{- fail (printf "\n%s\n%s" $found $fix) -}}
+{{- $fixes := keys $table.fixes | sortAlpha -}}
+{{- with keys $table.exemptBy | sortAlpha -}}
+{{- $fixes = append $fixes (printf "If it is no secret, say why in %s." (join ", " .)) -}}
+{{- end -}}
+{{- fail (printf "\n%s\n%s" $found (join "\n" $fixes)) -}}
 {{- end -}}
 {{- end -}}
 {{- with .Values.huggingFace.existingSecret -}}
@@ -86,29 +92,49 @@ an app's file is the file's name, and words of a program say nothing, so only it
 {{- $asked := printf "%t %s=%s" $code .key $text -}}
 {{- if not (hasKey .table.known $asked) -}}
 {{- $what := "" -}}
+{{- $called := .key -}}
 {{- if $code -}}
 {{- else if and (regexMatch .table.name .key) (not (regexMatch .table.none .key)) (not (regexMatch .table.placeholder $text)) -}}
 {{- $what = "has the text of a secret, going by its name" -}}
-{{- else if or (contains "-" $text) (contains "=" $text) -}}
-{{- range regexFindAll .table.written $text -1 | reverse -}}
-{{- $name := regexReplaceAll $.table.written . "${1}${2}" -}}
-{{- if and (not (has $name $.exempt)) (regexMatch $.table.name $name) (not (regexMatch $.table.none $name)) (not (regexMatch $.table.placeholder (regexReplaceAll $.table.written . "${3}"))) -}}
+{{- else if or (contains "-" $text) (contains "=" $text) (contains ":" $text) -}}
+{{- range $pattern := reverse .table.written -}}
+{{- range regexFindAll $pattern $text -1 | reverse -}}
+{{- $name := regexReplaceAll $pattern . "${1}" -}}
+{{- if and (not (has $name $.exempt)) (regexMatch $.table.name $name) (not (regexMatch $.table.none $name)) (not (regexMatch $.table.placeholder (regexReplaceAll $pattern . "${2}"))) -}}
 {{- $what = printf "has the text of a secret in '%s', going by its name" $name -}}
+{{- $called = $name -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- $plain := regexReplaceAll .table.examples $text " " -}}
 {{- range $shape, $pattern := .table.shapes -}}
-{{- if regexMatch $pattern $text -}}
+{{- if regexMatch $pattern $plain -}}
 {{- $what = printf "is or holds %s" $shape -}}
+{{- $called = $.key -}}
 {{- if contains "\n" $text -}}
-{{- $before := splitList (regexFind $pattern $text) $text | first -}}
+{{- $before := splitList (regexFind $pattern $plain) $plain | first -}}
 {{- $what = printf "%s, in line %d of the text" $what (splitList "\n" $before | len) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- $_ := set .table.known $asked $what -}}
+{{- $_ := set .table.known $asked (list $what $called) -}}
 {{- end -}}
-{{- with get .table.known $asked }}
-- {{ join "." $.path }}: it {{ . }}.
+{{- $what := index (get .table.known $asked) 0 -}}
+{{- $called := index (get .table.known $asked) 1 -}}
+{{- if $what -}}
+{{- $place := join "." .path -}}
+{{- $fix := "" -}}
+{{- range reverse .table.waysOut -}}
+{{- if regexMatch .where $place -}}
+{{- $fix = .fix -}}
+{{- end -}}
+{{- end -}}
+{{- $isKey := eq (last .path | toString) "(a key)" -}}
+{{- $_ := set .table.fixes (ternary "Give a key another name: keys are printed." $fix $isKey) true -}}
+{{- if not $isKey -}}
+{{- $_ := set .table.exemptBy (printf "notSecrets.%s" $called) true -}}
+{{- end }}
+- {{ $place }}: it {{ $what }}.
 {{- end -}}
 {{- end -}}

@@ -57,8 +57,36 @@ def test_a_secret_by_its_name(place: str) -> None:
     message = told(below(place, {"HF_TOKEN": TEXT}))
     assert f"{place}.HF_TOKEN: 'HF_TOKEN' has the text of a secret, going by its name\n" in message
     assert "file.yaml:" in message
-    assert "valueFrom.secretKeyRef" in message and "huggingFace.existingSecret" in message
+    assert "say why in notSecrets.HF_TOKEN." in message
     assert TEXT not in message
+
+
+WAYS_OUT = {
+    "pods.env": "pods.env.<NAME>.valueFrom.secretKeyRef, or huggingFace.existingSecret",
+    "models.m.llmConfig.engine_kwargs": "pods.env.<NAME>.valueFrom.secretKeyRef, or huggingFace.existingSecret",
+    "apps.a.application.args": "pods.env.<NAME>.valueFrom.secretKeyRef, or huggingFace.existingSecret",
+    "apps.a.files": "Read it from a variable (os.environ), and give that one by pods.env.<NAME>.valueFrom",
+    "pods.podAnnotations": "Take it out: everyone who sees the object reads it",
+    "chart.commonLabels": "Take it out: everyone who sees the object reads it",
+    "workerGroups.g.tolerations.0": "Take it out: everyone who sees the object reads it",
+}
+
+
+@pytest.mark.parametrize("place", WAYS_OUT)
+def test_the_way_out_fits_the_place_and_names_the_key_to_write(place: str) -> None:
+    (fault,) = secrets_in(below(place, {"value-of": SHAPED["hub"]}))
+    assert fault.fix.startswith(("Name a Secret instead: ", "Take it out: ", "Read it "))
+    assert WAYS_OUT[place] in fault.fix
+    assert fault.fix.endswith(" say why in notSecrets.value-of.")
+    exempt = {**below(place, {"value-of": SHAPED["hub"]}), "notSecrets": {"value-of": "it opens nothing"}}
+    assert not list(secrets_in(exempt))
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_the_key_that_is_named_for_a_text_takes_it(kind: str) -> None:
+    values = {"env": {"TEXT": WRITTEN[kind]}}
+    key = next(secrets_in(values)).fix.rpartition("notSecrets.")[2].rstrip(".")
+    assert not list(secrets_in({**values, "notSecrets": {key: "it opens nothing"}}))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,6 +135,7 @@ def test_a_secret_by_its_shape(kind: str) -> None:
 def test_a_secret_as_a_key_is_not_repeated() -> None:
     message = told({"pods": {"env": {SHAPED["hub"]: "1"}}})
     assert "pods.env: a key is a token of the Hugging Face hub" in message
+    assert "Give it another name" in message and "notSecrets" not in message
     assert SHAPED["hub"] not in message
 
 
