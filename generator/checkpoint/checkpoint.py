@@ -22,6 +22,7 @@ from generator.formats.catalog import Provenance, Weights
 from generator.progress import Report
 from generator.sizing.cache.rules import is_known
 from generator.sizing.config.config import ModelConfig
+from generator.sizing.weights.quantization import quantization_of as scheme_of
 
 _TOKENIZER = "tokenizer_config.json"
 _LONGEST_LICENSE = 200
@@ -92,6 +93,7 @@ def _read(source: CheckpointSource, tell: Report, *, weights_elsewhere: bool) ->
     quantization = quantization_of(source, config)
     if quantization and not config.get("quantization_config"):  # it is in another file, or by another word
         config = replace(config, data={**config.data, "quantization_config": quantization})
+    scheme_of(config)  # refuses what `fit` and `plan` could not read later
     architecture = architecture_of(config, tokenizer, tensors, quantization)
     counted = weights_of(tensors, config, architecture, quantization)
     context = context_of(architecture, tokenizer)

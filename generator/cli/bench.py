@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.cli.options import examples, json_option, print_json, project_of
+from generator.cli.options import Count, examples, json_option, print_json, project_of
 from generator.cli.printing import echo, say
 from generator.errors import GeneratorError
 
@@ -30,39 +30,35 @@ if TYPE_CHECKING:
 @click.option(
     "--concurrency",
     "concurrencies",
-    type=click.IntRange(min=1),
+    type=Count(),
     multiple=True,
     default=(1, 8, 32, 128),
     show_default=True,
     help="Requests at a time (can be repeated: a point for each).",
 )
-@click.option("--prompt-tokens", type=click.IntRange(min=1), default=512, show_default=True, help="Of each prompt.")
-@click.option(
-    "--answer-tokens", type=click.IntRange(min=1), default=128, show_default=True, help="Of each answer, exactly."
-)
+@click.option("--prompt-tokens", type=Count(), default=512, show_default=True, help="Of each prompt.")
+@click.option("--answer-tokens", type=Count(), default=128, show_default=True, help="Of each answer, exactly.")
 @click.option(
     "--prefix-tokens",
-    type=click.IntRange(min=0),
+    type=Count(0),
     default=0,
     show_default=True,
     help="Before these, the same in every prompt, as a system prompt.",
 )
 @click.option(
     "--prefixes",
-    type=click.IntRange(min=1),
+    type=Count(),
     default=1,
     show_default=True,
     help="So many different ones, each in as many prompts: what choosing a replica by prompt is for.",
 )
 @click.option(
     "--requests",
-    type=click.IntRange(min=1),
+    type=Count(),
     show_default="8 for each at a time, and at least 32",
     help="Of each point.",
 )
-@click.option(
-    "--timeout", type=click.IntRange(min=1), default=600, show_default=True, help="Seconds that a point may take."
-)
+@click.option("--timeout", type=Count(), default=600, show_default=True, help="Seconds that a point may take.")
 @click.option("--plain", is_flag=True, help="Answers in one piece; by default they are streamed.")
 @click.option(
     "--python", default=sys.executable, show_default="this one", help="A Python that has vLLM; it makes the load."

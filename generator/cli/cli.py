@@ -20,7 +20,7 @@ from generator import __version__
 from generator.cli.bench import bench
 from generator.cli.cluster import preflight, status
 from generator.cli.fit import fit
-from generator.cli.options import environment_option, examples, json_option, print_json, project_of
+from generator.cli.options import Count, environment_option, examples, json_option, print_json, project_of
 from generator.cli.printing import echo, error_texts, say
 from generator.errors import GeneratorError, UserError, did_you_mean
 from generator.program import program
@@ -78,7 +78,7 @@ def cli(ctx: click.Context, root: Path | None, color: bool | None) -> None:
 )
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.option("--gpu", help="The type of its GPUs, of `list gpus`.")
-@click.option("--nodes", type=click.IntRange(min=1), help="The most nodes with such GPUs.")
+@click.option("--nodes", type=Count(), help="The most nodes with such GPUs.")
 @click.option("--gpus-per-node", type=click.IntRange(1, 64), default=1, show_default=True, help="GPUs of a node.")
 @click.option("-e", "--environment", metavar="E", default="dev", show_default=True, help="The environment's name.")
 @click.option("--namespace", default="ai", show_default=True, help="The namespace in which the release will be.")
@@ -93,7 +93,7 @@ def init(folder: Path | None, gpu: str | None, nodes: int | None, **options: Any
 
     folder = Path(_asked("FOLDER", folder, "Folder of the new project", str))
     gpu = _asked("--gpu", gpu, "GPU type (`list gpus` shows them)", _gpu_type)
-    nodes = _asked("--nodes", nodes, "Nodes with such GPUs, at the most", click.IntRange(min=1))
+    nodes = _asked("--nodes", nodes, "Nodes with such GPUs, at the most", Count())
     texts = new_project(folder, gpu=gpu, nodes=nodes, command=program(), **options)
     write_files(texts)
     for path in texts:
@@ -137,8 +137,8 @@ def _asked(option: str, given: Any, question: str, kind: Any) -> Any:
     help="Where the engine finds the weights, when that is not the reference (a bucket, a path in the image).",
 )
 @click.option("--revision", help="Branch, tag or commit of a hub id; written as a commit.")
-@click.option("--context", type=click.IntRange(min=1), help="Tokens that users need; by default 8192, or the model's.")
-@click.option("--sequences", type=click.IntRange(min=1), help="Requests at once of one replica; by default 64.")
+@click.option("--context", type=Count(), help="Tokens that users need; by default 8192, or the model's.")
+@click.option("--sequences", type=Count(), help="Requests at once of one replica; by default 64.")
 @environment_option("Serve it there: its family or the model is written below `serve:`.")
 @click.option("--replace", is_flag=True, help="Put it in the place of another model with the same id.")
 @click.option("--dry-run", is_flag=True, help="Print what would change, write nothing.")
@@ -314,7 +314,7 @@ def list_(
     "--set", "overrides", multiple=True, metavar="KEY=JSON", help="A value of the chart, as for helm --set-json."
 )
 @click.option("--workdir", type=click.Path(path_type=Path), help="Where `checkpoints/` is found and files are mounted.")
-@click.option("--timeout", type=click.IntRange(min=1), default=900, show_default=True, help="Seconds until Ready.")
+@click.option("--timeout", type=Count(), default=900, show_default=True, help="Seconds until Ready.")
 @click.pass_context
 def serve(ctx: click.Context, /, names: tuple[str, ...], environment: str | None, **options: Any) -> None:
     """Serve families and apps on this machine: the chart's own rendering, on a local Ray with vLLM. Ctrl-C stops it."""

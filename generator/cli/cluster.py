@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from generator.cli.options import environment_option, examples, json_option, print_json, project_of
+from generator.cli.options import Count, environment_option, examples, json_option, print_json, project_of
 from generator.cli.printing import echo, say
 from generator.errors import UserError, printable
 
@@ -55,7 +55,7 @@ def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--pull", is_flag=True, help="Try to pull each image that nodes lack: a pod each, deleted afterwards.")
 @click.option(
     "--pull-timeout",
-    type=click.IntRange(min=1),
+    type=Count(),
     default=PULL_SECONDS,
     show_default=True,
     help="Seconds to wait for each image.",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from generator.cli.options import examples, json_option, print_json
+from generator.cli.options import Count, examples, json_option, print_json
 from generator.cli.printing import echo
 from generator.errors import UserError
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _OLDEST = (0, 8)
 """Of V1, the engine that is predicted here; from 0.10 on versions are told apart."""
 _SPLITS = (1, 2, 4, 8)
-_positive = click.IntRange(min=1)
+_positive = Count()
+_split = Count(most=1024)
+"""GPUs of one group: `parallel_size` of generator/data/ray_bounds.yaml."""
 
 
 class _Number(click.FloatRange):
@@ -46,8 +48,8 @@ class _Number(click.FloatRange):
 @click.option(
     "--gpu-memory-gib", type=_Number(min=0, min_open=True, max=10_000), help="Instead: a GPU's memory, as CUDA says."
 )
-@click.option("--tp", type=_positive, help="Tensor parallel size; by default 1, in the table 1, 2, 4 and 8.")
-@click.option("--pp", type=_positive, default=1, help="Pipeline parallel size.")
+@click.option("--tp", type=_split, help="Tensor parallel size; by default 1, in the table 1, 2, 4 and 8.")
+@click.option("--pp", type=_split, default=1, help="Pipeline parallel size.")
 @click.option("--max-model-len", type=_positive, help="Tokens of a request; by default the model's positions.")
 @click.option("--max-num-seqs", type=_positive, help="By default vLLM's, which depends on GPU and version.")
 @click.option("--max-num-batched-tokens", type=_positive, help="By default vLLM's, as above.")

@@ -9,10 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.errors import cut
 from generator.program import program
 
 if TYPE_CHECKING:
     from generator.project.project import Project
+
+
+LARGEST = 2**53
+"""Larger whole numbers are not exact in a double, which is what Helm and JSON have."""
+
+
+class Count(click.IntRange):
+    """A whole number, at the most `most` or what a double holds. What is longer than any is not repeated."""
+
+    def __init__(self, least: int = 1, most: int | None = None) -> None:
+        super().__init__(least, most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        largest = LARGEST if self.max is None else int(self.max)
+        if isinstance(value, str) and len(value) > len(str(LARGEST)):
+            self.fail(f"{cut(value, 20)} is no whole number up to {largest}", param, ctx)
+        number: int = super().convert(value, param, ctx)
+        return number if number <= largest else self.fail(f"{number} is more than {largest}", param, ctx)
 
 
 def examples(*lines: str) -> str:

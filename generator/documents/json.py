@@ -34,7 +34,9 @@ def load_json(text: str, name: str) -> JsonObject:
         what = "is empty" if not text.strip() else f"not valid JSON: {getattr(error, 'msg', 'too deep')}"
         raise UserError(what, where=name + line, fix="Is it half-written? Copy or download the file again.") from None
     if not isinstance(data, dict):
-        raise UserError("no JSON object", where=name, fix='A config.json holds one object: {"architectures": …}.')
+        raise UserError(
+            "no JSON object", where=name, fix='It holds one object: {"…": …}. Copy or download the file again.'
+        )
     return data
 
 

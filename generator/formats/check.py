@@ -18,7 +18,7 @@ from generator.facts.releases import releases
 from generator.formats import json_schema as schemas
 from generator.formats.access import network_policy_faults
 from generator.formats.contradictions import contradictions
-from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, unknown_key
+from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, plain_number, unknown_key
 from generator.formats.secrets import refuse_secrets
 
 
@@ -184,7 +184,7 @@ def _no_match(error: ValidationError, path: KeyPath, _: str) -> Fault:
 
 def _out_of_bounds(error: ValidationError, path: KeyPath, key: str) -> Fault:
     words = {"minimum": "{} or more", "exclusiveMinimum": "more than {}", "maximum": "{} or less"}
-    fix = f"Give {words[str(error.validator)].format(error.validator_value)}."
+    fix = f"Give {words[str(error.validator)].format(plain_number(error.validator_value))}."
     return Fault(f"'{key}' is {_short(error.instance)}", tuple(path), fix)
 
 

@@ -93,6 +93,11 @@ def missing_key(key: str, path: KeyPath) -> Fault:
     return Fault(f"'{key}' is missing", tuple(path), f"Add `{key}:` here.")
 
 
+def plain_number(number: Any) -> str:
+    """A bound as people write it: 9007199254740992, not 9007199254740992.0."""
+    return str(int(number)) if isinstance(number, float) and number.is_integer() else str(number)
+
+
 def bad_pattern(subject: str, path: KeyPath, pattern: str) -> Fault:
     what = f"{subject} has characters or a length that is not accepted"
     return Fault(what, tuple(path), f"It must be {in_words(pattern)}.")

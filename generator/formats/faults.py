@@ -14,7 +14,16 @@ from generator.documents.load import KeyPath, Origin, load_text, short
 from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.gpus import gpus
 from generator.facts.releases import releases
-from generator.formats.explain import Fault, bad_pattern, in_order, key_is_no_text, missing_key, not_json, unknown_key
+from generator.formats.explain import (
+    Fault,
+    bad_pattern,
+    in_order,
+    key_is_no_text,
+    missing_key,
+    not_json,
+    plain_number,
+    unknown_key,
+)
 from generator.formats.secrets import refuse_secrets
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -166,7 +175,7 @@ def _number_fix(kind: str, context: Mapping[str, Any]) -> str:
     bounds = {"ge": "{} or more", "gt": "more than {}", "le": "{} or less", "lt": "less than {}"}
     for name, words in bounds.items():
         if name in context:
-            return f"Give {words.format(context[name])}."
+            return f"Give {words.format(plain_number(context[name]))}."
     if kind.startswith("int_"):
         return "Give a whole number, without quotes."
     if kind.startswith("float_"):

@@ -155,8 +155,9 @@ class ModelConfig:
         """`integer`, of a key that every language model has. Raises UserError where it is missing."""
         value = self.integer(key)
         if value is None:
+            stated = any(key in config for config in self._parts)
             raise UserError(
-                f"`{key}` is missing",
+                f"`{key}` is null, or a number that no size has" if stated else f"`{key}` is missing",
                 where=self.where,
                 fix=f"A language model's config.json says its {key}: is this the right file, and whole?",
             )
@@ -185,11 +186,10 @@ class ModelConfig:
     def architecture(self) -> str:
         """`architectures[0]`: the whole model's, which is what vLLM knows it by."""
         if not self.named:
-            raise UserError(
-                "`architectures` is missing",
-                where=self.where,
-                fix='Add it, such as "architectures": ["LlamaForCausalLM"].',
-            )
+            stated = self.data.get("architectures") or self.get("architectures")
+            what = f"is {cut(repr(stated))}, not a list with the name of a class" if stated else "is missing"
+            fix = 'Write it such as "architectures": ["LlamaForCausalLM"].'
+            raise UserError(f"`architectures` {what}", where=self.where, fix=fix)
         return self.named
 
     @property

@@ -542,3 +542,41 @@ class TestWhatIsNoFile:
     )  # fmt: skip
     def test_a_card_that_says_no_license(self, tmp_path: Path, card: str) -> None:
         assert read_checkpoint(str(folder(tmp_path, LLAMA, README__md=f"---\n{card}\n---\n".encode()))).license is None
+
+
+ODD = {
+    "size of thousands of digits": ({"hidden_size": 0}, "`hidden_size` is null, or a number that no size has"),
+    "architectures that are no list": (
+        {"architectures": 5},
+        "`architectures` is 5, not a list with the name of a class",
+    ),
+    "no architectures": ({"architectures": None}, "`architectures` is missing"),
+    "bits below zero": (
+        {
+            "quantization_config": {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"g": {"targets": ["Linear"], "weights": {"num_bits": -3, "type": "int"}}},
+            }
+        },
+        "`quantization_config` cannot be read: -3 is not a whole number above 0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), ODD.values(), ids=ODD)
+def test_what_is_odd_in_a_configuration_is_said_as_it_is(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    text = json.dumps(LLAMA | changes | {"hidden_size": 256}).replace(
+        '"hidden_size": 256', f'"hidden_size": {"9" * 5000 if "hidden_size" in changes else 256}'
+    )
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(UserError) as raised:
+        read_checkpoint(str(tmp_path))
+    assert message in str(raised.value)
+
+
+def test_another_file_without_an_object_gets_no_advice_of_the_configurations(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA))
+    (tmp_path / "tokenizer_config.json").write_text("[]")
+    with pytest.raises(UserError, match=r"tokenizer_config\.json: no JSON object") as raised:
+        read_checkpoint(str(tmp_path))
+    assert "architectures" not in str(raised.value)

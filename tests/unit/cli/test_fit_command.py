@@ -203,3 +203,19 @@ def test_ranges_of_what_is_not_known_are_not_turned_round(tmp_path, more):
     for key in ("kv_bytes_per_token", "kv_cache_tokens", "max_concurrency"):
         low, high = found[f"{key}_range"].values()
         assert low <= found[key] and (high is None or found[key] <= high), key
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "message"),
+    [
+        ("--tp", "9" * 400, "99999999999999999... is no whole number up to 1024"),
+        ("--pp", "2000", "2000 is not in the range 1<=x<=1024"),
+        ("--max-model-len", "9" * 400, "is no whole number up to 9007199254740992"),
+        ("--max-num-seqs", "9007199254740993", "9007199254740993 is more than 9007199254740992"),
+    ],
+)
+def test_a_number_that_nothing_has_is_one_short_line(option, given, message):
+    done = run(QWEN, option, given)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stdout + done.stderr) < 400

@@ -106,3 +106,10 @@ def test_numbers_that_no_cluster_has_are_refused_before_they_are_planned(old, ne
 
 def test_all_faults_below_what_may_be_left_out_are_told_in_one_pass():
     assert len(faults_of(ENGINE % "foo: 1, bar: 2")) == 2
+
+
+def test_a_bound_of_a_fraction_is_written_as_people_write_it():
+    text = "namespace: ai\nray: 2.60.0\npools: {p: {nodes: 1, pricePerGpuHour: 1.0e+300}}\nserve: {f: {}}\n"
+    with pytest.raises(UserErrors) as caught:
+        parse_text(text, "f", Environment)
+    assert "Give 9007199254740992 or less." in str(caught.value)
