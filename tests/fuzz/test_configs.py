@@ -126,7 +126,7 @@ def test_one_that_vllm_no_longer_has_is_refused_for_that(project: Path) -> None:
     ("text", "message"),
     [
         ("[" * 20_000, "not valid JSON: too deep"),
-        ('{"hidden_size": 1' + "0" * 5000 + "}", "is missing"),
+        ('{"hidden_size": 1' + "0" * 5000 + "}", "is this the right file, and whole?"),
         (changed(QWEN, hidden_size=10**58), "`hidden_size` is null, or a number that no size has"),
         (changed(QWEN, hidden_size=math.inf), "`hidden_size` is null, or a number that no size has"),
         (changed(QWEN, num_hidden_layers=10**12), "`num_hidden_layers` is 1,000,000,000,000"),
