@@ -113,16 +113,11 @@ def test_thousands_of_faults_are_told_at_once_and_soon():
     assert time.monotonic() - began < 10
 
 
-def test_the_places_of_many_faults_take_as_long_as_there_are_faults():
-    def seconds(count: int) -> float:
-        text = "models:\n" + "".join(f"  m{i}: {{a: 1}}\n" for i in range(count))
-        assert location(text, "f", ["models", "m0"]) == "f:2: models.m0"  # parsed now, and not timed
-        began = time.process_time()
-        for i in range(count):
-            assert location(text, "f", ["models", f"m{i}", "a"]).startswith(f"f:{i + 2}: ")
-        return time.process_time() - began
-
-    assert seconds(8000) < 10 * max(seconds(2000), 0.01)
+@pytest.mark.timeout(60)  # each by a walk over all the others would take minutes
+def test_each_of_many_faults_is_found_at_its_line():
+    text = "models:\n" + "".join(f"  m{i}: {{a: 1}}\n" for i in range(8000))
+    for i in range(8000):
+        assert location(text, "f", ["models", f"m{i}", "a"]).startswith(f"f:{i + 2}: ")
 
 
 def test_an_anchor_that_many_use_is_no_bomb():

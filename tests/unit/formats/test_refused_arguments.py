@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from generator.documents.load import dump_yaml
+from generator.documents.load import Origin, dump_yaml
 from generator.errors import UserErrors
 from generator.formats.check import check_document
 from tests.support.media_folders import HARMLESS, REACHING
@@ -13,7 +13,7 @@ from tests.support.media_folders import HARMLESS, REACHING
 def check(folder: str) -> None:
     config = {"model_loading_config": {}, "engine_kwargs": {"allowed_local_media_path": folder}}
     data = {"models": {"m": {"family": "f", "llmConfig": config}}}
-    check_document(data, "values", name="file.yaml", text=dump_yaml(data))
+    check_document(data, "values", Origin("file.yaml", dump_yaml(data)))
 
 
 @pytest.mark.parametrize("folder", REACHING)
