@@ -133,13 +133,17 @@ def apart(paths: Iterable[str]) -> list[list[str]]:
     """The paths in groups, in none of which one lies below another."""
     groups: list[list[str]] = []
     for path in paths:
-        fits = (each for each in groups if not any(f"{path}/".startswith(f"{other}/") for other in each))
+        fits = (each for each in groups if not any(below(path, other) or below(other, path) for other in each))
         group = next(fits, None)
         if group is None:
             groups.append([path])
         else:
             group.append(path)
     return groups
+
+
+def below(path: str, other: str) -> bool:
+    return f"{path}/".startswith(f"{other}/")
 
 
 def places(path: str, value: Any) -> list[str]:

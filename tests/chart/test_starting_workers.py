@@ -43,7 +43,7 @@ ASKED: dict[str, tuple[Values, int]] = {
     "none": (scaled(autoscaling_config={"min_replicas": 0, "max_replicas": 4, **TARGET}), 0),
     "more only at first": (
         scaled(autoscaling_config={"min_replicas": 1, "initial_replicas": 2, "max_replicas": 4, **TARGET}),
-        1,
+        2,  # Ray starts with them, and is not up before they are
     ),
     "a number": (scaled(num_replicas=2), 2),
     "Ray's own word": (scaled(num_replicas="auto"), 1),
