@@ -156,10 +156,10 @@ def _known(reference: str) -> dict[str, Any] | None:
 
 def _version(asked: str | None) -> str:
     from generator.facts.files import version
-    from generator.facts.releases import releases
+    from generator.facts.releases import newest
 
     if asked is None:
-        return max((release.vllm for release in releases().values()), key=version)
+        return newest().vllm
     if not re.match(r"v?\d+\.\d+", asked) or version(asked) < _OLDEST:
         raise UserError(
             f"'{asked}' is no vLLM version that is known here", where="--vllm", fix="Give 0.8.0 or a later one."

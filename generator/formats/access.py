@@ -10,6 +10,7 @@ from generator.errors import UserError
 from generator.facts.refused import network_policy_rules
 from generator.facts.releases import RayRelease
 from generator.formats.explain import Fault
+from generator.formats.pod_rules import mapping, mappings
 
 _Path = tuple[str | int, ...]
 
@@ -19,20 +20,20 @@ def network_policy_faults(data: JsonObject, kind: str) -> Iterator[Fault]:
 
     What has another type is no fault here: the schema says that.
     """
-    chart = _mapping(data.get("chart")) if kind == "environment" else data
+    chart = mapping(data.get("chart")) if kind == "environment" else data
     path: _Path = ("chart", "networkPolicy") if kind == "environment" else ("networkPolicy",)
-    policy = _mapping(chart.get("networkPolicy"))
+    policy = mapping(chart.get("networkPolicy"))
     if policy.get("enabled") is True and policy.get("operatorNamespace", "") == "":
         yield _broken("operatorNamespace", "'operatorNamespace'", (*path, "operatorNamespace"))
     for key in ("clients", "metricsClients"):
         yield from _peer_faults(policy.get(key), (*path, key))
-    for number, rule in enumerate(_list(policy.get("egress"))):
-        yield from _peer_faults(_mapping(rule).get("to"), (*path, "egress", number, "to"))
+    for number, rule in mappings(policy.get("egress")):
+        yield from _peer_faults(rule.get("to"), (*path, "egress", number, "to"))
 
 
 def _peer_faults(peers: Any, path: _Path) -> Iterator[Fault]:
-    for number, peer in enumerate(_list(peers)):
-        if not isinstance(peer, dict) or not peer:
+    for number, peer in mappings(peers):
+        if not peer:
             continue
         selectors = [key for key in ("podSelector", "namespaceSelector") if key in peer]
         if peer.get("ipBlock") and selectors:
@@ -44,14 +45,6 @@ def _peer_faults(peers: Any, path: _Path) -> Iterator[Fault]:
 def _broken(rule: str, subject: str, path: _Path) -> Fault:
     row = network_policy_rules()[rule]
     return Fault(f"{subject}: {row.why}", path, f"{row.instead}.")
-
-
-def _mapping(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def asks_for_token(chart: JsonObject, release: RayRelease) -> bool:

@@ -24,7 +24,7 @@ _NetworkAddresses = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 def resource_names(value: Any, path: Path) -> Iterator[Fault]:
     """Of a container's limits or requests: what has no domain is Kubernetes' own."""
-    for name in _mapping(value):
+    for name in mapping(value):
         if name in _OF_A_CONTAINER or name.startswith("hugepages-"):
             continue
         if "/" not in name or "kubernetes.io/" in name or name.startswith("requests."):
@@ -33,7 +33,7 @@ def resource_names(value: Any, path: Path) -> Iterator[Fault]:
 
 
 def tolerations(value: Any, path: Path) -> Iterator[Fault]:
-    for index, each in _mappings(value):
+    for index, each in mappings(value):
         at = (*path, index)
         exists = each.get("operator") == "Exists"
         if exists and each.get("value"):
@@ -47,7 +47,7 @@ def tolerations(value: Any, path: Path) -> Iterator[Fault]:
 
 def spread_constraints(value: Any, path: Path) -> Iterator[Fault]:
     seen = set()
-    for index, each in _mappings(value):
+    for index, each in mappings(value):
         if each.get("minDomains") is not None and each.get("whenUnsatisfiable") != "DoNotSchedule":
             what = "minDomains is for whenUnsatisfiable DoNotSchedule alone"
             yield Fault(what, (*path, index, "minDomains"), "Set that, or remove minDomains.")
@@ -60,7 +60,7 @@ def spread_constraints(value: Any, path: Path) -> Iterator[Fault]:
 
 def label_requirements(value: Any, path: Path) -> Iterator[Fault]:
     """Of a selector or of nodes' affinity. Only nodes are compared by Gt and Lt."""
-    for index, each in _mappings(value):
+    for index, each in mappings(value):
         operator, count = each.get("operator"), len(each.get("values") or [])
         at = (*path, index)
         if operator in ("In", "NotIn") and not count:
@@ -76,7 +76,7 @@ def label_requirements(value: Any, path: Path) -> Iterator[Fault]:
 
 def root_user(value: Any, path: Path) -> Iterator[Fault]:
     """Of a security context. One that leaves runAsNonRoot out may have it from another file."""
-    context = _mapping(value)
+    context = mapping(value)
     if context.get("runAsUser") == 0 and context.get("runAsNonRoot") is True:
         fix = "Set runAsNonRoot to false (a restricted namespace refuses such pods), or remove runAsUser."
         yield Fault("0 is root, and runAsNonRoot is true, so that no pod would start", (*path, "runAsUser"), fix)
@@ -84,8 +84,8 @@ def root_user(value: Any, path: Path) -> Iterator[Fault]:
 
 def token_folder(value: Any, path: Path) -> Iterator[Fault]:
     """Of volumes by name: where Kubernetes has the token of its API, which no container that runs Ray has."""
-    for name, volume in _mapping(value).items():
-        folder = _mapping(volume).get("mountPath")
+    for name, volume in mapping(value).items():
+        folder = mapping(volume).get("mountPath")
         if isinstance(folder, str) and _OF_TOKENS.match(folder):
             what = f"programs take what is in {short(folder)} for a token of Kubernetes"
             yield Fault(what, (*path, name, "mountPath"), "Choose another folder: no container that runs Ray has one.")
@@ -93,7 +93,7 @@ def token_folder(value: Any, path: Path) -> Iterator[Fault]:
 
 def reserved_names(value: Any, path: Path) -> Iterator[Fault]:
     """Of labels or annotations, whose value is named as the last step of the path."""
-    for name in _mapping(value):
+    for name in mapping(value):
         refused = reserved_key(str(path[-1]), name)
         if refused:
             yield Fault(f"{short(name)} is not accepted: {refused.why}", (*path, name), f"{refused.instead}.")
@@ -101,7 +101,7 @@ def reserved_names(value: Any, path: Path) -> Iterator[Fault]:
 
 def addresses(value: Any, path: Path) -> Iterator[Fault]:
     """Of an ipBlock: ranges, and those that are taken out are inside."""
-    block = _mapping(value)
+    block = mapping(value)
     outer = _network(block.get("cidr"))
     if isinstance(block.get("cidr"), str) and outer is None:
         yield _no_range(block["cidr"], (*path, "cidr"))
@@ -137,8 +137,8 @@ def _no_range(text: str, path: Path) -> Fault:
 
 
 def egress_ports(value: Any, path: Path) -> Iterator[Fault]:
-    for rule, each in _mappings(value):
-        for index, port in _mappings(each.get("ports")):
+    for rule, each in mappings(value):
+        for index, port in mappings(each.get("ports")):
             end, first = port.get("endPort"), port.get("port")
             at = (*path, rule, "ports", index, "endPort")
             if isinstance(end, int) and not isinstance(first, int):
@@ -148,11 +148,12 @@ def egress_ports(value: Any, path: Path) -> Iterator[Fault]:
                 yield Fault(f"endPort {end} is less than port {first}", at, f"Set it to {first} or more, or remove it.")
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The value, or an empty mapping where it is none: its type is the schema's to tell."""
     return value if isinstance(value, dict) else {}
 
 
-def _mappings(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def mappings(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """The mappings of a list, each with its place."""
     for index, each in enumerate(value if isinstance(value, list) else []):
         if isinstance(each, dict):
