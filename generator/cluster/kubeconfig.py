@@ -152,7 +152,8 @@ def _reading(where: str, secrets: set[str]) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise UserError(_shown(error.what, secrets), where=error.where, fix=error.fix) from None
+        what = _shown(error.what, secrets)
+        raise UserError(what, where=error.where, fix=_without(error.fix, secrets)) from None
     except (
         config.ConfigException,
         yaml.YAMLError,
@@ -168,9 +169,13 @@ def _reading(where: str, secrets: set[str]) -> Iterator[None]:
 
 
 def _shown(text: str, secrets: set[str]) -> str:
+    return shortened(" ".join(_without(text, secrets).split()))
+
+
+def _without(text: str, secrets: set[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
-    return shortened(" ".join(text.split()))
+    return text
 
 
 def _expanded(path: str) -> Path:

@@ -71,6 +71,14 @@ def test_a_context_that_is_called_as_a_users_token_is_not_shown(tmp_path: Path) 
     assert "no context '***'" in message and SECRET not in message
 
 
+def test_contexts_that_are_listed_hide_a_users_token_too(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    context = {"name": SECRET, "context": {"cluster": "c", "user": "u"}}
+    path.write_text(yaml.safe_dump({**KUBECONFIG, "contexts": [context]}))
+    message = refusal_of(lambda: connection(context=None, kubeconfig=path))
+    assert "accepted: ***" in message and SECRET not in message
+
+
 RECORDED = ("pods-that-cannot-start",)
 METRICS = (
     'ray_serve_deployment_replica_healthy{application="a",deployment="LLMServer:a"} 1.0\n'
