@@ -85,6 +85,23 @@ def load_text(text: str, name: str) -> Any:
             loader.dispose()
 
 
+def load_documents(text: str, name: str) -> list[Any]:
+    """Return what each document of YAML text holds, empty ones left out; for streams such as kubectl and helm print."""
+    with _yaml_faults(name):
+        _check_length(text, name)
+        _check_depth(text)
+        loader = _StrictLoader(text)
+        values, documents = 0, []
+        try:
+            while loader.check_node():
+                root = loader.get_node()
+                values += _check_bounds(root, name, before=values)
+                documents.append(loader.construct_document(root))
+        finally:
+            loader.dispose()
+    return [document for document in documents if document is not None]
+
+
 def check_bounds(text: str, name: str) -> None:
     """Raise UserError where YAML text is none, or is more than what walks it should meet; for those who load it."""
     with _yaml_faults(name):
@@ -153,10 +170,11 @@ def _check_depth(text: str) -> None:
             raise RecursionError
 
 
-def _check_bounds(root: yaml.Node, name: str) -> None:
-    """Raise RecursionError where the nodes are too deep, UserError where they, or what aliases repeat, are too many.
+def _check_bounds(root: yaml.Node, name: str, before: int = 0) -> int:
+    """Return how many keys and values there are, written out.
 
-    It is done before values are made of the nodes: already a merge (<<) writes them out.
+    Raises RecursionError where the nodes are too deep, UserError where they, with those `before` them, or what aliases
+    repeat, are too many. It is done before values are made of the nodes: already a merge (<<) writes them out.
     """
     whole: dict[int, int] = {}  # by node, how many it is with all that it repeats
     values = _whole_size(root, 0, whole)
@@ -167,8 +185,9 @@ def _check_bounds(root: yaml.Node, name: str) -> None:
             where=name,
             fix="Write out what is meant; an alias of aliases of aliases grows tenfold with each step.",
         )
-    if values > _MOST_VALUES:
-        raise _too_much(f"has {values:,} keys and values, and at most {_MOST_VALUES:,} are read", name)
+    if before + values > _MOST_VALUES:
+        raise _too_much(f"has {before + values:,} keys and values, and at most {_MOST_VALUES:,} are read", name)
+    return values
 
 
 def _whole_size(node: yaml.Node, depth: int, whole: dict[int, int]) -> int:

@@ -19,7 +19,7 @@ from generator.formats import json_schema as schemas
 from generator.formats.access import network_policy_faults
 from generator.formats.contradictions import contradictions
 from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, plain_number, unknown_key
-from generator.formats.secrets import refuse_secrets
+from generator.formats.secrets import secrets_in
 
 
 @cache
@@ -47,16 +47,22 @@ def check_document(data: Any, kind: str, origin: Origin) -> None:
     """
     if not isinstance(data, dict):
         raise UserError("is empty or no mapping", where=origin.name, fix=f"A {kind} file is a mapping.")
-    refuse_secrets(data, origin)  # first: no other message may quote one
+    faults = document_faults(data, kind)
+    if faults:
+        raise UserErrors([fault.as_error(origin) for fault in faults])
+
+
+def document_faults(data: JsonObject, kind: str) -> list[Fault]:
+    """The same faults with their places, in the order of the document. None of them quotes a secret."""
+    if secrets := list(secrets_in(data)):  # first: no other message may quote one
+        return secrets
     # A schema speaks of JSON, and its validator breaks at a key that is no text.
     faults = list(not_json(data)) or [
         *_schema_faults(data, kind),
         *_refused(data, ()),
         *network_policy_faults(data, kind),
     ]
-    faults = faults or list(contradictions(data))
-    if faults:
-        raise UserErrors([fault.as_error(origin) for fault in in_order(faults, data)])
+    return in_order(faults or contradictions(data), data)
 
 
 def _schema_faults(data: JsonObject, kind: str) -> Iterator[Fault]:

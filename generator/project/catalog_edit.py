@@ -7,14 +7,13 @@ before anyone gets to see it.
 
 from __future__ import annotations
 
-import json
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from generator.documents.compact import block_lines, inline
 from generator.documents.edit import Edit, Entry, YamlDocument, loads_as
 from generator.documents.load import load_text
 from generator.errors import UserError
@@ -25,7 +24,6 @@ REFRESHED = ("architecture", "weights", "provenance")
 """What `add` reads from the checkpoint, and so owns. The other keys are people's once they are written."""
 FILLED_IN = ("source", "license", "task", "minVllmVersion", "llmConfig", "needs")
 """What `add` writes where it is missing."""
-_WIDTH = 120
 _MARK = "\ufeff"  # the byte order mark of some editors
 
 
@@ -44,7 +42,7 @@ def add_to_catalog(
     several models share).
     """
     if text is None or not text.strip(f"{_MARK} \t\r\n"):
-        text = f"{SCHEMA_LINE}\nfamily: {_inline(family)}\nmodels:\n"
+        text = f"{SCHEMA_LINE}\nfamily: {inline(family)}\nmodels:\n"
     if text.startswith(_MARK):  # the parser would not count it among the characters
         rest = text.removeprefix(_MARK)
         return _MARK + add_to_catalog(rest, family=family, model_id=model_id, model=model, replace=replace)
@@ -95,7 +93,7 @@ def _check_contract(text: str) -> None:
 
 
 def _by_hand(why: str, model_id: str, model: Mapping[str, Any]) -> UserError:
-    block = "\n".join(_lines(model_id, model, 2, 2))
+    block = "\n".join(block_lines(model_id, model, 2, 2))
     return UserError(f"'{model_id}' cannot be written: {why}", where="models", fix=f"Write it by hand:\n{block}")
 
 
@@ -125,7 +123,7 @@ def _insertion(document: YamlDocument, models: Entry, model_id: str, model: Mapp
         return _addition(document, models.value, present[-1], added, document.indentation(present), blank)
     # `models:`, `models: {}` or `models: null`: what follows on the line is people's comment.
     line_end = document.line_end(models.end)
-    lines = [document.text[models.end : line_end], *_lines(model_id, model, 2, 2)]
+    lines = [document.text[models.end : line_end], *block_lines(model_id, model, 2, 2)]
     return Edit(models.colon, line_end, document.line_break.join(lines))
 
 
@@ -140,12 +138,12 @@ def _changes(document: YamlDocument, node: Any, old: Mapping[str, Any], wanted: 
             yield from _changes(document, entry.value, old[key], wanted[key])
         else:
             space = " " if entry.start == entry.colon else ""
-            yield Edit(entry.start, entry.end, space + _inline(wanted[key], flow=bool(node.flow_style)))
+            yield Edit(entry.start, entry.end, space + inline(wanted[key], flow=bool(node.flow_style)))
     added = {key: value for key, value in wanted.items() if key not in entries and old.get(key) != value}
     gone = [key for key in entries if key not in wanted and key != "<<"]
     if added and len(gone) == len(entries):  # something must hold the place: the first takes the other's name
         key, anchor = next(iter(added)), entries[gone.pop(0)]
-        yield Edit(anchor.key_start, anchor.end, f"{_inline(key)}: {_inline(added.pop(key))}")
+        yield Edit(anchor.key_start, anchor.end, f"{inline(key)}: {inline(added.pop(key))}")
     else:
         anchor = [entry for key, entry in entries.items() if key not in gone][-1]
     present = list(entries)
@@ -190,69 +188,7 @@ def _addition(
 ) -> Edit:
     """Put keys after the last one that stays; `blank` before them where the mapping is a block."""
     if node.flow_style:
-        return Edit(last.end, last.end, "".join(f", {_inline(key)}: {_inline(value)}" for key, value in added.items()))
-    lines = [line for key, value in added.items() for line in _lines(key, value, last.column, step)]
+        return Edit(last.end, last.end, "".join(f", {inline(key)}: {inline(value)}" for key, value in added.items()))
+    lines = [line for key, value in added.items() for line in block_lines(key, value, last.column, step)]
     position = document.after_own_comments(last)
     return Edit(position, position, blank + "".join(document.line_break + line for line in lines))
-
-
-def _lines(key: str, value: Any, column: int, step: int) -> Iterator[str]:
-    """One key: on one line where that is short, a flow map over several lines where its items are, else a block."""
-    head, indent = f"{' ' * column}{_inline(key)}:", " " * (column + step)
-    if not isinstance(value, Mapping):
-        line = f"{head} {_inline(value, flow=False)}"
-        words = isinstance(value, str) and value.isprintable() and value == " ".join(value.split())
-        if len(line) > _WIDTH and words:
-            yield f"{head} >-"
-            yield from _wrapped(value, indent)
-        else:
-            yield line
-        return
-    items = [f"{_inline(name)}: {_inline(item)}" for name, item in value.items()]
-    if len(head) + sum(len(item) + 2 for item in items) + 1 <= _WIDTH:
-        yield f"{head} {{{', '.join(items)}}}"
-    elif not items:  # behind a long key
-        yield f"{head} {{}}"
-    elif all(len(item) <= _WIDTH * 2 // 5 for item in items):
-        yield from _filled(f"{head} {{", items, indent)
-    else:
-        yield head
-        for name, item in value.items():
-            yield from _lines(name, item, column + step, step)
-
-
-def _wrapped(words: str, indent: str) -> list[str]:
-    return textwrap.wrap(
-        words,
-        _WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _filled(line: str, items: list[str], indent: str) -> Iterator[str]:
-    """Items of a flow map, as many to a line as fit."""
-    parts = [f"{item}," for item in items[:-1]] + [f"{items[-1]}}}"]
-    line += parts[0]
-    for part in parts[1:]:
-        if len(line) + 1 + len(part) > _WIDTH:
-            yield line
-            line = indent + part
-        else:
-            line += f" {part}"
-    yield line
-
-
-def _inline(value: Any, *, flow: bool = True) -> str:
-    """A value on one line; `flow`: such that it can stand in a flow map."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_inline(key)}: {_inline(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, float):
-        return yaml.safe_dump(value).partition("\n")[0]  # 1.0e-05: without its point YAML reads text
-    if not isinstance(value, str):
-        return json.dumps(value)
-    if value.isprintable() and (loads_as(f"[{value}]", [value]) if flow else loads_as(value, value)):
-        return value
-    return yaml.safe_dump(value, default_style='"', allow_unicode=True, width=float("inf")).strip()

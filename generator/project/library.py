@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.documents.load import load_text
+from generator.documents.merge import common
 from generator.errors import UserError
 from generator.facts.files import DATA
 from generator.facts.releases import RayRelease
@@ -58,7 +59,7 @@ def words_of_architecture(name: str) -> tuple[dict[str, Any], list[str]]:
     if len(alike) < 2:
         return {}, []
     first, *others = (engine_words(model) for _, model in alike)
-    return _common(first, others), [model_id for model_id, _ in alike]
+    return common(first, others), [model_id for model_id, _ in alike]
 
 
 def fewest_gpus(model_id: str, catalog: Catalog, family: str, gpu: str, ray: RayRelease) -> int:
@@ -94,16 +95,3 @@ def _files() -> list[Path]:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
-
-
-def _common(first: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any]:
-    """What all of them say alike."""
-    common: dict[str, Any] = {}
-    for key, value in first.items():
-        theirs = [other.get(key) for other in others]
-        if isinstance(value, dict) and all(isinstance(each, dict) for each in theirs):
-            if inner := _common(value, [each for each in theirs if each is not None]):
-                common[key] = inner
-        elif all(each == value for each in theirs):
-            common[key] = value
-    return common
