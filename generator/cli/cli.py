@@ -20,6 +20,7 @@ from generator import __version__
 from generator.cli.bench import bench
 from generator.cli.cluster import preflight, status
 from generator.cli.fit import fit
+from generator.cli.importing import import_
 from generator.cli.options import Count, environment_option, examples, json_option, print_json, project_of
 from generator.cli.printing import echo, error_texts, say
 from generator.errors import GeneratorError, UserError, did_you_mean
@@ -178,6 +179,9 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
             f"next ({added.family} {verb} in the values of {environment}): helm upgrade --install {added.family} "
             f"{_relative(project.chart)} -n {namespace} -f {_relative(values)}"
         )
+
+
+cli.add_command(import_)
 
 
 @cli.command(epilog=examples("generate", "generate --environment dev", "generate --check"))

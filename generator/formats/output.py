@@ -365,7 +365,7 @@ class StatusOutput(TypedDict):
     """What to do now."""
 
 
-# -- validate, list, bench ---------------------------------------------------------------------------------------------
+# -- validate, list, import, bench -------------------------------------------------------------------------------------
 
 
 @with_config(_CLOSED)
@@ -399,6 +399,31 @@ class ListOutput(TypedDict):
 
 
 @with_config(_CLOSED)
+class ImportLine(TypedDict):
+    where: str
+    """File, object and what of it."""
+    what: str
+    why: str
+    """Empty where nothing has to be said."""
+
+
+@with_config(_CLOSED)
+class ImportOutput(TypedDict):
+    """`import --json`. Exit code 1 where the plan refuses the environment."""
+
+    version: Literal[1]
+    environment: str
+    files: list[str]
+    """That are written; with --dry-run, that would be."""
+    taken: list[ImportLine]
+    changed: list[ImportLine]
+    """Taken too, and meaning something else here."""
+    left_out: list[ImportLine]
+    plan_refused: list[str]
+    """Why the environment cannot be planned as it is."""
+
+
+@with_config(_CLOSED)
 class BenchOutput(TypedDict):
     """`bench --json`."""
 
@@ -412,6 +437,7 @@ class BenchOutput(TypedDict):
 OUTPUTS: dict[str, Any] = {
     "bench": BenchOutput,
     "fit": FitOutput,
+    "import": ImportOutput,
     "list": ListOutput,
     "plan": PlanOutput,
     "preflight": PreflightOutput,

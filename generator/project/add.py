@@ -51,7 +51,7 @@ class Added:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Found:
+class ModelFacts:
     """A model's facts, wherever they were read."""
 
     model_id: str
@@ -84,7 +84,7 @@ def add_model(
     """
     _check_name(family, FamilyName, "--family")
     _check_name(model_id, ModelId, "--id")
-    found = _found(reference, source=source, revision=revision, report=report)
+    found = model_facts(reference, source=source, revision=revision, report=report)
     model_id = model_id or found.model_id
     if context is not None and context > found.context:
         raise UserError(
@@ -136,8 +136,11 @@ def add_model(
     )
 
 
-def _found(reference: str, *, source: str | None, revision: str | None, report: Report) -> _Found:
-    """A folder or file that is there wins over a name of the library, as it does over a hub id."""
+def model_facts(reference: str, *, source: str | None, revision: str | None, report: Report) -> ModelFacts:
+    """Read a model of the library, of the hub or of a folder, as `add` takes its argument.
+
+    A folder or file that is there wins over a name of the library, as it does over a hub id.
+    """
     name = reference.strip().lower() if "/" not in reference else reference.strip()
     if _is_a_name(name) and not os.path.lexists(reference.strip()):
         if revision:
@@ -171,7 +174,7 @@ def _is_a_name(text: str) -> bool:
     return not text.endswith(".json")
 
 
-def _of_library(found: LibraryModel) -> _Found:
+def _of_library(found: LibraryModel) -> ModelFacts:
     model = found.model
     unknown = model.provenance.unknown if model.provenance else []
     notes = [f"no source was found for: {', '.join(unknown)}"] if unknown else []
@@ -179,7 +182,7 @@ def _of_library(found: LibraryModel) -> _Found:
         notes.append(
             "it runs code of its repository, as `trustRemoteCode` says; without that line such code is refused"
         )
-    return _Found(
+    return ModelFacts(
         model_id=found.model_id,
         family=found.family,
         entry=found.entry,
@@ -189,9 +192,9 @@ def _of_library(found: LibraryModel) -> _Found:
     )
 
 
-def _of_checkpoint(checkpoint: Checkpoint) -> _Found:
+def _of_checkpoint(checkpoint: Checkpoint) -> ModelFacts:
     filled, notes = _known_of(checkpoint)
-    return _Found(
+    return ModelFacts(
         model_id=checkpoint.model_id,
         family=checkpoint.family,
         entry=filled | checkpoint.entry(),
@@ -213,7 +216,7 @@ def _known_of(checkpoint: Checkpoint) -> tuple[dict[str, Any], list[str]]:
     return {"llmConfig": words}, [f"llmConfig is what the library's models of that architecture share ({others})"]
 
 
-def _entry(found: _Found, *, source: str | None, context: int | None, sequences: int | None) -> dict[str, Any]:
+def _entry(found: ModelFacts, *, source: str | None, context: int | None, sequences: int | None) -> dict[str, Any]:
     """The catalog entry, with what the command line says over it, in the order of the format."""
     needs = dict(found.entry["needs"])
     needs |= {key: value for key, value in (("context", context), ("sequences", sequences)) if value is not None}
@@ -237,7 +240,7 @@ def _check_name(name: str | None, kind: Any, option: str) -> None:
         ) from None
 
 
-def _family_of(model_id: str, found: _Found, known: dict[str, set[str]]) -> str:
+def _family_of(model_id: str, found: ModelFacts, known: dict[str, set[str]]) -> str:
     """The family that has the id already; else the suggested one."""
     return next((family for family, ids in known.items() if model_id in ids), found.family)
 

@@ -109,11 +109,11 @@ class Project:
             )
         return catalog
 
-    def environment_names(self) -> list[str]:
+    def environment_names(self, *, may_be_none: bool = False) -> list[str]:
         """Every environment's name, in order. None at all is a fault: generating nothing would remove everything."""
         folder = self.root / "environments"
         names = [path.stem for path in _yaml_files(folder) if not is_base(path)]
-        if not names:
+        if not names and not may_be_none:
             raise UserError(
                 "no environment file (*.yaml)",
                 where=str(folder),

@@ -1,0 +1,1 @@
+"""What others' manifests say, as a catalog and an environment: `import`."""

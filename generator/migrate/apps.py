@@ -1,0 +1,75 @@
+"""An application of people's own code, as an app of the environment."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from generator.documents.merge import JsonObject
+from generator.errors import cut
+from generator.formats.pod_rules import mapping, mappings
+from generator.migrate.found import Findings, FoundApp
+from generator.migrate.llm_config import replicas_of, without_empty
+from generator.migrate.manifests import text_of, whole_of
+
+_BY_HAND = "write it by hand below `apps:` of the environment (docs/how-to.md, Your own code)"
+
+
+def app_of(
+    application: Mapping[str, Any], files: Mapping[str, str], findings: Findings, *, where: str
+) -> FoundApp | None:
+    """Return the app of one application, or None where the manifests do not say enough; `files` are ConfigMaps by
+    the path of a file of theirs."""
+    module = text_of(application.get("import_path")).partition(":")[0]
+    deployments = [copy.deepcopy(dict(each)) for _, each in mappings(application.get("deployments"))]
+    holder = _holder(deployments)
+    if holder is None:
+        findings.leave_out(
+            where, f"the code {cut(module)}", f"which deployment holds its model is not said: {_BY_HAND}"
+        )
+        return None
+    if holder.get("placement_group_bundles"):
+        why = f"each of its bundles needs the pool's name: {_BY_HAND}"
+        findings.leave_out(where, f"the code {cut(module)}", why)
+        return None
+    if not findings.pools:
+        findings.leave_out(where, f"the code {cut(module)}", "no group of workers that it runs on could be taken")
+        return None
+    service: JsonObject = {"deployment": text_of(holder.get("name"))}
+    config_map = next((name for path, name in files.items() if path.endswith(f"/{module.replace('.', '/')}.py")), "")
+    if config_map:
+        service["configMap"] = config_map
+    elif "working_dir" not in mapping(application.get("runtime_env")):
+        findings.change(where, f"the code {cut(module)}", "it has to be in the image, as no ConfigMap of these has it")
+    actor = holder.get("ray_actor_options")
+    pool, gpus = _taken(actor if isinstance(actor, dict) else {}, findings)
+    if gpus is None:
+        findings.change(where, "GPUs of a replica", "the manifests do not say them, and one is taken: see `gpus`")
+    service["gpus"] = gpus or 1
+    if replicas := replicas_of(holder, findings, where):
+        service["replicas"] = {"min": replicas[0], "max": max(1, replicas[1])}
+    kept = {
+        key: application[key] for key in ("import_path", "args", "runtime_env", "route_prefix") if key in application
+    }
+    others = [without_empty(each) for each in deployments]
+    service["application"] = {**kept, "deployments": [each for each in others if len(each) > 1]}
+    if not service["application"]["deployments"]:
+        del service["application"]["deployments"]
+    return FoundApp(name=text_of(application.get("name")) or "app", where=where, service=service, pool=pool)
+
+
+def _holder(deployments: list[JsonObject]) -> JsonObject | None:
+    """The deployment that holds the model: the one with GPUs, else the one that is called so, else the only one."""
+    with_gpus = [each for each in deployments if mapping(each.get("ray_actor_options")).get("num_gpus")]
+    called = [each for each in deployments if "llm" in text_of(each.get("name")).lower()]
+    found = next((each for each in (with_gpus, called, deployments) if len(each) == 1), [None])[0]
+    return found if found and text_of(found.get("name")) else None
+
+
+def _taken(actor: JsonObject, findings: Findings) -> tuple[str | None, int | None]:
+    """Pool and GPUs, which the plan writes again; they are taken out of the options."""
+    resources = actor.pop("resources", None)
+    pools = [findings.resources.get(name, name) for name in mapping(resources)]
+    gpus = actor.pop("num_gpus", None)
+    return next((name for name in pools if name in findings.pools), None), whole_of(gpus) or None

@@ -1,0 +1,68 @@
+"""What a RayService says of its whole cluster, as values of the chart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from generator.documents.merge import JsonObject, merged, without
+from generator.errors import cut
+from generator.facts.releases import releases
+from generator.formats.chart_values import AutoscalerOptions
+from generator.formats.pod_rules import mapping
+from generator.migrate.found import Findings
+from generator.migrate.manifests import text_of, whole_of
+from generator.migrate.worker_groups import first_container, pod_settings
+
+_TAG_VERSION = re.compile(r":(?:.*[^0-9.])?([0-9]+\.[0-9]+\.[0-9]+)")
+
+
+def take_cluster(spec: Mapping[str, Any], cluster: Mapping[str, Any], findings: Findings, *, where: str) -> None:
+    """Add the chart's values and Ray's version; what changes is told."""
+    head = mapping(cluster.get("headGroupSpec"))
+    pod = mapping(mapping(head.get("template")).get("spec"))
+    image = text_of(first_container(pod).get("image"))
+    version = text_of(cluster.get("rayVersion")) or next(iter(_TAG_VERSION.findall(image)), "")
+    if version:
+        findings.rays[version] = None
+    values: JsonObject = {"image": _image(image, version, findings, where)}
+    values["head"] = pod_settings(pod, head.get("rayStartParams"), findings, where=f"{where}: head")
+    values["head"].pop("sharedMemory", None)
+    if resources := mapping(first_container(pod).get("resources")):
+        values["head"]["resources"] = dict(resources)
+    options = mapping(cluster.get("autoscalerOptions"))
+    stated = {key: options[key] for key in AutoscalerOptions.model_fields if options.get(key)}
+    values["autoscalerOptions"] = without(stated, AutoscalerOptions().model_dump())
+    if cluster.get("enableInTreeAutoscaling") is not True:
+        why = "workers come when replicas need them, up to the pool's nodes, and go when they are idle"
+        findings.change(where, "a fixed number of workers", why)
+    delay = whole_of(spec.get("rayClusterDeletionDelaySeconds"))
+    values["rayClusterDeletionDelaySeconds"] = delay
+    strategy = text_of(mapping(spec.get("upgradeStrategy")).get("type"))
+    if strategy == "None":
+        values["upgradeStrategy"] = {"type": strategy}
+    elif strategy not in ("", "NewCluster"):
+        findings.leave_out(where, f"upgradeStrategy {cut(strategy)}", "the chart makes a new cluster, or none")
+    if mapping(pod.get("securityContext")).get("runAsNonRoot") is not True:
+        why = "the chart's pods are no root, have no capabilities and no token of Kubernetes' API"
+        findings.change(where, "what its pods may do", why)
+    for key in ("gcsFaultToleranceOptions", "suspend"):
+        if cluster.get(key) or spec.get(key):
+            findings.leave_out(where, key, "the chart has no word for it")
+    findings.chart = merged(findings.chart, {key: value for key, value in values.items() if value})
+
+
+def _image(image: str, version: str, findings: Findings, where: str) -> JsonObject:
+    """An image of one's own. That of the Ray release is known by the release."""
+    repository, _, tag = image.rpartition(":") if ":" in image.rsplit("/", 1)[-1] else (image, "", "")
+    digest = ""
+    if "@" in image:
+        repository, _, digest = image.partition("@")
+    if not image or repository.removeprefix("docker.io/") == "rayproject/ray-llm":
+        known = releases().get(version)
+        if known and tag and tag != known.facts["image"]["tag"]:
+            findings.change(where, f"image tag {cut(tag)}", f"Ray {version} has {known.facts['image']['tag']}")
+        return {}
+    words = {"repository": repository, "tag": tag, "digest": digest}
+    return {key: value for key, value in words.items() if value}

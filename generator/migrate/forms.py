@@ -1,0 +1,49 @@
+"""Which form each manifest has, and who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from generator.errors import cut
+from generator.formats.pod_rules import mapping
+from generator.migrate.found import Findings
+from generator.migrate.kubeai import is_kubeai, read_kubeai, specs_of_values
+from generator.migrate.manifests import Manifest, text_of
+from generator.migrate.production_stack import is_production_stack, read_production_stack
+from generator.migrate.rayservice import read_rayservice
+
+_SILENT = ("ConfigMap", "Namespace")
+"""ConfigMaps are read where a RayService mounts them; an environment names its namespace."""
+_WHY = {
+    "Secret": "no text of a secret is read: create it beside, and name it",
+    "RayCluster": "it serves nothing: give the RayService",
+    "RayJob": "it serves nothing: give the RayService",
+    "NetworkPolicy": "the chart has its own: `chart: {networkPolicy: …}`",
+    "ServiceAccount": "the chart makes one: `chart: {serviceAccount: …}`",
+}
+_BESIDE = "it is no part of a release of the chart: apply it beside"
+
+
+def read_forms(manifests: Sequence[Manifest], findings: Findings) -> None:
+    """Add what every manifest says; what is of no known form is told."""
+    config_maps = {each.name: each for each in manifests if each.kind == "ConfigMap"}
+    profiles = {key: value for each in manifests for key, value in mapping(each.data.get("resourceProfiles")).items()}
+    models: list[tuple[str, str, Mapping[str, Any]]] = []
+    for manifest in manifests:
+        in_values = list(specs_of_values(manifest))
+        if manifest.kind == "RayService" and text_of(manifest.data.get("apiVersion")).startswith("ray.io/"):
+            read_rayservice(manifest, config_maps, findings)
+        elif is_kubeai(manifest):
+            models.append((manifest.name, manifest.where, mapping(manifest.data.get("spec"))))
+            if namespace := text_of(mapping(manifest.data.get("metadata")).get("namespace")):
+                findings.namespaces[namespace] = None
+        elif in_values:
+            models += [(name, f"{manifest.where}: {cut(name)}", spec) for name, spec in in_values]
+        elif is_production_stack(manifest):
+            read_production_stack(manifest, findings)
+        elif "resourceProfiles" not in manifest.data and manifest.kind not in _SILENT:
+            kind = cut(manifest.kind or "a file of no known form")
+            findings.leave_out(manifest.where, kind, _WHY.get(manifest.kind, _BESIDE))
+    if models:
+        read_kubeai(models, profiles, findings)

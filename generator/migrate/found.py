@@ -1,0 +1,105 @@
+"""What manifests of any form say, in one form: models, apps and pools, and what is told of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from generator.documents.merge import JsonObject
+from generator.errors import without_long_words
+from generator.redaction import redact_shapes
+
+
+class Line(NamedTuple):
+    """One line of the report."""
+
+    where: str
+    what: str
+    why: str = ""
+
+
+def _line(where: str, what: str, why: str) -> Line:
+    """Lines quote files of strangers."""
+    return Line(*(without_long_words(redact_shapes(each)) for each in (where, what, why)))
+
+
+@dataclass(kw_only=True)
+class FoundModel:
+    model_id: str
+    source: str
+    """Hub id, bucket or path, as its engine was told."""
+    where: str
+    family: str | None = None
+    """As the manifests call it; None: they do not."""
+    pool: str | None = None
+    """The pool that it named; None: any."""
+    accelerator: str = ""
+    """The type of GPU that it asked for, in its form's own word."""
+    replicas: tuple[int, int] | None = None
+    """At the least and at the most."""
+    context: int | None = None
+    sequences: int | None = None
+    trusts_code: bool = False
+    """Whether code of the model's repository ran."""
+    llm_config: JsonObject = field(default_factory=dict)
+    """The rest, in Ray's words."""
+
+
+@dataclass(kw_only=True)
+class FoundApp:
+    name: str
+    where: str
+    service: JsonObject
+    """As an environment says it below `apps`, but for its pool."""
+    pool: str | None = None
+
+
+@dataclass(kw_only=True)
+class FoundPool:
+    name: str
+    where: str
+    gpus: int = 0
+    """Of one node; 0: a pool of CPUs."""
+    gpu: str | None = None
+    """Its type; None: nothing says it."""
+    said: str = "by the labels of its nodes"
+    """How its type is known."""
+    candidates: tuple[str, ...] = ()
+    """Types that it may be, where what is said fits several."""
+    nodes: int = 1
+    words: JsonObject = field(default_factory=dict)
+    """The rest, as an environment says it of a pool."""
+
+
+@dataclass(kw_only=True)
+class Findings:
+    """What the readers of all forms put together."""
+
+    models: list[FoundModel] = field(default_factory=list)
+    apps: list[FoundApp] = field(default_factory=list)
+    pools: dict[str, FoundPool] = field(default_factory=dict)
+    resources: dict[str, str] = field(default_factory=dict)
+    """Ray's custom resources, and the pool whose workers have them."""
+    routed: str | None = None
+    """What comes before a model's id in the route of each."""
+    chart: JsonObject = field(default_factory=dict)
+    """Values of the chart."""
+    namespaces: dict[str, None] = field(default_factory=dict)
+    """In the order in which they were found, as are Ray's versions."""
+    rays: dict[str, None] = field(default_factory=dict)
+    taken: list[Line] = field(default_factory=list)
+    changed: list[Line] = field(default_factory=list)
+    left_out: list[Line] = field(default_factory=list)
+
+    def take(self, where: str, what: str, why: str = "") -> None:
+        self.taken.append(_line(where, what, why))
+
+    def change(self, where: str, what: str, why: str) -> None:
+        self.changed.append(_line(where, what, why))
+
+    def leave_out(self, where: str, what: str, why: str) -> None:
+        self.left_out.append(_line(where, what, why))
+
+    def gpu_pools(self) -> Iterator[FoundPool]:
+        return (pool for pool in self.pools.values() if pool.gpus)

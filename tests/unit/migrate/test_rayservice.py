@@ -1,0 +1,223 @@
+"""`import` of a RayService: the original system's form, models that are written inline, and what cannot be had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from generator.documents.load import read_yaml
+from tests.support.command_line import generator
+from tests.support.migration import ORIGINAL, imported, llm_config, new_project, rayservice, told, written
+
+QWEN = "Qwen/Qwen2.5-7B-Instruct"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return new_project(tmp_path / "project")
+
+
+def environment(project: Path, name: str = "imported") -> Any:
+    return read_yaml(project / "environments" / f"{name}.yaml")
+
+
+def refused(project: Path, *arguments: object) -> str:
+    run = generator("import", *arguments, folder=project)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert not list(project.rglob("*.yaml")), "half of it is written"
+    return run.stderr
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    project = new_project(tmp_path_factory.mktemp("original"))
+    return project, imported(project, ORIGINAL, "--environment", "prod", "--gpu", "L4-24GB")
+
+
+def test_the_original_system_is_taken_with_its_own_words(original: tuple[Path, dict[str, Any]]) -> None:
+    project, _ = original
+    taken = environment(project, "prod")
+    assert (taken["namespace"], taken["ray"]) == ("ai", "2.49.1")
+    assert taken["pools"]["small-model-workers"] == {
+        "gpu": "L4-24GB", "gpusPerNode": 1, "nodes": 5, "cpusPerNode": 8, "memoryPerNode": "24Gi",
+    }  # fmt: skip
+    assert taken["serve"] == {"falcon3": {"models": {f"falcon3-{size}-instruct": {} for size in ("1b", "3b", "7b")}}}
+    assert taken["defaults"]["replicas"] == {"min": 1, "max": 5}
+    assert taken["defaults"]["context"] == 8192
+    assert taken["defaults"]["sequences"] == 64
+    assert taken["defaults"]["llmConfig"]["engine_kwargs"] == {
+        "tensor_parallel_size": 1, "dtype": "float16", "gpu_memory_utilization": 0.9, "enforce_eager": True,
+        "max_num_batched_tokens": 8192,
+    }  # fmt: skip
+
+
+def test_its_report_says_where_each_fact_is_from_and_what_is_new(original: tuple[Path, dict[str, Any]]) -> None:
+    project, document = original
+    assert document["files"] == ["catalog/falcon3.yaml", "environments/prod.yaml", "values/prod/falcon3.yaml"]
+    assert "falcon3-7b-instruct (sizes are those of the library's falcon3-7b-instruct)" in told(document, "taken")
+    assert "pool small-model-workers, 5 nodes of 1 x L4-24GB (by --gpu)" in told(document, "taken")
+    assert "Ray 2.49.1 asks for no token" in told(document, "changed")
+    assert "group ingress-workers: a group of CPUs alone" in told(document, "left_out")
+    assert generator("generate", "--check", folder=project).returncode == 0
+
+
+def test_what_nothing_says_the_gpus_of_is_asked_for(project: Path) -> None:
+    message = refused(project, ORIGINAL)
+    assert "group small-model-workers: neither a node label nor a model says which GPUs it has" in message
+    assert "Give --gpu small-model-workers=TYPE" in message
+
+
+def test_a_model_inline_at_the_root_is_taken_with_its_route(project: Path, tmp_path: Path) -> None:
+    service = rayservice(
+        llm_config("qwen", QWEN, accelerator_type="H100", engine_kwargs={"max_model_len": 4096, "device": "auto"}),
+        worker={"nodeSelector": {"team": "a"}, "tolerations": [{"key": "team", "operator": "Exists"}]},
+        gpus=2,
+    )
+    document = imported(project, written(tmp_path, service))
+    taken = environment(project)
+    pool = taken["pools"]["gpu-group"]
+    assert (pool["gpu"], pool["gpusPerNode"], pool["nodes"]) == ("H100-80GB", 2, 4)
+    assert pool["nodeSelector"] == {"team": "a"}
+    assert [each["key"] for each in pool["tolerations"]] == ["nvidia.com/gpu", "team"]
+    assert taken["namespace"] == "serving"
+    assert taken["chart"]["serving"] == {"routing": "unified"}
+    assert taken["serve"] == {"qwen2-5": {"models": {"qwen": {"context": 4096}}}}
+    assert "qwen: llmConfig.engine_kwargs.device (unknown key 'device' for Ray 2.60.0" in told(document, "left_out")
+    assert "qwen: sequences, replicas: not said" in told(document, "changed")
+
+
+@pytest.mark.parametrize(
+    ("labels", "gpu"),
+    [
+        ({"cloud.google.com/gke-accelerator": "nvidia-l4"}, "L4-24GB"),
+        ({"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB"}, "A100-80GB"),
+        ({"node.kubernetes.io/instance-type": "g6e.12xlarge"}, "L40S-48GB"),
+    ],
+)
+def test_labels_of_nodes_say_the_type(project: Path, tmp_path: Path, labels: dict[str, str], gpu: str) -> None:
+    service = rayservice(llm_config("qwen", QWEN), worker={"nodeSelector": labels})
+    imported(project, written(tmp_path, service))
+    assert environment(project)["pools"]["gpu-group"]["gpu"] == gpu
+
+
+def test_a_name_that_several_types_have_names_them(project: Path, tmp_path: Path) -> None:
+    path = written(tmp_path, rayservice(llm_config("qwen", QWEN, accelerator_type="A100")))
+    assert "It may be A100-40GB or A100-80GB." in refused(project, path)
+
+
+def test_references_to_secrets_are_kept_and_texts_of_secrets_told_by_place(project: Path, tmp_path: Path) -> None:
+    text = "hf_" + "a1B2" * 8
+    service = rayservice(
+        llm_config("qwen", QWEN, runtime_env={"env_vars": {"HF_TOKEN": text, "LOG": "x"}}, accelerator_type="L4")
+    )
+    (group,) = service["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+    reference = {"secretKeyRef": {"name": "hub", "key": "hf"}}
+    group["template"]["spec"]["containers"][0]["env"] = [
+        {"name": "HUGGING_FACE_HUB_TOKEN", "valueFrom": reference},
+        {"name": "API_KEY", "value": text},
+        {"name": "OTHER_KEY", "valueFrom": reference},
+    ]
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hub"}, "stringData": {"hf": text}}
+    run = generator("import", written(tmp_path, service, secret), folder=project)
+    assert run.returncode == 0, run.stderr
+    files = "".join(path.read_text() for path in project.rglob("*.yaml"))
+    assert text not in run.stdout + run.stderr + files
+    taken = environment(project)
+    assert taken["chart"]["huggingFace"] == {"existingSecret": "hub", "key": "hf"}
+    assert taken["pools"]["gpu-group"]["workerGroup"]["env"] == {"OTHER_KEY": {"valueFrom": reference}}
+    assert taken["serve"]["qwen2-5"]["models"]["qwen"]["llmConfig"] == {"runtime_env": {"env_vars": {"LOG": "x"}}}
+    assert "Secret/hub: Secret" in run.stdout
+    assert "workerGroup.env.API_KEY" in run.stdout
+    assert "llmConfig.runtime_env.env_vars.HF_TOKEN" in run.stdout
+
+
+def test_an_id_that_is_no_part_of_a_route_gets_another_one(project: Path, tmp_path: Path) -> None:
+    path = written(tmp_path, rayservice(llm_config(QWEN, QWEN, accelerator_type="L4")))
+    document = imported(project, path)
+    assert "qwen2.5-7b-instruct" in environment(project)["serve"]["qwen2-5"]["models"]
+    assert "its id is qwen2.5-7b-instruct" in told(document, "changed")
+
+
+def test_a_source_in_a_folder_is_the_librarys_model_of_that_name(project: Path, tmp_path: Path) -> None:
+    path = written(tmp_path, rayservice(llm_config("chat", "/mnt/models/Falcon3-3B-Instruct", accelerator_type="L4")))
+    document = imported(project, path)
+    entry = read_yaml(project / "catalog" / "falcon3.yaml")["models"]["chat"]
+    assert entry["source"] == "/mnt/models/Falcon3-3B-Instruct"
+    assert "taken to be the library's falcon3-3b-instruct (tiiuae/Falcon3-3B-Instruct): check that" in told(
+        document, "changed"
+    )
+
+
+def test_a_model_that_nobody_knows_is_left_out_with_the_way_to_add_it(project: Path, tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        rayservice(llm_config("own", "s3://bucket/own"), llm_config("qwen", QWEN, accelerator_type="L4")),
+    )
+    document = imported(project, path)
+    assert list(environment(project)["serve"]) == ["qwen2-5"]
+    left = told(document, "left_out")
+    assert "own: model own (its sizes are not known" in left
+    assert "--id own --source s3://bucket/own" in left
+
+
+def test_nothing_takes_the_place_of_what_is_there_unless_it_is_said(project: Path, tmp_path: Path) -> None:
+    path = written(tmp_path, rayservice(llm_config("chat", QWEN, accelerator_type="L4")))
+    imported(project, path)
+    run = generator("import", path, folder=project)
+    assert run.returncode == 2 and "this environment is there already" in run.stderr
+    other = written(tmp_path, rayservice(llm_config("chat", "Qwen/Qwen3-8B", accelerator_type="L4")))
+    run = generator("import", other, "-e", "second", folder=project)
+    assert run.returncode == 2 and "'chat' is in the catalog already" in run.stderr
+    imported(project, other, "--replace")
+    assert environment(project)["serve"] == {"qwen2-5": {"models": {"chat": {}}}}
+    assert read_yaml(project / "catalog" / "qwen2-5.yaml")["models"]["chat"]["source"] == "Qwen/Qwen3-8B"
+
+
+def test_a_dry_run_writes_nothing(project: Path, tmp_path: Path) -> None:
+    path = written(tmp_path, rayservice(llm_config("chat", QWEN, accelerator_type="L4")))
+    document = imported(project, path, "--dry-run")
+    assert "environments/imported.yaml" in document["files"]
+    assert not list(project.rglob("*.yaml"))
+
+
+def test_what_cannot_be_planned_is_written_and_told(project: Path, tmp_path: Path) -> None:
+    path = written(tmp_path, rayservice(llm_config("big", "Qwen/Qwen3-235B-A22B", accelerator_type="L4")))
+    run = generator("import", path, folder=project)
+    assert run.returncode == 1
+    assert "edit environments/imported.yaml" in run.stderr
+    assert not (project / "values").exists()
+
+
+def test_code_of_ones_own_becomes_an_app(project: Path, tmp_path: Path) -> None:
+    service = rayservice()
+    group, config = service["spec"]["rayClusterConfig"]["workerGroupSpecs"][0], "briefs-code"
+    group["template"]["spec"]["nodeSelector"] = {"nvidia.com/gpu.product": "NVIDIA-L4"}
+    head = service["spec"]["rayClusterConfig"]["headGroupSpec"]["template"]["spec"]
+    head["volumes"] = [{"name": "code", "configMap": {"name": config}}]
+    head["containers"][0]["volumeMounts"] = [{"name": "code", "mountPath": "/code"}]
+    service["spec"]["serveConfigV2"] = yaml.safe_dump({"applications": [{
+        "name": "briefs", "route_prefix": "/briefs", "import_path": "vllm_app:build", "args": {"model": "x"},
+        "deployments": [
+            {"name": "Front", "num_replicas": 2},
+            {"name": "VLLMDeployment", "num_replicas": 1, "ray_actor_options": {"num_gpus": 1}},
+        ],
+    }]})  # fmt: skip
+    code = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": config}, "data": {"vllm_app.py": "build = 1"}}
+    imported(project, written(tmp_path, service, code))
+    assert environment(project)["apps"] == {
+        "briefs": {
+            "deployment": "VLLMDeployment",
+            "configMap": config,
+            "gpus": 1,
+            "replicas": {"min": 1, "max": 1},
+            "application": {
+                "import_path": "vllm_app:build",
+                "args": {"model": "x"},
+                "route_prefix": "/briefs",
+                "deployments": [{"name": "Front", "num_replicas": 2}],
+            },
+        }
+    }
