@@ -99,7 +99,7 @@ def test_fit_takes_or_refuses_a_damaged_config(tmp_path: Path, record_property: 
 
 
 def test_add_takes_or_refuses_a_config(project: Path, record_property: Record) -> None:
-    fuzz(mutated(SEEDS).map(written), partial(refused_by_add, project), record=record_property, examples=12)
+    fuzz(mutated(SEEDS).map(written), partial(refused_by_add, project), record=record_property, examples=12, slow=10)
 
 
 def changed(name: str, **keys: Any) -> str:

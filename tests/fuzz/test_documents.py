@@ -79,7 +79,7 @@ def test_a_catalog_is_planned_or_refused(tmp_path: Path, record_property: Record
         path = write(tmp_path / "falcon-h1.yaml", text)
         return refusal_of(lambda: generate(served, read_catalog({path: read_text(path)})))
 
-    fuzz(texts([seed]), target, record=record_property)
+    fuzz(texts([seed]), target, record=record_property, examples=100)
 
 
 def test_an_environment_is_planned_or_refused(tmp_path: Path, record_property: Record) -> None:
@@ -90,7 +90,7 @@ def test_an_environment_is_planned_or_refused(tmp_path: Path, record_property: R
         path = write(tmp_path / "fuzz.yaml", text)
         return refusal_of(lambda: generate(read_environment(path), catalog))
 
-    fuzz(texts(seeds), target, record=record_property)
+    fuzz(texts(seeds), target, record=record_property, examples=100)
 
 
 def test_values_are_valid_or_refused(tmp_path: Path, record_property: Record) -> None:

@@ -182,6 +182,7 @@ def test_an_api_server_that_answers_anything(
         lambda given: refusal(*given, wanted, capsys),
         record=record_property,
         examples=12,
+        slow=10,
     )
 
 
@@ -202,6 +203,7 @@ def test_nodes_of_any_amounts_and_labels(
         lambda answers: refusal(answers, {}, wanted, capsys),
         record=record_property,
         examples=12,
+        slow=10,
     )
 
 
@@ -211,7 +213,7 @@ def test_answers_of_other_characters(
     whole = st.sampled_from(list(ANSWERS)).flatmap(
         lambda key: damaged([json.dumps(ANSWERS[key])], most=2).map(lambda text: {**ANSWERS, key: text})
     )
-    fuzz(whole, lambda answers: refusal(answers, {}, wanted, capsys), record=record_property, examples=8)
+    fuzz(whole, lambda answers: refusal(answers, {}, wanted, capsys), record=record_property, examples=8, slow=10)
 
 
 @pytest.mark.parametrize("amount", [10**400, "1e999", "-1e999", "nan", "", "Gi", [], True])

@@ -67,7 +67,7 @@ def fleets(draw):
     return pools, models
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(fleet=fleets())
 def test_no_choice_of_places_is_better_than_the_one_that_is_made(fleet):
     pools, models = fleet
@@ -98,7 +98,7 @@ def test_two_models_change_places_where_neither_alone_makes_the_plan_better():
     assert [models[name][made.chosen[name]].pool for name in models] == ["p1", "p1", "p0", "p1"]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(fleet=fleets(), data=st.data())
 def test_the_order_in_which_models_are_named_changes_nothing(fleet, data):
     pools, models = fleet
@@ -106,7 +106,7 @@ def test_the_order_in_which_models_are_named_changes_nothing(fleet, data):
     assert assign(shuffled, pools) == assign(models, pools)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(fleet=fleets(), data=st.data())
 def test_a_fleet_without_one_of_its_models_costs_no_more(fleet, data):
     pools, models = fleet
@@ -138,13 +138,13 @@ def test_what_is_left_over_at_the_peak_goes_to_the_pool_that_has_room():
     assert sorted(made.chosen.values()) == [0, 1]
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(sizes=st.lists(st.integers(1, 8), min_size=1, max_size=12), capacity=st.integers(8, 16))
 def test_room_in_any_order_is_never_less_than_room_at_best(sizes, capacity):
     assert bins_in_any_order(Counter(sizes), capacity) >= max(1, -(-sum(sizes) // capacity))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(sizes=st.lists(st.sampled_from([1, 2, 3, 4, 8]), min_size=1, max_size=6), capacity=st.sampled_from([8, 12]))
 def test_with_room_in_any_order_the_worst_order_in_the_worst_bins_finds_room(sizes, capacity):
     bins = bins_in_any_order(Counter(sizes), capacity)
@@ -156,7 +156,7 @@ def test_with_room_in_any_order_the_worst_order_in_the_worst_bins_finds_room(siz
             free[emptiest] -= size
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(sizes=st.sets(st.sampled_from([1, 2, 3, 4, 6, 8]), min_size=1), bins=st.integers(1, 20), data=st.data())
 def test_the_most_that_finds_room_in_any_order_is_where_one_more_bin_begins(sizes, bins, data):
     pieces = Counter(data.draw(st.lists(st.sampled_from(sorted(sizes)), max_size=60))) + Counter(

@@ -162,7 +162,7 @@ pools = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(fleet=fleets, first=pools, second=pools)
 def test_every_plan_holds_what_it_promises_or_is_refused(fleet, first, second):
     models = {f"m{i}": m for i, m in enumerate(fleet)}
@@ -197,7 +197,7 @@ def test_every_plan_holds_what_it_promises_or_is_refused(fleet, first, second):
             assert replica_cpus(m.placement) <= pool.node_pool.cpus_per_node * share, "the first bundle fits no pod"
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(fleet=fleets, pool=pools)
 def test_the_same_fleet_is_planned_the_same_way_in_any_order_of_the_catalog(fleet, pool):
     models = {f"m{i}": m for i, m in enumerate(fleet)}
@@ -212,13 +212,13 @@ def test_the_same_fleet_is_planned_the_same_way_in_any_order_of_the_catalog(flee
     assert {m: p.placement for m, p in one.models.items()} == {m: p.placement for m, p in other.models.items()}
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(pieces=st.lists(st.sampled_from([1, 2, 4, 8]), max_size=40))
 def test_packing_is_exact_where_sizes_divide_each_other(pieces):
     assert bins_needed(Counter(pieces), 8) == ceil(sum(pieces) / 8)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(pieces=st.lists(st.integers(1, 8), max_size=40))
 def test_packing_is_never_too_few_and_never_far_too_many(pieces):
     bins = bins_needed(Counter(pieces), 8)

@@ -325,7 +325,7 @@ def catalog_files(draw: st.DrawFn) -> str:
     return text.replace("\n", draw(st.sampled_from(["\n", "\r\n"])))
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(catalog_files())
 def test_a_new_model_leaves_every_byte_of_any_file(old: str) -> None:
     CatalogFile.model_validate(load(old))
@@ -335,7 +335,7 @@ def test_a_new_model_leaves_every_byte_of_any_file(old: str) -> None:
     assert after == before | {"new": MODEL}
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(catalog_files(), st.data())
 def test_a_refreshed_model_leaves_every_comment_and_every_other_model(old: str, data: st.DataObject) -> None:
     before = load(old)["models"]
