@@ -11,7 +11,7 @@ from generator.errors import cut
 from generator.formats.pod_rules import mapping, mappings
 from generator.migrate.found import Findings, FoundApp
 from generator.migrate.llm_config import replicas_of, without_empty
-from generator.migrate.manifests import text_of, whole_of
+from generator.migrate.manifests import plain_name, text_of, whole_of
 
 _BY_HAND = "write it by hand below `apps:` of the environment (docs/how-to.md, Your own code)"
 
@@ -40,6 +40,8 @@ def app_of(
     config_map = next((name for path, name in files.items() if path.endswith(f"/{module.replace('.', '/')}.py")), "")
     if config_map:
         service["configMap"] = config_map
+        why = "it stays beside the release; `files:` of the app, with the code in the project, bring it into it"
+        findings.change(where, f"the code in ConfigMap/{cut(config_map)}", why)
     elif "working_dir" not in mapping(application.get("runtime_env")):
         findings.change(where, f"the code {cut(module)}", "it has to be in the image, as no ConfigMap of these has it")
     actor = holder.get("ray_actor_options")
@@ -56,7 +58,11 @@ def app_of(
     service["application"] = {**kept, "deployments": [each for each in others if len(each) > 1]}
     if not service["application"]["deployments"]:
         del service["application"]["deployments"]
-    return FoundApp(name=text_of(application.get("name")) or "app", where=where, service=service, pool=pool)
+    stated = text_of(application.get("name"))
+    name = plain_name(stated, "app")
+    if name != stated:
+        findings.change(where, f"its name is {name}", "an app has a name of small letters, digits and -")
+    return FoundApp(name=name, where=where, service=service, pool=pool)
 
 
 def _holder(deployments: list[JsonObject]) -> JsonObject | None:

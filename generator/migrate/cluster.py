@@ -10,11 +10,14 @@ from generator.documents.merge import JsonObject, merged, without
 from generator.errors import cut
 from generator.facts.releases import releases
 from generator.formats.chart_values import AutoscalerOptions
-from generator.formats.pod_rules import mapping
+from generator.formats.pod_rules import mapping, mappings
 from generator.migrate.found import Findings
 from generator.migrate.manifests import text_of, whole_of
 from generator.migrate.worker_groups import first_container, pod_settings
 
+_SPEC = ("serveConfigV2", "rayClusterConfig", "upgradeStrategy", "rayClusterDeletionDelaySeconds",
+         "excludeHeadPodFromServeSvc")  # fmt: skip
+_CLUSTER = ("rayVersion", "headGroupSpec", "workerGroupSpecs", "enableInTreeAutoscaling", "autoscalerOptions")
 _TAG_VERSION = re.compile(r":(?:.*[^0-9.])?([0-9]+\.[0-9]+\.[0-9]+)")
 
 
@@ -26,8 +29,12 @@ def take_cluster(spec: Mapping[str, Any], cluster: Mapping[str, Any], findings: 
     version = text_of(cluster.get("rayVersion")) or next(iter(_TAG_VERSION.findall(image)), "")
     if version:
         findings.rays[version] = None
-    values: JsonObject = {"image": _image(image, version, findings, where)}
-    values["head"] = pod_settings(pod, head.get("rayStartParams"), findings, where=f"{where}: head")
+    values: JsonObject = {"image": image_words(image, version, findings, where)}
+    if secrets := [text_of(each.get("name")) for _, each in mappings(pod.get("imagePullSecrets"))]:
+        values["image"]["pullSecrets"] = secrets
+    values["head"] = pod_settings(
+        mapping(head.get("template")), head.get("rayStartParams"), findings, where=f"{where}: head"
+    )
     values["head"].pop("sharedMemory", None)
     if resources := mapping(first_container(pod).get("resources")):
         values["head"]["resources"] = dict(resources)
@@ -47,14 +54,16 @@ def take_cluster(spec: Mapping[str, Any], cluster: Mapping[str, Any], findings: 
     if mapping(pod.get("securityContext")).get("runAsNonRoot") is not True:
         why = "the chart's pods are no root, have no capabilities and no token of Kubernetes' API"
         findings.change(where, "what its pods may do", why)
-    for key in ("gcsFaultToleranceOptions", "suspend"):
-        if cluster.get(key) or spec.get(key):
-            findings.leave_out(where, key, "the chart has no word for it")
+    findings.leave_out_unread(where, spec, _SPEC)
+    findings.leave_out_unread(f"{where}: rayClusterConfig", cluster, _CLUSTER)
+    if account := text_of(pod.get("serviceAccountName")):
+        why = "the chart makes one for its pods: `chart: {serviceAccount: {create: false, name: …}}` keeps another"
+        findings.change(where, f"ServiceAccount {cut(account)}", why)
     findings.chart = merged(findings.chart, {key: value for key, value in values.items() if value})
 
 
-def _image(image: str, version: str, findings: Findings, where: str) -> JsonObject:
-    """An image of one's own. That of the Ray release is known by the release."""
+def image_words(image: str, version: str, findings: Findings, where: str) -> JsonObject:
+    """An image of one's own, as the chart says it. That of the Ray release is known by the release."""
     repository, _, tag = image.rpartition(":") if ":" in image.rsplit("/", 1)[-1] else (image, "", "")
     digest = ""
     if "@" in image:

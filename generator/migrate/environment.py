@@ -76,6 +76,10 @@ def environment_of(
     for model, entry in models:
         serve.setdefault(entry.family, {"models": {}})["models"][entry.model_id] = _overrides(model, entry, findings)
         places["serve", entry.family, "models", entry.model_id] = model.where
+    for app in findings.apps:
+        while app.name in serve or any(app.name == entry.model_id for _, entry in models):
+            app.name = f"{app.name[:36]}-app"
+            findings.change(app.where, f"its name is {app.name}", "a model or a family has the other one")
     environment = {
         "namespace": namespace,
         "ray": ray.ray,
@@ -85,8 +89,7 @@ def environment_of(
         "chart": findings.chart,
     }
     _leave_out_refused(environment, places, findings)
-    environment = {key: value for key, value in _with_defaults(environment).items() if value != {}}
-    return environment
+    return {key: value for key, value in _with_defaults(environment).items() if value != {}}
 
 
 def _overrides(model: FoundModel, entry: Entry, findings: Findings) -> JsonObject:

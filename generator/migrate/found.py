@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from generator.documents.merge import JsonObject
-from generator.errors import without_long_words
+from generator.errors import cut, without_long_words
 from generator.redaction import redact_shapes
 
 
@@ -100,6 +100,13 @@ class Findings:
 
     def leave_out(self, where: str, what: str, why: str) -> None:
         self.left_out.append(_line(where, what, why))
+
+    def leave_out_unread(self, where: str, data: Mapping[str, Any], read: Collection[str]) -> None:
+        """Tell every key that says something and is none of those that are read."""
+        why = "import does not read it: where it matters, say it in the chart's words"
+        for key, value in data.items():
+            if key not in read and value not in (None, "", False, {}, []):
+                self.leave_out(where, cut(str(key)), why)
 
     def gpu_pools(self) -> Iterator[FoundPool]:
         return (pool for pool in self.pools.values() if pool.gpus)

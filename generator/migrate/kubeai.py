@@ -15,13 +15,16 @@ from generator.errors import cut
 from generator.formats.pod_rules import mapping, mappings
 from generator.migrate.found import Findings, FoundModel
 from generator.migrate.llm_config import model_of
-from generator.migrate.manifests import Manifest, text_of, whole_of
+from generator.migrate.manifests import Manifest, plain_name, text_of, whole_of
 from generator.migrate.needs import Need, Needs, amount
 from generator.migrate.vllm_arguments import SERVED_NAME, engine_words
 from generator.migrate.worker_groups import device_of
 
 GROUP = "kubeai.org"
 _TARGET_REQUESTS = 100  # of a Model that says none
+_READ = ("url", "features", "engine", "resourceProfile", "args", "env", "replicas", "minReplicas", "maxReplicas",
+         "autoscalingDisabled", "targetRequests", "scaleDownDelaySeconds", "owner", "loadBalancing",
+         "enabled")  # fmt: skip
 _LEFT_OUT = {
     "adapters": "say `lora_config` in the model's llmConfig: adapters are read of a bucket",
     "cacheProfile": "where weights lie is said once: `chart: {modelCache: …}`",
@@ -89,6 +92,7 @@ def _model(name: str, spec: Mapping[str, Any], findings: Findings, where: str) -
     for key, why in _LEFT_OUT.items():
         if spec.get(key):
             findings.leave_out(where, key, why)
+    findings.leave_out_unread(where, spec, (*_READ, *_LEFT_OUT))
     if text_of(mapping(spec.get("loadBalancing")).get("strategy")) == "PrefixHash":
         why = "requests go to the least busy replica; `request_router_config` of deployment_config chooses another way"
         findings.leave_out(where, "loadBalancing", why)
@@ -141,5 +145,4 @@ def _place(model: FoundModel, spec: Mapping[str, Any], profiles: Mapping[str, An
     labels = mapping(profile.get("nodeSelector"))
     tolerations = [dict(toleration) for _, toleration in mappings(profile.get("tolerations"))]
     words = {key: value for key, value in (("nodeSelector", dict(labels)), ("tolerations", tolerations)) if value}
-    pool = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "gpu-workers"
-    needs.add(model, pool, need, device=device, labels=labels, said=name, words=words)
+    needs.add(model, plain_name(name, "pool"), need, device=device, labels=labels, said=name, words=words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,13 @@ def whole_of(value: Any) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def plain_name(name: str, otherwise: str) -> str:
+    """The name as pools and apps may have it: small letters, digits and -, a letter first, at most 40 characters."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].rstrip("-")
+    plain = plain if plain[:1].isalpha() else f"{otherwise}-{plain}"[:40]
+    return plain.strip("-")
 
 
 def read_manifests(references: Sequence[str]) -> list[Manifest]:

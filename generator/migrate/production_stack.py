@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 from generator.documents.merge import JsonObject
@@ -33,6 +34,11 @@ _ENGINE = {
     "runner": "runner",
     "convert": "convert",
 }
+_READ_OF_CONFIG = ("enablePrefixCaching", "extraArgs", "v0")
+_READ = ("name", "enabled", "modelURL", "replicaCount", "requestCPU", "requestMemory", "requestGPU", "requestGPUType",
+         "limitCPU", "limitMemory", "vllmConfig", "enableLoRA", "enableTool", "toolCallParser", "hf_token", "env",
+         "keda", "tag", "nodeSelectorTerms", "tolerations", "tolerationsPolicy", "runtimeClassName",
+         "shmSize")  # fmt: skip
 _LEFT_OUT = {
     "affinity": "say it of the pool: `workerGroup: {affinity: …}`",
     "chatTemplate": "put the file into a volume, and say `chat_template` in its llmConfig",
@@ -42,6 +48,7 @@ _LEFT_OUT = {
     "lmcacheConfig": "say `kv_transfer_config` in its llmConfig, with an image that has LMCache",
     "nodeName": "pods are placed by labels: give the node one, and name it in nodeSelector",
     "pvcStorage": "where weights lie is said once: `chart: {modelCache: {type: persistentVolumeClaim, …}}`",
+    "repository": "all pods of a release have one image, with Ray: `chart: {image: …}`",
     "requestGPUMem": "it is HAMi's: say `share: true` of the pool and `gpuShare` of the model",
     "requestGPUMemPercentage": "it is HAMi's: say `share: true` of the pool and `gpuShare` of the model",
 }
@@ -92,6 +99,8 @@ def _model(name: str, spec: Mapping[str, Any], findings: Findings, where: str) -
     for key, why in _LEFT_OUT.items():
         if spec.get(key):
             findings.leave_out(where, key, why)
+    findings.leave_out_unread(where, spec, (*_READ, *_LEFT_OUT))
+    findings.leave_out_unread(f"{where}: vllmConfig", mapping(spec.get("vllmConfig")), (*_ENGINE, *_READ_OF_CONFIG))
     why = f"an id is a part of a route: clients ask /inference/{cut(name)}/v1 for {cut(name)}"
     findings.change(where, f"route /v1, model {cut(str(served))}", why)
     return model
@@ -165,13 +174,10 @@ def _place(model: FoundModel, spec: Mapping[str, Any], stack: Mapping[str, Any],
     base = re.sub(r"[^a-z0-9]+", "-", (called[0] if called else "gpu" if gpus else "cpu").lower())
     base = f"{base.strip('-')[:28]}-workers"
     alike = json.dumps([device, words], sort_keys=True, default=str)
-    names = [name for name in (base, *(f"{base}-{number}" for number in range(2, 1000))) if _fits(name, alike, needs)]
-    needs.add(model, names[0], need, device=device, labels=labels, words=words)
-    needs.alike[names[0]] = alike
-
-
-def _fits(pool: str, alike: str, needs: Needs) -> bool:
-    return needs.alike.get(pool, alike) == alike
+    names = (base if number == 1 else f"{base}-{number}" for number in count(1))
+    pool = next(name for name in names if needs.alike.get(name, alike) == alike)
+    needs.alike[pool] = alike
+    needs.add(model, pool, need, device=device, labels=labels, words=words)
 
 
 def _labels(spec: Mapping[str, Any], findings: Findings, where: str) -> dict[str, str]:

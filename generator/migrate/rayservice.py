@@ -11,11 +11,11 @@ from generator.documents.merge import merged
 from generator.errors import UserError, cut
 from generator.formats.pod_rules import mapping, mappings
 from generator.migrate.apps import app_of
-from generator.migrate.cluster import take_cluster
+from generator.migrate.cluster import image_words, take_cluster
 from generator.migrate.found import Findings
 from generator.migrate.llm_config import model_of, without_empty
 from generator.migrate.manifests import Manifest, text_of
-from generator.migrate.worker_groups import custom_resources, pool_of
+from generator.migrate.worker_groups import custom_resources, first_container, pool_of
 
 BUILDER = "ray.serve.llm:build_openai_app"
 INGRESSES = ("LLMRouter", "OpenAiIngress")
@@ -54,12 +54,20 @@ def read_rayservice(manifest: Manifest, config_maps: Mapping[str, Manifest], fin
 
 
 def _take_groups(cluster: Mapping[str, Any], findings: Findings, where: str) -> None:
+    head = text_of(first_container(_pod(cluster.get("headGroupSpec"))).get("image"))
     for _, group in mappings(cluster.get("workerGroupSpecs")):
         if pool := pool_of(group, findings, where=where):
             if findings.pools.setdefault(pool.name, pool) is not pool:
                 findings.leave_out(pool.where, "a second group of that name", "pools are known by their names")
-            for name in custom_resources(group.get("rayStartParams")):
+            for name in (text_of(group.get("groupName")), *custom_resources(group.get("rayStartParams"))):
                 findings.resources.setdefault(name, pool.name)
+            image = text_of(first_container(_pod(group)).get("image"))
+            if pool.gpus and image != head and (words := image_words(image, "", findings, pool.where)):
+                pool.words.setdefault("workerGroup", {})["image"] = words
+
+
+def _pod(group: Any) -> Mapping[str, Any]:
+    return mapping(mapping(mapping(group).get("template")).get("spec"))
 
 
 def _take_application(
@@ -75,7 +83,10 @@ def _take_application(
         why = "it builds more than models (prefill and decode apart, data parallel): write it as an app by hand"
         findings.leave_out(place, cut(built), why)
     elif app := app_of(application, {path: file.config_map for path, file in files.items()}, findings, where=place):
-        findings.apps.append(app)
+        if any(app.name == other.name for other in findings.apps):
+            findings.leave_out(place, "a second app of that name", "apps are known by their names")
+        else:
+            findings.apps.append(app)
     return []
 
 
@@ -92,7 +103,7 @@ def _serve_config(stated: Any, where: str) -> Mapping[str, Any]:
 
 def _mounted(cluster: Mapping[str, Any], config_maps: Mapping[str, Manifest]) -> dict[str, Mounted]:
     """Every file of a ConfigMap by its path in the head, where Ray builds applications."""
-    pod = mapping(mapping(mapping(cluster.get("headGroupSpec")).get("template")).get("spec"))
+    pod = _pod(cluster.get("headGroupSpec"))
     volumes = {
         text_of(volume.get("name")): text_of(mapping(volume.get("configMap")).get("name"))
         for _, volume in mappings(pod.get("volumes"))

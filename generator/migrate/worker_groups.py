@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from generator.facts.gpu_names import gpus_named, gpus_of_nodes, slices_named
 from generator.formats.kubernetes import VOLUME_SOURCES
 from generator.formats.pod_rules import mapping, mappings
 from generator.migrate.found import Findings, FoundPool
-from generator.migrate.manifests import text_of, whole_of
+from generator.migrate.manifests import plain_name, text_of, whole_of
 from generator.units import quantity
 
 HUB_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN")
@@ -20,17 +21,25 @@ _OF_THE_CHART = {"num-gpus", "num-cpus", "resources", "dashboard-host", "block",
 """Flags of `ray start` that the chart writes itself."""
 _AS_THEY_ARE = ("affinity", "priorityClassName", "runtimeClassName", "schedulerName", "topologySpreadConstraints",
                 "terminationGracePeriodSeconds")  # fmt: skip
+_WRITTEN_ANEW = re.compile(r"^(app\.kubernetes\.io|helm\.sh|meta\.helm\.sh|ray\.io|checksum)(/|$)")
+_GROUP = ("groupName", "replicas", "minReplicas", "maxReplicas", "numOfHosts", "idleTimeoutSeconds", "rayStartParams",
+          "template")  # fmt: skip
+_CONTAINER = ("name", "image", "imagePullPolicy", "env", "envFrom", "ports", "resources", "volumeMounts",
+              "securityContext", "readinessProbe", "livenessProbe")  # fmt: skip
+"""KubeRay makes the probes; the ports are the Ray release's."""
 _ELSEWHERE = {
     "initContainers": "the chart's pods have none: put what they do into the image, or into a volume",
     "nodeName": "pods are placed by labels: give the node one, and name it in nodeSelector",
     "hostNetwork": "the chart's pods have an address of their own",
 }
+_POD = (*_AS_THEY_ARE, *_ELSEWHERE, "containers", "volumes", "nodeSelector", "tolerations", "serviceAccountName",
+        "automountServiceAccountToken", "securityContext", "restartPolicy", "imagePullSecrets")  # fmt: skip
 
 
 def pool_of(group: Mapping[str, Any], findings: Findings, *, where: str) -> FoundPool | None:
     """The pool of one worker group, or None where it is no pool of models (a line of the report says why)."""
-    name = text_of(group.get("groupName"))
-    where = f"{where}: group {cut(name)}"
+    stated = text_of(group.get("groupName"))
+    name, where = plain_name(stated, "pool"), f"{where}: group {cut(stated)}"
     pod = mapping(mapping(group.get("template")).get("spec"))
     container = first_container(pod)
     device, gpus = device_of(resources_of(container))
@@ -41,9 +50,16 @@ def pool_of(group: Mapping[str, Any], findings: Findings, *, where: str) -> Foun
     hosts = max(1, whole_of(group.get("numOfHosts")) or 1)
     pool = FoundPool(name=name, where=where, gpus=gpus, nodes=workers * hosts)
     pool.words = {**_room(container, findings, where), **_nodes(pod)}
-    if settings := pod_settings(pod, group.get("rayStartParams"), findings, where=where):
+    settings = pod_settings(mapping(group.get("template")), group.get("rayStartParams"), findings, where=where)
+    if idle := whole_of(group.get("idleTimeoutSeconds")):
+        settings["idleTimeoutSeconds"] = idle
+    if settings:
         pool.words["workerGroup"] = settings
     name_gpu(pool, device, mapping(pod.get("nodeSelector")))
+    if name != stated:
+        findings.change(where, f"its name is {name}", "a pool has a name of small letters, digits and -")
+    if gpus:
+        findings.leave_out_unread(where, group, _GROUP)
     if gpus and whole_of(group.get("minReplicas")):
         why = "workers come and go with the replicas of what they serve: say `replicas: {min: …}`"
         findings.change(where, f"minReplicas {whole_of(group.get('minReplicas'))}", why)
@@ -108,10 +124,16 @@ def _nodes(pod: Mapping[str, Any]) -> JsonObject:
     return {key: value for key, value in words.items() if value}
 
 
-def pod_settings(pod: Mapping[str, Any], flags: Any, findings: Findings, *, where: str) -> JsonObject:
-    """What the chart has a word for of a group's pod, beside its place and its room."""
+def pod_settings(template: Mapping[str, Any], flags: Any, findings: Findings, *, where: str) -> JsonObject:
+    """What the chart has a word for of a group's pods, beside their place and their room."""
+    pod = mapping(template.get("spec"))
     container = first_container(pod)
     settings: JsonObject = {key: pod[key] for key in _AS_THEY_ARE if pod.get(key)}
+    for key, word in (("labels", "podLabels"), ("annotations", "podAnnotations")):
+        if kept := _own(mapping(mapping(template.get("metadata")).get(key))):
+            settings[word] = kept
+    findings.leave_out_unread(where, pod, _POD)
+    findings.leave_out_unread(f"{where}: container", container, _CONTAINER)
     params = {key: value for key, value in mapping(flags).items() if key not in _OF_THE_CHART}
     settings |= {"rayStartParams": params} if params else {}
     settings |= {"env": env} if (env := environment_of(container.get("env"), findings, where=where)) else {}
@@ -124,6 +146,11 @@ def pod_settings(pod: Mapping[str, Any], flags: Any, findings: Findings, *, wher
     for _, other in list(mappings(pod.get("containers")))[1:]:
         findings.leave_out(where, f"container {cut(text_of(other.get('name')))}", "the chart's pods have one container")
     return settings
+
+
+def _own(words: Mapping[str, Any]) -> JsonObject:
+    """Labels or annotations of people: those of Helm, of KubeRay and of charts are written anew."""
+    return {key: value for key, value in words.items() if not _WRITTEN_ANEW.match(str(key))}
 
 
 def environment_of(env: Any, findings: Findings, *, where: str) -> JsonObject:

@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.rendering import CHART, LOADER, MINIMAL, Manifest, Render, Rendered, Values, program, values_files
+from tests.chart.rendering import (
+    CHART,
+    LOADER,
+    MINIMAL,
+    Manifest,
+    Render,
+    Rendered,
+    Values,
+    crd_folders,
+    program,
+    values_files,
+)
 from tests.support.fuzz_report import pytest_terminal_summary as pytest_terminal_summary
 from tools import kubernetes_schemas
 
@@ -84,12 +95,6 @@ def render_error(helm_template: Callable[..., subprocess.CompletedProcess[str]])
 @pytest.fixture(params=list(values_files()), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def values_file(request: pytest.FixtureRequest) -> Path:
     return request.param
-
-
-def crd_folders() -> dict[str, Path]:
-    """KubeRay versions and the folders of their CRDs, from KUBERAY_CRDS: `<version>=<folder>`, separated as in PATH."""
-    pairs = [part.partition("=") for part in os.environ.get("KUBERAY_CRDS", "").split(os.pathsep) if part]
-    return {version: Path(folder) for version, _, folder in pairs}
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,12 @@ def program(variable: str, name: str) -> str:
     return found
 
 
+def crd_folders() -> dict[str, Path]:
+    """KubeRay versions and the folders of their CRDs, from KUBERAY_CRDS: `<version>=<folder>`, separated as in PATH."""
+    pairs = [part.partition("=") for part in os.environ.get("KUBERAY_CRDS", "").split(os.pathsep) if part]
+    return {version: Path(folder) for version, _, folder in pairs}
+
+
 def parse(text: str) -> Any:
     return yaml.load(text, LOADER)
 

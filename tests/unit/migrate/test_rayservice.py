@@ -191,6 +191,38 @@ def test_what_cannot_be_planned_is_written_and_told(project: Path, tmp_path: Pat
     assert not (project / "values").exists()
 
 
+def test_a_route_before_every_models_id_is_kept_and_others_are_told(project: Path, tmp_path: Path) -> None:
+    config = llm_config("qwen", QWEN, accelerator_type="L4")
+    imported(project, written(tmp_path, rayservice(config, route="/llm/qwen")))
+    assert environment(project)["chart"]["serving"] == {"routePrefix": "/llm"}
+    document = imported(project, written(tmp_path, rayservice(config, route="/chat")), "--replace")
+    assert "route /chat of qwen (each model has its route: clients ask /inference/qwen/v1)" in told(document, "changed")
+
+
+def test_what_import_does_not_read_is_told_by_its_key(project: Path, tmp_path: Path) -> None:
+    service = rayservice(
+        llm_config("qwen", QWEN, accelerator_type="L4"),
+        worker={"hostAliases": [{"ip": "10.0.0.1"}], "priorityClassName": "high"},
+        gcsFaultToleranceOptions={"redisAddress": "redis:6379"},
+    )
+    service["spec"]["serveService"] = {"metadata": {"name": "x"}}
+    document = imported(project, written(tmp_path, service))
+    left = told(document, "left_out")
+    for key in ("group gpu-group: hostAliases", "rayClusterConfig: gcsFaultToleranceOptions", "llm: serveService"):
+        assert key in left
+    assert environment(project)["pools"]["gpu-group"]["workerGroup"] == {"priorityClassName": "high"}
+
+
+def test_names_that_pools_cannot_have_become_ones_that_they_can(project: Path, tmp_path: Path) -> None:
+    placed = {"ray_actor_options": {"resources": {"GPU_Group": 1}}}
+    service = rayservice(llm_config("qwen", QWEN, accelerator_type="L4", deployment_config=placed))
+    service["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]["groupName"] = "GPU_Group"
+    document = imported(project, written(tmp_path, service))
+    assert list(environment(project)["pools"]) == ["gpu-group"]
+    assert "group GPU_Group: its name is gpu-group" in told(document, "changed")
+    assert "GPU_Group" not in told(document, "left_out")
+
+
 def test_code_of_ones_own_becomes_an_app(project: Path, tmp_path: Path) -> None:
     service = rayservice()
     group, config = service["spec"]["rayClusterConfig"]["workerGroupSpecs"][0], "briefs-code"
