@@ -52,10 +52,11 @@ def import_(ctx: click.Context, /, references: tuple[str, ...], dry_run: bool, a
     if not dry_run:
         write_files(changed, remove=imported.generated.stale)
     paths = {os.path.relpath(path): "would change" if dry_run else "written" for path in changed}
+    removed = [os.path.relpath(path) for path in imported.generated.stale]
     if as_json:
-        print_json(_document(imported, paths))
+        print_json(_document(imported, list(paths), removed))
     else:
-        _print(imported, paths)
+        _print(imported, paths | dict.fromkeys(removed, "would be removed" if dry_run else "removed"))
     if imported.refused:
         for refusal in imported.refused:
             say(f"error: {refusal}", fg="red")
@@ -77,12 +78,13 @@ def _print(imported: Imported, paths: dict[str, str]) -> None:
             echo(f"  {line.where}: {line.what}" + (f" ({line.why})" if line.why else ""))
 
 
-def _document(imported: Imported, paths: dict[str, str]) -> ImportOutput:
+def _document(imported: Imported, paths: list[str], removed: list[str]) -> ImportOutput:
     found = imported.findings
     return {
         "version": 1,
         "environment": imported.environment,
-        "files": list(paths),
+        "files": paths,
+        "removed": removed,
         "taken": _lines(found.taken),
         "changed": _lines(found.changed),
         "left_out": _lines(found.left_out),

@@ -415,6 +415,8 @@ class ImportOutput(TypedDict):
     environment: str
     files: list[str]
     """That are written; with --dry-run, that would be."""
+    removed: list[str]
+    """Values that nothing generates any more, after --replace."""
     taken: list[ImportLine]
     changed: list[ImportLine]
     """Taken too, and meaning something else here."""

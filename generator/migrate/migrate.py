@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from generator.documents.files import read_text
-from generator.documents.merge import merged
+from generator.documents.merge import JsonObject, merged
 from generator.errors import UserError, cut, faults, printable
 from generator.facts.gpus import gpu as gpu_of
 from generator.facts.releases import RayRelease, newest, release, releases
@@ -22,7 +22,7 @@ from generator.migrate.found import Findings, FoundModel
 from generator.migrate.manifests import read_manifests
 from generator.plan.plan import make_plan
 from generator.progress import Report
-from generator.project.catalog_edit import add_to_catalog
+from generator.project.catalog_edit import add_to_catalog, new_catalog
 from generator.project.init import NAME
 from generator.project.project import Generated, Project
 
@@ -129,17 +129,22 @@ def _models(findings: Findings, catalog: Catalog, *, replace: bool, report: Repo
 def _catalog_texts(
     project: Project, catalog: Catalog, models: list[tuple[FoundModel, Entry]], *, replace: bool
 ) -> dict[Path, str]:
-    texts: dict[Path, str] = {}
+    added: dict[str, dict[str, JsonObject]] = {}
     for _, entry in models:
-        if entry.entry is None:
-            continue
-        path = catalog.files.get(entry.family, project.root / "catalog" / f"{entry.family}.yaml")
-        if entry.family not in catalog.files and path.exists():
-            raise UserError(f"is there and is not family '{entry.family}'", where=str(path), fix="Rename the file.")
-        before = texts.get(path) or (read_text(path) if path.exists() else None)
-        texts[path] = add_to_catalog(
-            before, family=entry.family, model_id=entry.model_id, model=entry.entry, replace=replace
-        )
+        if entry.entry is not None:
+            added.setdefault(entry.family, {})[entry.model_id] = entry.entry
+    texts: dict[Path, str] = {}
+    for family, entries in added.items():
+        path = catalog.files.get(family, project.root / "catalog" / f"{family}.yaml")
+        if family in catalog.files:
+            text = read_text(path)
+            for model_id, model in entries.items():
+                text = add_to_catalog(text, family=family, model_id=model_id, model=model, replace=replace)
+        elif path.exists():
+            raise UserError(f"is there and is not family '{family}'", where=str(path), fix="Rename the file.")
+        else:
+            text = new_catalog(family, entries)
+        texts[path] = text
     return texts
 
 

@@ -144,7 +144,13 @@ def _models(
 
 def _take_ingress(application: Mapping[str, Any], findings: Findings, where: str) -> None:
     """Options of the ingress: the chart has them once, for every model."""
-    options = [dict(each) for _, each in mappings(application.get("deployments")) if each.get("name") in INGRESSES]
+    options = []
+    for _, each in mappings(application.get("deployments")):
+        if each.get("name") in INGRESSES:
+            options.append(dict(each))
+        else:
+            why = "say them in the model's llmConfig, `deployment_config`"
+            findings.leave_out(where, f"options of deployment {cut(text_of(each.get('name')))}", why)
     stated = mapping(application.get("args")).get("ingress_deployment_config")
     for option in [*options, *([stated] if isinstance(stated, dict) else [])]:
         words = {key: value for key, value in option.items() if key != "name"}

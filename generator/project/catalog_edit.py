@@ -67,6 +67,14 @@ def add_to_catalog(
     return text
 
 
+def new_catalog(family: str, models: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the text of a file for a family that has none yet. Raises UserError where an entry is none."""
+    entries = ["\n".join(block_lines(model_id, model, 2, 2)) for model_id, model in models.items()]
+    text = f"{SCHEMA_LINE}\nfamily: {inline(family)}\nmodels:\n" + "\n\n".join(entries) + "\n"
+    _check_contract(text)
+    return text
+
+
 def _check_family(old: Any, family: str) -> None:
     if not isinstance(old, dict):
         raise UserError("the catalog file is no mapping", fix="Begin it with `family: NAME` and `models:`.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +83,20 @@ def _first(text: str, is_meant: Callable[[LibraryModel], bool]) -> LibraryModel 
     return next(filter(is_meant, candidates), None)
 
 
-def _models(path: Path) -> Iterator[LibraryModel]:
+@cache
+def _models(path: Path) -> list[LibraryModel]:
     entries = load_text(_text(path), path.name)["models"]
-    for family in read_catalog({path: _text(path)}).families.values():
-        for model_id, model in family.models.items():
-            yield LibraryModel(model_id=model_id, family=family.family, model=model, entry=entries[model_id])
+    return [
+        LibraryModel(model_id=model_id, family=family.family, model=model, entry=entries[model_id])
+        for family in read_catalog({path: _text(path)}).families.values()
+        for model_id, model in family.models.items()
+    ]
 
 
 def _files() -> list[Path]:
     return sorted(FOLDER.glob("*.yaml"))
 
 
+@cache
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")

@@ -44,14 +44,14 @@ def refused_by_import(project: Path, text: str) -> str:
 
 def test_import_takes_or_refuses_manifests(project: Path, record_property: Record) -> None:
     inputs = mutated(documents()).map(stream)
-    fuzz(inputs, partial(refused_by_import, project), record=record_property, examples=15, slow=8)
+    fuzz(inputs, partial(refused_by_import, project), record=record_property, examples=8, slow=8)
 
 
 def test_import_takes_or_refuses_damaged_manifests(project: Path, record_property: Record) -> None:
-    fuzz(damaged(TEXTS), partial(refused_by_import, project), record=record_property, examples=15, slow=8)
+    fuzz(damaged(TEXTS), partial(refused_by_import, project), record=record_property, examples=8, slow=8)
 
 
 def test_import_takes_or_refuses_odd_llm_configs(project: Path, record_property: Record) -> None:
     """What is text of a manifest, and YAML in that."""
     inputs = mutated([MODEL]).map(lambda config: yaml.safe_dump(rayservice(config)))
-    fuzz(inputs, partial(refused_by_import, project), record=record_property, examples=15, slow=8)
+    fuzz(inputs, partial(refused_by_import, project), record=record_property, examples=8, slow=8)

@@ -171,7 +171,8 @@ def test_nothing_takes_the_place_of_what_is_there_unless_it_is_said(project: Pat
     other = written(tmp_path, rayservice(llm_config("chat", "Qwen/Qwen3-8B", accelerator_type="L4")))
     run = generator("import", other, "-e", "second", folder=project)
     assert run.returncode == 2 and "'chat' is in the catalog already" in run.stderr
-    imported(project, other, "--replace")
+    document = imported(project, other, "--replace")
+    assert "catalog/qwen2-5.yaml" in document["files"]
     assert environment(project)["serve"] == {"qwen2-5": {"models": {"chat": {}}}}
     assert read_yaml(project / "catalog" / "qwen2-5.yaml")["models"]["chat"]["source"] == "Qwen/Qwen3-8B"
 
