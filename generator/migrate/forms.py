@@ -45,5 +45,9 @@ def read_forms(manifests: Sequence[Manifest], findings: Findings) -> None:
         elif "resourceProfiles" not in manifest.data and manifest.kind not in _SILENT:
             kind = cut(manifest.kind or "a file of no known form")
             findings.leave_out(manifest.where, kind, _WHY.get(manifest.kind, _BESIDE))
+    services = [each.where for each in manifests if each.kind == "RayService"]
+    if len(services) > 1:
+        why = "values of the chart are there once, and the last one's win: import each into an environment of its own"
+        findings.change(services[-1], f"{len(services)} RayServices become one release", why)
     if models:
         read_kubeai(models, profiles, findings)

@@ -61,6 +61,7 @@ def import_manifests(
     findings = Findings()
     manifests = read_manifests(references)
     read_forms(manifests, findings)
+    _require_pools(findings, references)
     if unknown := [name for name in chosen if name and name not in findings.pools]:
         raise UserError.unknown("pool", unknown[0], findings.pools, where="--gpu")
     settle_gpus(findings, chosen)
@@ -68,12 +69,9 @@ def import_manifests(
     catalog = project.catalog(may_be_empty=True)
     models = _models(findings, catalog, replace=replace, report=report)
     if not models and not findings.apps:
-        why = [f"{line.where}: {line.what}: {line.why}" for line in findings.left_out]
-        raise UserError(
-            "nothing in them could be taken", where=cut(", ".join(references), 200), fix="\n  ".join(why[:10])
-        )
+        raise _nothing("nothing in them could be taken", findings, references)
     texts = _catalog_texts(project, catalog, models, replace=replace)
-    served = release(ray, where="--ray") if ray else _release(findings)
+    served = _release(findings, ray)
     _keep_closed(findings, served)
     _tell_path(findings, served)
     data = environment_of(findings, models, namespace=namespace or _namespace(findings), ray=served)
@@ -102,6 +100,17 @@ def _path_of(project: Project, environment: str, *, replace: bool) -> Path:
         fix = "Give another --environment, or put this one in its place with --replace."
         raise UserError("this environment is there already", where=str(path), fix=fix)
     return path
+
+
+def _require_pools(findings: Findings, references: Sequence[str]) -> None:
+    if findings.models and not findings.pools:
+        raise _nothing("no workers in them could be taken, so there is nothing to serve on", findings, references)
+
+
+def _nothing(what: str, findings: Findings, references: Sequence[str]) -> UserError:
+    why = [f"{line.where}: {line.what}: {line.why}" for line in findings.left_out]
+    fix = "\n  ".join(why[:10]) or "Give the whole RayService, with its workerGroupSpecs."
+    return UserError(what, where=cut(", ".join(references), 200), fix=fix)
 
 
 def _chosen_gpus(gpus: Sequence[str]) -> dict[str, str]:
@@ -148,15 +157,20 @@ def _catalog_texts(
     return texts
 
 
-def _release(findings: Findings) -> RayRelease:
-    """The release that the manifests name, where it is known; else the newest."""
+def _release(findings: Findings, ray: str | None) -> RayRelease:
+    """The release that is asked for, else the one that the manifests name, where it is known; else the newest."""
     known = [version for version in findings.rays if version in releases()]
     chosen = releases()[known[0]] if known else newest()
+    chosen = release(ray, where="--ray") if ray else chosen
     for version in findings.rays:
         if version != chosen.ray:
             why = f"{', '.join(releases())} are known here, and --ray chooses one"
             findings.change(f"Ray {cut(version)}", f"Ray {chosen.ray} with vLLM {chosen.vllm}", why)
-    if not findings.rays:
+    if findings.chart.get("image") and findings.rays and chosen.ray not in findings.rays:
+        findings.change(
+            "image", "it has another Ray", f"build it on Ray {chosen.ray}, or take `chart: {{image: …}}` out"
+        )
+    if not findings.rays and not ray:
         findings.change("Ray", f"Ray {chosen.ray} with vLLM {chosen.vllm}", "the manifests name none")
     return chosen
 

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests.chart.rendering import Render, parse
-from tests.support.migration import ORIGINAL, imported, new_project, told
+from tests.support.migration import KUBEAI, ORIGINAL, PRODUCTION_STACK, imported, new_project, told
 from tests.support.paths import ROOT
 
 ADDED = {
@@ -78,6 +78,17 @@ def without_added(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     return {key: without_added(value) for key, value in node.items() if ADDED.get(key) != value}
+
+
+@pytest.mark.parametrize("form", [KUBEAI, PRODUCTION_STACK], ids=["kubeai", "production-stack"])
+def test_what_is_imported_of_other_forms_is_what_the_chart_takes(form: Path, render: Render, tmp_path: Path) -> None:
+    project = new_project(tmp_path / "project")
+    imported(project, form, "--environment", "prod", "--gpu", "A100-80GB")
+    rendered = render(sorted((project / "values" / "prod").iterdir()))
+    taken = yaml.safe_load((project / "environments" / "prod.yaml").read_text())
+    models = {name for family in taken["serve"].values() for name in family["models"]}
+    assert rendered.applications.keys() == models
+    assert rendered.groups.keys() >= taken["pools"].keys()
 
 
 @pytest.fixture(params=["as it was written", "as the chart renders it"])

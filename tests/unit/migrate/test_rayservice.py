@@ -214,6 +214,66 @@ def test_what_import_does_not_read_is_told_by_its_key(project: Path, tmp_path: P
     assert environment(project)["pools"]["gpu-group"]["workerGroup"] == {"priorityClassName": "high"}
 
 
+def test_a_service_without_workers_is_refused(project: Path, tmp_path: Path) -> None:
+    service = rayservice(llm_config("qwen", QWEN), workerGroupSpecs=[])
+    message = refused(project, written(tmp_path, service))
+    assert "no workers in them could be taken" in message and "workerGroupSpecs" in message
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("applications: [", "RayService/llm: serveConfigV2:"),
+        ("- a", "has no applications"),
+        ("applications: {}", "has no applications"),
+        (None, "has no serveConfigV2"),
+    ],
+)
+def test_a_serve_config_that_is_none_is_refused_with_its_place(
+    project: Path, tmp_path: Path, config: Any, said: str
+) -> None:
+    service = rayservice()
+    service["spec"]["serveConfigV2"] = config
+    assert said in refused(project, written(tmp_path, service))
+
+
+def test_an_image_of_ones_own_is_kept_and_has_to_have_the_new_ray(project: Path, tmp_path: Path) -> None:
+    service = rayservice(llm_config("qwen", QWEN, accelerator_type="L4"), rayVersion="2.55.0")
+    cluster = service["spec"]["rayClusterConfig"]
+    cluster["headGroupSpec"]["template"]["spec"]["containers"][0]["image"] = "example.com/team/ray:own"
+    cluster["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]["image"] = "example.com/team/worker:own"
+    document = imported(project, written(tmp_path, service))
+    taken = environment(project)
+    assert taken["chart"]["image"] == {"repository": "example.com/team/ray", "tag": "own"}
+    assert taken["pools"]["gpu-group"]["workerGroup"]["image"]["repository"] == "example.com/team/worker"
+    assert "image: it has another Ray (build it on Ray 2.60.0" in told(document, "changed")
+
+
+def test_another_release_is_asked_for_by_its_version(project: Path, tmp_path: Path) -> None:
+    path = written(tmp_path, rayservice(llm_config("qwen", "tiiuae/Falcon3-7B-Instruct", accelerator_type="L4")))
+    document = imported(project, path, "--ray", "2.49.1")
+    assert environment(project)["ray"] == "2.49.1"
+    assert "Ray 2.60.0: Ray 2.49.1 with vLLM" in told(document, "changed")
+
+
+def test_two_services_become_one_release_and_that_is_told(project: Path, tmp_path: Path) -> None:
+    one = rayservice(llm_config("one", QWEN, accelerator_type="L4"))
+    two = rayservice(llm_config("two", "Qwen/Qwen3-8B"), llm_config("one", "Qwen/Qwen3-8B"))
+    document = imported(project, written(tmp_path, one, two))
+    assert {name for family in environment(project)["serve"].values() for name in family["models"]} == {"one", "two"}
+    assert "2 RayServices become one release" in told(document, "changed")
+    assert "a second one (an id is there once" in told(document, "left_out")
+
+
+def test_slices_are_known_by_their_resource_and_their_gpu(project: Path, tmp_path: Path) -> None:
+    service = rayservice(llm_config("qwen", QWEN), worker={"nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-H100"}})
+    (group,) = service["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+    limits = {"cpu": "8", "memory": "32Gi", "nvidia.com/mig-3g.40gb": "1"}
+    group["template"]["spec"]["containers"][0]["resources"] = {"limits": limits}
+    imported(project, written(tmp_path, service))
+    assert environment(project)["pools"]["gpu-group"]["gpu"] == "H100-80GB-3g.40gb"
+
+
 def test_names_that_pools_cannot_have_become_ones_that_they_can(project: Path, tmp_path: Path) -> None:
     placed = {"ray_actor_options": {"resources": {"GPU_Group": 1}}}
     service = rayservice(llm_config("qwen", QWEN, accelerator_type="L4", deployment_config=placed))
