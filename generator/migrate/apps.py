@@ -24,17 +24,8 @@ def app_of(
     module = text_of(application.get("import_path")).partition(":")[0]
     deployments = [copy.deepcopy(dict(each)) for _, each in mappings(application.get("deployments"))]
     holder = _holder(deployments)
-    if holder is None:
-        findings.leave_out(
-            where, f"the code {cut(module)}", f"which deployment holds its model is not said: {_BY_HAND}"
-        )
-        return None
-    if holder.get("placement_group_bundles"):
-        why = f"each of its bundles needs the pool's name: {_BY_HAND}"
+    if why := _refusal(holder, findings):
         findings.leave_out(where, f"the code {cut(module)}", why)
-        return None
-    if not findings.pools:
-        findings.leave_out(where, f"the code {cut(module)}", "no group of workers that it runs on could be taken")
         return None
     service: JsonObject = {"deployment": text_of(holder.get("name"))}
     config_map = next((name for path, name in files.items() if path.endswith(f"/{module.replace('.', '/')}.py")), "")
@@ -47,8 +38,10 @@ def app_of(
     actor = holder.get("ray_actor_options")
     pool, gpus = _taken(actor if isinstance(actor, dict) else {}, findings)
     if gpus is None:
-        findings.change(where, "GPUs of a replica", "the manifests do not say them, and one is taken: see `gpus`")
+        findings.change(where, "GPUs of a replica", "no whole number of them is said, and one is taken: see `gpus`")
     service["gpus"] = gpus or 1
+    if most := whole_of(holder.get("max_ongoing_requests")):
+        service["sequences"] = max(1, most // 2)  # as many wait as are worked on, which is how the plan writes it
     if replicas := replicas_of(holder, findings, where):
         service["replicas"] = {"min": replicas[0], "max": max(1, replicas[1])}
     kept = {
@@ -65,12 +58,24 @@ def app_of(
     return FoundApp(name=name, where=where, service=service, pool=pool)
 
 
-def _holder(deployments: list[JsonObject]) -> JsonObject | None:
-    """The deployment that holds the model: the one with GPUs, else the one that is called so, else the only one."""
+def _refusal(holder: JsonObject, findings: Findings) -> str:
+    """Why it cannot be an app; empty where it can."""
+    if not holder:
+        return f"which deployment holds its model is not said: {_BY_HAND}"
+    if holder.get("placement_group_bundles"):
+        return f"each of its bundles needs the pool's name: {_BY_HAND}"
+    return "" if findings.pools else "no group of workers that it runs on could be taken"
+
+
+def _holder(deployments: list[JsonObject]) -> JsonObject:
+    """The deployment that holds the model: the one with GPUs, else the one that is called so, else the only one.
+
+    Empty where there is none, or it has no name.
+    """
     with_gpus = [each for each in deployments if mapping(each.get("ray_actor_options")).get("num_gpus")]
     called = [each for each in deployments if "llm" in text_of(each.get("name")).lower()]
-    found = next((each for each in (with_gpus, called, deployments) if len(each) == 1), [None])[0]
-    return found if found and text_of(found.get("name")) else None
+    found = next((each[0] for each in (with_gpus, called, deployments) if len(each) == 1), {})
+    return found if text_of(found.get("name")) else {}
 
 
 def _taken(actor: JsonObject, findings: Findings) -> tuple[str | None, int | None]:

@@ -80,6 +80,7 @@ def environment_of(
         while app.name in serve or any(app.name == entry.model_id for _, entry in models):
             app.name = f"{app.name[:36]}-app"
             findings.change(app.where, f"its name is {app.name}", "a model or a family has the other one")
+        places["apps", app.name] = app.where
     environment = {
         "namespace": namespace,
         "ray": ray.ray,

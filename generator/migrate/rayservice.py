@@ -86,6 +86,7 @@ def _take_application(
         if any(app.name == other.name for other in findings.apps):
             findings.leave_out(place, "a second app of that name", "apps are known by their names")
         else:
+            findings.take(place, f"app {app.name}, with its model in {cut(app.service['deployment'])}")
             findings.apps.append(app)
     return []
 

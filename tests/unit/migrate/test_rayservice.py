@@ -295,7 +295,8 @@ def test_code_of_ones_own_becomes_an_app(project: Path, tmp_path: Path) -> None:
         "name": "briefs", "route_prefix": "/briefs", "import_path": "vllm_app:build", "args": {"model": "x"},
         "deployments": [
             {"name": "Front", "num_replicas": 2},
-            {"name": "VLLMDeployment", "num_replicas": 1, "ray_actor_options": {"num_gpus": 1}},
+            {"name": "VLLMDeployment", "num_replicas": 1, "ray_actor_options": {"num_gpus": 1},
+             "max_ongoing_requests": 50},
         ],
     }]})  # fmt: skip
     code = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": config}, "data": {"vllm_app.py": "build = 1"}}
@@ -305,12 +306,16 @@ def test_code_of_ones_own_becomes_an_app(project: Path, tmp_path: Path) -> None:
             "deployment": "VLLMDeployment",
             "configMap": config,
             "gpus": 1,
+            "sequences": 25,
             "replicas": {"min": 1, "max": 1},
             "application": {
                 "import_path": "vllm_app:build",
                 "args": {"model": "x"},
                 "route_prefix": "/briefs",
-                "deployments": [{"name": "Front", "num_replicas": 2}],
+                "deployments": [
+                    {"name": "Front", "num_replicas": 2},
+                    {"name": "VLLMDeployment", "max_ongoing_requests": 50},
+                ],
             },
         }
     }
