@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from generator.documents.compact import block_lines
@@ -76,10 +77,9 @@ def environment_of(
     for model, entry in models:
         serve.setdefault(entry.family, {"models": {}})["models"][entry.model_id] = _overrides(model, entry, findings)
         places["serve", entry.family, "models", entry.model_id] = model.where
+    taken = {*serve, *(entry.model_id for _, entry in models)}
     for app in findings.apps:
-        while app.name in serve or any(app.name == entry.model_id for _, entry in models):
-            app.name = f"{app.name[:36]}-app"
-            findings.change(app.where, f"its name is {app.name}", "a model or a family has the other one")
+        _rename(app, taken | {each.name for each in findings.apps if each is not app}, findings)
         places["apps", app.name] = app.where
     environment = {
         "namespace": namespace,
@@ -91,6 +91,14 @@ def environment_of(
     }
     _leave_out_refused(environment, places, findings)
     return {key: value for key, value in _with_defaults(environment).items() if value != {}}
+
+
+def _rename(app: FoundApp, taken: Collection[str], findings: Findings) -> None:
+    """Give an app another name where a model, a family or another app has its own."""
+    if app.name in taken:
+        names = (f"{app.name[:30]}-app-{number}" for number in count(1))
+        app.name = next(name for name in names if name not in taken)
+        findings.change(app.where, f"its name is {app.name}", "a model or a family has the other one")
 
 
 def _overrides(model: FoundModel, entry: Entry, findings: Findings) -> JsonObject:
@@ -126,27 +134,29 @@ def _app(app: FoundApp, findings: Findings) -> JsonObject:
 def _leave_out_refused(environment: JsonObject, places: Mapping[tuple[str, ...], str], findings: Findings) -> None:
     """Take out what the environment's schema, its release or its rules refuse, until nothing is refused."""
     while faults := document_faults(environment, "environment"):
-        told = []
-        for fault in reversed(faults):  # entries of a list from behind
-            path = _taken_out(environment, fault)
+        paths = [_to_take_out(environment, fault) for fault in faults]
+        for path in sorted(set(paths), key=paths.index, reverse=True):  # entries of a list from behind
+            if _holds(environment, path):
+                _delete(environment, path)
+        for path, fault in zip(paths, faults, strict=True):
             where = next((said for place, said in places.items() if path[: len(place)] == place), "the environment")
-            told.append((where, _in_words(path, places), f"{fault.what}. {fault.fix}".strip()))
-        for line in reversed(told):
-            findings.leave_out(*line)
+            findings.leave_out(where, _in_words(path, places), f"{fault.what}. {fault.fix}".strip())
 
 
-def _taken_out(environment: JsonObject, fault: Fault) -> tuple[Any, ...]:
-    """Delete what a fault is about, or the nearest mapping that holds it; return its path."""
+def _to_take_out(environment: JsonObject, fault: Fault) -> tuple[Any, ...]:
+    """The path of what a fault is about, or of the nearest mapping that holds it."""
     path = tuple(fault.path)
     while path and not _holds(environment, path):
         path = path[:-1]
     if len(path) < _LEAST_DEPTH.get(str(path[0]) if path else "", 99):
         raise fault.as_error(Origin("the environment that was read"))
-    container: Any = environment
-    for key in path[:-1]:
-        container = container[key]
-    del container[path[-1]]
     return path
+
+
+def _delete(node: Any, path: tuple[Any, ...]) -> None:
+    for key in path[:-1]:
+        node = node[key]
+    del node[path[-1]]
 
 
 def _holds(node: Any, path: tuple[Any, ...]) -> bool:

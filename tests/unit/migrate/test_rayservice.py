@@ -284,6 +284,33 @@ def test_names_that_pools_cannot_have_become_ones_that_they_can(project: Path, t
     assert "GPU_Group" not in told(document, "left_out")
 
 
+def test_another_place_of_a_model_of_the_catalog_is_the_environments_to_say(project: Path, tmp_path: Path) -> None:
+    imported(project, written(tmp_path, rayservice(llm_config("chat", QWEN, accelerator_type="L4"))), "-e", "first")
+    there = (project / "catalog" / "qwen2-5.yaml").read_text()
+    imported(project, written(tmp_path, rayservice(llm_config("chat", "/mnt/chat", accelerator_type="L4"))))
+    assert environment(project)["serve"] == {"qwen2-5": {"models": {"chat": {"source": "/mnt/chat"}}}}
+    assert (project / "catalog" / "qwen2-5.yaml").read_text() == there
+
+
+def test_of_two_faults_of_one_word_only_that_word_is_left_out(project: Path, tmp_path: Path) -> None:
+    words = {"max_num_batched_tokens": "many", "seed": 1}
+    service = rayservice(llm_config("chat", QWEN, accelerator_type="L4", engine_kwargs=words))
+    imported(project, written(tmp_path, service))
+    assert environment(project)["serve"]["qwen2-5"]["models"]["chat"]["llmConfig"] == {"engine_kwargs": {"seed": 1}}
+
+
+def test_an_app_that_is_called_as_a_model_gets_another_name(project: Path, tmp_path: Path) -> None:
+    service = rayservice(llm_config("chat", QWEN, accelerator_type="L4"))
+    config = yaml.safe_load(service["spec"]["serveConfigV2"])
+    config["applications"].append(
+        {"name": "chat", "route_prefix": "/own", "import_path": "own:app", "deployments": [{"name": "Llm"}]}
+    )
+    service["spec"]["serveConfigV2"] = yaml.safe_dump(config)
+    document = imported(project, written(tmp_path, service))
+    assert list(environment(project)["apps"]) == ["chat-app-1"]
+    assert "its name is chat-app-1" in told(document, "changed")
+
+
 def test_code_of_ones_own_becomes_an_app(project: Path, tmp_path: Path) -> None:
     service = rayservice()
     group, config = service["spec"]["rayClusterConfig"]["workerGroupSpecs"][0], "briefs-code"
