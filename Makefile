@@ -13,10 +13,12 @@ FAMILIES := falcon3 falcon-h1
 # Each expands when a recipe needs it; the set-up that it does is printed there.
 TEST_PYTHON = $$(tools/setup.sh python test)
 ENGINE_PYTHON = $$(tools/setup.sh python engine)
+RELEASE_PYTHON = $$(tools/setup.sh python release)
 RAY_2_49_1_PYTHON = $$(tools/setup.sh python ray-2.49.1)
 WITH_HELM = HELM="$$(tools/setup.sh helm)"
 CHART_TOOLS = $(WITH_HELM) KUBECONFORM="$$(tools/setup.sh go-tool kubeconform)" HELM_DOCS="$$(tools/setup.sh go-tool helm-docs)" \
 	KUBERAY_CRDS="$$(tools/setup.sh crds)" KUBERNETES_SPEC="$$(tools/setup.sh kubernetes-spec)"
+RELEASE_TOOLS = RELEASE_PYTHON="$(RELEASE_PYTHON)" WHEELS="$$(tools/setup.sh wheels)" REGISTRY="$$(tools/setup.sh go-tool registry)"
 PYTEST = -m pytest --durations=5
 
 .PHONY: help
@@ -57,7 +59,7 @@ fuzz: ## Every target of tests/fuzz, given many inputs (FUZZ_EXAMPLES=8000): a l
 
 chart: ## What helm renders, against the schemas of Kubernetes and KubeRay
 	tools/ct.sh lint
-	export $(CHART_TOOLS); \
+	export $(CHART_TOOLS) $(RELEASE_TOOLS); \
 	$(TEST_PYTHON) $(PYTEST) tests/chart
 
 # What builds vLLM's layers, on the other core while the engines start.
@@ -68,7 +70,7 @@ contract: ## What we emit is what Ray and vLLM accept, for each Ray release
 	"$$old" $(PYTEST) tests/contract/ray_2_49_1
 
 local: ## Real Ray and vLLM on this machine's CPU answer OpenAI requests
-	export $(WITH_HELM); $(ENGINE_PYTHON) $(PYTEST) tests/local
+	export $(WITH_HELM) RELEASE_PYTHON="$(RELEASE_PYTHON)"; $(ENGINE_PYTHON) $(PYTEST) tests/local
 
 .PHONY: cluster cluster-down image test-cluster ct-install
 cluster: ## Bring up a one-node cluster with KubeRay and the CPU image, or check the one that KUBECONFIG names
@@ -85,7 +87,7 @@ WITHOUT_PODS := $(addprefix tests/cluster/test_,kuberay_versions.py status.py li
 WITHOUT_LOAD := tests/cluster/test_model_cache.py
 # Two clusters of two models at once take nearly all memory of a small machine, so nothing runs beside this one.
 LARGEST := tests/cluster/test_one_release.py
-ON_CLUSTER = export $(WITH_HELM); python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings";
+ON_CLUSTER = export $(WITH_HELM) REGISTRY="$$(tools/setup.sh go-tool registry)"; python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings";
 test-cluster: ## Install, serve, upgrade, scale, break and remove on a real cluster (ARGS="--serving-path throughput FILE", …)
 	$(if $(ARGS),$(ON_CLUSTER) "$$python" $(PYTEST) $(ARGS),$(MAKE) cluster-stories; $(MAKE) cluster-largest)
 
@@ -100,9 +102,15 @@ cluster-largest:
 ct-install: ## Install every chart/ci/*-values.yaml in turn on that cluster, and run its `helm test`
 	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; tools/ct.sh install
 
+.PHONY: dist
+dist: ## Build what a release publishes into dist/: wheel, sdist, chart, bill of materials, checksums
+	export $(WITH_HELM); python=$(RELEASE_PYTHON); "$$python" -m tools.release build $(ARGS); \
+	"$$python" -m tools.release extras dist/*.whl
+
 .PHONY: generate config-defaults architectures releases bench bench-serving profile-serving bench-sizing clean-cache
 generate: ## Write schemas, values, the commands' page and the chart's README
 	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; "$$python" tools/command_docs.py; \
+	"$$python" -m tools.release version; \
 	"$$(tools/setup.sh go-tool helm-docs)" --chart-search-root chart --log-level warning
 
 config-defaults: ## Extract what configurations leave out, from transformers and vLLM

@@ -7,6 +7,7 @@
 #   tools/setup.sh crds            the CRDs of the KubeRay versions that are tested; prints version=folder, :-separated
 #   tools/setup.sh ct-settings     the folder with the rules of `ct lint`
 #   tools/setup.sh kubernetes-spec the OpenAPI document of the Kubernetes API; prints its path
+#   tools/setup.sh wheels          a folder with the wheels of requirements/runtime.txt, for this Python; prints its path
 #
 # The cache is $RAY_SERVE_LLM_CACHE, or ray-serve-llm below $XDG_CACHE_HOME (~/.cache). Progress goes to stderr.
 set -euo pipefail
@@ -68,7 +69,7 @@ setup_python() {
     python=$(python_on_path)
     folder=$(venv_of "$name" "$python")
     if [ ! -e "$folder/.complete" ]; then
-        say "installing requirements/$name.txt into $folder ($([ "$name" = test ] && echo 'about 100 MB' || echo 'about 6 GB, minutes'))"
+        say "installing requirements/$name.txt into $folder ($(case $name in engine | ray-*) echo 'about 6 GB, minutes' ;; *) echo 'about 100 MB' ;; esac))"
         rm -rf "$folder"
         uv "$python" venv --quiet --python "$python" "$folder" >&2
         uv "$python" pip sync --quiet --require-hashes --compile-bytecode --python "$folder/bin/python" "requirements/$name.txt" >&2
@@ -76,6 +77,21 @@ setup_python() {
         say "installed requirements/$name.txt"
     fi
     printf '%s\n' "$folder/bin/python"
+}
+
+setup_wheels() { # from the package index to a folder, where pip needs neither index nor network
+    local python folder key
+    python=$(tools/setup.sh python release) # which waits for another that installs it
+    key=$( { cat requirements/runtime.txt; "$python" -c 'import sys; print(sys.version)'; } | sha256sum)
+    folder=$cache/wheels-${key:0:12}
+    if [ ! -e "$folder/.complete" ]; then
+        say "downloading the wheels of requirements/runtime.txt (about 40 MB)"
+        rm -rf "$folder"
+        "$python" -m pip download --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+            --dest "$folder" -r requirements/runtime.txt >&2
+        touch "$folder/.complete"
+    fi
+    printf '%s\n' "$folder"
 }
 
 go_build() { # PROGRAM MODULE@VERSION: build into the cache
@@ -153,6 +169,8 @@ setup_go_tool() {
         ct) go_build_pinned "$name" github.com/helm/chart-testing/v3/ct chart-testing ;;
         etcd) go_build_pinned "$name" go.etcd.io/etcd/server/v3 etcd ;;
         pause) go_build_pinned "$name" . pause ;;
+        registry) go_build_pinned "$name" . registry ;;
+        cosign) go_build "$name" "github.com/sigstore/cosign/v3/cmd/cosign@$COSIGN_VERSION" ;;
         ray-operator) go_build_pinned "$name" github.com/ray-project/kuberay/ray-operator kuberay ;;
         kube-apiserver | kube-controller-manager | kube-scheduler | kube-proxy | kubelet | kubectl)
             # Without the stamp the API server calls itself v0.0.0, and Helm refuses charts by that.
@@ -188,6 +206,7 @@ case ${1:-} in
     go-tool) setup_go_tool "$2" ;;
     crds) setup_crds ;;
     ct-settings) printf '%s\n' "$(go_module "$(sed -n 's/^.*\(github.com\/helm\/chart-testing\/v3\) /\1@/p' tools/go/chart-testing/go.mod)")/etc" ;;
+    wheels) setup_wheels ;;
     kubernetes-spec) printf '%s\n' "$(go_module "k8s.io/kubernetes@$KUBERNETES_VERSION")/api/openapi-spec/swagger.json" ;;
     *) sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//'; exit 2 ;;
 esac

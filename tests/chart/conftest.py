@@ -40,7 +40,7 @@ def helm_template(helm: str, tmp_path: Path) -> Callable[..., subprocess.Complet
         *,
         release: str = "falcon3",
         namespace: str = "ai",
-        chart: Path = CHART,
+        chart: Path | str = CHART,
         arguments: tuple[str, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
         command = [helm, "template", release, str(chart), "--namespace", namespace, *arguments]
