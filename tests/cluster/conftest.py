@@ -7,6 +7,7 @@ can show. They make namespaces of their own and touch nothing else.
 from __future__ import annotations
 
 import os
+import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.cluster.client import Client
 from tests.cluster.figures import MEASURED
 from tests.cluster.release import Release
 from tests.cluster.waiting import wait
+from tests.support.paths import ROOT
+from tests.support.registry import pushed, registry
 from tools.cluster.settings import state_folder
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -84,10 +87,28 @@ def client(make_namespace: Callable[[str], str]) -> Client:
 
 
 @pytest.fixture(scope="module")
-def release(make_namespace: Callable[[str], str], client: Client, request: pytest.FixtureRequest) -> Release:
+def chart() -> tuple[str, ...]:
+    """What the file's release is installed from: the clone's own folder."""
+    return ("chart",)
+
+
+@pytest.fixture(scope="module")
+def published_chart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
+    """The chart in a registry on this machine, where helm runs; the cluster does not see it."""
+    folder = tmp_path_factory.mktemp("charts")
+    helm = os.environ["HELM"]
+    subprocess.run([helm, "package", ROOT / "chart", "--destination", folder], check=True, capture_output=True)
+    with registry(folder / "registry") as host:
+        yield pushed(helm, next(folder.glob("*.tgz")), host)
+
+
+@pytest.fixture(scope="module")
+def release(
+    make_namespace: Callable[[str], str], client: Client, chart: tuple[str, ...], request: pytest.FixtureRequest
+) -> Release:
     """The file's release, not installed yet."""
     path = request.config.getoption("--serving-path") or ""
-    return Release("llm", make_namespace("llm"), client, path)
+    return Release("llm", make_namespace("llm"), client, path, chart)
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ class Release:
     client: Client
     path: str
     """Over the values' own `serving.path`; empty: that."""
+    chart: tuple[str, ...] = ("chart",)
+    """What helm installs: a folder from the project's own, or a reference with its options."""
     objects: kubernetes.CustomObjectsApi = field(default_factory=kubernetes.CustomObjectsApi)
     core: kubernetes.CoreV1Api = field(default_factory=kubernetes.CoreV1Api)
 
@@ -48,7 +50,7 @@ class Release:
         """`helm upgrade --install` with these values files, each a path from the project's folder."""
         files = [part for file in values for part in ("--values", file)]
         path = ["--set", f"serving.path={self.path}"] if self.path else []
-        return self.helm("upgrade", "--install", self.name, "chart", *files, *path, fails=fails)
+        return self.helm("upgrade", "--install", self.name, *self.chart, *files, *path, fails=fails)
 
     def generator(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m generator` against this cluster."""

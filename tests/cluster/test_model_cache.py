@@ -1,6 +1,7 @@
 """modelCache.prefetch: models come from a hub into a claim before any pod of the release, and workers read them there.
 
-The hub is a stand-in (tests/support/hub_stand_in.py) in a pod that has the image's checkpoints.
+The hub is a stand-in (tests/support/hub_stand_in.py) in a pod that has the image's checkpoints. The chart comes from a
+registry, as people install what is published.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ from tools.tiny_checkpoints import ANSWERS
 
 FALCON3 = "falcon3-1b-instruct"
 PORT = 8080
+
+
+@pytest.fixture(scope="module")
+def chart(published_chart: tuple[str, ...]) -> tuple[str, ...]:
+    return published_chart
 
 
 @pytest.fixture(scope="module")
