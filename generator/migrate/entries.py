@@ -96,7 +96,7 @@ def _known(
     try:
         facts = model_facts(model.source, source=None, revision=None, report=report)
     except UserError as error:
-        why = "; ".join(f"{each.what} {each.fix}".strip() for each in faults(error))
+        why = "; ".join(f"{each.what}. {each.fix}".strip() for each in faults(error))
         way = f"add it first: {program()} add <hub id, folder or config.json> --id {model_id} --source {model.source}"
         findings.leave_out(model.where, f"model {model_id}", f"its sizes are not known: {cut(why, 200)} Or {way}")
         return None

@@ -8,7 +8,7 @@ from typing import Any
 from generator.errors import cut
 from generator.formats.pod_rules import mapping
 from generator.migrate.found import Findings
-from generator.migrate.kubeai import is_kubeai, read_kubeai, specs_of_values
+from generator.migrate.kubeai import has_catalog, is_kubeai, read_kubeai, specs_of_values
 from generator.migrate.manifests import Manifest, text_of
 from generator.migrate.production_stack import is_production_stack, read_production_stack
 from generator.migrate.rayservice import read_rayservice
@@ -23,31 +23,43 @@ _WHY = {
     "ServiceAccount": "the chart makes one: `chart: {serviceAccount: …}`",
 }
 _BESIDE = "it is no part of a release of the chart: apply it beside"
+_KubeaiModel = tuple[str, str, Mapping[str, Any]]
+"""Its name, where it is said, and its spec."""
 
 
 def read_forms(manifests: Sequence[Manifest], findings: Findings) -> None:
     """Add what every manifest says; what is of no known form is told."""
     config_maps = {each.name: each for each in manifests if each.kind == "ConfigMap"}
     profiles = {key: value for each in manifests for key, value in mapping(each.data.get("resourceProfiles")).items()}
-    models: list[tuple[str, str, Mapping[str, Any]]] = []
+    models: list[_KubeaiModel] = []
     for manifest in manifests:
-        in_values = list(specs_of_values(manifest))
         if manifest.kind == "RayService" and text_of(manifest.data.get("apiVersion")).startswith("ray.io/"):
             read_rayservice(manifest, config_maps, findings)
-        elif is_kubeai(manifest):
-            models.append((manifest.name, manifest.where, mapping(manifest.data.get("spec"))))
-            if namespace := text_of(mapping(manifest.data.get("metadata")).get("namespace")):
-                findings.namespaces[namespace] = None
-        elif in_values:
-            models += [(name, f"{manifest.where}: {cut(name)}", spec) for name, spec in in_values]
         elif is_production_stack(manifest):
             read_production_stack(manifest, findings)
-        elif "resourceProfiles" not in manifest.data and manifest.kind not in _SILENT:
+        elif is_kubeai(manifest) or has_catalog(manifest):
+            models += _kubeai_models(manifest, findings)
+        elif manifest.kind not in _SILENT and "resourceProfiles" not in manifest.data:
             kind = cut(manifest.kind or "a file of no known form")
             findings.leave_out(manifest.where, kind, _WHY.get(manifest.kind, _BESIDE))
-    services = [each.where for each in manifests if each.kind == "RayService"]
+    _tell_services([each.where for each in manifests if each.kind == "RayService"], findings)
+    if models:
+        read_kubeai(models, profiles, findings)
+
+
+def _kubeai_models(manifest: Manifest, findings: Findings) -> list[_KubeaiModel]:
+    """Those of an object, or of values."""
+    if is_kubeai(manifest):
+        if namespace := text_of(mapping(manifest.data.get("metadata")).get("namespace")):
+            findings.namespaces[namespace] = None
+        return [(manifest.name, manifest.where, mapping(manifest.data.get("spec")))]
+    models = [(name, f"{manifest.where}: {cut(name)}", spec) for name, spec in specs_of_values(manifest)]
+    if not models:
+        findings.leave_out(manifest.where, "its catalog", "no model in it is enabled")
+    return models
+
+
+def _tell_services(services: list[str], findings: Findings) -> None:
     if len(services) > 1:
         why = "values of the chart are there once, and the last one's win: import each into an environment of its own"
         findings.change(services[-1], f"{len(services)} RayServices become one release", why)
-    if models:
-        read_kubeai(models, profiles, findings)

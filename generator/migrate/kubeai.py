@@ -40,12 +40,20 @@ def is_kubeai(manifest: Manifest) -> bool:
     return manifest.kind == "Model" and text_of(manifest.data.get("apiVersion")).startswith(f"{GROUP}/")
 
 
+def has_catalog(manifest: Manifest) -> bool:
+    """Whether these are values of KubeAI's chart of models."""
+    return any(_catalog(manifest))
+
+
 def specs_of_values(manifest: Manifest) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Names and specs of the models that values of KubeAI's chart of models turn on."""
-    data = manifest.data
-    everything = mapping(data.get("all")).get("enabled") is True
-    for name, spec in mapping(data.get("catalog")).items():
-        if isinstance(spec, dict) and "url" in spec and "engine" in spec and (everything or spec.get("enabled")):
+    everything = mapping(manifest.data.get("all")).get("enabled") is True
+    return ((name, spec) for name, spec in _catalog(manifest) if everything or spec.get("enabled"))
+
+
+def _catalog(manifest: Manifest) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, spec in mapping(manifest.data.get("catalog")).items():
+        if isinstance(spec, dict) and "url" in spec and "engine" in spec:
             yield str(name), spec
 
 

@@ -108,8 +108,9 @@ def _require_pools(findings: Findings, references: Sequence[str]) -> None:
 
 
 def _nothing(what: str, findings: Findings, references: Sequence[str]) -> UserError:
-    why = [f"{line.where}: {line.what}: {line.why}" for line in findings.left_out]
-    fix = "\n  ".join(why[:10]) or "Give the whole RayService, with its workerGroupSpecs."
+    why = [f"{line.where}: {line.what} ({line.why})" for line in findings.left_out]
+    whole = "Give a RayService with its workerGroupSpecs, Models of KubeAI, or values of production-stack."
+    fix = "\n  ".join(why[:10]) or whole
     return UserError(what, where=cut(", ".join(references), 200), fix=fix)
 
 

@@ -21,13 +21,14 @@ from generator.migrate.llm_config import model_of
 from generator.migrate.manifests import Manifest, text_of, whole_of
 from generator.migrate.needs import Need, Needs, amount
 from generator.migrate.vllm_arguments import SERVED_NAME, engine_words, typed
-from generator.migrate.worker_groups import environment_of, take_hub_token
+from generator.migrate.worker_groups import device_of, environment_of, resources_of, take_hub_token
 
 _ENGINE = {
     "enableChunkedPrefill": "enable_chunked_prefill",
     "maxModelLen": "max_model_len",
     "dtype": "dtype",
     "tensorParallelSize": "tensor_parallel_size",
+    "pipelineParallelSize": "pipeline_parallel_size",
     "maxNumSeqs": "max_num_seqs",
     "maxLoras": "max_loras",
     "gpuMemoryUtilization": "gpu_memory_utilization",
@@ -36,9 +37,10 @@ _ENGINE = {
 }
 _READ_OF_CONFIG = ("enablePrefixCaching", "extraArgs", "v0")
 _READ = ("name", "enabled", "modelURL", "replicaCount", "requestCPU", "requestMemory", "requestGPU", "requestGPUType",
-         "limitCPU", "limitMemory", "vllmConfig", "enableLoRA", "enableTool", "toolCallParser", "hf_token", "env",
-         "keda", "tag", "nodeSelectorTerms", "tolerations", "tolerationsPolicy", "runtimeClassName",
-         "shmSize")  # fmt: skip
+         "limitCPU", "limitMemory", "resources", "vllmConfig", "enableLoRA", "enableTool", "toolCallParser", "hf_token",
+         "env", "keda", "tag", "nodeSelectorTerms", "tolerations", "tolerationsPolicy", "runtimeClassName", "shmSize",
+         "raySpec", "pvcAccessMode", "pvcMatchLabels", "storageClass", "chatTemplateConfigMap")  # fmt: skip
+"""What is told with another key (a claim, a template) is here too; every model runs on Ray, as `raySpec` asks."""
 _LEFT_OUT = {
     "affinity": "say it of the pool: `workerGroup: {affinity: …}`",
     "chatTemplate": "put the file into a volume, and say `chat_template` in its llmConfig",
@@ -153,6 +155,11 @@ def _place(model: FoundModel, spec: Mapping[str, Any], stack: Mapping[str, Any],
     """Models on the same nodes share a pool, which is called by its GPUs."""
     device = text_of(spec.get("requestGPUType")) or "nvidia.com/gpu"
     gpus = whole_of(spec.get("requestGPU")) or 0
+    asked = resources_of(spec)  # which that chart takes before the simple fields
+    device, gpus = device_of(asked) if device_of(asked)[1] else (device, gpus)
+    if not gpus:
+        why = "it asks for no GPU there: where it has one, say `gpu` of its pool and the engine's words for it"
+        needs.findings.change(model.where, "a pool of CPUs", why)
     labels = _labels(spec, needs.findings, model.where)
     tolerations = [dict(each) for _, each in mappings(spec.get("tolerations"))]
     if spec.get("tolerationsPolicy") != "override":
@@ -166,8 +173,8 @@ def _place(model: FoundModel, spec: Mapping[str, Any], stack: Mapping[str, Any],
     words = {key: value for key, value in words.items() if value}
     need = Need(
         gpus=gpus,
-        cpus=amount(spec.get("requestCPU")),
-        memory_bytes=amount(spec.get("requestMemory")),
+        cpus=amount(asked.get("cpu", spec.get("requestCPU"))),
+        memory_bytes=amount(asked.get("memory", spec.get("requestMemory"))),
         replicas=model.replicas[1] if model.replicas else 1,
     )
     called = gpus_of_nodes(labels)

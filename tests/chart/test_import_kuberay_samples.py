@@ -58,7 +58,7 @@ def test_what_the_samples_leave_to_people_is_told(samples: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("sample", "reason"),
     [
-        ("vllm/ray-service.vllm-tpu-v6e-singlehost.yaml", "a group of TPUs: pools have GPUs, or CPUs alone"),
+        ("vllm/ray-service.vllm-tpu-v6e-singlehost.yaml", "a group of TPUs (pools have GPUs, or CPUs alone)"),
         ("ray-service.sample.yaml", "which deployment holds its model is not said"),
     ],
 )

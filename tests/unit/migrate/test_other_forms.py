@@ -12,6 +12,7 @@ from generator.documents.load import read_yaml
 from generator.facts.releases import newest
 from generator.migrate.found import Findings
 from generator.migrate.vllm_arguments import engine_words
+from tests.support.command_line import generator
 from tests.support.migration import KUBEAI, PRODUCTION_STACK, imported, new_project, told, written
 
 
@@ -75,6 +76,25 @@ def test_values_of_kubeais_chart_of_models_are_read_where_they_turn_models_on(tm
     imported(project, written(tmp_path, values))
     environment = read_yaml(project / "environments" / "imported.yaml")
     assert list(environment["serve"]["qwen3"]["models"]) == ["on"]
+
+
+def test_a_catalog_that_turns_no_model_on_is_told(tmp_path: Path) -> None:
+    values = {"catalog": {"off": {"url": "hf://Qwen/Qwen3-8B", "engine": "VLLM"}}}
+    project = new_project(tmp_path / "project")
+    run = generator("import", written(tmp_path, values), folder=project)
+    assert run.returncode == 2 and "its catalog (no model in it is enabled)" in run.stderr
+
+
+def test_a_resources_block_of_the_stack_comes_before_its_simple_fields(tmp_path: Path) -> None:
+    block = {"requests": {"cpu": "12", "memory": "48Gi"}, "limits": {"nvidia.com/gpu": "2"}}
+    spec = {"name": "chat", "modelURL": "Qwen/Qwen3-8B", "requestCPU": 1, "resources": block}
+    config = {"vllmConfig": {"tensorParallelSize": 2, "pipelineParallelSize": 1}, "raySpec": {"headNode": {}}}
+    project = new_project(tmp_path / "project")
+    values = {"servingEngineSpec": {"modelSpec": [spec | config]}}
+    document = imported(project, written(tmp_path, values), "--gpu", "L40S-48GB")
+    pool = read_yaml(project / "environments" / "imported.yaml")["pools"]["gpu-workers"]
+    assert pool == {"gpu": "L40S-48GB", "gpusPerNode": 2, "nodes": 1, "cpusPerNode": 12, "memoryPerNode": "48Gi"}
+    assert document["left_out"] == []
 
 
 def test_weights_in_a_claim_are_mounted(tmp_path: Path) -> None:
