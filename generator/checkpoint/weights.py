@@ -11,6 +11,7 @@ from generator.checkpoint.safetensors import SAFETENSORS_DTYPES, Tensor, bytes_b
 from generator.checkpoint.source import CheckpointSource
 from generator.errors import UserError
 from generator.formats.architecture import Architecture
+from generator.formats.bounds import EXACT
 from generator.formats.catalog import Weights
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.model import Model
@@ -63,7 +64,7 @@ def weights_of(
             raise UserError(what, where=config.where, fix=_NEEDS_WEIGHTS)
         size = _computed_bytes(config, architecture, quantization)
         return CountedWeights(
-            weights=Weights(parameters=counted, bytes=size), confidence="parameters and bytes computed from config.json"
+            weights=_weights(counted, size, config), confidence="parameters and bytes computed from config.json"
         )
     parameters, exact = _parameters(tensors, quantization)
     confidence, notes = "", []
@@ -76,8 +77,16 @@ def weights_of(
             f"the weights hold {parameters / 1e9:.3f} billion parameters, config.json makes {counted / 1e9:.3f}: "
             "do they belong together?"
         )
-    weights = Weights(parameters=parameters, bytes=bytes_by_dtype(tensors))
+    weights = _weights(parameters, bytes_by_dtype(tensors), config)
     return CountedWeights(weights=weights, confidence=confidence, notes=tuple(notes))
+
+
+def _weights(parameters: int, size: dict[str, int], config: ModelConfig) -> Weights:
+    """Raises UserError where no machine has as many bytes, as sizes make it that no model has."""
+    if max(parameters, *size.values()) > EXACT:
+        what = f"the model would have {parameters:.2g} parameters, {sum(size.values()):.2g} bytes"
+        raise UserError(what, where=config.where, fix="No model has as many: are the sizes in it right?")
+    return Weights(parameters=parameters, bytes=size)
 
 
 def _counted(config: ModelConfig) -> int | None:

@@ -141,6 +141,16 @@ def test_what_no_model_has_is_refused(project: Path, text: str, message: str) ->
     assert message in refused_by_fit(project, (text, ("--gpu", "H100-80GB")))
 
 
+def test_a_model_that_no_machine_holds_is_not_added(project: Path) -> None:
+    assert "the model would have" in refused_by_add(project, changed(QWEN, hidden_size=2**40))
+
+
+def test_more_draft_layers_than_any_model_has_are_refused(project: Path) -> None:
+    text = changed(QWEN, num_nextn_predict_layers=2**31)
+    drafts = ("--gpu", "H100-80GB", "--speculative-config", '{"method": "mtp", "num_speculative_tokens": 2}')
+    assert "`num_nextn_predict_layers` is 2,147,483,648" in refused_by_fit(project, (text, drafts))
+
+
 @pytest.mark.parametrize(
     ("name", "keys"),
     [

@@ -146,8 +146,15 @@ class ModelConfig:
         Nemotron 3 Ultra says them by its list of layers alone, as transformers 5 writes it.
         """
         count = self.integer("num_hidden_layers") or len(self.listed("layer_types")) or self.needed("num_hidden_layers")
+        return self._bounded(count, "num_hidden_layers")
+
+    def more_layers(self, key: str) -> int:
+        """Layers beside the decoder's; 0 where it has none. Raises UserError where a model cannot have as many."""
+        return self._bounded(self.whole(key, 0), key)
+
+    def _bounded(self, count: int, key: str) -> int:
         if count > MOST_LAYERS:
-            what = f"`num_hidden_layers` is {count:,}"
+            what = f"`{key}` is {count:,}"
             raise UserError(what, where=self.where, fix=f"No model has more than {MOST_LAYERS:,}: is the file whole?")
         return count
 

@@ -162,7 +162,7 @@ def _encoder_inputs(config: ModelConfig) -> int:
 def draft_layers(config: ModelConfig) -> int:
     """Layers of multi-token prediction in the checkpoint."""
     words = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
-    return next((layers for word in words if (layers := config.whole(word, 0))), 0)
+    return next((layers for word in words if (layers := config.more_layers(word))), 0)
 
 
 def draft_matrices(config: ModelConfig, model: ModelMatrices, count: int) -> tuple[Matrix, ...]:
