@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,26 @@ class Answer:
         return json.loads(self.body)
 
 
+STEADY, SPARSE = 2, 0.25
+"""Requests a second: where one might be lost, and where nothing changes that could lose one.
+
+A CPU engine looks for its next request for a second after each without letting its processor go (`SpinCondition` of
+vllm/distributed/device_communicators/shm_broadcast.py), so a steady load takes a whole core from what is starting.
+"""
+
+
 @dataclass(frozen=True)
 class Load:
-    """What a steady load saw."""
+    """A load that goes on, and what it saw when it has ended."""
 
-    answers: list[dict[str, Any]]
+    client: Client
+    folder: str
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+    def at(self, rate: float) -> None:
+        """Go on with so many requests a second."""
+        # Moved into place, since the reader may look at any moment.
+        self.client.run("sh", "-c", f"echo {rate} > {self.folder}/next && mv {self.folder}/next {self.folder}/rate")
 
     @property
     def failed(self) -> list[dict[str, Any]]:
@@ -65,35 +80,37 @@ class Client:
     def ask(self, url: str, body: dict[str, Any] | None = None, *, seconds: float = 60) -> Answer:
         """One request; a GET where there is no body."""
         text = json.dumps(body) if body is not None else ""
-        return Answer(**json.loads(self._run("python3", "/script/in_pod.py", "ask", str(seconds), url, text)))
+        return Answer(**json.loads(self.run("python3", "/script/in_pod.py", "ask", str(seconds), url, text)))
 
     @contextmanager
-    def load(self, url: str, body: dict[str, Any], *, rate: float) -> Iterator[Load]:
-        """A steady load of `rate` requests a second while the block runs; afterwards the Load has its answers."""
+    def load(self, url: str, body: dict[str, Any], *, rate: float = STEADY) -> Iterator[Load]:
+        """A load of `rate` requests a second while the block runs; afterwards the Load has its answers."""
         self.loads += 1
         folder = f"/tmp/load-{self.loads}"
-        found = Load([])
-        arguments = ["python3", "/script/in_pod.py", "load", folder, url, json.dumps(body), str(rate)]
+        found = Load(self, folder)
+        arguments = ["python3", "/script/in_pod.py", "load", folder, url, json.dumps(body)]
         # Detached, with no stream of this connection: it would not end, or end with the kubelet that is restarted.
         start = f"""import os, subprocess
 os.mkdir({folder!r})
+open({folder + "/rate"!r}, "w").write({str(rate)!r})
 nothing, errors = subprocess.DEVNULL, open({folder + "/stderr"!r}, "w")
 subprocess.Popen({arguments!r}, stdin=nothing, stdout=nothing, stderr=errors, start_new_session=True)"""
-        self._run("python3", "-c", start)
+        self.run("python3", "-c", start)
         try:
             time.sleep(3)
             yield found
             time.sleep(3)
         finally:
-            self._run("touch", f"{folder}/stop")
-            wait(lambda: "done" in self._run("ls", folder), "the load's last answers", seconds=180)
-            lines = self._run("cat", f"{folder}/answers.jsonl").splitlines()
+            self.run("touch", f"{folder}/stop")
+            wait(lambda: "done" in self.run("ls", folder), "the load's last answers", seconds=180)
+            lines = self.run("cat", f"{folder}/answers.jsonl").splitlines()
             found.answers.extend(json.loads(line) for line in lines)
-            errors = self._run("cat", f"{folder}/stderr")
+            errors = self.run("cat", f"{folder}/stderr")
             assert not errors, errors
             assert found.answers, "nothing was asked"
 
-    def _run(self, *command: str) -> str:
+    def run(self, *command: str) -> str:
+        """Run a command in the client's pod; returns what it prints, to either stream."""
         return execute("client", self.namespace, *command)
 
 

@@ -1,8 +1,9 @@
 """Runs in a pod beside the release, with the standard library alone: one request, or a steady load.
 
 `ask SECONDS URL BODY` prints {"status", "body"}.
-`load FOLDER URL BODY RATE` sends RATE requests a second until FOLDER/stop is there; every answer becomes one line of
-FOLDER/answers.jsonl: {"at", "seconds", "status", "error"} (`at` is when the request was sent, in seconds of the epoch).
+`load FOLDER URL BODY` sends as many requests a second as FOLDER/rate says, until FOLDER/stop is there; every answer
+becomes one line of FOLDER/answers.jsonl: {"at", "seconds", "status", "error"} (`at` is when the request was sent, in
+seconds of the epoch).
 """
 
 import http.client
@@ -35,7 +36,7 @@ def ask(seconds, url, body):
     print(json.dumps({"status": status, "body": text}))
 
 
-def load(folder, url, body, rate):
+def load(folder, url, body):
     folder = pathlib.Path(folder)
     lock = threading.Lock()
     answers = (folder / "answers.jsonl").open("w", buffering=1)
@@ -50,12 +51,13 @@ def load(folder, url, body, rate):
             answers.write(json.dumps(line) + "\n")
 
     # Every request has a thread of its own: a slow answer does not hold the next request back.
-    due, threads = time.monotonic(), []
+    sent, threads = 0.0, []
     while not (folder / "stop").exists():
-        threads.append(threading.Thread(target=one))
-        threads[-1].start()
-        due += 1 / float(rate)
-        time.sleep(max(0.0, due - time.monotonic()))
+        if time.monotonic() - sent >= 1 / float((folder / "rate").read_text()):
+            sent = time.monotonic()
+            threads.append(threading.Thread(target=one))
+            threads[-1].start()
+        time.sleep(0.05)
     for thread in threads:
         thread.join()
     (folder / "done").touch()

@@ -15,7 +15,7 @@ from typing import Any
 from kubernetes import client as kubernetes
 from kubernetes import dynamic
 
-from tests.cluster.client import Answer, Client, execute
+from tests.cluster.client import SPARSE, STEADY, Answer, Client, Load, execute
 from tests.cluster.waiting import wait
 from tests.support.paths import ROOT
 
@@ -103,6 +103,15 @@ class Release:
         listed = execute(pod.metadata.name, self.namespace, "sh", "-c", script)
         return [line.split()[0] for line in listed.splitlines() if f"ServeReplica:{model}:LLMServer" in line]
 
+    def engines(self) -> set[tuple[str, str]]:
+        """Pod and log of every engine that has its weights: a few seconds later it serves."""
+        list_logs = "grep -ls 'Loading weights took' /tmp/ray/session_latest/logs/worker-*.out || true"
+        return {
+            (pod.metadata.name, log)
+            for pod in self.pods("worker")
+            for log in execute(pod.metadata.name, self.namespace, "sh", "-c", list_logs).split()
+        }
+
     def everything(self) -> set[str]:
         """Every object of the namespace, of every kind that can be listed, but for what each namespace has."""
         found = set()
@@ -144,6 +153,22 @@ class Release:
             now=lambda: json.dumps(self.status(), indent=1) + "\n" + self.pods_in_words(),
         )
 
+    def wait_for_engines(self, load: Load, count: int, *, beside: set[tuple[str, str]]) -> float:
+        """Seconds until so many engines `beside` those that were there have their weights.
+
+        The load is sparse meanwhile, and steady from then on, when what starts is about to take over.
+        """
+        load.at(SPARSE)
+        seconds = wait(
+            lambda: len(self.engines() - beside) >= count,
+            f"{count} more engines with their weights",
+            seconds=READY_S,
+            every=2,
+            now=lambda: json.dumps(self.status(), indent=1) + "\n" + self.pods_in_words(),
+        )
+        load.at(STEADY)
+        return seconds
+
     def pods_in_words(self) -> str:
         return "\n".join(
             f"{pod.metadata.name} {pod.status.phase} {[c.message for c in pod.status.conditions or [] if c.message]}"
@@ -173,3 +198,8 @@ class Release:
 def chat(model: str, question: str) -> dict[str, Any]:
     """The body of a chat completion, answered the same every time."""
     return {"model": model, "messages": [{"role": "user", "content": question}], "max_tokens": 64, "temperature": 0}
+
+
+def ask_without_end(release: Release, model: str) -> tuple[str, dict[str, Any]]:
+    """Where a load asks, and what."""
+    return release.url(f"/inference/{model}/v1/chat/completions"), chat(model, "Say hello.")

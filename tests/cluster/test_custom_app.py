@@ -66,9 +66,12 @@ def test_a_model_joins_it_and_the_app_changes_without_losing_a_request(release: 
     shorter = {"application": {"args": {"engine": {"max_model_len": 384}}}}
     change.write_text(yaml.safe_dump({"apps": {APP: shorter}}))
 
-    with release.client.load(address(release), QUESTION, rate=2) as load:
+    before = release.engines()
+
+    with release.client.load(address(release), QUESTION) as load:
         release.upgrade("values/kind/briefs.yaml", "values/kind/falcon3.yaml", change)
-        note("a model beside the app, to the cut-over", release.wait_until_serving(APP, FALCON3))
+        seconds = release.wait_for_engines(load, 2, beside=before) + release.wait_until_serving(APP, FALCON3)
+        note("a model beside the app, to the cut-over", seconds)
 
     note("a model put beside the app", load)
     assert not load.failed, load
@@ -85,11 +88,12 @@ def test_helm_test_names_both(release: Release) -> None:
 
 
 def test_a_rollback_makes_the_former_cluster_anew_and_loses_no_request(release: Release) -> None:
-    both = release.ray_cluster()
+    both, before = release.ray_cluster(), release.engines()
 
-    with release.client.load(address(release), QUESTION, rate=2) as load:
+    with release.client.load(address(release), QUESTION) as load:
         release.helm("rollback", release.name, "1")
-        note("helm rollback by a new cluster, to the cut-over", release.wait_until_serving(APP))
+        seconds = release.wait_for_engines(load, 1, beside=before) + release.wait_until_serving(APP)
+        note("helm rollback by a new cluster, to the cut-over", seconds)
 
     note("helm rollback, delivery configMap", load)
     assert not load.failed, load

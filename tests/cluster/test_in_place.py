@@ -9,16 +9,23 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.cluster.client import SPARSE
 from tests.cluster.figures import note
-from tests.cluster.release import Release, chat
+from tests.cluster.release import Release, ask_without_end
 from tests.cluster.startup import note_startup
 from tests.cluster.waiting import wait
 from tests.support.paths import ROOT
 from tools.tiny_checkpoints import ANSWERS
 
 FALCON3, FALCON_H1 = "falcon3-1b-instruct", "falcon-h1-0.5b-instruct"
-QUICK = {"upscale_delay_s": 2, "downscale_delay_s": 10, "downscale_to_zero_delay_s": 10}
-"""Ray waits ten minutes before it stops a replica; a test does not."""
+QUICK = {
+    "upscale_delay_s": 2,
+    "downscale_delay_s": 10,
+    "downscale_to_zero_delay_s": 10,
+    "look_back_period_s": 5,
+    "metrics_interval_s": 2,
+}
+"""Ray waits ten minutes before it stops a replica, and looks half a minute back; a test does not."""
 
 
 def overlay(tmp_path: Path, values: dict[str, Any]) -> Path:
@@ -87,11 +94,12 @@ def test_a_load_above_the_target_brings_a_second_pod_that_goes_afterwards(releas
 def test_a_changed_engine_argument_rolls_one_model_in_place_and_loses_no_request(
     release: Release, cluster: str, tmp_path: Path
 ) -> None:
-    url = release.url(f"/inference/{FALCON3}/v1/chat/completions")
+    before = release.engines()
 
-    with release.client.load(url, chat(FALCON3, "Say hello."), rate=2) as load:
+    with release.client.load(*ask_without_end(release, FALCON3)) as load:
         release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path, CHANGED))
-        seconds = wait(lambda: release.context(FALCON3) == 384, "the new context", seconds=300)
+        seconds = release.wait_for_engines(load, 1, beside=before)
+        seconds += wait(lambda: release.context(FALCON3) == 384, "the new context", seconds=300)
         release.wait_until_serving(FALCON3)
 
     note("engine argument changed in place, in effect after", seconds)
@@ -103,7 +111,9 @@ def test_a_changed_engine_argument_rolls_one_model_in_place_and_loses_no_request
 def test_a_rollback_serves_the_former_configuration_again(release: Release, cluster: str) -> None:
     release.helm("rollback", release.name, "1")
 
-    note("helm rollback in place", wait(lambda: release.context(FALCON3) == 512, "the old context", seconds=300))
+    note(
+        "helm rollback in place", wait(lambda: release.context(FALCON3) == 512, "the old context", seconds=300, every=3)
+    )
     release.wait_until_serving(FALCON3)
     assert release.ray_cluster() == cluster
 
@@ -127,12 +137,11 @@ def test_a_model_that_sleeps_wakes_with_its_new_configuration_and_leaves_the_oth
     before = release.replicas(FALCON3)
     changed = {**INLINE, "models": {FALCON3: falcon3(replicas=2), FALCON_H1: asleep(max_model_len=384)}}
 
-    with release.client.load(
-        release.url(f"/inference/{FALCON3}/v1/chat/completions"), chat(FALCON3, "Say hello."), rate=1
-    ) as load:
+    with release.client.load(*ask_without_end(release, FALCON3)) as load:
         release.upgrade("values/kind/falcon3.yaml", "values/kind/falcon-h1.yaml", overlay(tmp_path, changed))
         release.wait_until_serving(FALCON3, FALCON_H1)
 
+        load.at(SPARSE)
         start = time.monotonic()
         answer = release.chat(FALCON_H1, "Say hello.", seconds=240)
         note("model woken from zero: first answer after", time.monotonic() - start)

@@ -12,7 +12,7 @@ import yaml
 from kubernetes import client as kubernetes
 
 from tests.cluster.figures import note
-from tests.cluster.release import Release, chat
+from tests.cluster.release import Release, ask_without_end
 from tests.cluster.startup import note_startup
 from tests.cluster.waiting import wait
 from tests.support.paths import ROOT
@@ -21,11 +21,6 @@ from tools.tiny_checkpoints import ANSWERS
 FALCON3, FALCON_H1 = "falcon3-1b-instruct", "falcon-h1-0.5b-instruct"
 VALUES = ("values/kind/falcon-h1.yaml", "values/kind/falcon3.yaml")
 """Not in the order of the alphabet: `-f` files compose in any."""
-
-
-def ask_without_end(release: Release, model: str = FALCON3) -> tuple[str, dict[str, object]]:
-    """Where a steady load asks, and what."""
-    return release.url(f"/inference/{model}/v1/chat/completions"), chat(model, "Say hello.")
 
 
 def wait_until_answering(release: Release, model: str = FALCON3, *, seconds: float = 420) -> None:
@@ -116,7 +111,7 @@ def test_helm_test_asks_every_model_from_inside(release: Release) -> None:
 
 
 def test_a_killed_worker_is_replaced(release: Release) -> None:
-    with release.client.load(*ask_without_end(release), rate=2) as load:
+    with release.client.load(*ask_without_end(release, FALCON3), rate=0.5) as load:
         killed = release.pod_of(FALCON3)
         start = time.monotonic()
         release.kill(killed)
@@ -132,7 +127,7 @@ def test_a_killed_worker_is_replaced(release: Release) -> None:
 def test_a_restarted_operator_changes_nothing(release: Release, our_cluster: None) -> None:
     cluster = release.ray_cluster()
 
-    with release.client.load(*ask_without_end(release), rate=2) as load:
+    with release.client.load(*ask_without_end(release, FALCON3)) as load:
         operator = release.core.list_namespaced_pod("kuberay-system").items[0]
         release.core.delete_namespaced_pod(operator.metadata.name, "kuberay-system")
         wait(lambda: _operator_ready(release, not_uid=operator.metadata.uid), "the operator is back", seconds=120)
@@ -146,7 +141,7 @@ def test_a_restarted_operator_changes_nothing(release: Release, our_cluster: Non
 def test_a_restarted_kubelet_keeps_every_pod(release: Release, our_cluster: None) -> None:
     before, starts = {pod.metadata.uid for pod in release.pods()}, _kubelet_starts(release)
 
-    with release.client.load(*ask_without_end(release), rate=2) as load:
+    with release.client.load(*ask_without_end(release, FALCON3)) as load:
         subprocess.run([sys.executable, "-m", "tools.cluster", "restart-kubelet"], cwd=ROOT, check=True)
         wait_until_answering(release)
 
@@ -159,7 +154,7 @@ def test_a_restarted_kubelet_keeps_every_pod(release: Release, our_cluster: None
 def test_a_killed_head_comes_back(release: Release) -> None:
     (head,) = release.pods("head")
 
-    with release.client.load(*ask_without_end(release), rate=2) as load:
+    with release.client.load(*ask_without_end(release, FALCON3), rate=0.5) as load:
         start = time.monotonic()
         release.kill(head)
         wait(
@@ -175,13 +170,14 @@ def test_a_killed_head_comes_back(release: Release) -> None:
 
 
 def test_a_changed_engine_argument_makes_a_new_cluster_and_loses_no_request(release: Release, tmp_path: Path) -> None:
-    before = release.ray_cluster()
+    before, engines = release.ray_cluster(), release.engines()
     change = tmp_path / "shorter-context.yaml"
     change.write_text(yaml.safe_dump({"models": {FALCON3: {"llmConfig": {"engine_kwargs": {"max_model_len": 384}}}}}))
 
-    with release.client.load(*ask_without_end(release), rate=2) as load:
+    with release.client.load(*ask_without_end(release, FALCON3)) as load:
         release.upgrade(*VALUES, change)
-        note("new cluster with two models, to the cut-over", release.wait_until_serving(FALCON3, FALCON_H1))
+        seconds = release.wait_for_engines(load, 2, beside=engines) + release.wait_until_serving(FALCON3, FALCON_H1)
+        note("new cluster with two models, to the cut-over", seconds)
         wait_until_answering(release)
 
     note("engine argument changed, delivery configMap", load)
