@@ -5,6 +5,9 @@ SHELL := bash
 .SILENT:
 .DEFAULT_GOAL := help
 
+# Python's own cache of compiled modules: the tests start its commands hundreds of times.
+unexport PYTHONDONTWRITEBYTECODE
+
 CACHE := $(or $(RAY_SERVE_LLM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ray-serve-llm)
 export RAY_SERVE_LLM_CACHE := $(CACHE)
 LOCAL := $(CACHE)/local
@@ -16,7 +19,8 @@ ENGINE_PYTHON = $$(tools/setup.sh python engine)
 RELEASE_PYTHON = $$(tools/setup.sh python release)
 RAY_2_49_1_PYTHON = $$(tools/setup.sh python ray-2.49.1)
 WITH_HELM = HELM="$$(tools/setup.sh helm)"
-CHART_TOOLS = $(WITH_HELM) KUBECONFORM="$$(tools/setup.sh go-tool kubeconform)" HELM_DOCS="$$(tools/setup.sh go-tool helm-docs)" \
+# helm is started thousands of times and lives for half a second each: it need not collect its garbage as often.
+CHART_TOOLS = $(WITH_HELM) GOGC=400 KUBECONFORM="$$(tools/setup.sh go-tool kubeconform)" HELM_DOCS="$$(tools/setup.sh go-tool helm-docs)" \
 	KUBERAY_CRDS="$$(tools/setup.sh crds)" KUBERNETES_SPEC="$$(tools/setup.sh kubernetes-spec)"
 RELEASE_TOOLS = RELEASE_PYTHON="$(RELEASE_PYTHON)" WHEELS="$$(tools/setup.sh wheels)" REGISTRY="$$(tools/setup.sh go-tool registry)"
 PYTEST = -m pytest --durations=5
