@@ -19,6 +19,7 @@ from generator.formats.explain import not_json
 from generator.formats.pod_rules import mapping, mappings
 
 STDIN = "-"
+_STANDARD_INPUT = "standard input"
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -72,7 +73,8 @@ def read_manifests(references: Sequence[str]) -> list[Manifest]:
     texts = [text for reference in references for text in _texts(reference)]
     manifests = [each for file, text in texts for each in _manifests(text, file)]
     if not manifests:
-        raise UserError("holds no object", where=", ".join(references), fix="Give manifests, or values of a chart.")
+        names = ", ".join(_STANDARD_INPUT if each == STDIN else each for each in references)
+        raise UserError("holds no object", where=cut(names, 200), fix="Give manifests, or values of a chart.")
     return manifests
 
 
@@ -80,7 +82,7 @@ def _texts(reference: str) -> Iterator[tuple[str, str]]:
     """Name and text of every file."""
     path = Path(reference)
     if reference == STDIN:
-        yield "standard input", _standard_input()
+        yield _STANDARD_INPUT, _standard_input()
     elif holds(path.is_dir):
         try:
             files = sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES and each.is_file())
@@ -98,7 +100,7 @@ def _standard_input() -> str:
     try:
         return sys.stdin.buffer.read(MOST_BYTES).decode()
     except UnicodeDecodeError:
-        raise UserError("is not UTF-8 text", where="standard input", fix="Pipe YAML or JSON into it.") from None
+        raise UserError("is not UTF-8 text", where=_STANDARD_INPUT, fix="Pipe YAML or JSON into it.") from None
 
 
 def _manifests(text: str, file: str) -> Iterator[Manifest]:

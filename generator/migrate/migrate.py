@@ -14,6 +14,7 @@ from generator.facts.gpus import gpu as gpu_of
 from generator.facts.releases import RayRelease, newest, release, releases
 from generator.formats.access import is_open
 from generator.formats.catalog import Catalog
+from generator.formats.fields import DnsLabel
 from generator.formats.read import read_environment
 from generator.migrate.entries import Entry, entry_of
 from generator.migrate.environment import environment_of, environment_text, settle_gpus, settle_pools
@@ -22,6 +23,7 @@ from generator.migrate.found import Findings, FoundModel
 from generator.migrate.manifests import read_manifests
 from generator.plan.plan import make_plan
 from generator.progress import Report
+from generator.project.add import check_name
 from generator.project.catalog_edit import add_to_catalog, new_catalog
 from generator.project.init import NAME
 from generator.project.project import Generated, Project
@@ -57,6 +59,7 @@ def import_manifests(
     taken, a pool's GPUs are not known, or something of that name is there already and `replace` is not said.
     """
     path = _path_of(project, environment, replace=replace)
+    check_name(namespace, DnsLabel, "--namespace")
     chosen = _chosen_gpus(gpus)
     findings = Findings()
     manifests = read_manifests(references)

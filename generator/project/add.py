@@ -82,8 +82,8 @@ def add_model(
     Faults of any step (no such repository, a model that fits nowhere) are raised before anything is written. `replace`:
     another model of the same id may be there. `environment` serves the model too.
     """
-    _check_name(family, FamilyName, "--family")
-    _check_name(model_id, ModelId, "--id")
+    check_name(family, FamilyName, "--family")
+    check_name(model_id, ModelId, "--id")
     found = model_facts(reference, source=source, revision=revision, report=report)
     model_id = model_id or found.model_id
     if context is not None and context > found.context:
@@ -227,7 +227,7 @@ def _entry(found: ModelFacts, *, source: str | None, context: int | None, sequen
     return {key: entry[key] for key in CatalogModel.model_fields if key in entry}
 
 
-def _check_name(name: str | None, kind: Any, option: str) -> None:
+def check_name(name: str | None, kind: Any, option: str) -> None:
     """A name from the command line is held to its pattern before it becomes a path."""
     try:
         TypeAdapter(kind | None).validate_python(name)

@@ -177,6 +177,14 @@ def test_nothing_takes_the_place_of_what_is_there_unless_it_is_said(project: Pat
     assert read_yaml(project / "catalog" / "qwen2-5.yaml")["models"]["chat"]["source"] == "Qwen/Qwen3-8B"
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--namespace", "AI"), ("--gpu", "L5"), ("--gpu", "x=L4-24GB"), ("--ray", "1.0"), ("--environment", "_base")],
+)
+def test_an_option_that_means_nothing_is_refused_by_its_name(project: Path, option: str, value: str) -> None:
+    assert option in refused(project, ORIGINAL, "--gpu", "L4-24GB", option, value)
+
+
 def test_a_dry_run_writes_nothing(project: Path, tmp_path: Path) -> None:
     path = written(tmp_path, rayservice(llm_config("chat", QWEN, accelerator_type="L4")))
     document = imported(project, path, "--dry-run")
