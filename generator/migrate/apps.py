@@ -31,6 +31,7 @@ def app_of(
     config_map = next((name for path, name in files.items() if path.endswith(f"/{module.replace('.', '/')}.py")), "")
     if config_map:
         service["configMap"] = config_map
+        findings.config_maps.add(config_map)
         why = "it stays beside the release; `files:` of the app, with the code in the project, bring it into it"
         findings.change(where, f"the code in ConfigMap/{cut(config_map)}", why)
     elif "working_dir" not in mapping(application.get("runtime_env")):

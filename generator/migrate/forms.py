@@ -14,7 +14,8 @@ from generator.migrate.production_stack import is_production_stack, read_product
 from generator.migrate.rayservice import read_rayservice
 
 _SILENT = ("ConfigMap", "Namespace")
-"""ConfigMaps are read where a RayService mounts them; an environment names its namespace."""
+"""ConfigMaps are read where a RayService mounts them, and told otherwise; an environment names its namespace."""
+_OF_KUBERNETES = "kube-root-ca.crt"
 _WHY = {
     "Secret": "no text of a secret is read: create it beside, and name it",
     "RayCluster": "it serves nothing: give the RayService",
@@ -42,6 +43,12 @@ def read_forms(manifests: Sequence[Manifest], findings: Findings) -> None:
         elif manifest.kind not in _SILENT and "resourceProfiles" not in manifest.data:
             kind = cut(manifest.kind or "a file of no known form")
             findings.leave_out(manifest.where, kind, _WHY.get(manifest.kind, _BESIDE))
+    for name, manifest in config_maps.items():
+        if name not in (*findings.config_maps, _OF_KUBERNETES):
+            why = (
+                "no file of it is a model or an app's code: say it in `chart: {pods: {volumes: …}}` where pods need it"
+            )
+            findings.leave_out(manifest.where, "ConfigMap", why)
     _tell_services([each.where for each in manifests if each.kind == "RayService"], findings)
     if models:
         read_kubeai(models, profiles, findings)

@@ -81,6 +81,8 @@ class Findings:
     pools: dict[str, FoundPool] = field(default_factory=dict)
     resources: dict[str, str] = field(default_factory=dict)
     """Ray's custom resources, and the pool whose workers have them."""
+    config_maps: set[str] = field(default_factory=set)
+    """Those of which a file is a model or an app's code."""
     routed: str | None = None
     """What comes before a model's id in the route of each."""
     chart: JsonObject = field(default_factory=dict)

@@ -134,6 +134,7 @@ def _models(
                 findings.leave_out(where, f"the file {cut(each)}", why)
                 continue
             family = files[each].folder
+            findings.config_maps.add(files[each].config_map)
             place = f"{where}: {each.rsplit('/', 1)[-1]} of ConfigMap/{files[each].config_map}"
             config = load_text(files[each].text, place)
         if not isinstance(config, dict):

@@ -194,9 +194,14 @@ def _volumes(pod: Mapping[str, Any], container: Mapping[str, Any], findings: Fin
             settings |= {"sharedMemory": size} if size else {}
         elif home and path and home.rstrip("/").startswith(path.rstrip("/")):
             _take_cache(source, mapping(volume.get(source)), path, findings, where)
+            if home.rstrip("/") != path.rstrip("/") and source != "emptyDir":
+                why = f"the chart has it in the volume itself: weights in {cut(home)} are downloaded anew"
+                findings.change(where, "HF_HOME", why)
         elif not source:
             findings.leave_out(where, f"volume {cut(name)}", f"the chart knows {', '.join(VOLUME_SOURCES)}")
         else:
+            if mount.get("subPath"):
+                findings.change(where, f"volume {cut(name)}", "the whole of it is mounted, without its subPath")
             read_only = {"readOnly": True} if mount.get("readOnly") is True else {}
             settings.setdefault("volumes", {})[name] = {"mountPath": path, **read_only, source: volume[source]}
     return settings

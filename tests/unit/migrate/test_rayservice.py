@@ -282,6 +282,39 @@ def test_slices_are_known_by_their_resource_and_their_gpu(project: Path, tmp_pat
     assert environment(project)["pools"]["gpu-group"]["gpu"] == "H100-80GB-3g.40gb"
 
 
+def test_volumes_the_cache_and_shared_memory_are_the_charts(project: Path, tmp_path: Path) -> None:
+    service = rayservice(llm_config("qwen", QWEN, accelerator_type="L4"))
+    pod = service["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]["template"]["spec"]
+    pod["containers"][0]["env"] = [{"name": "HF_HOME", "value": "/data/hub"}, {"name": "LEVEL", "value": "1"}]
+    pod["volumes"] = [
+        {"name": "cache", "persistentVolumeClaim": {"claimName": "weights"}},
+        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "20Gi"}},
+        {"name": "certs", "secret": {"secretName": "certs"}},
+        {"name": "odd", "glusterfs": {"path": "x"}},
+    ]
+    pod["containers"][0]["volumeMounts"] = [
+        {"name": "cache", "mountPath": "/data"},
+        {"name": "shm", "mountPath": "/dev/shm"},
+        {"name": "certs", "mountPath": "/certs", "readOnly": True, "subPath": "a"},
+        {"name": "odd", "mountPath": "/odd"},
+    ]
+    other = {"kind": "ConfigMap", "metadata": {"name": "templates"}, "data": {"chat.jinja": "x"}}
+    document = imported(project, written(tmp_path, service, other))
+    assert "ConfigMap/templates: ConfigMap (no file of it" in told(document, "left_out")
+    taken = environment(project)
+    assert taken["chart"]["modelCache"] == {
+        "type": "persistentVolumeClaim", "claimName": "weights", "mountPath": "/data",
+    }  # fmt: skip
+    assert taken["pools"]["gpu-group"]["workerGroup"] == {
+        "env": {"LEVEL": "1"},
+        "sharedMemory": "20Gi",
+        "volumes": {"certs": {"mountPath": "/certs", "readOnly": True, "secret": {"secretName": "certs"}}},
+    }
+    assert "weights in /data/hub are downloaded anew" in told(document, "changed")
+    assert "without its subPath" in told(document, "changed")
+    assert "group gpu-group: volume odd" in told(document, "left_out")
+
+
 def test_names_that_pools_cannot_have_become_ones_that_they_can(project: Path, tmp_path: Path) -> None:
     placed = {"ray_actor_options": {"resources": {"GPU_Group": 1}}}
     service = rayservice(llm_config("qwen", QWEN, accelerator_type="L4", deployment_config=placed))
