@@ -11,7 +11,7 @@ from generator.formats.environment import Pool, Replicas
 from generator.plan.apps import AppPlan
 from generator.plan.placement import Placement
 from generator.plan.plan import Plan
-from generator.plan.plans import ModelPlan, PoolPlan
+from generator.plan.plans import ModelPlan, PoolPlan, shared_resource
 from generator.plan.pools import NodePool
 from generator.units import GIB
 
@@ -108,7 +108,7 @@ def llm_config(model: ModelPlan, plan: Plan) -> JsonObject:
         # nobind: the engine's threads follow the pod's CPU share instead of pinning cores that it may not have.
         config["runtime_env"] = {
             "env_vars": {
-                "VLLM_CPU_KVCACHE_SPACE": str(int(placement.memory.kv_gib)),
+                "VLLM_CPU_KVCACHE_SPACE": str(int(model.kv_gib)),
                 "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             }
         }
@@ -118,14 +118,14 @@ def llm_config(model: ModelPlan, plan: Plan) -> JsonObject:
 
 def _placement(model: ModelPlan, plan: Plan) -> JsonObject:
     placement = model.placement
-    pool = placement.node_pool.name
     if plan.release.placement_field == "resources_per_bundle":
         return {"resources_per_bundle": {"GPU": 1} if placement.node_pool.gpu else {"CPU": 1}}
     share = _number(placement.gpu_share)
-    # The pool's name is a Ray resource in every bundle: in `ray_actor_options` alone it would bind only the first.
+    # The pool's name, or that of a list of pools, is a Ray resource in every bundle: in `ray_actor_options` alone it
+    # would bind only the first.
     return {
         "placement_group_config": {
-            "bundle_per_worker": {"GPU" if placement.node_pool.gpu else "CPU": share, pool: share},
+            "bundle_per_worker": {"GPU" if placement.node_pool.gpu else "CPU": share, model.resource: share},
             "strategy": "STRICT_PACK" if placement.split.pipeline == 1 else "PACK",
         }
     }
@@ -135,9 +135,9 @@ def _deployment(model: ModelPlan, plan: Plan) -> JsonObject:
     placement = model.placement
     actor: JsonObject = {"num_cpus": 0}
     if placement.node_pool.gpu:
-        actor = {"num_cpus": replica_cpus(placement)}
+        actor = {"num_cpus": replica_cpus(model.placements)}
     if plan.release.placement_field == "resources_per_bundle":
-        actor["resources"] = {placement.node_pool.name: 1}
+        actor["resources"] = {model.resource: 1}
     deployment: JsonObject = {"ray_actor_options": actor, **_scaling(model.replicas, model.sequences)}
     if model.load:
         deployment["autoscaling_config"]["target_ongoing_requests"] = model.load.target_ongoing_requests
@@ -146,13 +146,13 @@ def _deployment(model: ModelPlan, plan: Plan) -> JsonObject:
     return deployment
 
 
-def replica_cpus(placement: Placement) -> float:
+def replica_cpus(placements: Iterable[Placement]) -> float:
     """Logical CPUs of a replica on GPUs: those of its first stage's GPUs, less one for Ray's own processes.
 
     Ray adds them to the first bundle, so they must fit one pod, and a pod has at least the GPUs of a stage. Replicas
-    that share a GPU share these CPUs.
+    that share a GPU share these CPUs. Of several places it is what each has.
     """
-    return _number(_cpus_beside(placement.node_pool, placement.split.tensor) * placement.gpu_share)
+    return _number(min(_cpus_beside(place.node_pool, place.split.tensor) * place.gpu_share for place in placements))
 
 
 def _cpus_beside(node_pool: NodePool, gpus: int) -> int:
@@ -209,7 +209,7 @@ def _engine(model: ModelPlan) -> JsonObject:
         engine["gpu_memory_utilization"] = shape.utilization
         if placement.gpu_share < 1:
             # Else vLLM finds the cache's size by watching free memory, which another engine may change meanwhile.
-            engine["kv_cache_memory_bytes"] = int(placement.memory.kv_gib * GIB)
+            engine["kv_cache_memory_bytes"] = int(model.kv_gib * GIB)
     else:
         engine["enforce_eager"] = True
     engine["dtype"] = shape.dtype
@@ -242,8 +242,11 @@ def worker_group(pool: PoolPlan) -> JsonObject:
         group = {"gpusPerWorker": pool.slots_per_worker, **group}
         if node_pool.gpu.mig or node_pool.gpu.amd:
             group["gpuResourceName"] = node_pool.gpu.resource_name
-    else:
-        group["rayResources"] = {node_pool.name: pool.slots_per_worker}
+    if pool.shared_by or not node_pool.gpu:
+        names = [node_pool.name, *map(shared_resource, pool.shared_by)]
+        group["rayResources"] = dict.fromkeys(names, pool.slots_per_worker)
+    if pool.priority is not None:
+        group["priority"] = pool.priority
     return merged(group, _scheduling(source), source.workerGroup)
 
 

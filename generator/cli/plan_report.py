@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from generator.facts.prices import prices
 from generator.facts.roofline import roofline_factors
 from generator.plan.apps import AppPlan
-from generator.plan.cost import pool_cost, price_per_gpu_hour, price_per_million_tokens
+from generator.plan.cost import pool_cost, price_per_gpu_hour, price_per_million_tokens, price_per_replica_hour
 from generator.plan.placement import Placement
 from generator.plan.plan import Plan
-from generator.plan.plans import ModelPlan, PoolPlan
+from generator.plan.plans import Home, ModelPlan, PoolPlan
 from generator.plan.replicas import ExpectedLoad
 from generator.program import program
 from generator.units import GIB
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         CostPerHour,
         PlannedApp,
         PlannedEnvironment,
+        PlannedHome,
         PlannedLoad,
         PlannedModel,
         PlannedPool,
@@ -43,6 +44,8 @@ def plan_lines(plan: Plan) -> Iterator[tuple[str, Style]]:
     for model in plan.models.values():
         yield f"  {model.model_id.ljust(width)}  {model_line(model)}", {}
         yield f"  {' ' * width}  {model.why}", {"dim": True}
+        if len(model.homes) > 1:
+            yield f"  {' ' * width}  {homes_line(model)}", {}
         if model.load:
             yield f"  {' ' * width}  {load_line(model.placement, model.load)}", {}
     for app in plan.apps.values():
@@ -69,12 +72,22 @@ def model_line(model: ModelPlan) -> str:
         else f"{placement.split.gpus} x"
     )
     return (
-        f"{count} {placement.node_pool.label}{split} on {placement.node_pool.name}  "
+        f"{count} {placement.node_pool.label}{split} on {', else '.join(model.pool_names)}  "
         f"weights {memory.weights_gib:.1f} + other {memory.other_gib:.1f} + KV {memory.kv_gib:.1f} "
         f"of {memory.usable_gib:.1f} GiB usable{each}; {memory.kv_tokens:,} tokens = "
         f"{memory.concurrency:.1f} x {placement.shape.context:,}; {model.sequences} sequences; "
         f"replicas {model.replicas.min} to {model.replicas.max}"
     )
+
+
+def homes_line(model: ModelPlan) -> str:
+    """`spot: 1 to 2 replicas (room for 2, 0.35 USD an hour each); on-demand: 0 to 3 replicas (…)`."""
+    parts = []
+    for home, placement in zip(model.homes, model.placements, strict=True):
+        price = price_per_replica_hour(placement)
+        cost = f", {price:.2f} {prices().currency} an hour each" if price is not None else ""
+        parts.append(f"{home.node_pool.name}: {home.least} to {home.most} replicas (room for {home.room}{cost})")
+    return "; ".join(parts)
 
 
 def _article(name: str) -> str:
@@ -214,6 +227,7 @@ def _model_json(model: ModelPlan) -> PlannedModel:
         "family": model.family,
         "source": model.source,
         "pool": placement.node_pool.name,
+        "pools": [_home_json(home, place) for home, place in zip(model.homes, model.placements, strict=True)],
         "gpu": placement.node_pool.gpu.name if placement.node_pool.gpu else None,
         "gpus": placement.split.gpus if placement.node_pool.gpu else 0,
         "gpu_share": placement.gpu_share,
@@ -242,6 +256,18 @@ def _model_json(model: ModelPlan) -> PlannedModel:
         "max_model_len_that_fits": memory.longest_context,
         "cache_layout_exact": memory.layout.exact,
         "download_gib": round(sum(one.bytes for one in model.downloads) / GIB, 3),
+    }
+
+
+def _home_json(home: Home, placement: Placement) -> PlannedHome:
+    price = price_per_replica_hour(placement)
+    return {
+        "pool": home.node_pool.name,
+        "gpu": home.node_pool.gpu.name if home.node_pool.gpu else None,
+        "room": home.room,
+        "min_replicas": home.least,
+        "max_replicas": home.most,
+        "price_per_replica_hour": None if price is None else round(price, 4),
     }
 
 

@@ -37,6 +37,12 @@ class RayRelease:
         return bool(self.facts["tokenAuth"])
 
     @property
+    def pod_timeout_s(self) -> int | None:
+        """After how long a worker pod that did not come up makes the autoscaler try another group. None: never."""
+        seconds: int | None = self.facts["podTimeoutSeconds"]
+        return seconds
+
+    @property
     def gpu_memory_utilization(self) -> float:
         return float(self.facts["gpuMemoryUtilization"])
 

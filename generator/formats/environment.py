@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from generator.documents.merge import JsonObject
@@ -84,10 +84,31 @@ def _share(stated: Any) -> float:
 GpuShare = Annotated[float, PlainValidator(_share), WithJsonSchema({"enum": list(_SHARES)})]
 
 
+def _listed(stated: Any) -> Any:
+    if not stated or not isinstance(stated, (str, list)):
+        raise ValueError("is neither the name of a pool nor a list of names")
+    return [stated] if isinstance(stated, str) else stated
+
+
+def _each_once(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError(f"names a pool twice: {', '.join(names)}")
+    return names
+
+
+PoolChoice = Annotated[
+    list[WorkerGroupName],
+    Field(min_length=1),
+    AfterValidator(_each_once),
+    BeforeValidator(_listed, json_schema_input_type=WorkerGroupName | list[WorkerGroupName]),
+]
+
+
 class Overrides(Closed):
     """What an environment may decide itself; what it leaves out, the plan decides."""
 
-    pool: WorkerGroupName | None = None
+    pool: PoolChoice | None = None
+    """Where it goes. Several: each replica goes to the first that has room, so all must hold it as it is."""
     gpuShare: GpuShare | None = None
     """What the model takes of one GPU of a pool with `share: true`; left out: the least that does for it."""
     source: str | None = None

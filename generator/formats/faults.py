@@ -80,7 +80,9 @@ class _Item:
 
     @property
     def key(self) -> str:
-        return cut(str(self.path[-1])) if self.path else ""
+        """The last of the path; of an entry of a list the list's own."""
+        named = [part for part in self.path if isinstance(part, str)]
+        return cut(named[-1]) if named else ""
 
 
 def _explained(item: _Item) -> Fault:

@@ -73,10 +73,29 @@ class PlannedMemory(TypedDict):
 
 
 @with_config(_CLOSED)
+class PlannedHome(TypedDict):
+    """One pool where replicas of a model may be."""
+
+    pool: str
+    gpu: str | None
+    """None on a CPU pool."""
+    room: int
+    """Replicas that the pool would hold were it the model's alone."""
+    min_replicas: int
+    """Of the least replicas those that are counted there."""
+    max_replicas: int
+    price_per_replica_hour: float | None
+    """None where the GPU has no price."""
+
+
+@with_config(_CLOSED)
 class PlannedModel(TypedDict):
     family: str
     source: str
     pool: str
+    """The first of `pools`."""
+    pools: list[PlannedHome]
+    """Where its replicas may be, in order of wish."""
     gpu: str | None
     """None on a CPU pool."""
     gpus: int

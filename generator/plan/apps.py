@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from generator.errors import Faults, UserError
 from generator.formats.environment import AppService, Environment, Replicas
+from generator.plan.plans import Home
 from generator.plan.pools import NodePool
 
 
@@ -28,9 +28,9 @@ class AppPlan:
     def gpus(self) -> int:
         return self.app.gpus
 
-    def pieces(self, replicas: int) -> Counter[int]:
-        """What must lie together on one node, count by size in the pool's units."""
-        return Counter({self.app.gpus * self.node_pool.units: replicas})
+    @property
+    def homes(self) -> tuple[Home, ...]:
+        return (Home(self.node_pool, self.gpus * self.node_pool.units, 1, self.replicas.min, self.replicas.max),)
 
 
 def app_pools(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from generator.documents.merge import JsonObject
@@ -15,6 +15,7 @@ from generator.plan.apps import AppPlan
 from generator.plan.node_disk import KEEP_ELSEWHERE
 from generator.plan.plans import ModelPlan, PlanWarning, PoolPlan, Served
 from generator.plan.requirements import at
+from generator.plan.spread_notes import spread_warnings
 from generator.units import GIB
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def plan_faults(
     apps_on: dict[str, list[AppPlan]] = defaultdict(list)
     for model in models:
         yield from _sequences_faults(model, where=where)
-        models_on[model.node_pool.name].append(model)
+        for home in model.homes:
+            models_on[home.node_pool.name].append(model)
     for app in apps:
         apps_on[app.node_pool.name].append(app)
     for pool in pools:
@@ -39,16 +41,17 @@ def plan_faults(
 
 
 def plan_warnings(
-    models: Iterable[ModelPlan], apps: Iterable[AppPlan], pools: Iterable[PoolPlan]
+    models: Collection[ModelPlan], apps: Collection[AppPlan], pools: Mapping[str, PoolPlan], release: RayRelease
 ) -> Iterator[PlanWarning]:
     """What runs, and its users may feel."""
+    yield from spread_warnings(models, apps, pools, release)
     for model in models:
         yield from _surge_warnings(model, "model")
         yield from _memory_warnings(model)
         yield from _load_warnings(model)
     for app in apps:
         yield from _surge_warnings(app, "app")
-    for pool in pools:
+    for pool in pools.values():
         yield from _pool_warnings(pool)
         yield from _disk_warnings(pool)
         if pool.node_pool.gpu and pool.node_pool.gpu.note:
@@ -110,7 +113,8 @@ def _disk_faults(pool: PoolPlan, models: Iterable[ModelPlan], *, where: str) -> 
 def _room_faults(pool: PoolPlan, on_pool: Iterable[Served], *, where: str) -> Iterator[UserError]:
     if pool.workers_min > pool.workers_max:
         unit = pool.node_pool.label if pool.node_pool.gpu else "CPU slots"
-        parts = ", ".join(f"{m.name} {m.replicas.min} x {m.gpus}" for m in on_pool if m.replicas.min)
+        here = [(m, home.least) for m in on_pool for home in m.homes if home.node_pool.name == pool.name]
+        parts = ", ".join(f"{m.name} {least} x {m.gpus}" for m, least in here if least)
         yield UserError(
             f"pool '{pool.name}' cannot hold its models at minimum: {pool.workers_min} worker pods of "
             f"{pool.slots_per_worker} {unit} are needed and {pool.workers_max} can be ({parts})",
@@ -156,10 +160,9 @@ def _disk_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
 
 def _surge_warnings(served: Served, kind: SubjectKind) -> Iterator[PlanWarning]:
     if served.replicas.min and not served.surge:
-        text = (
-            f"pool {served.node_pool.name} has no room for one more replica, so an in-place "
-            "update stops a replica before its successor starts"
-        )
+        pools = [home.node_pool.name for home in served.homes]
+        full = f"pool {pools[0]} has no" if len(pools) == 1 else f"none of the pools {', '.join(pools)} has"
+        text = f"{full} room for one more replica, so an in-place update stops a replica before its successor starts"
         yield PlanWarning(kind=kind, subject=served.name, text=text)
 
 

@@ -27,9 +27,15 @@ def pool_cost(pool: PoolPlan) -> tuple[float, float] | None:
     return pool.workers_min * per_worker, min(pool.workers_peak, pool.workers_max) * per_worker
 
 
+def price_per_replica_hour(placement: Placement) -> float | None:
+    """Of the GPUs of one replica."""
+    price = price_per_gpu_hour(placement.node_pool)
+    return None if price is None else price * placement.split.gpus * placement.gpu_share
+
+
 def price_per_million_tokens(placement: Placement, load: ExpectedLoad) -> float | None:
     """Of prompts and answers together, on replicas that are as busy as planned."""
-    price = price_per_gpu_hour(placement.node_pool)
+    price = price_per_replica_hour(placement)
     if price is None:
         return None
-    return price * placement.split.gpus * placement.gpu_share / 3600 / load.tokens_per_second * 1e6
+    return price / 3600 / load.tokens_per_second * 1e6

@@ -54,10 +54,8 @@ def placements(
     requirements: ModelRequirements, pools: Mapping[str, NodePool], release: RayRelease, *, where: str
 ) -> list[Placement]:
     """Every place that can hold the model, pool by pool. Raises UserError, with the nearest miss, when none can."""
-    if requirements.pool is not None and requirements.pool not in pools:
-        raise UserError.unknown("pool", requirements.pool, pools, where=where)
-    open_pools = [pool for pool in pools.values() if requirements.pool in (None, pool.name)]
-    search = _Search(requirements, release)
+    open_pools = [pool for pool in pools.values() if not requirements.pools or pool.name in requirements.pools]
+    search = Search(requirements, release)
     tried = [placement for pool in open_pools for placement in search.on_pool(pool)]
     fitting = [placement for placement in tried if placement.enough]
     if not fitting:
@@ -66,7 +64,7 @@ def placements(
     return fitting
 
 
-class _Search:
+class Search:
     """Where one model can run. What is the same on several pools is tried once."""
 
     def __init__(self, requirements: ModelRequirements, release: RayRelease) -> None:
@@ -90,11 +88,11 @@ class _Search:
             tried = [placement._replace(node_pool=node_pool) for placement in on_node if placement.enough]
         else:
             parts = on_one_node(self.requirements, node_pool)
-            tried = on_node = self._on_nodes[alike] = self._climb(node_pool, node_pool.gpu, parts)
+            tried = on_node = self._on_nodes[alike] = self._climb(node_pool, parts)
         if on_node and on_node[-1].enough and not self.requirements.has_latency_target:
             return tried
         stages = over_stages(self.requirements, node_pool, self.release)
-        return tried + self._climb(node_pool, node_pool.gpu, stages, below=on_node[-1:])
+        return tried + self._climb(node_pool, stages, below=on_node[-1:])
 
     def refusal(self, node_pool: NodePool) -> str:
         """Why the pool cannot run the model whatever its memory; nothing where it can."""
@@ -110,10 +108,20 @@ class _Search:
                 return self._refusals[gpu.name]
         return pool_refusal(requirements, node_pool, self.release)
 
+    def at(self, node_pool: NodePool, split: Split, share: float) -> Placement:
+        """The model on a pool with this split, or this share of a GPU."""
+        if node_pool.gpu is None:
+            return _on_cpu(self.requirements, node_pool)
+        key = (node_pool.gpu.name, split, share)
+        if key not in self._fits:
+            self._fits[key] = _fit_on_gpu(self.requirements, node_pool.gpu, split, share, self.release)
+        memory, sequences, enough = self._fits[key]
+        piece = round(split.tensor * share * node_pool.units)
+        return Placement(node_pool, split, memory, share, sequences, enough, None, piece)
+
     def _climb(
         self,
         node_pool: NodePool,
-        gpu: Gpu,
         parts: Iterable[tuple[Split, float]],
         *,
         below: Sequence[Placement] = (),
@@ -127,14 +135,10 @@ class _Search:
         tried: list[Placement] = []
         narrower = next((last.narrower if last.enough else last.memory for last in below), None)
         for split, share in parts:
-            key = (gpu.name, split, share)
-            if key not in self._fits:
-                self._fits[key] = _fit_on_gpu(self.requirements, gpu, split, share, self.release)
-            memory, sequences, enough = self._fits[key]
-            piece = round(split.tensor * share * node_pool.units)
-            tried.append(Placement(node_pool, split, memory, share, sequences, enough, narrower, piece))
-            if not enough:
-                narrower = memory
+            placement = self.at(node_pool, split, share)._replace(narrower=narrower)
+            tried.append(placement)
+            if not placement.enough:
+                narrower = placement.memory
             elif share == 1 and not (self.requirements.has_latency_target and split.pipeline == 1):
                 break
         return tried
@@ -149,7 +153,7 @@ def _fit_on_gpu(
     engine = requirements.engine._replace(
         context=requirements.context,
         sequences=requirements.sequences,
-        batched_tokens=requirements.engine.batched_tokens or _batched_tokens(requirements, gpu),
+        batched_tokens=requirements.engine.batched_tokens or batched_tokens(requirements, gpu),
         utilization=share_utilization(share, of=utilization, gpu_gib=gpu.memory_gib),
     )
     memory = fit(requirements.sized, device=gpu, split=split, engine=engine)
@@ -163,7 +167,7 @@ def _sequences(requirements: ModelRequirements, memory: MemoryFit) -> int:
     return max(1, min(requirements.sequences, memory.most_sequences))
 
 
-def _batched_tokens(requirements: ModelRequirements, gpu: Gpu | None) -> int:
+def batched_tokens(requirements: ModelRequirements, gpu: Gpu | None) -> int:
     """Tokens of one engine step: vLLM's own 8192 for an API server on a big GPU, half of it where memory is short.
 
     Not vLLM's 2048 there: a Falcon-H1 cache block holds up to 2080 tokens, and in one step a whole block must fit.
@@ -181,7 +185,7 @@ def _batched_tokens(requirements: ModelRequirements, gpu: Gpu | None) -> int:
 def _on_cpu(requirements: ModelRequirements, node_pool: NodePool) -> Placement:
     device = Device(name=node_pool.label, memory_gib=node_pool.memory_gib_per_node / node_pool.slots_per_node)
     engine = requirements.engine._replace(context=requirements.context, sequences=requirements.sequences)
-    memory = cpu_fit(requirements.sized, device=device, engine=engine, usual_tokens=_batched_tokens(requirements, None))
+    memory = cpu_fit(requirements.sized, device=device, engine=engine, usual_tokens=batched_tokens(requirements, None))
     sequences = _sequences(requirements, memory)
     return Placement(node_pool, Split(), memory, 1.0, sequences, memory.fits, None, node_pool.units)
 

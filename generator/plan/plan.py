@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from generator.errors import Faults
 from generator.facts.releases import RayRelease, release
 from generator.formats.catalog import Catalog
-from generator.formats.environment import AppService, Environment, Overrides, Replicas
+from generator.formats.environment import AppService, Environment
 from generator.plan.apps import AppPlan, app_pools
 from generator.plan.assignment import Assignment, assign
 from generator.plan.check import access_warnings, plan_faults, plan_warnings
+from generator.plan.choices import Choice, choice_of, why
 from generator.plan.downloads import Download
 from generator.plan.node_disk import most_at_once
-from generator.plan.occupancy import Occupancy
+from generator.plan.occupancy import Occupancy, Option
 from generator.plan.packing import bins_in_any_order
-from generator.plan.placement import Placement, placements
-from generator.plan.plans import ModelPlan, PlanWarning, PoolPlan, PricedPlacement
+from generator.plan.plans import Home, ModelPlan, PlanWarning, PoolPlan, PricedPlacement
 from generator.plan.pools import NodePool, by_price, node_pools
-from generator.plan.replicas import expected_load
-from generator.plan.requirements import ModelRequirements, check_release, requirements_of, served
-
-# The most replicas of a model that says nothing of replicas, where its pool has room for them.
-DEFAULT_MOST_REPLICAS = 5
+from generator.plan.requirements import check_release, requirements_of, served
+from generator.plan.spread import priorities, spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,18 +48,6 @@ class Plan:
         return list(self.environment.serve)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """Of one model: what is asked, and the placements that it can have, best first."""
-
-    family: str
-    overrides: Overrides
-    requirements: ModelRequirements
-    options: list[PricedPlacement]
-    full: list[str]
-    """Pools whose nodes have too small a disk for its files."""
-
-
 def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: str) -> Plan:
     """Place every model and app that the environment serves. All faults are raised at once, as UserErrors.
 
@@ -80,26 +64,30 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
             file = catalog.files.get(family)
             check_release(model_id, stated, ray, file=str(file or f"family {family}"), where=place)
             requirements = requirements_of(model_id, catalog, family, overrides, vllm=ray.vllm, where=where)
-            possible = placements(requirements, pools, ray, where=place)
-            choices[model_id] = Choice(
-                family=family,
-                overrides=overrides,
-                requirements=requirements,
-                options=_priced(possible, requirements, overrides),
-                full=[name for name, pool in pools.items() if pool.disk.refusal(requirements.downloads)],
-            )
+            choices[model_id] = choice_of(family, overrides, requirements, pools, ray, where=place)
     pool_by_app = app_pools(environment, choices, pools, where=where, faults=faults)
+    lists = {model_id: choice.requirements.pools for model_id, choice in choices.items() if choice.is_spread}
+    with faults.gathered():
+        ranks = priorities(lists, where=where)
     faults.raise_any()
 
     occupancy = _with_apps(environment, pool_by_app, pools)
-    chosen, assignment = _assigned(choices, occupancy)
-    for placement in chosen.values():
-        occupancy.add(placement.option)
+    homes = _spread(choices, occupancy)
+    chosen, assignment = _assigned({name: choice for name, choice in choices.items() if name not in homes}, occupancy)
+    for model_id, option in chosen.items():
+        occupancy.add(option.option)
+        homes[model_id] = (option.home,)
     models = {
-        model_id: _model_plan(model_id, choice, chosen[model_id], occupancy) for model_id, choice in choices.items()
+        model_id: _model_plan(
+            model_id, choice, [chosen[model_id]] if model_id in chosen else choice.options, homes[model_id], occupancy
+        )
+        for model_id, choice in choices.items()
     }
     apps = {app: _app_plan(app, environment.apps[app], pool, occupancy) for app, pool in pool_by_app.items()}
-    pool_plans = {name: _pool_plan(node_pool, models.values(), occupancy) for name, node_pool in pools.items()}
+    pool_plans = {
+        name: _pool_plan(node_pool, models.values(), occupancy, lists=set(lists.values()), priority=ranks.get(name))
+        for name, node_pool in pools.items()
+    }
     faults.add(*plan_faults(models.values(), apps.values(), pool_plans.values(), where=where))
     faults.raise_any()
     return Plan(
@@ -112,7 +100,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         assignment=assignment,
         warnings=(
             *access_warnings(name, environment.chart, ray),
-            *plan_warnings(models.values(), apps.values(), pool_plans.values()),
+            *plan_warnings(models.values(), apps.values(), pool_plans, ray),
         ),
     )
 
@@ -130,68 +118,85 @@ def _with_apps(
     return Occupancy(node_pools=pools, minimum=minimum, peak=peak)
 
 
+def _spread(choices: Mapping[str, Choice], occupancy: Occupancy) -> dict[str, tuple[Home, ...]]:
+    """Of the models that name several pools, what of them is where. It is added to `occupancy`, the widest first.
+
+    People have said the order, so nothing is left to choose; where one pool alone can be had, that comes before.
+    """
+    load = occupancy.copy()
+    for choice in choices.values():
+        if choice.is_pinned:
+            load.add(choice.options[0].option)
+    homes = {}
+    for model_id, choice in sorted(choices.items(), key=lambda item: -item[1].options[0].placement.piece):
+        if choice.is_spread:
+            everywhere = [option.home for option in choice.options]
+            one = [Option(home.node_pool.name, home.piece, home.pieces, home.pieces) for home in everywhere]
+            placed = spread(one, choice.options[0].replicas, load)
+            for option in placed:
+                load.add(option)
+                occupancy.add(option)
+            homes[model_id] = tuple(
+                home._replace(least=option.minimum // home.pieces, most=option.peak // home.pieces)
+                for home, option in zip(everywhere, placed, strict=True)
+            )
+    return homes
+
+
 def _app_plan(name: str, app: AppService, node_pool: NodePool, occupancy: Occupancy) -> AppPlan:
     surge = _has_room(occupancy, node_pool.name, Counter({app.gpus * node_pool.units: 1}))
     return AppPlan(name=name, app=app, node_pool=node_pool, surge=surge)
 
 
-def _pool_plan(node_pool: NodePool, models: Iterable[ModelPlan], occupancy: Occupancy) -> PoolPlan:
+def _pool_plan(
+    node_pool: NodePool,
+    models: Iterable[ModelPlan],
+    occupancy: Occupancy,
+    *,
+    lists: Iterable[tuple[str, ...]],
+    priority: int | None,
+) -> PoolPlan:
     shape = occupancy.shape(node_pool.name)
     pieces: dict[frozenset[Download], int] = {}
     for model in models:
-        if model.node_pool.name == node_pool.name and model.downloads:
-            piece = model.placement.piece
-            pieces[model.downloads] = min(piece, pieces.get(model.downloads, piece))
+        for home in model.homes:
+            if home.node_pool.name == node_pool.name and model.downloads:
+                pieces[model.downloads] = min(home.piece, pieces.get(model.downloads, home.piece))
     return PoolPlan(
         node_pool=node_pool,
         shape=shape,
+        shared_by=tuple(sorted(names for names in lists if node_pool.name in names)),
+        priority=priority,
         files_at_once=most_at_once(pieces, shape.slots * node_pool.units),
         files_in_time=sum(one.bytes for one in frozenset[Download]().union(*pieces)),
     )
 
 
-def _model_plan(model_id: str, choice: Choice, chosen: PricedPlacement, occupancy: Occupancy) -> ModelPlan:
-    requirements, overrides, placement = choice.requirements, choice.overrides, chosen.placement
+def _model_plan(
+    model_id: str,
+    choice: Choice,
+    chosen: Sequence[PricedPlacement],
+    homes: tuple[Home, ...],
+    occupancy: Occupancy,
+) -> ModelPlan:
+    requirements, overrides = choice.requirements, choice.overrides
+    first, pools = chosen[0], [home.node_pool for home in homes]
     return ModelPlan(
         model_id=model_id,
         family=choice.family,
         model=requirements.model,
         source=overrides.source or requirements.model.source,
-        placement=placement,
-        sequences=placement.sequences,
-        replicas=chosen.replicas,
+        placements=tuple(option.placement for option in chosen),
+        homes=homes,
+        sequences=first.placement.sequences,
+        replicas=first.replicas,
         expected=requirements.expect is not None,
-        load=chosen.load,
-        surge=_has_room(occupancy, placement.node_pool.name, chosen.pieces),
-        why=_why(choice, chosen),
+        load=first.load,
+        surge=any(_has_room(occupancy, home.node_pool.name, home.taken(1)) for home in homes),
+        why=why(choice, first),
         llm_config=overrides.llmConfig,
-        downloads=placement.node_pool.disk.held(requirements.downloads),
+        downloads=frozenset[Download]().union(*(pool.disk.held(requirements.downloads) for pool in pools)),
     )
-
-
-def _priced(possible: list[Placement], requirements: ModelRequirements, overrides: Overrides) -> list[PricedPlacement]:
-    """The placements with their replicas, best first; those too slow for what is asked only where all are."""
-    options = []
-    for placement in possible:
-        load = None
-        if requirements.expect:
-            load = expected_load(placement, requirements, requirements.expect, placement.sequences)
-        replicas = overrides.replicas or (load.replicas if load else _usual_replicas(placement))
-        options.append(PricedPlacement(placement=placement, replicas=replicas, load=load))
-    in_time = [option for option in options if option.load is None or option.load.in_time]
-    return sorted(in_time or options, key=lambda option: option.cost)  # stable: equal ones stay in the file's order
-
-
-def _usual_replicas(placement: Placement) -> Replicas:
-    """One, and as many as the pool would hold if it were the model's alone, up to a bound."""
-    node_pool = placement.node_pool
-    pieces = node_pool.slots_per_node * node_pool.units // placement.piece * node_pool.pool.nodes
-    return _one_to(max(1, min(DEFAULT_MOST_REPLICAS, pieces // placement.split.pipeline)))
-
-
-@cache
-def _one_to(most: int) -> Replicas:
-    return Replicas(min=1, max=most)
 
 
 def _assigned(choices: dict[str, Choice], occupancy: Occupancy) -> tuple[dict[str, PricedPlacement], Assignment]:
@@ -216,30 +221,3 @@ def _has_room(occupancy: Occupancy, pool: str, more: Counter[int]) -> bool:
         bins_in_any_order(occupancy.minimum[pool] + more, shape.slots * occupancy.node_pools[pool].units)
         <= shape.workers_max
     )
-
-
-def _why(choice: Choice, chosen: PricedPlacement) -> str:
-    """Why a model is where it is: who decided, what the smaller and the cheaper places lack."""
-    placement, cheapest = chosen.placement, choice.options[0]
-    pools = {
-        option.placement.node_pool.name
-        for option in choice.options
-        if option.placement.over_nodes == placement.over_nodes
-    }
-    if choice.requirements.pool:
-        reason = "the environment names the pool"
-    elif len(pools) == 1:
-        reason = "the only pool that can hold it"
-    elif chosen.cost <= cheapest.cost:
-        reason = f"the fewest GPUs' worth of {len(pools)} pools that can hold it"
-    else:
-        reason = (
-            f"{cheapest.placement.node_pool.name} would cost less for it alone, not for the fleet: it lacks the room"
-        )
-        reason += ", or pods would stay half empty"
-    if choice.full and not choice.requirements.pool:
-        reason += f"; its files are too large for the disks of {', '.join(choice.full)}"
-    if placement.narrower and placement.narrower.missing_gib:
-        part = "a smaller share" if placement.node_pool.pool.share else "fewer GPUs"
-        reason += f"; {part} would lack {placement.narrower.missing_gib:.1f} GiB"
-    return reason

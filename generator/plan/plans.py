@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -38,10 +39,37 @@ class Served(Protocol):
 
     @property
     def surge(self) -> bool:
-        """Whether the pool has room for one more replica while an update rolls."""
+        """Whether a pool of it has room for one more replica while an update rolls."""
 
-    def pieces(self, replicas: int) -> Counter[int]:
-        """What must lie together on one node, count by size in the pool's units."""
+    @property
+    def homes(self) -> tuple[Home, ...]:
+        """The pools on which its replicas may be, in order of wish."""
+
+
+class Home(NamedTuple):
+    """A pool on which replicas of a model or an app may be, and how many of them are counted there."""
+
+    node_pool: NodePool
+    piece: int
+    """What of a replica must lie together on one node, in the pool's units."""
+    pieces: int
+    """Of one replica."""
+    least: int
+    most: int
+
+    @property
+    def room(self) -> int:
+        """Replicas that the pool would hold were it theirs alone."""
+        return replicas_on(self.node_pool, self.piece, self.pieces)
+
+    def taken(self, replicas: int) -> Counter[int]:
+        """What so many replicas take, count by size in the pool's units."""
+        return Counter({self.piece: self.pieces * replicas})
+
+
+def replicas_on(node_pool: NodePool, piece: int, pieces: int) -> int:
+    """Replicas of so many pieces of this size that an empty pool holds."""
+    return node_pool.slots_per_node * node_pool.units // piece * node_pool.pool.nodes // pieces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +87,11 @@ class PlanWarning:
     def __str__(self) -> str:
         kind = f"{self.kind} " if self.kind in ("pool", "environment") else ""
         return f"{kind}{self.subject}: {self.text}"
+
+
+def shared_resource(pools: Sequence[str]) -> str:
+    """The custom resource of these pools: the pool's name, or one that only a list of pools can have."""
+    return "/".join(pools)
 
 
 class PricedPlacement(NamedTuple):
@@ -79,9 +112,12 @@ class PricedPlacement(NamedTuple):
         )
 
     @property
-    def pieces(self) -> Counter[int]:
-        """Of one replica: what must lie together on one node, count by size in the pool's units."""
-        return Counter({self.placement.piece: self.placement.split.pipeline})
+    def home(self) -> Home:
+        """The pool, with all replicas on it."""
+        placement = self.placement
+        return Home(
+            placement.node_pool, placement.piece, placement.split.pipeline, self.replicas.min, self.replicas.max
+        )
 
     @property
     def cost(self) -> tuple[bool, float, int]:
@@ -97,7 +133,9 @@ class ModelPlan:
     family: str
     model: CatalogModel
     source: str
-    placement: Placement
+    placements: tuple[Placement, ...]
+    """On each pool where its replicas may be, in order of wish; alike in all but the pool and its memory."""
+    homes: tuple[Home, ...]
     sequences: int
     """max_num_seqs: what users need, or fewer where the cache cannot hold a block for each."""
     replicas: Replicas
@@ -106,7 +144,7 @@ class ModelPlan:
     load: ExpectedLoad | None
     """What a replica serves of that; None where it expects none, or the GPU's speed is not known."""
     surge: bool
-    """Whether the pool has room for one more replica while an update rolls."""
+    """Whether a pool of it has room for one more replica while an update rolls."""
     why: str
     """Why it is there, in words."""
     llm_config: JsonObject
@@ -119,16 +157,31 @@ class ModelPlan:
         return self.model_id
 
     @property
+    def placement(self) -> Placement:
+        """Where it is wished first."""
+        return self.placements[0]
+
+    @property
+    def kv_gib(self) -> float:
+        """Of its cache on one GPU, or of a CPU engine: what every pool has for it."""
+        return min(placement.memory.kv_gib for placement in self.placements)
+
+    @property
     def node_pool(self) -> NodePool:
         return self.placement.node_pool
 
     @property
+    def pool_names(self) -> tuple[str, ...]:
+        return tuple(home.node_pool.name for home in self.homes)
+
+    @property
+    def resource(self) -> str:
+        """Ray's custom resource that its bundles ask for: every pool where it may be offers it."""
+        return shared_resource(self.pool_names)
+
+    @property
     def gpus(self) -> int:
         return self.placement.split.gpus
-
-    def pieces(self, replicas: int) -> Counter[int]:
-        """What must lie together on one node, count by size in the pool's units."""
-        return Counter({self.placement.piece: self.placement.split.pipeline * replicas})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +190,10 @@ class PoolPlan:
 
     node_pool: NodePool
     shape: WorkerShape
+    shared_by: tuple[tuple[str, ...], ...]
+    """The lists of pools that models name and this one is in."""
+    priority: int | None
+    """Its rank among pools that models name beside others: Ray tries the higher first. None where there is no such."""
     files_at_once: float
     """Bytes: the most that one worker pod needs at once, on its node's disk, of what is downloaded for models."""
     files_in_time: float
@@ -145,6 +202,12 @@ class PoolPlan:
     @property
     def name(self) -> str:
         return self.node_pool.name
+
+    @property
+    def offer(self) -> tuple[float, int, int]:
+        """What Ray's autoscaler compares new workers by: CPUs, slots and kinds of custom resources."""
+        cpus = self.node_pool.cpus_per_node * self.slots_per_worker / self.node_pool.slots_per_node
+        return cpus, self.slots_per_worker, len(self.shared_by)
 
     @property
     def disk_gib_per_worker(self) -> int:

@@ -18,7 +18,7 @@ SHARES = (1.0, 0.5, 0.25, 0.125)
 """What a model may take of a GPU that several share. Powers of two fill a GPU without a rest."""
 UNITS_OF_A_SHARED_GPU = 8
 # Settings of a worker group that follow from the pool and the plan.
-PLANNED_OF_A_GROUP = ("gpusPerWorker", "maxReplicas", "rayResources", "resources")
+PLANNED_OF_A_GROUP = ("gpusPerWorker", "maxReplicas", "priority", "rayResources", "resources")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,7 +54,8 @@ class ModelRequirements:
     sequences: int
     downloads: frozenset[Download]
     """What a worker downloads for it, wherever that lies."""
-    pool: str | None = None
+    pools: tuple[str, ...] = ()
+    """Those that the environment names, in order of wish; none: the plan decides."""
     gpu_share: float | None = None
     """Of one GPU, where models share it."""
     expect: Expectation | None = None
@@ -197,7 +198,7 @@ def requirements_of(
         context=context,
         sequences=sequences,
         downloads=downloads_of(model_id, model, overrides, sized=sized, engine=made, draft=draft),
-        pool=overrides.pool,
+        pools=tuple(overrides.pool or ()),
         gpu_share=overrides.gpuShare,
         expect=overrides.expect,
         tensor_parallel=engine.get("tensor_parallel_size"),

@@ -12,7 +12,7 @@ from generator.errors import UserError, UserErrors
 from generator.facts.gpus import gpus
 from generator.formats.catalog import CatalogModel
 from generator.formats.check import check_document
-from generator.formats.environment import Environment, FamilyService
+from generator.formats.environment import Environment, FamilyService, Overrides
 from generator.formats.read import is_base, read_catalog, read_environment
 from generator.project.project import Project
 
@@ -102,14 +102,14 @@ def _unknown_models(
 
 def _chosen_pools(environment: Environment) -> Iterator[tuple[KeyPath, str]]:
     """Every `pool:` that an environment sets, with its path."""
-    if environment.defaults.pool:
-        yield ["defaults", "pool"], environment.defaults.pool
+    chosen: list[tuple[KeyPath, Overrides | None]] = [(["defaults"], environment.defaults)]
     for family, service in environment.serve.items():
-        if service and service.pool:
-            yield ["serve", family, "pool"], service.pool
+        chosen.append((["serve", family], service))
         for model, overrides in ((service and service.models) or {}).items():
-            if overrides and overrides.pool:
-                yield ["serve", family, "models", model, "pool"], overrides.pool
+            chosen.append((["serve", family, "models", model], overrides))
+    for keys, overrides in chosen:
+        for pool in (overrides and overrides.pool) or ():
+            yield [*keys, "pool"], pool
     for name, app in environment.apps.items():
         if app.pool:
             yield ["apps", name, "pool"], app.pool

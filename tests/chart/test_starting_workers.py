@@ -96,16 +96,49 @@ def test_a_number_on_the_command_line_is_one_too(render_with: Render) -> None:
     assert render_with(arguments=("--set", number)).groups[GROUP]["replicas"] == 3
 
 
-def test_what_several_groups_have_is_counted_for_none(render_with: Render) -> None:
-    """A model that asks for a resource of two groups may land on either."""
-    two = {
+def on_either(replicas: int, first: Values, second: Values) -> Values:
+    """One replica on GROUP, and so many more that ask for what GROUP and `others` both have."""
+    both = {"placement_group_config": {"bundle_per_worker": {"GPU": 1, "either": 1}}}
+    return {
         "workerGroups": {
-            GROUP: {"rayResources": {GROUP: 1, "any": 1}},
-            "others": {"gpusPerWorker": 1, "rayResources": {"any": 1}},
-        }
+            GROUP: {"gpusPerWorker": 1, "rayResources": {GROUP: 1, "either": 1}, **first},
+            "others": {"gpusPerWorker": 1, "rayResources": {"others": 1, "either": 1}, **second},
+        },
+        **beside(both["placement_group_config"], num_replicas=replicas),
     }
-    groups = render_with(two | beside({"bundle_per_worker": {"GPU": 1, "any": 1}})).groups
-    assert (groups[GROUP]["replicas"], groups["others"]["replicas"], groups[INGRESS]["replicas"]) == (1, 0, 1)
+
+
+EITHER: dict[str, tuple[Values, tuple[int, int]]] = {
+    "by name where no priority is said": (on_either(2, {"maxReplicas": 5}, {"maxReplicas": 5}), (1, 2)),
+    "the highest priority": (on_either(2, {"maxReplicas": 5, "priority": 1}, {"maxReplicas": 5}), (3, 0)),
+    "the rest goes to the next": (on_either(4, {"maxReplicas": 3, "priority": 1}, {"maxReplicas": 5}), (3, 2)),
+    "beside its own pieces on one worker": (
+        on_either(
+            2, {"maxReplicas": 5, "priority": 1, **{"gpusPerWorker": 4, "rayResources": {GROUP: 4, "either": 4}}}, {}
+        ),
+        (1, 0),
+    ),
+    "none where sizes are mixed": (
+        on_either(2, {"maxReplicas": 5, "priority": 1, "rayResources": {GROUP: 1, "either": 2}}, {}),
+        (0, 0),
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "workers"), EITHER.values(), ids=EITHER)
+def test_what_several_groups_have_is_counted_for_the_first_in_order(
+    render_with: Render, values: Values, workers: tuple[int, int]
+) -> None:
+    groups = render_with(values).groups
+    assert (groups[GROUP]["replicas"], groups["others"]["replicas"]) == workers
+    assert groups[INGRESS]["replicas"] == 1
+
+
+def test_groups_are_in_the_order_of_their_priority(render_with: Render) -> None:
+    """Ray's autoscaler goes by it among workers that would do alike (contract tier, test_placement_in_ray.py)."""
+    more = {"gpusPerWorker": 1, "maxReplicas": 1}
+    groups = {"a": more, "b": {**more, "priority": 2}, "c": {**more, "priority": 10}}
+    assert list(render_with({"workerGroups": groups}).groups) == [INGRESS, "c", "b", "a", GROUP]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -91,6 +91,23 @@ quoting that both can read.
     {{- include "ray-serve-llm.podTemplate" . | nindent 4 }}
 {{- end -}}
 
+{{- /*
+Takes the root. Gives, as JSON, the names of `workerGroups`: those of the highest priority first, else by name. Of new workers
+that would do alike, Ray's autoscaler brings those of the group that it reads first (ray/autoscaler/v2/scheduler.py, a stable
+sort in _sched_best_node). KubeRay's own field for it comes after 1.6, so here it is the order alone.
+*/ -}}
+{{- define "ray-serve-llm.groupsInOrder" -}}
+{{- $ranked := list -}}
+{{- range $name, $group := .Values.workerGroups -}}
+{{- $ranked = append $ranked (printf "%06d %s" (sub 999999 ($group.priority | default 0 | int)) $name) -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range sortAlpha $ranked -}}
+{{- $names = append $names (splitList " " . | last) -}}
+{{- end -}}
+{{- toJson $names -}}
+{{- end -}}
+
 {{- /* Takes context, as a pod template does. Gives `workerGroupSpecs`; nothing where there are no workers. */ -}}
 {{- define "ray-serve-llm.workerGroups" -}}
 {{- $context := . -}}
@@ -103,7 +120,8 @@ quoting that both can read.
   "context" $context) }}
 {{- end }}
 {{- $starting := include "ray-serve-llm.startingWorkers" .root | fromJson }}
-{{- range $name, $group := .root.Values.workerGroups }}
+{{- range $name := include "ray-serve-llm.groupsInOrder" .root | fromJsonArray }}
+{{- $group := get $context.root.Values.workerGroups $name }}
 {{ include "ray-serve-llm.workerGroup" (dict
   "name" $name
   "settings" (include "ray-serve-llm.workerSettings" (dict "root" $context.root "name" $name "group" $group) | fromJson)

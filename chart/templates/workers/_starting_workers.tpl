@@ -3,7 +3,8 @@ How many workers of each group come up beside the head, instead of after the aut
 
 A group is counted by the resources that it alone has, where all that asks for one is of the same size. Of several sizes
 the small ones would spread over workers that are there, until none is whole for a wide one; there the autoscaler
-brings a worker for each as it comes. What an app's code says of its replicas cannot be seen here.
+brings a worker for each as it comes. What asks for a resource that several groups have goes to the first of them in order,
+as far as that has room. What an app's code says of its replicas cannot be seen here.
 */ -}}
 
 {{- /* Takes the root. Gives, as JSON, the workers of each group, by its name, that hold the replicas which are there from the start. */ -}}
@@ -12,10 +13,32 @@ brings a worker for each as it comes. What an app's code says of its replicas ca
   (include "ray-serve-llm.modelDemands" . | fromJsonArray)
   (include "ray-serve-llm.appDemands" (dict "root" . "otherwise" 0) | fromJsonArray) -}}
 {{- $sizes := include "ray-serve-llm.piecesBySize" $demands | fromJson -}}
-{{- $groups := (include "ray-serve-llm.workers" . | fromJson).groups -}}
-{{- $workers := dict -}}
+{{- $there := include "ray-serve-llm.workers" . | fromJson -}}
+{{- $groups := $there.groups -}}
+{{- $counted := dict -}}
 {{- range $group, $resources := include "ray-serve-llm.countedResources" $groups | fromJson -}}
-{{- $_ := set $workers $group (include "ray-serve-llm.workersFor" (dict "resources" $resources "sizes" $sizes) | int) -}}
+{{- $_ := set $counted $group (include "ray-serve-llm.piecesOf" (dict "resources" $resources "sizes" $sizes) | fromJson) -}}
+{{- end -}}
+{{- range $resource := include "ray-serve-llm.sharedResources" $groups | fromJsonArray -}}
+{{- range $size, $pieces := get $sizes $resource | default dict -}}
+{{- $left := $pieces | int -}}
+{{- range $group := include "ray-serve-llm.groupsInOrder" $ | fromJsonArray -}}
+{{- $each := include "ray-serve-llm.piecesOnWorker" (dict "amount" (get (get $groups $group) $resource) "size" $size) | int -}}
+{{- $mine := get $counted $group -}}
+{{- if and $each $left -}}
+{{- $take := max 0 (min $left (sub (mul $each (get $there.most $group | int)) (int $mine.pieces))) -}}
+{{- $left = sub $left $take | int -}}
+{{- if and $take $mine.pieces (ne $each (int $mine.each)) -}}
+{{- $_ := set $mine "mixed" true -}}
+{{- end -}}
+{{- $_ := set $counted $group (dict "pieces" (add $mine.pieces $take) "each" $each "mixed" $mine.mixed) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $workers := dict -}}
+{{- range $group, $held := $counted -}}
+{{- $_ := set $workers $group (ternary 0 (divf $held.pieces $held.each | ceil | int) $held.mixed) -}}
 {{- end -}}
 {{- toJson $workers -}}
 {{- end -}}
@@ -109,22 +132,54 @@ is counted by: what it alone has, but for CPUs and memory, which anything may us
 {{- end -}}
 
 {{- /*
-Takes resources (that one group is counted by, of one worker) and sizes (pieces by size, of all demands). Gives the
-workers that hold those pieces; 0 where a resource is asked for in several sizes.
+Takes what a worker of each group holds, by the group's name. Gives, as a JSON list, the custom resources that several
+groups have.
 */ -}}
-{{- define "ray-serve-llm.workersFor" -}}
-{{- $workers := 0 -}}
-{{- $mixed := false -}}
+{{- define "ray-serve-llm.sharedResources" -}}
+{{- $owners := dict -}}
+{{- range . -}}
+{{- range $resource, $amount := omit . "CPU" "GPU" "memory" -}}
+{{- if $amount -}}
+{{- $_ := set $owners $resource (get $owners $resource | default 0 | add1) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $shared := list -}}
+{{- range $resource, $count := $owners -}}
+{{- if gt (int $count) 1 -}}
+{{- $shared = append $shared $resource -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $shared -}}
+{{- end -}}
+
+{{- /* Takes amount (that a worker has of a resource, or nothing) and size (of a piece). Gives how many of them it holds. */ -}}
+{{- define "ray-serve-llm.piecesOnWorker" -}}
+{{- if .amount -}}
+{{- max 1 (round (divf .amount (float64 .size)) 4 | floor | int) -}}
+{{- else -}}
+0
+{{- end -}}
+{{- end -}}
+
+{{- /*
+Takes resources (that one group is counted by, of one worker) and sizes (pieces by size, of all demands). Gives, as JSON,
+pieces (how many ask for that resource which takes the most workers), each (how many a worker holds) and mixed (whether a
+resource is asked for in several sizes).
+*/ -}}
+{{- define "ray-serve-llm.piecesOf" -}}
+{{- $held := dict "pieces" 0 "each" 1 "mixed" false -}}
 {{- range $resource, $amount := .resources -}}
 {{- $sizes := get $.sizes $resource | default dict -}}
 {{- if gt (len $sizes) 1 -}}
-{{- $mixed = true -}}
-{{- else -}}
+{{- $_ := set $held "mixed" true -}}
+{{- end -}}
 {{- range $size, $pieces := $sizes -}}
-{{- $perWorker := max 1 (round (divf $amount (float64 $size)) 4 | floor | int) -}}
-{{- $workers = max $workers (divf $pieces $perWorker | ceil | int) -}}
+{{- $each := include "ray-serve-llm.piecesOnWorker" (dict "amount" $amount "size" $size) | int -}}
+{{- if gt (divf $pieces $each) (divf $held.pieces $held.each) -}}
+{{- $held = dict "pieces" $pieces "each" $each "mixed" $held.mixed -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- ternary 0 $workers $mixed -}}
+{{- toJson $held -}}
 {{- end -}}

@@ -204,9 +204,10 @@ def demand(group: PodGroup, wanted: Installation) -> Demand:
     minimum: Counter[int] = Counter()
     peak: Counter[int] = Counter()
     for workload in served:
-        if workload.node_pool.name == group.name:
-            minimum += workload.pieces(workload.replicas.min)
-            peak += workload.pieces(workload.replicas.max)
+        for home in workload.homes:
+            if home.node_pool.name == group.name:
+                minimum += home.taken(home.least)
+                peak += home.taken(home.most)
     gpu = pool.node_pool.gpu
     return Demand(
         minimum=max(group.minimum, bins_needed(minimum, pool.units_per_worker)),

@@ -73,8 +73,13 @@ def node_types(plan: Plan, most: dict[str, int] | None = None) -> dict[str, Node
     return types
 
 
-def autoscaled(types: dict[str, NodeTypeConfig], groups: list[Bundles]) -> SchedulingReply:
-    """What Ray's autoscaler launches from nothing for these placement groups, and what it finds infeasible."""
+def autoscaled(
+    types: dict[str, NodeTypeConfig], groups: list[Bundles], availability: dict[str, float] | None = None
+) -> SchedulingReply:
+    """What Ray's autoscaler launches from nothing for these placement groups, and what it finds infeasible.
+
+    `availability` is less than 1 for types of which a pod did not come up lately.
+    """
     affinity = ResourceRequestUtil.PlacementConstraintType.AFFINITY
     gangs = [
         GangResourceRequest(
@@ -87,7 +92,12 @@ def autoscaled(types: dict[str, NodeTypeConfig], groups: list[Bundles]) -> Sched
         )
         for number, (bundles, strategy) in enumerate(groups)
     ]
-    request = SchedulingRequest(disable_launch_config_check=True, node_type_configs=types, gang_resource_requests=gangs)
+    request = SchedulingRequest(
+        disable_launch_config_check=True,
+        node_type_configs=types,
+        gang_resource_requests=gangs,
+        recoverable_resource_availabilities=availability or {},
+    )
     return ResourceDemandScheduler().schedule(request)
 
 
@@ -272,3 +282,49 @@ def test_bundles_are_those_that_ray_serve_llm_makes(cluster):
             assert environment["VLLM_RAY_PER_WORKER_GPUS"] == str(model.placement.gpu_share)
     assert made == replicas(plan)
     assert placed(pieces("shared", [0.5, 0.5]), seconds=10)
+
+
+SPOT, ON_DEMAND = {"gpu": "L4-24GB", "nodes": 2}, {"gpu": "L4-24GB", "nodes": 5}
+
+
+def in_order(plan: Plan) -> dict[str, NodeTypeConfig]:
+    """The node types as the chart's order of worker groups makes them: the highest priority first."""
+    types = node_types(plan)
+    return dict(sorted(types.items(), key=lambda item: -(plan.pools[item[0]].priority or 0)))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    least=st.integers(1, 7),
+    model=st.sampled_from(["falcon3-1b-instruct", "falcon3-3b-instruct", "falcon3-7b-instruct"]),
+    order=st.permutations(["spot", "on-demand"]),
+)
+def test_replicas_of_a_model_that_names_several_pools_go_where_the_plan_counts_them(least, model, order):
+    fleet = {model: {"pool": order, "context": 2048, "replicas": {"min": least, "max": least}}}
+    plan = planned({"on-demand": ON_DEMAND, "spot": SPOT}, fleet)
+    reply = autoscaled(in_order(plan), replicas(plan))
+    assert not reply.infeasible_gang_resource_requests
+    launched = {launch.instance_type: launch.count for launch in reply.to_launch}
+    assert launched == {home.node_pool.name: home.least for home in plan.models[model].homes if home.least}
+
+
+def test_a_pool_whose_pods_did_not_come_up_is_tried_after_the_next():
+    fleet = {"falcon3-1b-instruct": {"pool": ["spot", "on-demand"], "replicas": {"min": 1, "max": 1}}}
+    plan = planned({"on-demand": ON_DEMAND, "spot": SPOT}, fleet)
+    failed = autoscaled(in_order(plan), replicas(plan), availability={"spot": 0.5})
+    assert [launch.instance_type for launch in failed.to_launch] == ["on-demand"]
+
+
+def test_ray_runs_a_bundle_that_asks_for_what_two_pools_offer(cluster):
+    """On a real cluster: the name of a list of pools is one that Ray takes for a resource."""
+    small = {"object_store_memory": 80_000_000}
+    names = ("spot", "on-demand")
+    nodes = [
+        cluster.add_node(num_cpus=6, num_gpus=1, resources={name: 1, "spot/on-demand": 1}, **small) for name in names
+    ]
+    try:
+        asked = [([{"GPU": 1, "spot/on-demand": 1}], "STRICT_PACK")] * 2
+        assert placed(asked, seconds=20)
+    finally:
+        for node in nodes:
+            cluster.remove_node(node)
