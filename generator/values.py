@@ -46,7 +46,7 @@ def app_values(plan: Plan, name: str, files: Mapping[str, str]) -> JsonObject:
 
 def _values(plan: Plan, served: JsonObject) -> JsonObject:
     return merged(
-        {"ray": {"version": plan.release.ray}},
+        {"ray": {"version": plan.release.ray, **({} if plan.release.has_own_vllm else {"vllm": plan.release.vllm})}},
         _serving_path(plan),
         plan.environment.chart,
         served,

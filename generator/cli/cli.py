@@ -21,9 +21,18 @@ from generator.cli.bench import bench
 from generator.cli.cluster import preflight, status
 from generator.cli.fit import fit
 from generator.cli.importing import import_
-from generator.cli.options import Count, environment_option, examples, json_option, print_json, project_of
+from generator.cli.options import (
+    Count,
+    environment_option,
+    examples,
+    json_option,
+    own_facts_around,
+    print_json,
+    project_of,
+)
 from generator.cli.printing import echo, error_texts, say
 from generator.errors import GeneratorError, UserError, did_you_mean
+from generator.facts.own import read_own_facts_by
 from generator.program import program
 
 if TYPE_CHECKING:
@@ -71,6 +80,7 @@ def cli(ctx: click.Context, root: Path | None, color: bool | None) -> None:
     The generator plans, and writes values/ for the chart.
     """
     ctx.obj = root
+    read_own_facts_by(lambda: own_facts_around(root))
     ctx.color = color if color is not None else (False if os.environ.get("NO_COLOR") else None)
 
 

@@ -13,6 +13,7 @@ from generator.errors import cut
 from generator.program import program
 
 if TYPE_CHECKING:
+    from generator.facts.own import OwnFacts
     from generator.project.project import Project
 
 
@@ -61,6 +62,14 @@ def environment_option(help_text: str, *, required: bool = False) -> Callable[..
     return click.option(
         "-e", "--environment", metavar="E", required=required, help=help_text, shell_complete=complete, callback=given
     )
+
+
+def own_facts_around(root: Path | None) -> OwnFacts:
+    """GPU types and prices of the project that is named, or lies around here; none outside of one."""
+    from generator.formats.own_gpus import FILE, read_own_gpus
+    from generator.project.project import root_around
+
+    return read_own_gpus((root or root_around(Path()) or Path()) / FILE)
 
 
 def project_of(ctx: click.Context) -> Project:

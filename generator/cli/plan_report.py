@@ -12,6 +12,7 @@ from generator.plan.cost import pool_cost, price_per_gpu_hour, price_per_million
 from generator.plan.placement import Placement
 from generator.plan.plan import Plan
 from generator.plan.plans import Home, ModelPlan, PoolPlan
+from generator.plan.pools import own_price
 from generator.plan.replicas import ExpectedLoad
 from generator.program import program
 from generator.units import GIB
@@ -125,7 +126,7 @@ def _cost_lines(plan: Plan) -> Iterator[str]:
     total = plan_cost(plan)
     if total is None:
         return
-    priced = [pool.name for pool in plan.pools.values() if pool.node_pool.pool.pricePerGpuHour is not None]
+    priced = [pool.name for pool in plan.pools.values() if own_price(pool.node_pool.pool) is not None]
     listed = any(pool.workers_peak and pool.node_pool.gpu and pool.name not in priced for pool in plan.pools.values())
     whose = " and ".join(
         [*(["your prices"] if priced else []), *([f"list prices ({prices().list})"] if listed else [])]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from generator.errors import UserError
 from generator.facts.files import read_data
+from generator.facts.own import OwnFacts, own_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,12 @@ class Gpu(Device):
     tflops: Mapping[str, float] = field(compare=False)
     """Dense tera-operations per second by type: fp16, bf16, fp8, int8, fp4, as far as the GPU has them."""
     source: str = field(compare=False)
+    replaced: str = field(default="", compare=False)
+    """What a project's own row says otherwise than the known one; nothing where there is none."""
+
+    @property
+    def note(self) -> str:
+        return "; ".join(filter(None, (super().note, self.replaced)))
 
     @property
     def resource_name(self) -> str:
@@ -60,23 +68,54 @@ class Gpu(Device):
 
 
 @cache
+def shipped_gpus() -> dict[str, Gpu]:
+    """The GPU types that come with the package, by name, smallest first."""
+    return {name: _gpu(name, row) for name, row in read_data("gpus.yaml").items()}
+
+
 def gpus() -> dict[str, Gpu]:
-    """Every known GPU type by name, smallest first."""
-    return {
-        name: Gpu(
-            name=name,
-            memory_gib=row["memoryGiB"],
-            label_gb=row["labelGB"],
-            compute_capability=row["computeCapability"],
-            bandwidth_gbs=row["bandwidthGBs"],
-            tflops=row["tflops"],
-            amd=row.get("amd", False),
-            nvlink=row.get("nvlink", False),
-            mig=row.get("mig"),
-            source=row["source"],
-        )
-        for name, row in read_data("gpus.yaml").items()
-    }
+    """Every known GPU type by name, smallest first: the project's own too, which win."""
+    own = own_facts()
+    return _with_own(own) if own.gpus else shipped_gpus()
+
+
+@cache
+def _with_own(own: OwnFacts) -> dict[str, Gpu]:
+    known = dict(shipped_gpus())
+    for name, row in own.gpus.items():
+        known[name] = _gpu(name, row, replaced=_otherwise(name, row, own.file))
+    return dict(sorted(known.items(), key=lambda item: item[1].label_gb))
+
+
+def _otherwise(name: str, row: Mapping[str, Any], file: str) -> str:
+    """In what a project's row differs from the known one."""
+    known = read_data("gpus.yaml").get(name)
+    if known is None:
+        return ""
+    said = {key: value for key, value in row.items() if key != "source" and value != known.get(key, _UNSAID.get(key))}
+    return f"{file} replaces {name}" + "".join(
+        f"{', ' if number else ': '}{key} {value} instead of {known.get(key, _UNSAID.get(key))}"
+        for number, (key, value) in enumerate(said.items())
+    )
+
+
+_UNSAID = {"amd": False, "nvlink": False, "mig": None}
+
+
+def _gpu(name: str, row: Mapping[str, Any], *, replaced: str = "") -> Gpu:
+    return Gpu(
+        name=name,
+        memory_gib=row["memoryGiB"],
+        label_gb=row["labelGB"],
+        compute_capability=row["computeCapability"],
+        bandwidth_gbs=row["bandwidthGBs"],
+        tflops=row["tflops"],
+        amd=row.get("amd", False),
+        nvlink=row.get("nvlink", False),
+        mig=row.get("mig"),
+        source=row["source"],
+        replaced=replaced,
+    )
 
 
 def gpu(name: str, *, where: str) -> Gpu:

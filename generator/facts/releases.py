@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ from generator.facts.files import DATA, read_data, version
 
 @dataclass(frozen=True, kw_only=True)
 class RayRelease:
-    """A Ray version with its vLLM. Sources: data/releases/<version>.yaml."""
+    """A Ray version with its vLLM, or with that of an image of one's own. Sources: data/releases/<version>.yaml."""
 
     ray: str
     vllm: str
@@ -44,7 +44,12 @@ class RayRelease:
 
     @property
     def gpu_memory_utilization(self) -> float:
-        return float(self.facts["gpuMemoryUtilization"])
+        return float(releases()[vllm_versions()[self.vllm]].facts["gpuMemoryUtilization"])
+
+    @property
+    def has_own_vllm(self) -> bool:
+        """Whether it is with the vLLM of its own image."""
+        return self.vllm == str(self.facts["vllm"])
 
     @property
     def ports(self) -> list[tuple[int, int]]:
@@ -70,10 +75,26 @@ def newest() -> RayRelease:
     return list(releases().values())[-1]
 
 
-def release(ray: str, *, where: str) -> RayRelease:
+@cache
+def vllm_versions() -> dict[str, str]:
+    """Every vLLM of which it is known what its engine accepts, with the Ray release beside whose facts that lies."""
+    return {one.vllm: one.ray for one in releases().values()}
+
+
+def release(ray: str, *, vllm: str | None = None, where: str) -> RayRelease:
+    """The release, with its own vLLM or with `vllm`. Raises UserError for one that is not known, of either."""
     if ray not in releases():
         raise UserError.unknown("Ray release", ray, releases(), where=where)
-    return releases()[ray]
+    if vllm is None:
+        return releases()[ray]
+    if vllm not in vllm_versions():
+        raise UserError(
+            f"what the engine of vLLM {vllm} accepts is not known here",
+            where=where,
+            fix=f"Known: {', '.join(vllm_versions())}. Take an image with one of them; a later version of this "
+            "program may know more.",
+        )
+    return replace(releases()[ray], vllm=vllm)
 
 
 @dataclass(frozen=True, kw_only=True)

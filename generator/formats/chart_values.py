@@ -116,6 +116,8 @@ ReleaseName = Annotated[
 class Ray(Closed):
     version: str
     """The Ray release: one of the chart's `files/releases.yaml`. It decides the image and the accepted arguments."""
+    vllm: str = ""
+    """The vLLM of the image, where that is another than the Ray release's; it decides the engine's arguments then."""
 
 
 class Image(Closed):

@@ -19,6 +19,7 @@ from generator.formats import json_schema as schemas
 from generator.formats.access import network_policy_faults
 from generator.formats.contradictions import contradictions
 from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, plain_number, unknown_key
+from generator.formats.image_schemas import DEFAULT_RAY
 from generator.formats.secrets import secrets_in
 
 
@@ -290,8 +291,9 @@ def _of_release(path: KeyPath, data: JsonObject) -> str:
     if not {"llmConfig", "application", "config", "ingress"} & set(map(str, path)):
         return ""
     ray = data.get("ray")
-    version = ray.get("version") if isinstance(ray, dict) else ray
-    return f" for Ray {version or schemas.DEFAULT_RAY}"
+    version, vllm = (ray.get("version"), ray.get("vllm")) if isinstance(ray, dict) else (ray, data.get("vllm"))
+    image = f" with vLLM {vllm}" if vllm and "engine_kwargs" in path else ""
+    return f" for Ray {version or DEFAULT_RAY}{image}"
 
 
 def _known_elsewhere(key: str, path: KeyPath) -> str:

@@ -203,6 +203,8 @@ class Environment(Closed):
     """Context of the kubeconfig that is its cluster: `preflight` and `status -e` ask that one. `--context` wins."""
     ray: str
     """A Ray release of `python -m generator list releases`."""
+    vllm: str | None = None
+    """The vLLM of your image, where it is another than the Ray release's: what is served is checked against it."""
     pools: Annotated[dict[WorkerGroupName, Pool], Field(min_length=1)]
     defaults: Overrides = Overrides()
     """For every model; a family's own win, a model's own win over both."""

@@ -101,6 +101,7 @@ def read_environment(path: Path, *, text: str | None = None) -> Environment:
     data, origin = _over_its_base(path, text, ())
     environment = parse_data(data, origin, Environment)
     ray = release(environment.ray, where=origin.location(["ray"]))
+    release(environment.ray, vllm=environment.vllm, where=origin.location(["vllm"]))
     check_document(data, "environment", origin)
     check_open_by_choice(environment.chart, ray, where=origin.location(["chart", "networkPolicy"]))
     return environment

@@ -12,7 +12,7 @@ from generator.formats.catalog import Catalog
 from generator.formats.environment import AppService, Environment
 from generator.plan.apps import AppPlan, app_pools
 from generator.plan.assignment import Assignment, assign
-from generator.plan.check import access_warnings, plan_faults, plan_warnings
+from generator.plan.check import access_warnings, image_warnings, plan_faults, plan_warnings
 from generator.plan.choices import Choice, choice_of, why
 from generator.plan.downloads import Download
 from generator.plan.node_disk import most_at_once
@@ -53,7 +53,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
 
     Apps say where they go, so their replicas are there first; models are assigned to what costs the fewest GPUs.
     """
-    ray = release(environment.ray, where=f"{where}: ray")
+    ray = release(environment.ray, vllm=environment.vllm, where=f"{where}: ray")
     pools = node_pools(environment.pools, chart=environment.chart, where=where)
     faults = Faults()
     choices: dict[str, Choice] = {}
@@ -100,6 +100,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         assignment=assignment,
         warnings=(
             *access_warnings(name, environment.chart, ray),
+            *image_warnings(name, environment, ray),
             *plan_warnings(models.values(), apps.values(), pool_plans, ray),
         ),
     )

@@ -10,6 +10,7 @@ from math import floor
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors
 from generator.facts.gpus import Gpu, gpu, process_context_gib
+from generator.facts.own import own_facts
 from generator.formats.environment import Pool
 from generator.plan.node_disk import NodeDisk, node_disk
 from generator.units import quantity_gib
@@ -103,15 +104,24 @@ def node_pools(pools: Mapping[str, Pool], *, chart: JsonObject, where: str) -> d
 
 
 def by_price(pools: Mapping[str, Pool]) -> bool:
-    """Whether places are compared by the environment's own prices: where every GPU pool has one, and not nothing."""
-    return all(pool.pricePerGpuHour for pool in pools.values() if pool.gpu)
+    """Whether places are compared by people's own prices: where every GPU pool has one, and not nothing."""
+    return all(own_price(pool) for pool in pools.values() if pool.gpu)
+
+
+def own_price(pool: Pool) -> float | None:
+    """Of one of its GPUs for an hour, as the environment says it, or else the project's own prices."""
+    if pool.pricePerGpuHour is not None or pool.gpu is None:
+        return pool.pricePerGpuHour
+    price: float | None = (own_facts().prices or {"perGpuHour": {}})["perGpuHour"].get(pool.gpu)
+    return price
 
 
 def _weight(pool: Pool, gpu: Gpu | None, *, priced: bool) -> int:
-    """By price where the environment gives one for every GPU pool, else by memory as sold. CPUs cost no GPU."""
+    """By price where people say one for every GPU pool, else by memory as sold. CPUs cost no GPU."""
     if gpu is None:
         return 0
-    return round(1000 * (pool.pricePerGpuHour if priced and pool.pricePerGpuHour else gpu.label_gb))
+    price = own_price(pool)
+    return round(1000 * (price if priced and price else gpu.label_gb))
 
 
 def _pool_faults(node_pool: NodePool, *, where: str) -> Iterator[UserError]:

@@ -99,12 +99,14 @@ def check_release(model_id: str, model: CatalogModel, ray: RayRelease, *, file: 
     """
     if model.minVllmVersion and version(model.minVllmVersion) > version(ray.vllm):
         raise UserError(
-            f"model '{model_id}' needs vLLM {model.minVllmVersion} or later, and Ray {ray.ray} has {ray.vllm}",
+            f"model '{model_id}' needs vLLM {model.minVllmVersion} or later, and "
+            f"{f'Ray {ray.ray} has' if ray.has_own_vllm else 'the environment says'} {ray.vllm}",
             where=where,
             fix="Serve it from an environment with a later Ray release, or leave it out.",
         )
     if words := engine_words(model):
-        check_document({"ray": ray.ray, "models": {model_id: {"llmConfig": words}}}, "catalog", Origin(file))
+        image = {"ray": ray.ray, **({} if ray.has_own_vllm else {"vllm": ray.vllm})}
+        check_document({**image, "models": {model_id: {"llmConfig": words}}}, "catalog", Origin(file))
 
 
 def _layered(*layers: Overrides) -> Overrides:

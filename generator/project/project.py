@@ -64,6 +64,14 @@ class Generated:
         return {path: text for path, text in self.texts.items() if text_or_none(path) != text}
 
 
+def root_around(folder: Path) -> Path | None:
+    """The folder of the project that a folder is, or lies in; None outside of one."""
+    for candidate in (folder, *folder.absolute().parents):
+        if all((candidate / name).is_dir() for name in ("catalog", "environments")):
+            return folder if candidate == folder else Path(os.path.relpath(candidate, folder))
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Project:
     """`root` holds catalog/, environments/, values/, schemas/ and chart/."""
@@ -73,10 +81,8 @@ class Project:
     @classmethod
     def around(cls, folder: Path) -> Project:
         """The project that a folder is, or lies in."""
-        for candidate in (folder, *folder.absolute().parents):
-            if all((candidate / name).is_dir() for name in ("catalog", "environments")):
-                return cls(root=folder if candidate == folder else Path(os.path.relpath(candidate, folder)))
-        return cls.at(folder)
+        root = root_around(folder)
+        return cls.at(folder) if root is None else cls(root=root)
 
     @classmethod
     def at(cls, root: Path) -> Project:

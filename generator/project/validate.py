@@ -13,15 +13,17 @@ from generator.facts.gpus import gpus
 from generator.formats.catalog import CatalogModel
 from generator.formats.check import check_document
 from generator.formats.environment import Environment, FamilyService, Overrides
+from generator.formats.own_gpus import FILE as OWN_GPUS
+from generator.formats.own_gpus import read_own_gpus
 from generator.formats.read import is_base, read_catalog, read_environment
 from generator.project.project import Project
 
-_SCHEMA_LINE = re.compile(r"^#.*\$schema=\S*\b(catalog|environment|values)\.schema\.json", re.MULTILINE)
+_SCHEMA_LINE = re.compile(r"^#.*\$schema=\S*\b(catalog|environment|gpus|values)\.schema\.json", re.MULTILINE)
 _FOLDERS = {"catalog": "catalog", "environments": "environment", "values": "values"}
 
 
 def validate_file(path: Path) -> str:
-    """Check one file and return its kind: catalog, environment or values. Raises UserError with every fault.
+    """Check one file and return its kind: catalog, environment, gpus or values. Raises UserError with every fault.
 
     What an environment names is looked up too: GPU types, pools, and families and models where a catalog lies beside.
     Whether the models fit is the plan's to say.
@@ -29,9 +31,13 @@ def validate_file(path: Path) -> str:
     text = read_text(path)
     data = load_text(text, str(path))
     if not isinstance(data, dict):
-        raise UserError("is empty or no mapping", where=str(path), fix="Give a catalog, environment or values file.")
+        raise UserError(
+            "is empty or no mapping", where=str(path), fix="Give a catalog, environment, values or gpus.yaml file."
+        )
     kind = _kind(path, text, data)
-    if kind == "catalog":
+    if kind == "gpus":
+        read_own_gpus(path)
+    elif kind == "catalog":
         read_catalog({path: text})
     elif kind == "environment" and is_base(path):
         check_document(data, "environment", Origin(str(path), text))
@@ -54,6 +60,8 @@ def _kind(path: Path, text: str, data: dict[str, object]) -> str:
     for folder in path.absolute().parents[:2]:
         if folder.name in _FOLDERS:
             return _FOLDERS[folder.name]
+    if path.name == OWN_GPUS:
+        return "gpus"
     if "family" in data:
         return "catalog"
     if "pools" in data or "serve" in data:
