@@ -15,6 +15,7 @@ from generator.cli.printing import echo, say
 from generator.errors import UserError, printable
 
 if TYPE_CHECKING:
+    from generator.cluster.api import Cluster
     from generator.cluster.finding import Finding
     from generator.cluster.status.status import ReleaseStatus
     from generator.formats.output import FoundOutput, Level, PreflightOutput
@@ -79,14 +80,12 @@ def preflight(
     Nothing is changed: objects are sent as the server's dry runs. Exit 1 when something fails.
     """
     from generator.cluster.answers import typed_answers
-    from generator.cluster.api import connect
     from generator.cluster.preflight.preflight import installation
     from generator.cluster.preflight.preflight import preflight as findings_of
 
     project = project_of(ctx)
     wanted = installation(project, environment, names, release=release, namespace=namespace)
-    context = context or _context_of(project, environment)
-    cluster = connect(context=context, kubeconfig=kubeconfig)
+    cluster = _cluster_of(project, environment, context, kubeconfig)
     if not as_json:
         title = f"helm release {wanted.release} in namespace {wanted.namespace}, of {', '.join(map(str, wanted.files))}"
         echo(title, bold=True)
@@ -125,12 +124,19 @@ def preflight(
         sys.exit(1)
 
 
-def _context_of(project: Project, environment: str) -> str | None:
-    """The context that an environment names; where it names none, that is said."""
-    named = project.environment(environment).kubeContext
-    if named is None:
-        say(f"{project.environment_path(environment)} names no kubeContext: the kubeconfig's current one is asked")
-    return named
+def _cluster_of(project: Project, environment: str, context: str | None, kubeconfig: Path | None) -> Cluster:
+    """The cluster of `context`, else of the context that the environment names; where it names none, that is said."""
+    from generator.cluster.api import connect
+
+    path, named = project.environment_path(environment), project.environment(environment).kubeContext
+    if context is not None or named is None:
+        if context is None:
+            say(f"{path} names no kubeContext: the kubeconfig's current one is asked")
+        return connect(context=context, kubeconfig=kubeconfig)
+    try:
+        return connect(context=named, kubeconfig=kubeconfig)
+    except UserError as error:
+        raise UserError(f"{error.what} (kubeContext {named} of {path})", where=error.where, fix=error.fix) from None
 
 
 def _print_finding(finding: Finding) -> None:
@@ -168,11 +174,12 @@ def status(
     from generator.cluster.status.objects import find_release, observe
     from generator.cluster.status.status import release_status
 
-    if environment is not None:
+    if environment is None:
+        cluster = connect(context=context, kubeconfig=kubeconfig)
+    else:
         project = project_of(ctx)
-        context = context or _context_of(project, environment)
         namespace = namespace or project.environment(environment).namespace
-    cluster = connect(context=context, kubeconfig=kubeconfig)
+        cluster = _cluster_of(project, environment, context, kubeconfig)
     with typed_answers(cluster):
         place, name = find_release(cluster, release, namespace)
 

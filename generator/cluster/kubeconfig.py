@@ -65,6 +65,8 @@ def connection(*, context: str | None, kubeconfig: Path | None) -> Connection:
     else:
         where = stated or "~/.kube/config"
         files = [path for path in map(_expanded, where.split(os.pathsep)) if holds(path.exists)]
+        if not files:
+            raise UserError("there is no kubeconfig", where=where, fix=_FIX)
         with _reading(where, secrets):
             documents = [_read(path) for path in files]
         secrets |= {secret for document in documents for secret in _secrets_of(document)}

@@ -285,4 +285,11 @@ def test_an_environment_names_its_context(kubeconfig: Path, tmp_path: Path) -> N
 
     assert "environments/dev.yaml names no kubeContext: the kubeconfig's current one is asked" in unnamed.stderr
     assert "no context 'prod-eu'" in named.stderr and "names no kubeContext" not in named.stderr
-    assert "no context 'elsewhere'" in overruled.stderr
+    assert "kubeContext prod-eu of environments/dev.yaml" in named.stderr and "staging" in named.stderr
+    assert "no context 'elsewhere'" in overruled.stderr and "prod-eu" not in overruled.stderr
+
+
+def test_without_any_kubeconfig_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
+    done = generator("status", "falcon3")
+    assert (done.returncode, f"{tmp_path / 'nowhere'}: there is no kubeconfig" in done.stderr) == (2, True)
