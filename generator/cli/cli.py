@@ -209,7 +209,7 @@ def generate(ctx: click.Context, environment: str | None, check: bool) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
-    """Check catalog, environment or values files against their schemas. Exit 2 when one is wrong."""
+    """Check catalog, environment, values and gpus.yaml files. Exit 2 when one is wrong."""
     from generator.errors import faults
     from generator.project.validate import validate_file
 
