@@ -5,6 +5,7 @@
 #   tools/setup.sh helm            Helm 3: the one on PATH, else built with Go, else Helm's own release
 #   tools/setup.sh go-tool NAME    a program that the tests run, built with Go; prints its path
 #   tools/setup.sh crds            the CRDs of the KubeRay versions that are tested; prints version=folder, :-separated
+#   tools/setup.sh gitops-crds     the folders with the CRDs of Argo CD and Flux, :-separated
 #   tools/setup.sh ct-settings     the folder with the rules of `ct lint`
 #   tools/setup.sh kubernetes-spec the OpenAPI document of the Kubernetes API; prints its path
 #   tools/setup.sh wheels          a folder with the wheels of requirements/runtime.txt, for this Python; prints its path
@@ -164,6 +165,7 @@ setup_go_tool() {
         kubeconform) go_build "$name" "github.com/yannh/kubeconform/cmd/kubeconform@$KUBECONFORM_VERSION" ;;
         helm-docs) go_build "$name" "github.com/norwoodj/helm-docs/cmd/helm-docs@$HELM_DOCS_VERSION" ;;
         actionlint) go_build "$name" "github.com/rhysd/actionlint/cmd/actionlint@$ACTIONLINT_VERSION" ;;
+        glua) go_build "$name" "github.com/yuin/gopher-lua/cmd/glua@$GLUA_VERSION" ;;
         coredns) go_build "$name" "github.com/coredns/coredns@$COREDNS_VERSION" ;;
         kind) go_build "$name" "sigs.k8s.io/kind@$KIND_VERSION" ;;
         ct) go_build_pinned "$name" github.com/helm/chart-testing/v3/ct chart-testing ;;
@@ -200,11 +202,19 @@ setup_crds() {
     (IFS=: && printf '%s\n' "${folders[*]}")
 }
 
+setup_gitops_crds() {
+    local folders=("$(go_module "github.com/argoproj/argo-cd/v3@$ARGO_CD_VERSION")/manifests/crds")
+    folders+=("$(go_module "github.com/fluxcd/helm-controller@$FLUX_HELM_CONTROLLER_VERSION")/config/crd/bases")
+    folders+=("$(go_module "github.com/fluxcd/source-controller@$FLUX_SOURCE_CONTROLLER_VERSION")/config/crd/bases")
+    (IFS=: && printf '%s\n' "${folders[*]}")
+}
+
 case ${1:-} in
     python) setup_python "$2" ;;
     helm) setup_helm ;;
     go-tool) setup_go_tool "$2" ;;
     crds) setup_crds ;;
+    gitops-crds) setup_gitops_crds ;;
     ct-settings) printf '%s\n' "$(go_module "$(sed -n 's/^.*\(github.com\/helm\/chart-testing\/v3\) /\1@/p' tools/go/chart-testing/go.mod)")/etc" ;;
     wheels) setup_wheels ;;
     kubernetes-spec) printf '%s\n' "$(go_module "k8s.io/kubernetes@$KUBERNETES_VERSION")/api/openapi-spec/swagger.json" ;;
