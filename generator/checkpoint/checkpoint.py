@@ -47,6 +47,8 @@ class Checkpoint:
     family: str
     """A suggestion: the name up to the size."""
     provenance: Provenance
+    gated: bool = False
+    """Whether the hub gives it only to accounts that accepted its license."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -60,6 +62,7 @@ class Checkpoint:
             "source": self.source,
             "revision": self.revision,
             "license": self.license,
+            "gated": self.gated or None,
             "needs": {"context": context or min(8192, self.context), "sequences": sequences},
             "architecture": self.architecture.model_dump(exclude_none=True),
             "weights": self.weights.model_dump(),
@@ -105,6 +108,7 @@ def _read(source: CheckpointSource, tell: Report, *, weights_elsewhere: bool) ->
         architecture=architecture,
         weights=counted.weights,
         license=_license(source.card),
+        gated=source.gated,
         context=context,
         model_id=suggest_model_id(source.name),
         family=suggest_family(source.name),

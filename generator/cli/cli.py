@@ -30,7 +30,8 @@ from generator.cli.options import (
     print_json,
     project_of,
 )
-from generator.cli.printing import echo, error_texts, say
+from generator.cli.printing import echo, error_texts, print_diff, relative, say
+from generator.cli.removing import remove
 from generator.errors import GeneratorError, UserError, did_you_mean
 from generator.facts.own import read_own_facts_by
 from generator.program import program
@@ -108,8 +109,8 @@ def init(folder: Path | None, gpu: str | None, nodes: int | None, **options: Any
     texts = new_project(folder, gpu=gpu, nodes=nodes, command=program(), **options)
     write_files(texts)
     for path in texts:
-        echo(f"{_relative(path)}   new")
-    step = "" if _relative(folder) == "." else f"cd {shlex.quote(_relative(folder))} ; "
+        echo(f"{relative(path)}   new")
+    step = "" if relative(folder) == "." else f"cd {shlex.quote(relative(folder))} ; "
     say(f"next: {step}{program()} add qwen3-8b --environment {options['environment']}")
 
 
@@ -169,17 +170,17 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
     for note in added.notes:
         say(f"note: {note}", fg="yellow")
     if dry_run:
-        _print_diff(added.generated)
+        print_diff(added.generated)
     changed = added.generated.changed()
     if not dry_run:
         write_files(changed, remove=added.generated.stale)
     verb = "would be" if dry_run else "is"
-    echo(f"{_relative(added.path)}   {'+' if added.new else '~'} {added.model_id}  ({added.summary})")
+    echo(f"{relative(added.path)}   {'+' if added.new else '~'} {added.model_id}  ({added.summary})")
     for environment, planned in added.plans.items():
-        echo(f"{_relative(project.values_path(environment, added.family))}   {model_line(planned)}")
+        echo(f"{relative(project.values_path(environment, added.family))}   {model_line(planned)}")
     told = {added.path, *(project.values_path(environment, added.family) for environment in added.plans)}
     for path in [path for path in changed if path not in told]:
-        echo(f"{_relative(path)}   {'would change' if dry_run else 'changed'} with it")
+        echo(f"{relative(path)}   {'would change' if dry_run else 'changed'} with it")
     if not added.plans:
         say(f"no environment serves {added.model_id} yet: give --environment too, or write it below `serve:` of one")
     for environment in added.plans:
@@ -187,10 +188,11 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
         values = project.values_path(environment, added.family)
         say(
             f"next ({added.family} {verb} in the values of {environment}): helm upgrade --install {added.family} "
-            f"{_relative(project.chart)} -n {namespace} -f {_relative(values)}"
+            f"{relative(project.chart)} -n {namespace} -f {relative(values)}"
         )
 
 
+cli.add_command(remove)
 cli.add_command(import_)
 
 
@@ -362,7 +364,7 @@ def _finish(generated: Generated, *, check: bool, again: str) -> None:
 
     changed = generated.changed()
     if check:
-        _print_diff(generated)
+        print_diff(generated)
         if changed or generated.stale:
             say(f"{len(changed) + len(generated.stale)} files are not what is generated; run: {again}", fg="red")
             sys.exit(1)
@@ -370,31 +372,10 @@ def _finish(generated: Generated, *, check: bool, again: str) -> None:
         return
     write_files(changed, remove=generated.stale)
     for path in changed:
-        echo(f"{_relative(path)}   updated")
+        echo(f"{relative(path)}   updated")
     for path in generated.stale:
-        echo(f"{_relative(path)}   removed")
+        echo(f"{relative(path)}   removed")
     echo(f"{len(generated.texts)} files, {len(changed)} changed")
-
-
-def _print_diff(generated: Generated) -> None:
-    import difflib
-
-    from generator.documents.files import text_or_none
-
-    colors = {"+": "green", "-": "red", "@": "cyan"}
-    changes: dict[Path, str] = {**generated.changed(), **dict.fromkeys(generated.stale, "")}
-    for path, text in changes.items():
-        old = text_or_none(path) or ""
-        name = _relative(path)
-        diff = difflib.unified_diff(
-            old.splitlines(), text.splitlines(), f"{name} (there)", f"{name} (generated)", lineterm=""
-        )
-        for line in diff:
-            echo(line, fg=colors.get(line[:1]))
-
-
-def _relative(path: Path) -> str:
-    return os.path.relpath(path)
 
 
 def _print_error(error: GeneratorError) -> None:

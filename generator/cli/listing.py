@@ -76,15 +76,15 @@ def library_rows(*, task: str | None, gpu: str | None, report: Report) -> list[d
         {
             "model": model_id,
             "family": family,
-            "task": model.task,
+            "task": model.tasks,
             "parameters": model.weights.parameters,
-            "context": model.architecture.max_position_embeddings,
+            "max_context": model.architecture.max_position_embeddings,
             "vllm": model.minVllmVersion,
             "license": model.license,
         }
         for family, file in catalog.families.items()
         for model_id, model in file.models.items()
-        if task in (None, model.task)
+        if task is None or task in model.tasks
     ]
     if gpu is None:
         return rows
@@ -102,6 +102,6 @@ def cell(column: str, value: Any) -> str:
         return f"{value / 1e9:.2f} B"
     if column == "bytes":
         return f"{value / 2**30:.1f} GiB"
-    if column == "context":
+    if column in ("context", "max_context"):
         return f"{value:,}"
     return ",".join(value) if isinstance(value, list) else str(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -119,6 +119,51 @@ class YamlDocument:
         while comment := deeper.match(self.text, position):
             position = comment.end()
         return position
+
+    def removal(self, node: Any, entry: Entry, before: Entry | None) -> Iterator[Edit]:
+        """Take a key out, and leave people's comments on it where they are. Another key must stay.
+
+        `before` is the key before it where no key after it stays, else None: in a flow mapping its comma goes too.
+        """
+        text, start, end = self.text, entry.key_start, entry.end
+        if node.flow_style:
+            comma = before.comma if before else entry.comma
+            assert comma is not None, "something stays, so a comma parts the two"
+            between = text[comma + 1 : start] if before else text[end:comma]
+            if between.strip():  # a comment
+                yield Edit(comma, comma + 1, "")
+                yield Edit(start, end, "")
+            elif before:
+                yield Edit(comma, end, "")
+            else:
+                rest = text[comma + 1 :]
+                yield Edit(start, comma + 1 + len(rest) - len(rest.lstrip(" \t")), "")
+            return
+        line_start, line_end = text.rfind("\n", 0, start) + 1, self.line_end(end)
+        if text[line_start:start].strip():
+            yield Edit(start, end, "")
+        elif text[end:line_end].strip():  # a comment stays, on a line of its own
+            yield Edit(start, line_end - len(text[end:line_end].lstrip()), "")
+        else:
+            yield Edit(line_start, text.find("\n", end) + 1 or len(text), "")
+
+    def without(self, node: Any, key: str) -> str:
+        """The text without a key of a mapping that keeps others, and without what is said of it alone.
+
+        That is what is below it, the comment on its line, those that are indented deeper, and one of two empty lines.
+        """
+        entries = self.entries(node)
+        entry = entries[key]
+        if node.flow_style:
+            present = list(entries)
+            before = entries[present[-2]] if present[-1] == key else None
+            return self.edited(self.removal(node, entry, before))
+        head = self.text[: self.text.rfind("\n", 0, entry.key_start) + 1]
+        rest = self.text[self.text.find("\n", self.after_own_comments(entry)) + 1 or len(self.text) :]
+        if re.search(r"\n[ \t]*\r?\n\Z", head):
+            rest = re.sub(r"\A(?:[ \t]*\r?\n)+", "", rest)
+            head = head if rest else head.rstrip() + self.line_break
+        return head + rest
 
     def edited(self, edits: Iterable[Edit]) -> str:
         """Return the text with the edits, which must not overlap."""

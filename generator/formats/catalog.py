@@ -82,8 +82,10 @@ class CatalogModel(Closed):
     revision: Commit | None = None
     """Commit of the hub repository, so that the same weights are served tomorrow."""
     license: str | None = None
-    task: Task | None = None
-    """What people use it for. It decides nothing: `list library` finds models by it."""
+    gated: bool = False
+    """Whether the hub gives it only to accounts that accepted its license, so that workers need such a token."""
+    task: Task | Annotated[list[Task], Field(min_length=1)] | None = None
+    """What people use it for, one or several. It decides nothing: `list library` finds models by it."""
     minVllmVersion: VllmVersion | None = None
     """The first vLLM that serves it, such as 0.11.0. A release that has an older one is told when it is planned."""
     trustRemoteCode: Annotated[str, StringConstraints(min_length=10)] | None = None
@@ -93,6 +95,11 @@ class CatalogModel(Closed):
     architecture: Architecture
     weights: Weights
     provenance: Provenance | None = None
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All of them, whether one or several are written."""
+        return self.task if isinstance(self.task, list) else [self.task] if self.task else []
 
 
 class CatalogFile(Closed):

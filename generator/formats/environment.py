@@ -214,6 +214,13 @@ class Environment(Closed):
     chart: JsonObject = {}
     """More values of the chart, the same in every file of the environment."""
 
+    def serves(self, family: str, model_id: str) -> bool:
+        """Whether the model of that family is served, by these words or by those of what it extends."""
+        if family not in self.serve:
+            return False
+        service = self.serve[family]
+        return service is None or service.models is None or model_id in service.models
+
     @model_validator(mode="after")
     def _names_are_apart(self) -> Environment:
         for name in self.apps:

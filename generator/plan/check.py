@@ -22,6 +22,13 @@ from generator.units import GIB
 if TYPE_CHECKING:
     from generator.formats.output import SubjectKind
 
+TOKEN = (
+    "the hub gives it only to accounts that accepted its license: make a Secret of such an account's token "
+    "(kubectl create secret generic hf-token --from-file=token=FILE, in the release's namespace), and name it in the "
+    "environment (`chart: {huggingFace: {existingSecret: hf-token}}`)"
+)
+"""What a gated model needs."""
+
 
 def plan_faults(
     models: Iterable[ModelPlan], apps: Iterable[AppPlan], pools: Iterable[PoolPlan], *, where: str
@@ -77,6 +84,17 @@ def image_warnings(name: str, environment: Environment, release: RayRelease) -> 
             text=f"vLLM {release.vllm} is planned for, and the image is Ray {release.ray}'s own, which has "
             f"{release.facts['vllm']}; name yours in `chart: {{image: …}}`",
         )
+
+
+def token_warnings(models: Iterable[ModelPlan], chart: JsonObject) -> Iterator[PlanWarning]:
+    """Gated models that workers would ask the hub for without a token."""
+    variables = at(chart, "pods.env") or {}
+    if at(chart, "huggingFace.existingSecret") or {"HF_TOKEN", "HF_ENDPOINT"} & variables.keys():
+        return
+    for model in models:
+        of_hub = any(download.name.startswith(f"{model.model.source}@") for download in model.downloads)
+        if model.model.gated and of_hub:
+            yield _of_model(model, TOKEN)
 
 
 def _of_pool(pool: PoolPlan, text: str) -> PlanWarning:

@@ -12,7 +12,7 @@ from generator.formats.catalog import Catalog
 from generator.formats.environment import AppService, Environment
 from generator.plan.apps import AppPlan, app_pools
 from generator.plan.assignment import Assignment, assign
-from generator.plan.check import access_warnings, image_warnings, plan_faults, plan_warnings
+from generator.plan.check import access_warnings, image_warnings, plan_faults, plan_warnings, token_warnings
 from generator.plan.choices import Choice, choice_of, why
 from generator.plan.downloads import Download
 from generator.plan.node_disk import most_at_once
@@ -101,6 +101,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         warnings=(
             *access_warnings(name, environment.chart, ray),
             *image_warnings(name, environment, ray),
+            *token_warnings(models.values(), environment.chart),
             *plan_warnings(models.values(), apps.values(), pool_plans, ray),
         ),
     )

@@ -18,9 +18,9 @@ from generator.documents.files import read_text
 from generator.errors import UserError, cut, did_you_mean
 from generator.formats.architecture import Architecture
 from generator.formats.catalog import CatalogModel, Weights
-from generator.formats.environment import Environment
 from generator.formats.fields import FamilyName, ModelId
 from generator.formats.read import read_environment
+from generator.plan.check import TOKEN
 from generator.plan.plan import make_plan
 from generator.plan.plans import ModelPlan
 from generator.progress import Report
@@ -30,8 +30,21 @@ from generator.project.library import LibraryModel, library, library_model, libr
 from generator.project.project import Generated, Project
 from generator.redaction import redact_shapes
 
-FILLED = ("license", "task", "minVllmVersion", "llmConfig")
+FILLED = ("license", "gated", "task", "minVllmVersion", "llmConfig")
 """What the library fills into the entry of a checkpoint that it knows. Whose code to trust is people's to say."""
+
+_UNKNOWN = {
+    "license": "its license",
+    "llmConfig.engine_kwargs.tool_call_parser": (
+        "a parser of its tool calls, so vLLM answers with none (`tool_call_parser`, if it can call tools)"
+    ),
+    "llmConfig.engine_kwargs.reasoning_parser": (
+        "a parser of its reasoning, so that comes as part of the answer (`reasoning_parser`, if there is one)"
+    ),
+    "provenance.statedParameters": "how many parameters it has, so those here are computed from its config.json alone",
+    "trustRemoteCode": "whether it runs code of its repository, which is refused",
+}
+"""What the library does not know, by its path, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +122,7 @@ def add_model(
     targets = {name: project.environment(name) for name in project.environment_names()}
     if environment is not None:
         where = project.environment_path(environment)
-        if not _serves(project.environment(environment), family, model_id):
+        if not project.environment(environment).serves(family, model_id):
             edited = serve_model(read_text(where), family=family, model_id=model_id, where=str(where))
             targets[environment] = read_environment(where, text=edited)
             parts.append(Generated(texts={where: edited}))
@@ -158,14 +171,6 @@ def model_facts(reference: str, *, source: str | None, revision: str | None, rep
     return _of_checkpoint(checkpoint)
 
 
-def _serves(environment: Environment, family: str, model_id: str) -> bool:
-    """Whether it does already, by its own words or by those of what it extends."""
-    if family not in environment.serve:
-        return False
-    service = environment.serve[family]
-    return service is None or service.models is None or model_id in service.models
-
-
 def _is_a_name(text: str) -> bool:
     try:
         TypeAdapter(ModelId).validate_python(text)
@@ -177,7 +182,9 @@ def _is_a_name(text: str) -> bool:
 def _of_library(found: LibraryModel) -> ModelFacts:
     model = found.model
     unknown = model.provenance.unknown if model.provenance else []
-    notes = [f"no source was found for: {', '.join(unknown)}"] if unknown else []
+    notes = [f"nobody states {'; or '.join(_UNKNOWN.get(path, path) for path in unknown)}"] if unknown else []
+    if model.gated:
+        notes.append(TOKEN)
     if model.trustRemoteCode:
         notes.append(
             "it runs code of its repository, as `trustRemoteCode` says; without that line such code is refused"

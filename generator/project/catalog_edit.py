@@ -22,7 +22,7 @@ from generator.formats.catalog import CatalogFile
 SCHEMA_LINE = "# yaml-language-server: $schema=../schemas/catalog.schema.json"
 REFRESHED = ("architecture", "weights", "provenance")
 """What `add` reads from the checkpoint, and so owns. The other keys are people's once they are written."""
-FILLED_IN = ("source", "license", "task", "minVllmVersion", "llmConfig", "needs")
+FILLED_IN = ("source", "license", "gated", "task", "minVllmVersion", "llmConfig", "needs")
 """What `add` writes where it is missing."""
 _MARK = "\ufeff"  # the byte order mark of some editors
 
@@ -73,6 +73,27 @@ def new_catalog(family: str, models: Mapping[str, Mapping[str, Any]]) -> str:
     text = f"{SCHEMA_LINE}\nfamily: {inline(family)}\nmodels:\n" + "\n\n".join(entries) + "\n"
     _check_contract(text)
     return text
+
+
+def remove_from_catalog(text: str, model_id: str, *, where: str) -> str | None:
+    """Return the text of a catalog file without a model that is in it; None where nothing is left of the family.
+
+    Raises UserError where the file is written in a way that only a person can edit.
+    """
+    plain = text.removeprefix(_MARK)
+    old = load_text(plain, where)
+    left = {name: model for name, model in old["models"].items() if name != model_id}
+    if not left:
+        return None
+    document = YamlDocument(plain)
+    edited = document.without(document.entries(document.root)["models"].value, model_id)
+    if not loads_as(edited, {**old, "models": left}):
+        raise UserError(
+            "is written in a way that cannot be edited safely (anchors, perhaps)",
+            where=where,
+            fix=f"Take `{model_id}` out by hand.",
+        )
+    return text[: len(text) - len(plain)] + edited
 
 
 def _check_family(old: Any, family: str) -> None:
@@ -158,37 +179,9 @@ def _changes(document: YamlDocument, node: Any, old: Mapping[str, Any], wanted: 
     for key in gone:
         index = present.index(key)
         at_the_end = all(later in gone for later in present[index:])
-        yield from _removal(document, node, entries[key], entries[present[index - 1]] if at_the_end else None)
+        yield from document.removal(node, entries[key], entries[present[index - 1]] if at_the_end else None)
     if added:
         yield _addition(document, node, anchor, added)
-
-
-def _removal(document: YamlDocument, node: Any, entry: Entry, before: Entry | None) -> Iterator[Edit]:
-    """Take a key out, and leave people's comments on it where they are.
-
-    `before` is the key before it where no key after it stays, else None: in a flow mapping its comma goes too.
-    """
-    text, start, end = document.text, entry.key_start, entry.end
-    if node.flow_style:
-        comma = before.comma if before else entry.comma
-        assert comma is not None, "something stays, so a comma parts the two"
-        between = text[comma + 1 : start] if before else text[end:comma]
-        if between.strip():  # a comment
-            yield Edit(comma, comma + 1, "")
-            yield Edit(start, end, "")
-        elif before:
-            yield Edit(comma, end, "")
-        else:
-            rest = text[comma + 1 :]
-            yield Edit(start, comma + 1 + len(rest) - len(rest.lstrip(" \t")), "")
-        return
-    line_start, line_end = text.rfind("\n", 0, start) + 1, document.line_end(end)
-    if text[line_start:start].strip():
-        yield Edit(start, end, "")
-    elif text[end:line_end].strip():  # a comment stays, on a line of its own
-        yield Edit(start, line_end - len(text[end:line_end].lstrip()), "")
-    else:
-        yield Edit(line_start, text.find("\n", end) + 1 or len(text), "")
 
 
 def _addition(

@@ -1,4 +1,4 @@
-"""An environment file's text with one more model served, and every other byte as people wrote it."""
+"""An environment file's text with one model more or less served, and every other byte as people wrote it."""
 
 from __future__ import annotations
 
@@ -30,6 +30,48 @@ def serve_model(text: str, *, family: str, model_id: str, where: str) -> str:
             fix=f"Write by hand below `serve:`\n  {family}:\n    models:\n      {model_id}:",
         )
     return edited
+
+
+def serve_no_more(text: str, *, family: str, model_id: str, others: list[str], where: str) -> str:
+    """Return the text of an environment that serves this model no more; `others` are the rest of its family.
+
+    Unchanged where the environment itself does not say it. A family of which all models were served gets the names of
+    the others, and one of which nothing is left goes. Raises UserError as above.
+    """
+    old = load_text(text, where)
+    serve = old.get("serve") or {}
+    if family not in serve:
+        return text
+    service = serve[family] or {}
+    models = service.get("models") or dict.fromkeys([model_id, *others])
+    left = {name: models[name] for name in models if name != model_id}
+    rest = {name: serve[name] for name in serve if name != family}
+    wanted = {**old, "serve": {**serve, family: {**service, "models": left}} if left else rest}
+    document = YamlDocument(text)
+    edited = _less(document, family, model_id, left=list(left), alone=not rest)
+    if edited is None or not loads_as(edited, wanted):
+        names = "".join(f"\n      {name}:" for name in left)
+        raise UserError(
+            "is written in a way that cannot be edited safely",
+            where=where,
+            fix=f"Write by hand below `serve:`\n  {family}:\n    models:{names}"
+            if left
+            else f"Take `{family}` out of `serve`.",
+        )
+    return edited
+
+
+def _less(document: YamlDocument, family: str, model_id: str, *, left: list[str], alone: bool) -> str | None:
+    serve = document.entries(document.root)["serve"]
+    service = document.entries(serve.value)[family]
+    models = document.entries(service.value).get("models")
+    if not left and alone:
+        return document.edited([Edit(serve.colon, serve.end, " {}")])
+    if not left:
+        return document.without(serve.value, family)
+    if models is not None:
+        return document.without(models.value, model_id)
+    return _inside(document, service, ["models:", *(f"  {name}:" for name in left)])
 
 
 def _edited(text: str, *, family: str, model_id: str, new: bool) -> str | None:

@@ -34,8 +34,9 @@ class LibraryModel:
     """The same, as it is written."""
 
 
+@cache
 def library() -> Catalog:
-    """All of it. Reading it takes a part of a second."""
+    """All of it. Reading it takes a second or two, so it is read once."""
     return read_catalog({path: _text(path) for path in _files()})
 
 

@@ -431,7 +431,9 @@ class TestTheHub:
         hub_stand_in.repositories["org/Gated-7B"] = repository()
         hub_stand_in.repositories["org/Gated-7B"].gated = True
         monkeypatch.setenv("HF_TOKEN", "hf_accepted")
-        assert any("existingSecret" in note for note in read_checkpoint("org/Gated-7B").notes)
+        read = read_checkpoint("org/Gated-7B")
+        assert any("existingSecret" in note for note in read.notes)
+        assert read.entry()["gated"] is True
         monkeypatch.setenv("HF_TOKEN", "hf_another")
         assert "may not read it yet" in refused("org/Gated-7B").what
 

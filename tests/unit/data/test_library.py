@@ -37,7 +37,7 @@ def words(model: CatalogModel) -> dict[str, Any]:
 def test_it_has_models_of_every_kind():
     assert len(MODELS) >= 200
     assert len(CATALOG.families) >= 60
-    kinds = Counter(model.task for model in MODELS.values())
+    kinds = Counter(task for model in MODELS.values() for task in model.tasks)
     assert set(kinds) == set(get_args(Task))
     assert kinds["chat"] >= 50
     assert all(count >= 3 for count in kinds.values())
@@ -75,6 +75,12 @@ def test_quantized_weights_are_smaller_than_those_that_are_not():
         assert width < 1.5 if model.architecture.quant_method else width in (2, 4), f"{id_}: {width:.2f} bytes each"
 
 
+def test_who_sees_is_found_by_vision() -> None:
+    for id_, model in MODELS.items():
+        if model.architecture.vision_config:
+            assert "vision" in model.tasks, id_
+
+
 def test_every_source_is_of_something_that_is_there_and_every_gap_is_one():
     for id_, model in MODELS.items():
         assert model.provenance is not None
@@ -83,7 +89,7 @@ def test_every_source_is_of_something_that_is_there_and_every_gap_is_one():
         facts = {f"llmConfig.engine_kwargs.{word}" for word in words(model)} - {
             "llmConfig.engine_kwargs.enable_auto_tool_choice"
         }
-        facts |= {key for key in ("license", "minVllmVersion", "trustRemoteCode") if key in ENTRIES[id_]}
+        facts |= {key for key in ("license", "gated", "minVllmVersion", "trustRemoteCode") if key in ENTRIES[id_]}
         assert facts <= set(model.provenance.statedBy), id_
         assert model.license or "license" in model.provenance.unknown, id_
 
@@ -92,10 +98,10 @@ def test_who_calls_tools_says_so_and_who_reasons_has_a_parser_or_none_is_known()
     for id_, model in MODELS.items():
         assert model.provenance is not None
         assert ("tool_call_parser" in words(model)) == (words(model).get("enable_auto_tool_choice") is True), id_
-        if model.task in ("chat", "code", "reasoning"):
+        if {"chat", "code", "reasoning"} & set(model.tasks):
             known = {f"llmConfig.engine_kwargs.{word}" for word in words(model)} | set(model.provenance.unknown)
             assert "llmConfig.engine_kwargs.tool_call_parser" in known, id_
-            assert model.task != "reasoning" or "llmConfig.engine_kwargs.reasoning_parser" in known, id_
+            assert "reasoning" not in model.tasks or "llmConfig.engine_kwargs.reasoning_parser" in known, id_
 
 
 @pytest.mark.parametrize("family", CATALOG.families)

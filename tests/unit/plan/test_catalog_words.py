@@ -96,3 +96,23 @@ def test_what_has_another_place_is_refused_in_the_catalog(argument: str) -> None
 
     assert f"'{argument}' has no place in the catalog" in str(refused.value)
     assert SAID_ELSEWHERE[argument] in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("gated", "fields", "told"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"chart": {"huggingFace": {"existingSecret": "hf-token"}}}, False),
+        (True, {"chart": {"pods": {"env": {"HF_ENDPOINT": "https://hub.example"}}}}, False),
+        (True, {"defaults": {"source": "s3://weights/m"}}, False),
+    ],
+    ids=["no token", "not gated", "a token", "a mirror", "a bucket"],
+)
+def test_a_gated_model_without_a_token_is_told(gated: bool, fields: dict[str, Any], told: bool) -> None:
+    served = model().model_copy(update={"gated": gated})
+    decided = make_plan(
+        "test", environment(L4, **fields), catalog(family={"m": served}), where="environments/test.yaml"
+    )
+
+    assert any("kubectl create secret" in str(warning) for warning in decided.warnings) == told

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from generator.cli.listing import library_rows
 from generator.errors import UserError
 from generator.facts.releases import newest
 from generator.formats.catalog import CatalogFile
@@ -186,3 +187,17 @@ def test_an_entry_is_a_catalogs() -> None:
     assert known is not None
     assert CatalogFile.model_validate({"family": "f", "models": {"m": known.entry}})
     assert library_model("no-such-model") is None and library_model_of("no/such") is None
+
+
+def test_a_model_of_several_tasks_is_found_by_each() -> None:
+    for task in ("reasoning", "vision"):
+        rows = {row["model"]: row for row in library_rows(task=task, gpu=None, report=silent)}
+        assert rows["qwen3.5-9b"]["task"] == ["reasoning", "vision"]
+        assert all(task in row["task"] for row in rows.values())
+
+
+def test_what_is_not_known_and_what_a_gated_model_needs_is_told_in_words(project: Project) -> None:
+    notes = "\n".join(add_model(project, "llama-3.2-1b-instruct", report=silent).notes)
+
+    assert "kubectl create secret generic hf-token" in notes
+    assert "engine_kwargs." not in notes and "provenance" not in notes
