@@ -194,7 +194,7 @@ def test_every_plan_holds_what_it_promises_or_is_refused(fleet, first, second):
         share = pool.slots_per_worker / pool.node_pool.slots_per_node
         for m in mine:
             assert m.placement.split.tensor <= pool.slots_per_worker
-            assert replica_cpus(m.placement) <= pool.node_pool.cpus_per_node * share, "the first bundle fits no pod"
+            assert replica_cpus([m.placement]) <= pool.node_pool.cpus_per_node * share, "the first bundle fits no pod"
 
 
 @settings(max_examples=40)
