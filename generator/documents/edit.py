@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -119,6 +119,26 @@ class YamlDocument:
         while comment := deeper.match(self.text, position):
             position = comment.end()
         return position
+
+    def after(self, entry: Entry, lines: Iterable[str], *, blank: bool = False) -> Edit:
+        """Put lines behind an entry and what belongs to it; `blank`: behind an empty line."""
+        position = self.after_own_comments(entry)
+        added = "".join(self.line_break + line for line in lines)
+        return Edit(position, position, self.line_break * blank + added)
+
+    def at_the_end(self, place: Entry, lines: Callable[[int], Iterable[str]], *, apart: bool = False) -> Edit:
+        """Put lines at the end of the block mapping at `place`; in an empty one in the place of `{}` or nothing.
+
+        `lines` gives them for the column at which they begin. `apart`: behind an empty line, where people leave one
+        between entries.
+        """
+        present = list(self.entries(place.value).values())
+        if present:
+            last = present[-1]
+            return self.after(last, lines(last.column), blank=apart and self.apart(present))
+        line_end = self.line_end(place.end)
+        comment = self.text[place.end : line_end]  # people's
+        return Edit(place.colon, line_end, self.line_break.join([comment, *lines(place.column + 2)]))
 
     def removal(self, node: Any, entry: Entry, before: Entry | None) -> Iterator[Edit]:
         """Take a key out, and leave people's comments on it where they are. Another key must stay.

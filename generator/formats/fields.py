@@ -27,6 +27,7 @@ _NAME = text(
 )
 FamilyName = Annotated[str, _NAME]
 AppName = Annotated[str, _NAME]
+EnvironmentName = Annotated[str, _NAME]
 # A key of a ConfigMap that is also a file's name.
 FileName = Annotated[
     str,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,8 @@ from generator.facts.gpus import gpu as gpu_of
 from generator.facts.releases import RayRelease, newest, release, releases
 from generator.formats.access import is_open
 from generator.formats.catalog import Catalog
-from generator.formats.fields import DnsLabel
+from generator.formats.fields import DnsLabel, EnvironmentName
+from generator.formats.names import check_name
 from generator.formats.read import read_environment
 from generator.migrate.entries import Entry, entry_of
 from generator.migrate.environment import environment_of, environment_text, settle_gpus, settle_pools
@@ -23,9 +23,7 @@ from generator.migrate.found import Findings, FoundModel
 from generator.migrate.manifests import read_manifests
 from generator.plan.plan import make_plan
 from generator.progress import Report
-from generator.project.add import check_name
 from generator.project.catalog_edit import add_to_catalog, new_catalog
-from generator.project.init import NAME
 from generator.project.project import Generated, Project
 
 
@@ -95,9 +93,7 @@ def import_manifests(
 
 
 def _path_of(project: Project, environment: str, *, replace: bool) -> Path:
-    if not re.fullmatch(NAME, environment):
-        what = f"'{environment}' has other characters than a-z, 0-9 and -"
-        raise UserError(what, where="--environment", fix="Call it prod.")
+    check_name(environment, EnvironmentName, "--environment")
     path = project.environment_path(environment)
     if path.exists() and not replace:
         fix = "Give another --environment, or put this one in its place with --replace."

@@ -19,6 +19,7 @@ from generator.errors import UserError, cut, did_you_mean
 from generator.formats.architecture import Architecture
 from generator.formats.catalog import CatalogModel, Weights
 from generator.formats.fields import FamilyName, ModelId
+from generator.formats.names import check_name
 from generator.formats.read import read_environment
 from generator.plan.check import TOKEN
 from generator.plan.plan import make_plan
@@ -232,19 +233,6 @@ def _entry(found: ModelFacts, *, source: str | None, context: int | None, sequen
         # The commit of the repository that was read says nothing about another place.
         entry = {key: value for key, value in entry.items() if key != "revision"} | {"source": source}
     return {key: entry[key] for key in CatalogModel.model_fields if key in entry}
-
-
-def check_name(name: str | None, kind: Any, option: str) -> None:
-    """A name from the command line is held to its pattern before it becomes a path."""
-    try:
-        TypeAdapter(kind | None).validate_python(name)
-    except ValidationError as error:
-        context = error.errors(include_url=False)[0].get("ctx", {})
-        raise UserError(
-            f"'{name}' has characters or a length that is not accepted",
-            where=option,
-            fix=f"It must match {context.get('pattern')}.",
-        ) from None
 
 
 def _family_of(model_id: str, found: ModelFacts, known: dict[str, set[str]]) -> str:

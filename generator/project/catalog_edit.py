@@ -146,14 +146,10 @@ def _refreshed(model_id: str, old: Mapping[str, Any], new: Mapping[str, Any]) ->
 def _insertion(document: YamlDocument, models: Entry, model_id: str, model: Mapping[str, Any]) -> Edit:
     """Put a new model after the last one."""
     present = list(document.entries(models.value).values())
-    if present:
-        blank = document.line_break if document.apart(present) else ""
-        added = {model_id: model}
-        return _addition(document, models.value, present[-1], added, document.indentation(present), blank)
-    # `models:`, `models: {}` or `models: null`: what follows on the line is people's comment.
-    line_end = document.line_end(models.end)
-    lines = [document.text[models.end : line_end], *block_lines(model_id, model, 2, 2)]
-    return Edit(models.colon, line_end, document.line_break.join(lines))
+    if present and isinstance(models.value, yaml.MappingNode) and models.value.flow_style:
+        return _addition(document, models.value, present[-1], {model_id: model})
+    step = document.indentation(present)
+    return document.at_the_end(models, lambda column: block_lines(model_id, model, column, step), apart=True)
 
 
 def _changes(document: YamlDocument, node: Any, old: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Edit]:
@@ -184,12 +180,9 @@ def _changes(document: YamlDocument, node: Any, old: Mapping[str, Any], wanted: 
         yield _addition(document, node, anchor, added)
 
 
-def _addition(
-    document: YamlDocument, node: Any, last: Entry, added: Mapping[str, Any], step: int = 2, blank: str = ""
-) -> Edit:
-    """Put keys after the last one that stays; `blank` before them where the mapping is a block."""
+def _addition(document: YamlDocument, node: Any, last: Entry, added: Mapping[str, Any]) -> Edit:
+    """Put keys after the last one that stays."""
     if node.flow_style:
         return Edit(last.end, last.end, "".join(f", {inline(key)}: {inline(value)}" for key, value in added.items()))
-    lines = [line for key, value in added.items() for line in block_lines(key, value, last.column, step)]
-    position = document.after_own_comments(last)
-    return Edit(position, position, blank + "".join(document.line_break + line for line in lines))
+    lines = (line for key, value in added.items() for line in block_lines(key, value, last.column, 2))
+    return document.after(last, lines)

@@ -11,10 +11,11 @@ from generator.errors import UserError
 from generator.facts.files import DATA
 from generator.facts.gpus import gpu as gpu_of
 from generator.facts.releases import newest, release
+from generator.formats.fields import EnvironmentName
 from generator.formats.json_schema import editor_schemas, schema_text
+from generator.formats.names import check_name
 from generator.formats.read import read_environment
 
-NAME = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
 _TEMPLATES = DATA / "init"
 
 
@@ -34,10 +35,7 @@ def new_project(
     `command` is how people call the command line. Raises UserError where a word is none that is known, and where the
     folder has one of the files already.
     """
-    if not re.fullmatch(NAME, environment):
-        raise UserError(
-            f"'{environment}' has other characters than a-z, 0-9 and -", where="--environment", fix="Call it dev."
-        )
+    check_name(environment, EnvironmentName, "--environment")
     known = gpu_of(gpu, where="--gpu")
     version = release(ray, where="--ray") if ray else newest()
     words = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -48,6 +49,18 @@ def test_a_model_is_served_by_one_command_from_any_folder_below(fleet: Path) -> 
     assert run(fleet, "generate", "--check").returncode == 0
 
 
+@pytest.mark.parametrize("family", ["  qwen3:\n", "  qwen3: {}\n", "  qwen3: {models: {qwen3-8b: }}\n"])
+def test_what_serves_a_model_already_is_left_as_it_is(fleet: Path, family: str) -> None:
+    file = fleet / "environments" / "dev.yaml"
+    before = re.sub(r"serve: \{\}.*\n", f"serve:\n{family}", file.read_text())
+    file.write_text(before)
+    run(fleet, "add", "qwen3-4b")
+
+    done = run(fleet, "add", "qwen3-8b", "--environment", "dev")
+
+    assert done.returncode == 0 and file.read_text() == before, done.stderr
+
+
 def test_every_file_is_valid_and_names_schemas_that_are_there(fleet: Path) -> None:
     run(fleet, "add", "qwen3-8b", "-e", "dev")
     files = [fleet / "environments/dev.yaml", fleet / "catalog/qwen3.yaml", fleet / "values/dev/qwen3.yaml"]
@@ -84,7 +97,7 @@ def test_nothing_that_is_there_is_written_over(fleet: Path) -> None:
         (["--gpu", "L4-24GB"], "--nodes is missing"),
         (["--gpu", "L4", "--nodes", "4"], "did you mean 'L4-24GB'?"),
         (["--gpu", "L4-24GB", "--nodes", "4", "--ray", "2.58"], "unknown Ray release"),
-        (["--gpu", "L4-24GB", "--nodes", "4", "-e", "My Env"], "--environment"),
+        (["--gpu", "L4-24GB", "--nodes", "4", "-e", "My Env"], "It must be a name of small letters, digits and -"),
         (["--gpu", "L4-24GB", "--nodes", "4", "--namespace", "A b"], "namespace"),
         (["--gpu", "L4-24GB", "--nodes", "4", "--ray", "2.49.1"], ""),
     ],
