@@ -226,7 +226,7 @@ class LoadClient:
             raise UserError(
                 f"the load generator ended: {_last_line(self.log)}",
                 where=self.python,
-                fix=f"It needs vLLM: see docs/performance.md. All that it said is in {self.log}.",
+                fix=f"It needs vLLM with its benchmarks: pip install 'vllm[bench]'. All that it said is in {self.log}.",
             )
         found: dict[str, Any] = json.loads(line)
         if "error" in found:

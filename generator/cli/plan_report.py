@@ -151,7 +151,7 @@ def _assumption_lines(plan: Plan) -> Iterator[str]:
             f"assumed of every GPU: {assumed.bandwidth_share:.0%} of its bandwidth when decoding, "
             f"{assumed.compute_share:.0%} of its dense operations when reading prompts, "
             f"{assumed.step_seconds * 1e3:g} ms and {assumed.seconds_per_layer * 1e6:g} us for each layer of a step, "
-            f"replicas {assumed.busy_share:.0%} busy; nothing was measured (docs/placement.md)"
+            f"replicas {assumed.busy_share:.0%} busy; nothing was measured"
         )
 
 

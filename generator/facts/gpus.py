@@ -36,7 +36,7 @@ class Device:
             return ""
         return (
             "AMD's GPUs have no constants of their own: overhead is NVIDIA's, and padding, which the range of weights "
-            "holds, and graphs may take more (docs/sizing.md)"
+            "holds, and graphs may take more"
         )
 
 

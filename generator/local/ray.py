@@ -107,7 +107,7 @@ def running(
     if importlib.util.find_spec("ray") is None:
         raise UserError(
             f"ray is not installed for {sys.executable}",
-            fix="Run `make demo` or `make serve`, which set it up; or, with GPUs: pip install 'ray-serve-llm[serve]'.",
+            fix="Install Ray and vLLM for this machine's GPUs: pip install 'ray-serve-llm[serve]'.",
         )
     service = ray_service(manifests)
     config = yaml.safe_load(service["spec"]["serveConfigV2"])
