@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from generator import __version__
 from generator.documents.merge import JsonObject, merged
 from generator.formats.environment import Pool, Replicas
 from generator.plan.apps import AppPlan
@@ -46,6 +47,7 @@ def app_values(plan: Plan, name: str, files: Mapping[str, str]) -> JsonObject:
 
 def _values(plan: Plan, served: JsonObject) -> JsonObject:
     return merged(
+        {"generatorVersion": __version__},
         {"ray": {"version": plan.release.ray, **({} if plan.release.has_own_vllm else {"vllm": plan.release.vllm})}},
         _serving_path(plan),
         plan.environment.chart,
@@ -64,6 +66,11 @@ def _serving_path(plan: Plan) -> JsonObject:
     return {"serving": {"path": "throughput"}}
 
 
+def below(subchart: str | None, values: JsonObject) -> JsonObject:
+    """The values where a file has them: of a subchart below its name."""
+    return {subchart: values} if subchart else values
+
+
 def header(plan: Plan, name: str, *, made_from: Iterable[str]) -> str:
     """The first lines of a family's or app's values file: whose it is, what it is made from, what one should know.
 
@@ -72,7 +79,11 @@ def header(plan: Plan, name: str, *, made_from: Iterable[str]) -> str:
     environment = plan.environment_name
     kind = "app" if name in plan.apps else "family"
     sources = " and ".join(made_from)
-    lines = [SCHEMA_LINE, _owner(environment, kind, name), f"Made from {sources}: edit those."]
+    lines = [_owner(environment, kind, name), f"Made from {sources}: edit those."]
+    if subchart := plan.environment.subchart:
+        lines.append(f"For a parent chart of which {subchart} is a dependency, by its name or alias.")
+    else:
+        lines.insert(0, SCHEMA_LINE)  # a parent chart's values have a schema of their own
     members = plan.family(name) or {name}
     notes = [warning for warning in plan.warnings if warning.kind in ("model", "app") and warning.subject in members]
     return "\n".join(lines + [f"Note: {note}." for note in notes])
@@ -82,11 +93,11 @@ def has_header(text: str, environment: str, name: str) -> bool:
     """Whether the text was generated as this environment's and family's or app's. A copy under another name is a
     person's."""
     lines = text.splitlines()[:3]
+    lines = lines[1:] if lines[:1] == [f"# {SCHEMA_LINE}"] else lines[:2]
     return (
-        len(lines) == 3
-        and lines[0] == f"# {SCHEMA_LINE}"
-        and lines[1] in [f"# {_owner(environment, kind, name)}" for kind in ("family", "app")]
-        and re.fullmatch(rf"# Made from .*environments/{re.escape(environment)}\.yaml.*: edit those\.", lines[2])
+        len(lines) == 2
+        and lines[0] in [f"# {_owner(environment, kind, name)}" for kind in ("family", "app")]
+        and re.fullmatch(rf"# Made from .*environments/{re.escape(environment)}\.yaml.*: edit those\.", lines[1])
         is not None
     )
 

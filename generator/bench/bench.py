@@ -13,7 +13,7 @@ from pathlib import Path
 
 from generator.bench.answer import read_answer
 from generator.bench.load import Load, LoadClient, Measured, Target
-from generator.chart import cache_folder
+from generator.cache import cache_folder
 from generator.errors import UserError, cut
 from generator.program import program
 from generator.progress import Report

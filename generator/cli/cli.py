@@ -23,6 +23,7 @@ from generator.cli.fit import fit
 from generator.cli.importing import import_
 from generator.cli.options import (
     Count,
+    chart_option,
     environment_option,
     examples,
     json_option,
@@ -164,6 +165,7 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
     from generator.cli.plan_report import model_line
     from generator.documents.files import write_files
     from generator.project.add import add_model
+    from generator.project.release import chart_on_a_command_line
 
     project = project_of(ctx)
     added = add_model(project, reference, report=say, **options)
@@ -188,7 +190,7 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
         values = project.values_path(environment, added.family)
         say(
             f"next ({added.family} {verb} in the values of {environment}): helm upgrade --install {added.family} "
-            f"{relative(project.chart)} -n {namespace} -f {relative(values)}"
+            f"{chart_on_a_command_line(project, environment)} -n {namespace} -f {relative(values)}"
         )
 
 
@@ -209,8 +211,13 @@ def generate(ctx: click.Context, environment: str | None, check: bool) -> None:
 
 @cli.command(epilog=examples("validate values/dev/falcon3.yaml", "validate catalog/*.yaml environments/*.yaml"))
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--subchart",
+    metavar="NAME",
+    help="The values are those of a parent chart, with this chart's below its name or alias there.",
+)
 @json_option
-def validate(files: tuple[Path, ...], as_json: bool) -> None:
+def validate(files: tuple[Path, ...], subchart: str | None, as_json: bool) -> None:
     """Check catalog, environment, values and gpus.yaml files. Exit 2 when one is wrong."""
     from generator.errors import faults
     from generator.project.validate import validate_file
@@ -219,7 +226,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
     kinds: dict[str, str] = {}
     for path in files:
         try:
-            kinds[str(path)] = validate_file(path)
+            kinds[str(path)] = validate_file(path, subchart=subchart)
         except UserError as error:
             wrong += [{"file": str(path), "where": e.where, "what": e.what, "fix": e.fix} for e in faults(error)]
             if not as_json:
@@ -234,16 +241,22 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
         sys.exit(UserError.exit_code)
 
 
-@cli.command(epilog=examples("chart"))
+@cli.command(epilog=examples("chart", "chart -e prod"))
+@environment_option("The environment whose chart it is: what its `chartSource` names is pulled.")
 @click.pass_context
-def chart(ctx: click.Context) -> None:
-    """Print where the chart is, for helm: the project's own, else the one that came with this package."""
-    from generator.chart import packaged_chart
+def chart(ctx: click.Context, environment: str | None) -> None:
+    """Print where the chart is, for helm: an environment's, the project's, or the one that came with this package."""
+    from generator.chart_source import packaged_chart
+    from generator.project.release import chart_of
 
     try:
-        echo(str(project_of(ctx).chart.resolve()))
-    except UserError:  # no project here
-        echo(str(packaged_chart()))
+        project = project_of(ctx)
+    except UserError:
+        if environment is not None:
+            raise
+        echo(str(packaged_chart()))  # no project here
+    else:
+        echo(str(chart_of(project, environment, None, report=say).resolve()))
 
 
 @cli.command(epilog=examples("schema", "schema --check"))
@@ -286,10 +299,17 @@ LISTS = ("models", "families", "environments", "gpus", "releases", "library", "i
     "--gpu", metavar="GPU", help="Of the library: how many of this GPU type each model takes, and only those."
 )
 @environment_option("Of images and downloads: whose. Helm renders its values to tell the images.")
+@chart_option
 @json_option
 @click.pass_context
 def list_(
-    ctx: click.Context, what: ListKind, task: str | None, gpu: str | None, environment: str | None, as_json: bool
+    ctx: click.Context,
+    what: ListKind,
+    task: str | None,
+    gpu: str | None,
+    environment: str | None,
+    chart: str | None,
+    as_json: bool,
 ) -> None:
     """List models, families, environments, GPU types, Ray releases, or the library of models that `add` knows.
 
@@ -299,10 +319,12 @@ def list_(
 
     if (environment is not None) != (what in ("images", "downloads")):
         raise click.UsageError("--environment is of `list images` and `list downloads`, which need it")
+    if chart is not None and what != "images":
+        raise click.UsageError("--chart is of `list images`")
     if what == "library":
         items = library_rows(task=task, gpu=gpu, report=say)
     elif environment is not None:
-        items = mirror_rows(what, project_of(ctx), environment)
+        items = mirror_rows(what, project_of(ctx), environment, chart=chart, report=say)
     elif task or gpu:
         raise click.UsageError("--task and --gpu are of `list library`")
     else:
@@ -323,13 +345,16 @@ def list_(
 @cli.command(epilog=examples("serve falcon3", "serve falcon3 falcon-h1 --once", "serve falcon3 --port 8000"))
 @click.argument("names", nargs=-1, required=True, metavar="FAMILY|APP...")
 @environment_option("The environment whose values are served; by default local.")
+@chart_option
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the OpenAI API; by default 8000, or a free one.")
 @click.option("--once", is_flag=True, help="Send one chat completion to each model, print the answers, and stop.")
 @click.option("--prompt", default="Why is the sky blue?", show_default=True, help="What --once asks.")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=JSON", help="A value of the chart, as for helm --set-json."
 )
-@click.option("--workdir", type=click.Path(path_type=Path), help="Where `checkpoints/` is found and files are mounted.")
+@click.option(
+    "--workdir", type=click.Path(path_type=Path), help="Where relative sources of models begin; by default the project."
+)
 @click.option("--timeout", type=Count(), default=900, show_default=True, help="Seconds until Ready.")
 @click.pass_context
 def serve(ctx: click.Context, /, names: tuple[str, ...], environment: str | None, **options: Any) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from generator.cli.options import Count, environment_option, examples, json_option, print_json, project_of
+from generator.cli.options import Count, chart_option, environment_option, examples, json_option, print_json, project_of
 from generator.cli.printing import echo, say
 from generator.errors import UserError, printable
 
@@ -53,6 +53,7 @@ def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--release", help="Name of the Helm release; by default the family, or llm where there are several.")
 @_cluster_options
+@chart_option
 @click.option("--pull", is_flag=True, help="Try to pull each image that nodes lack: a pod each, deleted afterwards.")
 @click.option(
     "--pull-timeout",
@@ -71,6 +72,7 @@ def preflight(
     namespace: str | None,
     context: str | None,
     kubeconfig: Path | None,
+    chart: str | None,
     pull: bool,
     pull_timeout: int,
     as_json: bool,
@@ -82,9 +84,10 @@ def preflight(
     from generator.cluster.answers import typed_answers
     from generator.cluster.preflight.preflight import installation
     from generator.cluster.preflight.preflight import preflight as findings_of
+    from generator.project.release import chart_on_a_command_line
 
     project = project_of(ctx)
-    wanted = installation(project, environment, names, release=release, namespace=namespace)
+    wanted = installation(project, environment, names, release=release, namespace=namespace, chart=chart, report=say)
     cluster = _cluster_of(project, environment, context, kubeconfig)
     if not as_json:
         title = f"helm release {wanted.release} in namespace {wanted.namespace}, of {', '.join(map(str, wanted.files))}"
@@ -119,7 +122,8 @@ def preflight(
         echo(text, fg=COLORS[worst], bold=True)
         if not counts["fail"]:
             files = " ".join(f"-f {path}" for path in wanted.files)
-            say(f"next: helm upgrade --install {wanted.release} chart -n {wanted.namespace} {files}")
+            of = chart_on_a_command_line(project, environment, chart)
+            say(f"next: helm upgrade --install {wanted.release} {of} -n {wanted.namespace} {files}")
     if counts["fail"]:
         sys.exit(1)
 

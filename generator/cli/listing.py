@@ -58,10 +58,13 @@ def rows(what: str, project: Project | None) -> list[dict[str, Any]]:
     ]
 
 
-def mirror_rows(what: str, project: Project, environment: str) -> list[dict[str, Any]]:
+def mirror_rows(
+    what: str, project: Project, environment: str, *, chart: str | None, report: Report
+) -> list[dict[str, Any]]:
     """What an environment takes from elsewhere: `images` or `downloads`."""
     if what == "images":
-        return [{"image": image, "containers": runs} for image, runs in images_of(project, environment).items()]
+        images = images_of(project, environment, chart=chart, report=report)
+        return [{"image": image, "containers": runs} for image, runs in images.items()]
     return files_of(project, environment)
 
 

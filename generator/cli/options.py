@@ -72,6 +72,16 @@ def own_facts_around(root: Path | None) -> OwnFacts:
     return read_own_gpus((root or root_around(Path()) or Path()) / FILE)
 
 
+def chart_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--chart",
+        metavar="CHART",
+        help="A folder, a .tgz, oci://REGISTRY/NAME, https://REPOSITORY/NAME or REPOSITORY/NAME, the last three with "
+        ":VERSION where it is another than this command's. By default the environment's `chartSource`, the project's "
+        "chart/, or the one that came with this package.",
+    )(command)
+
+
 def project_of(ctx: click.Context) -> Project:
     from generator.project.project import Project
 

@@ -226,14 +226,18 @@ class Origin(NamedTuple):
     text: str | None = None
     """None where it was made and not read."""
     under: Origin | None = None
+    below: tuple[str, ...] = ()
+    """The keys below which the document is written, where it is a part of one."""
 
     def location(self, path: KeyPath) -> str:
         """`file:line: a.b.c`, of the file that says the path."""
+        path = (*self.below, *path)
         origin = self.of(path)
         return location(origin.text or "", origin.name, path)
 
     def written(self, path: KeyPath) -> str | None:
         """The word at a path as it is written; None where there is none."""
+        path = (*self.below, *path)
         return written(self.of(path).text or "", path)
 
     def of(self, path: KeyPath) -> Origin:

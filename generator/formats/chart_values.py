@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from generator.documents.merge import JsonObject
+from generator.formats import versions
 from generator.formats.bounds import Devices, Pods, PodsPositive, PositiveSeconds, RayAmount, Seconds
 from generator.formats.fields import (
     AbsolutePath,
@@ -289,13 +290,20 @@ class Auth(Closed):
     """Ray's own API (dashboard, jobs, client) asks for a token. `auto`: where the Ray release can."""
 
 
+GeneratorVersion = Annotated[str, text(versions.READABLE, versions.WORDS)]
+
+
 class Values(Closed):
     """Values of the ray-serve-llm chart."""
 
+    generatorVersion: GeneratorVersion = ""
+    """The version of the generator that wrote these values; empty: they are written by hand."""
     fullnameOverride: ReleaseName = ""
     """Name of the RayService; empty: the release's name. KubeRay takes at most 47 characters."""
     commonLabels: Labels = {}
     commonAnnotations: Annotations = {}
+    enabled: bool | None = None
+    """Helm's, for the `condition` of a parent chart; the chart does not read it."""
     ray: Ray
     image: Image = Image()
     serving: Serving = Serving()

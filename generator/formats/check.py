@@ -10,12 +10,14 @@ from typing import Any
 import jsonschema
 from jsonschema.exceptions import ValidationError, best_match
 
+from generator import __version__
 from generator.documents.load import KeyPath, Origin, short
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.refused import refused_argument, refused_variable
 from generator.facts.releases import releases
 from generator.formats import json_schema as schemas
+from generator.formats import versions
 from generator.formats.access import network_policy_faults
 from generator.formats.contradictions import contradictions
 from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, plain_number, unknown_key
@@ -186,6 +188,9 @@ def _no_choice(error: ValidationError, path: KeyPath, key: str) -> Fault:
 
 
 def _no_match(error: ValidationError, path: KeyPath, _: str) -> Fault:
+    if error.validator_value == versions.READABLE:
+        what = f"these values are of ray-serve-llm {short(error.instance)}, and this is {__version__}"
+        return Fault(what, tuple(path), f"They must be {versions.WORDS}.")
     return bad_pattern(short(error.instance), path, str(error.validator_value))
 
 

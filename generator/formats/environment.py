@@ -21,6 +21,7 @@ from generator.formats.fields import (
     WorkerGroupName,
 )
 from generator.formats.kubernetes import Labels, Toleration
+from generator.formats.texts import text
 
 
 class Replicas(Closed):
@@ -187,6 +188,27 @@ class Pool(Closed):
     """More settings of the worker group, in the chart's words."""
 
 
+_STEPS = r"[^\s@:\\]*"
+ChartSource = Annotated[
+    str,
+    text(
+        rf"^((oci|https?)://)?[A-Za-z0-9_./~]{_STEPS}(:[0-9]{{1,5}}/{_STEPS})?"  # a path, or a host with its port
+        r"(:[A-Za-z0-9_.+-]+)?(@sha256:[0-9a-f]{64})?$",
+        "where a chart is, without a login, such as ../chart, chart.tgz or oci://example.com/ray-serve-llm:0.2.0",
+    ),
+]
+
+
+Subchart = Annotated[
+    str,
+    text(
+        r"^[A-Za-z0-9_-]+$",
+        "the name or alias of a dependency: letters, digits, - and _, such as ray-serve-llm",
+        longest=63,
+    ),
+]
+
+
 def _or_none(stated: Any) -> Any:
     """Nothing below a key is an empty mapping: whoever has deleted the last entry means that."""
     return {} if stated is None else stated
@@ -211,6 +233,13 @@ class Environment(Closed):
     serve: Annotated[dict[FamilyName, FamilyService | None], BeforeValidator(_or_none)] = {}
     apps: dict[AppName, AppService] = {}
     """Code of one's own, beside the families or alone; each gets a values file, so it cannot have a family's name."""
+    chartSource: ChartSource | None = None
+    """Where the chart is taken from: a folder or a .tgz of this project, `oci://<registry>/<chart>`,
+    `https://<repository>/<chart>` or `<repository>/<chart>` of one that helm knows; the last three with `:<version>`
+    where it is another than the generator's. Left out: the project's `chart/`, or the generator's own chart."""
+    subchart: Subchart | None = None
+    """Of a chart that is a dependency of a chart of one's own, its name or alias there: the values are written below
+    it, as the parent chart takes them."""
     chart: JsonObject = {}
     """More values of the chart, the same in every file of the environment."""
 
@@ -223,6 +252,8 @@ class Environment(Closed):
 
     @model_validator(mode="after")
     def _names_are_apart(self) -> Environment:
+        if self.subchart == "global":
+            raise ValueError("subchart 'global' is Helm's own word; give the dependency an alias")
         for name in self.apps:
             if name in self.serve:
                 raise ValueError(f"family and app '{name}' would have the same values file; rename the app")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from generator.chart import cache_folder, render
+from generator.cache import cache_folder
 from generator.documents.files import holds
 from generator.documents.merge import JsonObject, merged
 from generator.errors import UserError
@@ -17,6 +17,7 @@ from generator.local.http import complete_chat, free_port
 from generator.local.ray import Running, machine_values, run_folder, running
 from generator.progress import Report
 from generator.project.project import Project
+from generator.project.release import release_objects
 
 ANSWER_TOKENS = 64
 
@@ -31,6 +32,7 @@ def serve(
     prompt: str,
     overrides: Sequence[str],
     workdir: Path | None,
+    chart: str | None,
     timeout: int,
     say: Report,
     show: Report,
@@ -40,19 +42,22 @@ def serve(
     What an app is asked is its own affair: of it the address is shown. `say` is told the progress, `show` what is asked
     and answered. Relative model sources begin in `workdir`.
     """
-    files = [project.values_path(environment, name) for name in project.served(environment, names)]
-    workdir = workdir or cache_folder() / "local"
+    served = project.served(environment, names)
+    workdir = workdir or _usual_workdir(project)
     if not holds(workdir.is_dir):
-        raise UserError("no such folder", where=str(workdir), fix="Run `make checkpoints`, or name one with --workdir.")
+        fix = "Name the folder in which relative sources of models begin."
+        raise UserError("no such folder", where=f"--workdir {workdir}", fix=fix)
     started = time.monotonic()
     port = free_port(port or 8000)
     with run_folder() as folder:
-        say(f"rendering chart/ with {', '.join(str(f.relative_to(project.root)) for f in files)}")
-        manifests = render(
-            project.chart,
-            files,
+        say(f"rendering the chart with the values of {', '.join(served)} in {environment}")
+        manifests = release_objects(
+            project,
+            environment,
+            served,
             release="local",
-            namespace=project.environment(environment).namespace,
+            chart=chart,
+            report=say,
             overrides=merged(machine_values(folder, port=port), _overrides(overrides)),
         )
         with running(manifests, folder=folder, workdir=workdir, report=say, timeout_s=timeout) as serving:
@@ -67,6 +72,12 @@ def serve(
                 say("Ctrl-C stops it")
                 signal.pause()
     say("stopped, nothing is left running")
+
+
+def _usual_workdir(project: Project) -> Path:
+    """Where a clone has its small checkpoints, else the project."""
+    checkpoints = cache_folder() / "local"
+    return checkpoints if holds(checkpoints.is_dir) else project.root
 
 
 def _ask_all(serving: Running, prompt: str, *, say: Report, show: Report) -> None:

@@ -13,7 +13,7 @@ from generator.migrate.found import Findings, FoundApp
 from generator.migrate.llm_config import replicas_of, without_empty
 from generator.migrate.manifests import plain_name, text_of, whole_of
 
-_BY_HAND = "write it by hand below `apps:` of the environment (docs/how-to.md, Your own code)"
+_BY_HAND = "write it by hand below `apps:` of the environment"
 
 
 def app_of(

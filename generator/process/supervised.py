@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from generator.chart import cache_folder
+from generator.cache import cache_folder
 
 STOP_S = 20.0
 """How long the processes may take to end, the supervisor's own grace included."""

@@ -6,22 +6,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from generator.chart import render
+from generator.progress import Report
 from generator.project.project import Project
+from generator.project.release import release_objects
 
 
-def images_of(project: Project, environment: str) -> dict[str, list[str]]:
+def images_of(project: Project, environment: str, *, chart: str | None, report: Report) -> dict[str, list[str]]:
     """By image, the containers that run it. Raises UserError for what helm refuses; values files must be there.
 
     KubeRay's operator has a chart of its own, and its image is none of these.
     """
     names = project.served(environment, [])
-    files = [project.values_path(environment, name) for name in names]
-    if not files:
+    if not names:
         return {}
-    namespace = project.environment(environment).namespace
     found: dict[str, list[str]] = {}
-    for manifest in render(project.chart, files, namespace=namespace):
+    for manifest in release_objects(project, environment, names, chart=chart, report=report):
         for image, container in _images(manifest):
             runs = found.setdefault(image, [])
             if container not in runs:

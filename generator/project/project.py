@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from generator.chart import packaged_chart
 from generator.documents.files import read_text, text_or_none
 from generator.documents.load import Origin, dump_yaml, read_yaml
 from generator.documents.merge import JsonObject
@@ -40,7 +39,7 @@ from generator.plan.plan import Plan, make_plan
 from generator.program import program
 from generator.progress import Report, silent
 from generator.redaction import for_chart
-from generator.values import app_values, family_values, has_header, header
+from generator.values import app_values, below, family_values, has_header, header
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,12 +132,6 @@ class Project:
             raise UserError.unknown("environment", name, names, where=str(self.root / "environments"))
         return read_environment(self.environment_path(name))
 
-    @property
-    def chart(self) -> Path:
-        """The project's own chart, where it has one, else the one that came with this package."""
-        own = self.root / "chart"
-        return own if own.is_dir() else packaged_chart()
-
     def served(self, environment: str, names: Sequence[str]) -> list[str]:
         """These families and apps of an environment, each once; all that it serves where none is named.
 
@@ -179,6 +172,7 @@ class Project:
         for name, (values, made_from) in documents.items():
             path = self.values_path(plan.environment_name, name)
             check_document(values, "values", Origin(str(path)))
+            values = below(plan.environment.subchart, values)
             texts[path] = dump_yaml(values, header=header(plan, name, made_from=made_from))
         stale = [p for p in self._generated_earlier(plan.environment_name) if p not in texts]
         return Generated(texts=texts, stale=stale)

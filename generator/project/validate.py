@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from generator.documents.files import read_text
+from generator.documents.files import holds, read_text
 from generator.documents.load import KeyPath, Origin, load_text, location
 from generator.errors import UserError, UserErrors
 from generator.facts.gpus import gpus
@@ -22,8 +22,10 @@ _SCHEMA_LINE = re.compile(r"^#.*\$schema=\S*\b(catalog|environment|gpus|values)\
 _FOLDERS = {"catalog": "catalog", "environments": "environment", "values": "values"}
 
 
-def validate_file(path: Path) -> str:
+def validate_file(path: Path, *, subchart: str | None = None) -> str:
     """Check one file and return its kind: catalog, environment, gpus or values. Raises UserError with every fault.
+
+    `subchart` is the key below which values are, in those of a parent chart; the generator's own files need no telling.
 
     What an environment names is looked up too: GPU types, pools, and families and models where a catalog lies beside.
     Whether the models fit is the plan's to say.
@@ -46,8 +48,30 @@ def validate_file(path: Path) -> str:
         if errors:
             raise UserErrors(errors)
     else:
-        check_document(data, "values", Origin(str(path), text))
+        _check_values(path, text, data, subchart or _subchart_of(path))
     return kind
+
+
+def _check_values(path: Path, text: str, data: dict[str, object], subchart: str | None) -> None:
+    origin, values = Origin(str(path), text), data.get(subchart) if subchart else data
+    if subchart:
+        origin = origin._replace(below=(subchart,))
+        if not isinstance(values, dict):
+            fix = "Write them there, as the parent chart hands them to its dependency of that name or alias."
+            raise UserError(f"has no values below '{subchart}'", where=str(path), fix=fix)
+    check_document(values, "values", origin)
+
+
+def _subchart_of(path: Path) -> str | None:
+    """That of the environment, where the file is one that the generator wrote for it."""
+    folder = path.absolute().parent
+    environment = folder.parent.parent / "environments" / f"{folder.name}.yaml"
+    if folder.parent.name != "values" or not holds(environment.is_file):
+        return None
+    try:
+        return read_environment(environment).subchart
+    except UserError:  # the environment's own faults, told where it is validated
+        return None
 
 
 def _kind(path: Path, text: str, data: dict[str, object]) -> str:

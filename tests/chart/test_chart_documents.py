@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from generator import __version__
 from generator.formats.chart_values import Ray, Values
 from tests.chart.rendering import CHART, GROUP, INGRESS, MINIMAL, MODEL, POLICY, VALUES, Render, model, parse, program
 
@@ -66,6 +67,12 @@ def test_the_notes_warn_where_neither_a_token_nor_a_policy_keeps_others_out(note
         assert "WARNING" not in kept
 
 
+def test_the_notes_say_where_another_version_wrote_the_values(notes) -> None:
+    told = f"These values were written by ray-serve-llm 0.2.99; this chart is {__version__} and reads them."
+    assert told in notes({"generatorVersion": "0.2.99"})
+    assert "written by" not in notes({}) and "written by" not in notes({"generatorVersion": __version__})
+
+
 @pytest.mark.parametrize("routing", ["perModel", "unified"])
 def test_the_notes_stay_short_for_many_models(notes, routing: str) -> None:
     models = {f"model-{number:03}": model() for number in range(40)}
@@ -91,7 +98,8 @@ def test_every_value_is_listed_with_its_meaning() -> None:
                 above -= 1
             assert "# -- " in lines[above], f"values.yaml:{number + 1} has no comment for helm-docs"
     known = Values.model_json_schema(by_alias=True)["properties"].keys()
-    assert parse("\n".join(lines)).keys() == known
+    # A default of `enabled` would win over the tags of a parent chart.
+    assert parse("\n".join(lines)).keys() == known - {"enabled"}
 
 
 def test_the_default_ray_release_is_the_charts_application_version() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from generator.chart import cache_folder
+from generator.cache import cache_folder
 from generator.local.ray import Running
 from tests.local.machine import MODELS
 from tests.local.reference import Reference

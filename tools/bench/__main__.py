@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from generator.chart import find_helm
+from generator.helm import find_helm
 
 from .peers import PEERS
 from .project import ENVIRONMENTS, FILLED, MODELS, POOLS, ROOT, write_many_pools, write_project

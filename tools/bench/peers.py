@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from generator.chart import cache_folder
+from generator.cache import cache_folder
 from generator.documents.load import read_yaml
 
 

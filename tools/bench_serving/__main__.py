@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generator.chart import cache_folder
+from generator.cache import cache_folder
 from generator.documents.files import write_files
 from generator.errors import GeneratorError, UserError
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.bench.load import LoadClient
-from generator.chart import cache_folder
+from generator.cache import cache_folder
 from generator.documents.files import write_files
 from generator.errors import UserError
 from generator.progress import Report

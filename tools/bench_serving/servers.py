@@ -11,7 +11,8 @@ from pathlib import Path
 import yaml
 
 from generator.bench.load import Target
-from generator.chart import cache_folder, render
+from generator.cache import cache_folder
+from generator.chart import render
 from generator.documents.merge import JsonObject, merged
 from generator.errors import RunFailed
 from generator.local.http import free_port, request

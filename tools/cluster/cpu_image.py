@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from generator.chart import cache_folder
+from generator.cache import cache_folder
 from generator.errors import UserError
 from generator.units import GIB
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from generator.chart import cache_folder
+from generator.cache import cache_folder
 from generator.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from generator import __version__
-from generator.chart import find_helm
+from generator.helm import find_helm
 from tools.release.changelog import Change, first_sentence
 from tools.release.version import ROOT
 

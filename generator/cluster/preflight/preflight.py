@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from generator.chart import Manifest, ray_service, render
+from generator.chart import Manifest, ray_service
 from generator.cluster.api import ApiFault, Cluster, api_path
 from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.nodes import Node, of_others, read_node, used
@@ -28,7 +28,9 @@ from generator.plan.packing import bins_needed
 from generator.plan.plan import Plan
 from generator.plan.plans import Served
 from generator.program import program
+from generator.progress import Report
 from generator.project.project import Project
+from generator.project.release import release_objects
 
 AUTOSCALERS = ("cluster-autoscaler", "karpenter")
 
@@ -50,7 +52,14 @@ class Installation:
 
 
 def installation(
-    project: Project, environment: str, names: Sequence[str], *, release: str | None, namespace: str | None
+    project: Project,
+    environment: str,
+    names: Sequence[str],
+    *,
+    release: str | None,
+    namespace: str | None,
+    chart: str | None,
+    report: Report,
 ) -> Installation:
     """Plan and render what `helm install` of these families and apps would; of all, where none is named.
 
@@ -62,7 +71,9 @@ def installation(
     release = release or (chosen[0] if len(chosen) == 1 else "llm")
     namespace = namespace or plan.environment.namespace
     files = [project.values_path(environment, name) for name in chosen]
-    rendered = render(project.chart, files, release=release, namespace=namespace)
+    rendered = release_objects(
+        project, environment, chosen, release=release, namespace=namespace, chart=chart, report=report
+    )
     # Helm makes these only for `helm test`.
     manifests = [manifest for manifest in rendered if "test" not in _hooks(manifest)]
     changed = project.values(plan, catalog).changed()
