@@ -21,6 +21,7 @@ RAY_2_49_1_PYTHON = $$(tools/setup.sh python ray-2.49.1)
 WITH_HELM = HELM="$$(tools/setup.sh helm)"
 # helm is started thousands of times and lives for half a second each: it need not collect its garbage as often.
 CHART_TOOLS = $(WITH_HELM) GOGC=400 KUBECONFORM="$$(tools/setup.sh go-tool kubeconform)" HELM_DOCS="$$(tools/setup.sh go-tool helm-docs)" \
+	REGISTRY="$$(tools/setup.sh go-tool registry)" \
 	KUBERAY_CRDS="$$(tools/setup.sh crds)" KUBERNETES_SPEC="$$(tools/setup.sh kubernetes-spec)" \
 	GITOPS_CRDS="$$(tools/setup.sh gitops-crds)" GLUA="$$(tools/setup.sh go-tool glua)"
 RELEASE_TOOLS = RELEASE_PYTHON="$(RELEASE_PYTHON)" WHEELS="$$(tools/setup.sh wheels)" REGISTRY="$$(tools/setup.sh go-tool registry)"

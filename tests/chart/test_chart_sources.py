@@ -1,4 +1,4 @@
-"""Where a chart may come from: a folder, an archive, a repository; and what is said where it does not."""
+"""Where a chart may come from: a folder, an archive, a registry, a repository; and what is said where it does not."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ import pytest
 from generator import __version__
 from tests.chart.rendering import CHART
 from tests.support.command_line import generator
+from tests.support.registry import pushed, registry
 
-WORD = "of-a-test"
+USER, WORD = "reader", "of-a-test"
+# The word as bcrypt has it, which is what the registry's file of logins holds.
+LOGIN = f"{USER}:$2b$04$NclDss./hQNjbc1ScP5Q7u4WLKRJZMtooQS/RmHPVV4VqIyRDr.c6"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -25,6 +28,21 @@ def archive(helm: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("charts")
     subprocess.run([helm, "package", CHART, "-d", folder], check=True, capture_output=True)
     return folder / f"ray-serve-llm-{__version__}.tgz"
+
+
+@pytest.fixture(scope="module")
+def charts(helm: str, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The `oci://` address of the charts of a registry that has this one."""
+    with registry(tmp_path_factory.mktemp("registry")) as host:
+        pushed(helm, archive, host)
+        yield f"oci://{host}/charts"
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same of a registry that asks for a login."""
+    with registry(tmp_path_factory.mktemp("closed"), login=LOGIN) as host:
+        yield f"oci://{host}/charts"
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +79,37 @@ def images(fleet: Path) -> Run:
     return partial(generator, "list", "images", "-e", "dev", folder=fleet)
 
 
-def test_the_same_is_rendered_wherever_the_chart_lies(images: Run, archive: Path, repository: str, helm: str) -> None:
+def test_the_same_is_rendered_wherever_the_chart_lies(
+    images: Run, archive: Path, charts: str, repository: str, helm: str
+) -> None:
     usual = images()
     assert usual.returncode == 0 and "ray-llm" in usual.stdout
 
     subprocess.run([helm, "repo", "add", "team", repository], check=True, capture_output=True)
-    places = [CHART, archive, f"{repository}/ray-serve-llm", "team/ray-serve-llm"]
-    for place in [*places, f"{repository}/{archive.name}"]:
+    places = [CHART, archive, f"{charts}/ray-serve-llm", f"{repository}/ray-serve-llm", "team/ray-serve-llm"]
+    for place in [*places, f"{charts}/ray-serve-llm:{__version__}", f"{repository}/{archive.name}"]:
         done = images("--chart", place)
         assert (done.returncode, done.stdout) == (0, usual.stdout), f"{place}: {done.stderr}"
+
+
+def test_it_is_pulled_once_and_then_needs_no_network(images: Run, charts: str, fleet: Path) -> None:
+    first, second = (images("--chart", f"{charts}/ray-serve-llm") for _ in range(2))
+
+    assert f"pulling {charts}/ray-serve-llm --version {__version__}" in first.stderr
+    assert "pulling" not in second.stderr and second.returncode == 0
+    kept = [path.relative_to(fleet.parent / "cache") for path in (fleet.parent / "cache").rglob("*") if path.is_file()]
+    assert [path.name for path in kept] == [f"ray-serve-llm-{__version__}.tgz"]
+
+
+def test_an_environment_names_its_chart(fleet: Path, charts: str) -> None:
+    environment = fleet / "environments" / "dev.yaml"
+    environment.write_text(f"chartSource: {charts}/ray-serve-llm\n{environment.read_text()}")
+
+    shown = generator("chart", "-e", "dev", folder=fleet)
+    assert shown.returncode == 0 and shown.stdout.strip().endswith(f"ray-serve-llm-{__version__}.tgz")
+    assert generator("list", "images", "-e", "dev", folder=fleet).returncode == 0
+    added = generator("add", "qwen3-8b", "-e", "dev", folder=fleet)
+    assert f"helm upgrade --install qwen3 {charts}/ray-serve-llm --version {__version__} --plain-http" in added.stderr
 
 
 @pytest.mark.parametrize(
@@ -78,27 +118,32 @@ def test_the_same_is_rendered_wherever_the_chart_lies(images: Run, archive: Path
         ("nowhere", "--chart: no chart at 'nowhere'\n  Name a chart: a folder, a .tgz,"),
         ("environments", "'environments' has no Chart.yaml"),
         ("ftp://example.com/chart", "'ftp://' is no place of charts"),
+        ("{charts}/ray-serve-llm:9.9.9", "no such chart, or not of this version"),
+        ("{charts}/ray-serve", "no such chart, or not of this version"),
         ("{repository}/ray-serve", "no such chart, or not of this version"),
+        ("{closed}/ray-serve-llm", "lets nobody have it without a login\n  Log in with `helm registry login 127.0.0.1"),
         ("oci://127.0.0.1:9/ray-serve-llm", "127.0.0.1:9 cannot be reached"),
         ("strangers/ray-serve-llm", "helm knows no repository 'strangers'\n  Name it with `helm repo add strangers"),
         ("oci://reader:of-a-test@example.com/ray-serve-llm", "the chart's address has a login in it\n  Take it out"),
     ],
 )
 def test_what_cannot_be_had_is_one_message(
-    images: Run, fleet: Path, repository: str, reference: str, told: str
+    images: Run, fleet: Path, charts: str, closed: str, repository: str, reference: str, told: str
 ) -> None:
-    done = images("--chart", reference.format(repository=repository))
+    done = images("--chart", reference.format(charts=charts, closed=closed, repository=repository))
 
     assert done.returncode == 2 and done.stderr.count("error:") == 1 and told in done.stderr, done.stderr
     assert WORD not in done.stderr and not done.stdout
     assert not [path for path in (fleet.parent / "cache").rglob("*") if path.is_file()]
 
 
-def test_without_helm_it_is_said_how_to_get_it(images: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_helm_it_is_said_how_to_get_it(
+    images: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, charts: str
+) -> None:
     monkeypatch.delenv("HELM", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    for arguments in ((), ("--chart", "oci://127.0.0.1:9/charts/ray-serve-llm:0.0.1")):
+    for arguments in ((), ("--chart", f"{charts}/ray-serve-llm:0.0.1")):
         done = images(*arguments)
         assert done.returncode == 2 and done.stderr.count("error:") == 1
         assert "helm is not installed\n  Install helm 3.14 or later" in done.stderr

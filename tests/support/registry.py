@@ -21,19 +21,25 @@ STARTS_S = 60
 
 
 @contextmanager
-def registry(folder: Path) -> Iterator[str]:
-    """Run one on a folder of its own; gives its host and port. It speaks plain HTTP: helm wants --plain-http."""
+def registry(folder: Path, *, login: str = "") -> Iterator[str]:
+    """Run one on a folder of its own; gives its host and port. It speaks plain HTTP: helm wants --plain-http.
+
+    `login`, a line of an htpasswd file (bcrypt), lets nobody in without it.
+    """
     program = shutil.which(os.environ.get("REGISTRY") or "registry")
     if program is None:
         pytest.fail("no registry is there: run `make chart`, or set REGISTRY to its path", pytrace=False)
     host = f"127.0.0.1:{free_port()}"
-    settings = {
+    settings: dict[str, object] = {
         "version": "0.1",
         "log": {"level": "warn", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(folder / "content")}},
         "http": {"addr": host},
     }
     folder.mkdir(parents=True, exist_ok=True)
+    if login:
+        (folder / "htpasswd").write_text(f"{login}\n", encoding="utf-8")
+        settings["auth"] = {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
     file = folder / "registry.yaml"
     file.write_text(json.dumps(settings), encoding="utf-8")
     with (folder / "registry.log").open("w") as log:
@@ -63,6 +69,8 @@ def _wait_until_up(host: str, process: subprocess.Popen[bytes], log: Path) -> No
         try:
             with urllib.request.urlopen(f"http://{host}/v2/", timeout=5):
                 return
+        except urllib.error.HTTPError:  # asks for a login
+            return
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
     pytest.fail(f"the registry does not answer at {host}:\n{log.read_text()}", pytrace=False)
