@@ -96,7 +96,7 @@ class Status:
             deployments = mappings(list(mapping(application.get("serveDeploymentStatuses")).values()))
             told = [text_in(each, "message") for each in deployments if each.get("status") != "HEALTHY"]
             cause = next((root_cause(text) for text in (*told, text_in(application, "message")) if text), "")
-            state = f"is {self.of(name)}" if self.of(name) else "is not there yet"
+            state = f"is {one_line(self.of(name))}" if self.of(name) else "is not there yet"
             raise NotWell(f"application {name} {state}{f': {cause}' if cause else ''}")
         if self.upgrading:
             raise NotWell(f"application {name} is RUNNING on a new cluster that does not take requests yet")

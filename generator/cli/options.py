@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from generator.errors import cut
+from generator.facts.own import FILE, OwnFacts
 from generator.program import program
 
 if TYPE_CHECKING:
-    from generator.facts.own import OwnFacts
     from generator.project.project import Project
 
 
@@ -66,10 +67,14 @@ def environment_option(help_text: str, *, required: bool = False) -> Callable[..
 
 def own_facts_around(root: Path | None) -> OwnFacts:
     """GPU types and prices of the project that is named, or lies around here; none outside of one."""
-    from generator.formats.own_gpus import FILE, read_own_gpus
-    from generator.project.project import root_around
+    from generator.project.root import root_around
 
-    return read_own_gpus((root or root_around(Path()) or Path()) / FILE)
+    file = (root or root_around(Path()) or Path()) / FILE
+    if not os.path.lexists(file):  # what reads it takes a while to load
+        return OwnFacts()
+    from generator.formats.own_gpus import read_own_gpus
+
+    return read_own_gpus(file)
 
 
 def chart_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+FILE = "gpus.yaml"
+"""Its name, in the folder that holds catalog/ and environments/."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OwnFacts:

@@ -102,7 +102,7 @@ def _missing(item: _Item) -> Fault:
 
 
 def _key_is_no_text(item: _Item) -> Fault:
-    key = str(item.input) if item.is_key else item.key
+    key = str(item.input if item.is_key else item.path[-1])
     return key_is_no_text(key, item.path[:-1])
 
 

@@ -19,8 +19,6 @@ from generator.formats.faults import parse_text
 from generator.formats.fields import Closed
 from generator.formats.texts import text
 
-FILE = "gpus.yaml"
-"""Its name, in the folder that holds catalog/ and environments/."""
 GpuName = Annotated[
     str,
     text(

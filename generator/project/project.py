@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -38,6 +37,7 @@ from generator.formats.secrets import NOT_SECRETS, refuse_secrets_in_code
 from generator.plan.plan import Plan, make_plan
 from generator.program import program
 from generator.progress import Report, silent
+from generator.project.root import root_around
 from generator.redaction import for_chart
 from generator.values import app_values, below, family_values, has_header, header
 
@@ -61,14 +61,6 @@ class Generated:
     def changed(self) -> dict[Path, str]:
         """The texts that differ from what lies there."""
         return {path: text for path, text in self.texts.items() if text_or_none(path) != text}
-
-
-def root_around(folder: Path) -> Path | None:
-    """The folder of the project that a folder is, or lies in; None outside of one."""
-    for candidate in (folder, *folder.absolute().parents):
-        if all((candidate / name).is_dir() for name in ("catalog", "environments")):
-            return folder if candidate == folder else Path(os.path.relpath(candidate, folder))
-    return None
 
 
 @dataclass(frozen=True, kw_only=True)

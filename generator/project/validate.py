@@ -10,10 +10,10 @@ from generator.documents.files import holds, read_text
 from generator.documents.load import KeyPath, Origin, load_text, location
 from generator.errors import UserError, UserErrors
 from generator.facts.gpus import gpus
+from generator.facts.own import FILE as OWN_GPUS
 from generator.formats.catalog import CatalogModel
 from generator.formats.check import check_document
 from generator.formats.environment import Environment, FamilyService, Overrides
-from generator.formats.own_gpus import FILE as OWN_GPUS
 from generator.formats.own_gpus import read_own_gpus
 from generator.formats.read import is_base, read_catalog, read_environment
 from generator.project.project import Project

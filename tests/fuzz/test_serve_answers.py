@@ -87,6 +87,15 @@ def test_the_status_of_a_ray_service(
     fuzz(mutated([RAY_SERVICE]), reason, record=record_property)
 
 
+def test_the_word_of_an_application_is_one_line_without_a_secret(helm_test: ModuleType) -> None:
+    status = helm_test.Status(applications={"m": {"status": f"no {SHAPED['hub']}\nwith password=Zp9"}})
+
+    with pytest.raises(helm_test.NotWell) as told:
+        status.require_running("m")
+
+    assert line(str(told.value)) == "application m is no *** with password=***"
+
+
 def test_lists_of_models_as_bench_reads_them(record_property: Record) -> None:
     def refusal(body: bytes) -> str:
         try:
