@@ -12,6 +12,7 @@ import yaml
 from generator.documents.files import write_files
 from generator.documents.merge import merged
 from generator.facts.releases import releases
+from generator.progress import silent
 from generator.project.mirror import files_of, images_of
 from generator.project.project import Project
 from tests.support.paths import ROOT
@@ -36,5 +37,5 @@ def project(tmp_path: Path) -> Project:
 def test_every_image_is_the_mirrors_and_no_model_is_downloaded(project: Project, helm: str) -> None:
     tag = releases()[project.environment("dev").ray].facts["image"]["tag"]
 
-    assert list(images_of(project, "dev")) == [f"registry.example/rayproject/ray-llm:{tag}"]
+    assert list(images_of(project, "dev", chart=None, report=silent)) == [f"registry.example/rayproject/ray-llm:{tag}"]
     assert files_of(project, "dev") == []

@@ -96,9 +96,10 @@ def pattern_of_keys(schema: Any) -> str:
 
 
 def whole_schema(release: str) -> Any:
-    """The schema with the parts of one Ray release in place."""
+    """The schema with the parts of one Ray release in place, in an image that has its own vLLM."""
     branches = [branch for branch in SCHEMA["allOf"] if "if" in branch]
-    (branch,) = (b for b in branches if b["if"]["properties"]["ray"]["properties"]["version"]["const"] == release)
+    images = [(branch["if"]["properties"]["ray"]["properties"], branch) for branch in branches]
+    (branch,) = (b for ray, b in images if ray["version"]["const"] == release and "" in ray["vllm"]["enum"])
     document = json.loads(json.dumps({k: v for k, v in SCHEMA.items() if k not in ("allOf", "definitions")}))
     chosen = branch["then"]["properties"]
     model = json.loads(json.dumps(SCHEMA["definitions"]["Model"]))
