@@ -88,12 +88,13 @@ cluster-down: ## Take it away: processes, mounts, network, files
 image: ## Build the CPU image (Ray and vLLM for clusters without GPUs) and print its archive
 	$(TEST_PYTHON) -m tools.cluster image
 
-# These have API servers of their own and start no pods. The other story has no load under which a request could be lost.
-WITHOUT_PODS := $(addprefix tests/cluster/test_,kuberay_versions.py status.py live_preflight.py)
+# These start no pods: they have API servers of their own, or none. The other story has no load under which a request could be lost.
+WITHOUT_PODS := $(addprefix tests/cluster/test_,kuberay_versions.py status.py live_preflight.py signature.py)
 WITHOUT_LOAD := tests/cluster/test_model_cache.py
 # Two clusters of two models at once take nearly all memory of a small machine, so nothing runs beside this one.
 LARGEST := tests/cluster/test_one_release.py
-ON_CLUSTER = export $(WITH_HELM) REGISTRY="$$(tools/setup.sh go-tool registry)"; python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings";
+ON_CLUSTER = export $(WITH_HELM) REGISTRY="$$(tools/setup.sh go-tool registry)" COSIGN="$$(tools/setup.sh go-tool cosign)"; \
+	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings";
 test-cluster: ## Install, serve, upgrade, scale, break and remove on a real cluster (ARGS="--serving-path throughput FILE", …)
 	$(if $(ARGS),$(ON_CLUSTER) "$$python" $(PYTEST) $(ARGS),$(MAKE) cluster-stories; $(MAKE) cluster-largest)
 
