@@ -83,6 +83,8 @@ def remote_chart(reference: str, *, where: str) -> Remote | None:
             where=where,
             fix="Take it out, and give it to helm: `helm registry login`, or `helm repo add NAME URL --username …`.",
         )
+    if reference.rpartition("/")[2].startswith("-") or reference.startswith("-"):
+        raise UserError(f"'{reference}' is no name of a chart", where=where, fix=f"Name a chart: {FORMS}.")
     arguments = _arguments(reference, scheme if separator else "")
     if scheme == "oci" and address.hostname in _LOOPBACK:
         arguments += ["--plain-http"]  # as containerd and docker do: nobody has a certificate for it

@@ -165,7 +165,7 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
     from generator.cli.plan_report import model_line
     from generator.documents.files import write_files
     from generator.project.add import add_model
-    from generator.project.release import chart_on_a_command_line
+    from generator.project.release import upgrade_line
 
     project = project_of(ctx)
     added = add_model(project, reference, report=say, **options)
@@ -186,11 +186,9 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
     if not added.plans:
         say(f"no environment serves {added.model_id} yet: give --environment too, or write it below `serve:` of one")
     for environment in added.plans:
-        namespace = project.environment(environment).namespace
-        values = project.values_path(environment, added.family)
         say(
-            f"next ({added.family} {verb} in the values of {environment}): helm upgrade --install {added.family} "
-            f"{chart_on_a_command_line(project, environment)} -n {namespace} -f {relative(values)}"
+            f"next ({added.family} {verb} in the values of {environment}): "
+            f"{upgrade_line(project, environment, added.family)}"
         )
 
 

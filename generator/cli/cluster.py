@@ -51,7 +51,7 @@ def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--family", "names", multiple=True, metavar="F", help="Only this family or app, again for more; by default all."
 )
-@click.option("--release", help="Name of the Helm release; by default the family, or llm where there are several.")
+@click.option("--release", help="Name of the Helm release; by default the family that is named alone, else llm.")
 @_cluster_options
 @chart_option
 @click.option("--pull", is_flag=True, help="Try to pull each image that nodes lack: a pod each, deleted afterwards.")

@@ -72,12 +72,14 @@ def model_line(model: ModelPlan) -> str:
         if placement.gpu_share < 1
         else f"{placement.split.gpus} x"
     )
+    cache, tokens = f" + KV {memory.kv_gib:.1f}", f"{memory.kv_tokens:,} tokens = {memory.concurrency:.1f} x"
+    if not memory.kv_tokens:  # an encoder reads a text at once and keeps nothing
+        cache, tokens = "", "no cache, texts up to"
     return (
         f"{count} {placement.node_pool.label}{split} on {', else '.join(model.pool_names)}  "
-        f"weights {memory.weights_gib:.1f} + other {memory.other_gib:.1f} + KV {memory.kv_gib:.1f} "
-        f"of {memory.usable_gib:.1f} GiB usable{each}; {memory.kv_tokens:,} tokens = "
-        f"{memory.concurrency:.1f} x {placement.shape.context:,}; {model.sequences} sequences; "
-        f"replicas {model.replicas.min} to {model.replicas.max}"
+        f"weights {memory.weights_gib:.1f} + other {memory.other_gib:.1f}{cache} "
+        f"of {memory.usable_gib:.1f} GiB usable{each}; {tokens} {placement.shape.context:,}; "
+        f"{model.sequences} sequences; replicas {model.replicas.min} to {model.replicas.max}"
     )
 
 
@@ -253,7 +255,7 @@ def _model_json(model: ModelPlan) -> PlannedModel:
             "kv_cache_gib": round(memory.kv_gib, 3),
         },
         "kv_cache_tokens": memory.kv_tokens,
-        "max_concurrency": round(memory.concurrency, 2),
+        "max_concurrency": round(memory.concurrency, 2) if memory.kv_tokens else None,
         "max_model_len_that_fits": memory.longest_context,
         "cache_layout_exact": memory.layout.exact,
         "download_gib": round(sum(one.bytes for one in model.downloads) / GIB, 3),

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from generator.cli.options import environment_option, examples, project_of
 from generator.cli.printing import echo, print_diff, relative, say
 from generator.program import program
+
+if TYPE_CHECKING:
+    from generator.project.project import Project
 
 
 @click.command(epilog=examples("remove qwen3-8b --environment dev", "remove qwen3-8b"))
@@ -37,7 +44,17 @@ def remove(ctx: click.Context, model: str, environment: str | None, dry_run: boo
     for path in gone:
         echo(f"{relative(path)}   {'would be removed' if dry_run else 'removed'}")
     if environment is not None and not dry_run:
-        left = f"; without {', '.join(map(relative, gone))}" if gone else ""
         if removed.extended_by:
             say(f"next: {program()} generate, for {', '.join(removed.extended_by)} extends {environment}")
-        say(f"next: helm upgrade the release with the values of {environment}{left}")
+        say(f"next: {_next_step(project, environment, gone)}")
+
+
+def _next_step(project: Project, environment: str, gone: Sequence[Path]) -> str:
+    from generator.project.release import RELEASE, upgrade_line
+
+    if not project.served(environment, []):
+        return f"helm uninstall {RELEASE} -n {project.environment(environment).namespace}: {environment} serves nothing"
+    line = upgrade_line(project, environment)
+    if gone:
+        line += f"; helm uninstall a release that has {', '.join(map(relative, gone))} alone"
+    return line

@@ -116,7 +116,8 @@ class PlannedModel(TypedDict):
     load: PlannedLoad | None
     memory_per_gpu: PlannedMemory
     kv_cache_tokens: int
-    max_concurrency: float
+    max_concurrency: float | None
+    """None: any, of a model that keeps no cache."""
     max_model_len_that_fits: int | None
     """None: any."""
     cache_layout_exact: bool

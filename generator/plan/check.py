@@ -216,10 +216,10 @@ def _load_warnings(model: ModelPlan) -> Iterator[PlanWarning]:
     load = model.load
     if load is None:
         if model.expected:
-            yield _of_model(
-                model,
-                f"nothing is known of the speed of {model.node_pool.label}, so `expect` decides no replicas; say them",
-            )
+            why = f"nothing is known of the speed of {model.node_pool.label}"
+            if not model.placement.memory.kv_tokens:
+                why = "it keeps no cache, and the speed is known of models that generate"
+            yield _of_model(model, f"{why}, so `expect` decides no replicas; say them")
         return
     if not load.in_time:
         yield _of_model(

@@ -13,13 +13,16 @@ from generator.program import program
 from generator.progress import Report
 from generator.project.project import Project
 
+RELEASE = "llm"
+"""What a release with all that an environment serves is called where nobody calls it otherwise."""
+
 
 def release_objects(
     project: Project,
     environment: str,
     names: Sequence[str],
     *,
-    release: str = "llm",
+    release: str = RELEASE,
     namespace: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     chart: str | None,
@@ -47,6 +50,14 @@ def chart_of(project: Project, environment: str | None, named: str | None, *, re
         return chart_at(reference, root=root, where=where, report=report)
     own = project.root / "chart"
     return own if own.is_dir() else packaged_chart()
+
+
+def upgrade_line(project: Project, environment: str, *more: str) -> str:
+    """The command that installs or changes the release with all that an environment serves, and with `more`."""
+    names = dict.fromkeys([*project.served(environment, []), *more])
+    files = [f"-f {os.path.relpath(project.values_path(environment, name))}" for name in names]
+    chart, namespace = chart_on_a_command_line(project, environment), project.environment(environment).namespace
+    return f"helm upgrade --install {RELEASE} {chart} -n {namespace} {' '.join(files)}"
 
 
 def chart_on_a_command_line(project: Project, environment: str, named: str | None = None) -> str:

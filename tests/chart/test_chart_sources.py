@@ -109,7 +109,7 @@ def test_an_environment_names_its_chart(fleet: Path, charts: str) -> None:
     assert shown.returncode == 0 and shown.stdout.strip().endswith(f"ray-serve-llm-{__version__}.tgz")
     assert generator("list", "images", "-e", "dev", folder=fleet).returncode == 0
     added = generator("add", "qwen3-8b", "-e", "dev", folder=fleet)
-    assert f"helm upgrade --install qwen3 {charts}/ray-serve-llm --version {__version__} --plain-http" in added.stderr
+    assert f"helm upgrade --install llm {charts}/ray-serve-llm --version {__version__} --plain-http" in added.stderr
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,7 @@ def test_an_environment_names_its_chart(fleet: Path, charts: str) -> None:
         ("nowhere", "--chart: no chart at 'nowhere'\n  Name a chart: a folder, a .tgz,"),
         ("environments", "'environments' has no Chart.yaml"),
         ("ftp://example.com/chart", "'ftp://' is no place of charts"),
+        ("charts/--untar", "is no name of a chart"),
         ("{charts}/ray-serve-llm:9.9.9", "no such chart, or not of this version"),
         ("{charts}/ray-serve", "no such chart, or not of this version"),
         ("{repository}/ray-serve", "no such chart, or not of this version"),

@@ -30,7 +30,7 @@ from generator.plan.plans import Served
 from generator.program import program
 from generator.progress import Report
 from generator.project.project import Project
-from generator.project.release import release_objects
+from generator.project.release import RELEASE, release_objects
 
 AUTOSCALERS = ("cluster-autoscaler", "karpenter")
 
@@ -68,7 +68,7 @@ def installation(
     chosen = project.served(environment, names)
     catalog = project.catalog()
     plan = project.plan(environment, catalog)
-    release = release or (chosen[0] if len(chosen) == 1 else "llm")
+    release = release or (names[0] if len(names) == 1 else RELEASE)
     namespace = namespace or plan.environment.namespace
     files = [project.values_path(environment, name) for name in chosen]
     rendered = release_objects(

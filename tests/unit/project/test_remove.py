@@ -152,3 +152,15 @@ def test_what_cannot_be_taken_away_is_told(project: Project, model_id: str, envi
         remove_model(project, model_id, environment=environment, report=silent)
 
     assert told in str(refused.value)
+
+
+def test_what_comes_next_can_be_followed(project: Project) -> None:
+    def told(*arguments: str) -> str:
+        done = CliRunner().invoke(cli, ["--root", str(project.root), "remove", *arguments])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert "next: helm upgrade --install llm " in (one := told("bge-m3", "-e", "dev"))
+    assert "values/dev/qwen3.yaml; helm uninstall a release that has " in one and "values/dev/bge.yaml alone" in one
+    told("qwen3-8b", "-e", "dev")
+    assert "next: helm uninstall llm -n ai: dev serves nothing" in told("qwen3-0.6b", "-e", "dev")
