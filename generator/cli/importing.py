@@ -41,8 +41,9 @@ if TYPE_CHECKING:
 def import_(ctx: click.Context, /, references: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any) -> None:
     """Write a catalog and an environment from manifests of others, and say what was taken, changes or was left out.
 
-    Read are a RayService with its ConfigMaps, KubeAI's Models, and values of vLLM's production-stack. Exit code 1:
-    everything is written, but the environment cannot be planned as it is.
+    Read are a RayService with its ConfigMaps, KubeAI's Models, and values of vLLM's production-stack. Exit code 0 also
+    where some models were left out, which the last line names. Exit code 1: everything is written, but the environment
+    cannot be planned as it is.
     """
     from generator.documents.files import write_files
     from generator.migrate.migrate import import_manifests
@@ -76,6 +77,15 @@ def _print(imported: Imported, paths: dict[str, str]) -> None:
             echo(title, bold=True)
         for line in lines:
             echo(f"  {line.where}: {line.what}" + (f" ({line.why})" if line.why else ""))
+    if imported.models or found.models_left_out:
+        echo()
+        echo(_count(imported), bold=True)
+
+
+def _count(imported: Imported) -> str:
+    taken, lost = len(imported.models), imported.findings.models_left_out
+    count = f"{taken} of {taken + len(lost)} models taken"
+    return f"{count}; left out: {', '.join(lost)}" if lost else count
 
 
 def _document(imported: Imported, paths: list[str], removed: list[str]) -> ImportOutput:
@@ -88,6 +98,7 @@ def _document(imported: Imported, paths: list[str], removed: list[str]) -> Impor
         "taken": _lines(found.taken),
         "changed": _lines(found.changed),
         "left_out": _lines(found.left_out),
+        "models_left_out": found.models_left_out,
         "plan_refused": imported.refused,
     }
 

@@ -441,6 +441,8 @@ class ImportOutput(TypedDict):
     changed: list[ImportLine]
     """Taken too, and meaning something else here."""
     left_out: list[ImportLine]
+    models_left_out: list[str]
+    """Whole models among them: their ids, or where each is of which nothing says one."""
     plan_refused: list[str]
     """Why the environment cannot be planned as it is."""
 

@@ -98,7 +98,8 @@ def _known(
     except UserError as error:
         why = "; ".join(f"{each.what}. {each.fix}".strip() for each in faults(error))
         way = f"add it first: {program()} add <hub id, folder or config.json> --id {model_id} --source {model.source}"
-        findings.leave_out(model.where, f"model {model_id}", f"its sizes are not known: {cut(why, 200)} Or {way}")
+        why = f"its sizes are not known: {cut(why, 200)} Or {way}"
+        findings.leave_out_model(model_id, model.where, f"model {model_id}", why)
         return None
     findings.take(model.where, f"model {model_id}", f"sizes were read of {cut(model.source)}")
     return facts.family, dict(facts.entry)

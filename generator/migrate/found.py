@@ -93,6 +93,8 @@ class Findings:
     taken: list[Line] = field(default_factory=list)
     changed: list[Line] = field(default_factory=list)
     left_out: list[Line] = field(default_factory=list)
+    models_left_out: list[str] = field(default_factory=list)
+    """Whole models among them: their ids, or where each is of which nothing says one."""
 
     def take(self, where: str, what: str, why: str = "") -> None:
         self.taken.append(_line(where, what, why))
@@ -102,6 +104,11 @@ class Findings:
 
     def leave_out(self, where: str, what: str, why: str) -> None:
         self.left_out.append(_line(where, what, why))
+
+    def leave_out_model(self, name: str, where: str, what: str, why: str) -> None:
+        """Tell of a whole model, which the report also counts."""
+        self.leave_out(where, what, why)
+        self.models_left_out.append(cut(without_long_words(redact_shapes(name))))
 
     def leave_out_unread(self, where: str, data: Mapping[str, Any], read: Collection[str]) -> None:
         """Tell every key that says something and is none of those that are read."""

@@ -64,7 +64,7 @@ def read_kubeai(
     needs = Needs(findings=findings)
     for name, where, spec in models:
         if text_of(spec.get("resourceProfile")).startswith("google-tpu"):
-            findings.leave_out(where, "a model on TPUs", "pools have GPUs, or CPUs alone")
+            findings.leave_out_model(name, where, "a model on TPUs", "pools have GPUs, or CPUs alone")
         elif model := _model(name, spec, findings, where):
             findings.models.append(model)
             _place(model, spec, profiles, needs)
@@ -74,11 +74,12 @@ def read_kubeai(
 def _model(name: str, spec: Mapping[str, Any], findings: Findings, where: str) -> FoundModel | None:
     engine = text_of(spec.get("engine"))
     if engine != "VLLM":
-        findings.leave_out(where, f"the engine {cut(engine)}", "models run on vLLM")
+        findings.leave_out_model(name, where, f"the engine {cut(engine)}", "models run on vLLM")
         return None
     source = _source(text_of(spec.get("url")), findings)
     if not source:
-        findings.leave_out(where, f"the url {cut(text_of(spec.get('url')))}", "it is none of hf, s3, gs and pvc")
+        what = f"the url {cut(text_of(spec.get('url')))}"
+        findings.leave_out_model(name, where, what, "it is none of hf, s3, gs and pvc")
         return None
     arguments = spec.get("args")
     words = engine_words(arguments if isinstance(arguments, list) else [], findings, where=where)

@@ -23,7 +23,8 @@ def model_of(
     loading = words.pop("model_loading_config", None)
     model_id, source = _names(mapping(loading))
     if not model_id or not source:
-        findings.leave_out(where, "an LLMConfig without a model_id", "a model has a name for its clients")
+        why = "a model has a name for its clients"
+        findings.leave_out_model(where, where, "an LLMConfig without a model_id", why)
         return None
     where = f"{where}: {cut(model_id)}"
     model = FoundModel(model_id=model_id, source=source, where=where, family=family)

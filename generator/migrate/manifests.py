@@ -21,6 +21,7 @@ from generator.formats.pod_rules import mapping, mappings
 STDIN = "-"
 _STANDARD_INPUT = "standard input"
 _SUFFIXES = (".yaml", ".yml", ".json")
+_ARCHIVES = (".tgz", ".gz", ".tar", ".zip")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +74,14 @@ def read_manifests(references: Sequence[str]) -> list[Manifest]:
     texts = [text for reference in references for text in _texts(reference)]
     manifests = [each for file, text in texts for each in _manifests(text, file)]
     if not manifests:
-        names = ", ".join(_STANDARD_INPUT if each == STDIN else each for each in references)
+        names = ", ".join(map(source_name, references))
         raise UserError("holds no object", where=cut(names, 200), fix="Give manifests, or values of a chart.")
     return manifests
+
+
+def source_name(reference: str) -> str:
+    """What manifests were read from, in words: a path, or standard input."""
+    return _STANDARD_INPUT if reference == STDIN else reference
 
 
 def _texts(reference: str) -> Iterator[tuple[str, str]]:
@@ -92,6 +98,9 @@ def _texts(reference: str) -> Iterator[tuple[str, str]]:
             raise UserError("holds no *.yaml, *.yml or *.json", where=reference, fix="Give the folder of manifests.")
         for file in files:
             yield str(file), read_text(file)
+    elif path.suffix in _ARCHIVES:
+        fix = "Unpack it, and give the manifests or values in it; of a chart also what `helm template` prints."
+        raise UserError("is an archive", where=reference, fix=fix)
     else:
         yield reference, read_text(path)
 

@@ -20,7 +20,7 @@ from generator.migrate.entries import Entry, entry_of
 from generator.migrate.environment import environment_of, environment_text, settle_gpus, settle_pools
 from generator.migrate.forms import read_forms
 from generator.migrate.found import Findings, FoundModel
-from generator.migrate.manifests import read_manifests
+from generator.migrate.manifests import read_manifests, source_name
 from generator.plan.plan import make_plan
 from generator.progress import Report
 from generator.project.catalog_edit import add_to_catalog, new_catalog
@@ -36,6 +36,8 @@ class Imported:
     """Of the environment."""
     generated: Generated
     findings: Findings
+    models: tuple[str, ...]
+    """Ids of the models that are taken."""
     refused: list[str] = field(default_factory=list)
     """Why the environment cannot be planned as it is; then its values are not generated."""
 
@@ -76,7 +78,8 @@ def import_manifests(
     _keep_closed(findings, served)
     _tell_path(findings, served)
     data = environment_of(findings, models, namespace=namespace or _namespace(findings), ray=served)
-    text = environment_text(data, ", ".join(printable(Path(reference).name) for reference in references))
+    names = (source_name(reference) for reference in references)
+    text = environment_text(data, ", ".join(printable(Path(name).name) for name in names))
     parts = [Generated(texts={**texts, path: text})]
     changed = project.catalog(texts, may_be_empty=True)
     refused: list[str] = []
@@ -88,7 +91,12 @@ def import_manifests(
         refused = [str(each) for each in faults(error)]
     parts += _others(project, {entry.family for _, entry in models}, changed, besides=environment)
     return Imported(
-        environment=environment, path=path, generated=Generated.merged(parts), findings=findings, refused=refused
+        environment=environment,
+        path=path,
+        generated=Generated.merged(parts),
+        findings=findings,
+        models=tuple(entry.model_id for _, entry in models),
+        refused=refused,
     )
 
 
@@ -129,7 +137,7 @@ def _models(findings: Findings, catalog: Catalog, *, replace: bool, report: Repo
         entry = entry_of(model, catalog, findings, replace=replace, report=report)
         if entry and entry.model_id in models:
             why = "an id is there once in a release: import the manifests of each environment by themselves"
-            findings.leave_out(model.where, f"a second {entry.model_id}", why)
+            findings.leave_out_model(entry.model_id, model.where, f"a second {entry.model_id}", why)
         elif entry:
             models[entry.model_id] = (model, entry)
     return list(models.values())

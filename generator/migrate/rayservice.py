@@ -55,8 +55,9 @@ def read_rayservice(manifest: Manifest, config_maps: Mapping[str, Manifest], fin
 
 def _take_groups(cluster: Mapping[str, Any], findings: Findings, where: str) -> None:
     head = text_of(first_container(_pod(cluster.get("headGroupSpec"))).get("image"))
+    autoscales = cluster.get("enableInTreeAutoscaling") is True
     for _, group in mappings(cluster.get("workerGroupSpecs")):
-        if pool := pool_of(group, findings, where=where):
+        if pool := pool_of(group, findings, where=where, autoscales=autoscales):
             if findings.pools.setdefault(pool.name, pool) is not pool:
                 findings.leave_out(pool.where, "a second group of that name", "pools are known by their names")
             for name in (text_of(group.get("groupName")), *custom_resources(group.get("rayStartParams"))):
@@ -131,14 +132,14 @@ def _models(
         if isinstance(each, str):
             if each not in files:
                 why = "no ConfigMap that is mounted there has it: give that one too"
-                findings.leave_out(where, f"the file {cut(each)}", why)
+                findings.leave_out_model(each, where, f"the file {cut(each)}", why)
                 continue
             family = files[each].folder
             findings.config_maps.add(files[each].config_map)
             place = f"{where}: {each.rsplit('/', 1)[-1]} of ConfigMap/{files[each].config_map}"
             config = load_text(files[each].text, place)
         if not isinstance(config, dict):
-            findings.leave_out(place, "an LLMConfig that is no mapping", "there is nothing in it")
+            findings.leave_out_model(each, place, "an LLMConfig that is no mapping", "there is nothing in it")
         elif model := model_of(config, findings, where=place, family=family):
             findings.models.append(model)
             yield model.model_id

@@ -36,8 +36,11 @@ _POD = (*_AS_THEY_ARE, *_ELSEWHERE, "containers", "volumes", "nodeSelector", "to
         "automountServiceAccountToken", "securityContext", "restartPolicy", "imagePullSecrets")  # fmt: skip
 
 
-def pool_of(group: Mapping[str, Any], findings: Findings, *, where: str) -> FoundPool | None:
-    """The pool of one worker group, or None where it is no pool of models (a line of the report says why)."""
+def pool_of(group: Mapping[str, Any], findings: Findings, *, where: str, autoscales: bool) -> FoundPool | None:
+    """The pool of one worker group, or None where it is no pool of models (a line of the report says why).
+
+    `autoscales`: whether its cluster does, so that the group may grow to its maxReplicas; without, it has its replicas.
+    """
     stated = text_of(group.get("groupName"))
     name, where = plain_name(stated, "pool"), f"{where}: group {cut(stated)}"
     pod = mapping(mapping(group.get("template")).get("spec"))
@@ -46,7 +49,8 @@ def pool_of(group: Mapping[str, Any], findings: Findings, *, where: str) -> Foun
     if device.startswith("google.com/tpu"):
         findings.leave_out(where, "a group of TPUs", "pools have GPUs, or CPUs alone")
         return None
-    workers = max(1, whole_of(group.get("maxReplicas")) or whole_of(group.get("replicas")) or 1)
+    bounds = ("maxReplicas", "replicas") if autoscales else ("replicas", "minReplicas")
+    workers = max(1, next((count for bound in bounds if (count := whole_of(group.get(bound)))), 1))
     hosts = max(1, whole_of(group.get("numOfHosts")) or 1)
     pool = FoundPool(name=name, where=where, gpus=gpus, nodes=workers * hosts)
     pool.words = {**_room(container, findings, where), **_nodes(pod)}

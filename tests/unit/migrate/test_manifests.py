@@ -81,6 +81,12 @@ def test_values_of_all_documents_count_together(tmp_path: Path, monkeypatch: pyt
         read_manifests([str(path)])
 
 
+def test_an_archive_is_told_to_be_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "chart.tgz").write_bytes(b"\x1f\x8b\x08")
+    with pytest.raises(UserError, match="is an archive"):
+        read_manifests([str(tmp_path / "chart.tgz")])
+
+
 def test_a_folder_without_manifests_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no \*\.yaml"):
         read_manifests([str(tmp_path)])

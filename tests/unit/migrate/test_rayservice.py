@@ -9,6 +9,9 @@ import pytest
 import yaml
 
 from generator.documents.load import read_yaml
+from generator.migrate.migrate import import_manifests
+from generator.progress import silent
+from generator.project.project import Project
 from tests.support.command_line import generator
 from tests.support.migration import ORIGINAL, imported, llm_config, new_project, rayservice, told, written
 
@@ -161,6 +164,24 @@ def test_a_model_that_nobody_knows_is_left_out_with_the_way_to_add_it(project: P
     left = told(document, "left_out")
     assert "own: model own (its sizes are not known" in left
     assert "--id own --source s3://bucket/own" in left
+    assert document["models_left_out"] == ["own"]
+    report = generator("import", path, "--replace", "--dry-run", folder=project)
+    assert report.returncode == 0
+    assert report.stdout.splitlines()[-1] == "1 of 2 models taken; left out: own"
+
+
+@pytest.mark.parametrize(("autoscales", "nodes"), [(True, 4), (False, 1)])
+def test_nodes_are_what_the_group_may_have(project: Path, tmp_path: Path, autoscales: bool, nodes: int) -> None:
+    config = llm_config("qwen", QWEN, accelerator_type="L4")
+    imported(project, written(tmp_path, rayservice(config, enableInTreeAutoscaling=autoscales)))
+    assert environment(project)["pools"]["gpu-group"]["nodes"] == nodes
+
+
+def test_what_is_piped_in_is_named_in_words(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, rayservice(llm_config("qwen", QWEN, accelerator_type="L4")))
+    monkeypatch.setattr("generator.migrate.manifests._standard_input", path.read_text)
+    made = import_manifests(Project.at(project), ["-"], environment="piped", report=silent)
+    assert "# Imported from standard input\n" in made.generated.texts[made.path]
 
 
 def test_nothing_takes_the_place_of_what_is_there_unless_it_is_said(project: Path, tmp_path: Path) -> None:
