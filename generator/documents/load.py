@@ -120,12 +120,12 @@ def _yaml_faults(name: str) -> Iterator[None]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}" if mark else name
-        fix = "Fix the line; nothing was written. Text that looks like a number or a date needs quotes."
+        fix = "Fix the line. Text that looks like a number or a date needs quotes."
         raise UserError(f"not valid YAML: {error.problem or error.context}", where=where, fix=fix) from None
     except UnicodeEncodeError:
         raise UserError("holds half of a character (a lone surrogate)", where=name, fix="Remove it.") from None
     except yaml.YAMLError as error:
-        raise UserError(f"not valid YAML: {error}", where=name, fix="Fix it; nothing was written.") from None
+        raise UserError(f"not valid YAML: {error}", where=name, fix="Fix it.") from None
     except RecursionError:
         raise UserError(
             f"is nested more than {_DEEPEST} levels deep, or an anchor holds itself",

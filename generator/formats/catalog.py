@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from generator.documents.merge import JsonObject
 from generator.errors import UserError
 from generator.formats.architecture import Architecture
-from generator.formats.fields import Closed, FamilyName, ModelId, PositiveInt
+from generator.formats.fields import Closed, FamilyName, ModelId, PositiveInt, Text
 from generator.formats.texts import text
 
 DtypeName = Annotated[
@@ -46,7 +46,7 @@ class StatedParameters(Closed):
     """How many parameters others say the model has, to hold `weights` against."""
 
     count: PositiveInt
-    source: str
+    source: Text
     differs: str = ""
     """Why `weights` says another number, where they are more than 1 % apart."""
 
@@ -54,7 +54,7 @@ class StatedParameters(Closed):
 class Provenance(Closed):
     """Where `architecture` and `weights` were read, and where the rest is stated."""
 
-    source: str
+    source: Text
     confidence: str = ""
     """How sure the source is, where it is not the checkpoint itself."""
     statedParameters: StatedParameters | None = None
@@ -77,11 +77,11 @@ Task = Literal["chat", "code", "reasoning", "vision", "omni", "embedding", "rera
 
 
 class CatalogModel(Closed):
-    source: str
+    source: Text
     """Hub id, bucket URI (s3://, gs://, abfss://, azure://), or a path in an image or volume."""
     revision: Commit | None = None
     """Commit of the hub repository, so that the same weights are served tomorrow."""
-    license: str | None = None
+    license: Text | None = None
     gated: bool = False
     """Whether the hub gives it only to accounts that accepted its license, so that workers need such a token."""
     task: Task | Annotated[list[Task], Field(min_length=1)] | None = None

@@ -18,6 +18,7 @@ from generator.formats.fields import (
     ModelId,
     ObjectName,
     PositiveInt,
+    Text,
     WorkerGroupName,
 )
 from generator.formats.kubernetes import Labels, Toleration
@@ -86,6 +87,8 @@ GpuShare = Annotated[float, PlainValidator(_share), WithJsonSchema({"enum": list
 
 
 def _listed(stated: Any) -> Any:
+    if stated == []:
+        raise ValueError("is an empty list; name a pool, or remove the key")
     if not stated or not isinstance(stated, (str, list)):
         raise ValueError("is neither the name of a pool nor a list of names")
     return [stated] if isinstance(stated, str) else stated
@@ -112,7 +115,7 @@ class Overrides(Closed):
     """Where it goes. Several: each replica goes to the first that has room, so all must hold it as it is."""
     gpuShare: GpuShare | None = None
     """What the model takes of one GPU of a pool with `share: true`; left out: the least that does for it."""
-    source: str | None = None
+    source: Text | None = None
     """Another place of the same checkpoint: a path in the image, a bucket."""
     context: PositiveInt | None = None
     sequences: PositiveInt | None = None
@@ -142,7 +145,7 @@ class AppService(Closed):
     """Its code: files of this project, by their path in it. They are delivered by their names alone."""
     configMap: ObjectName = ""
     """Or an existing ConfigMap with the code. Neither: the code is in the image."""
-    deployment: Annotated[str, Field(min_length=1)]
+    deployment: Text
     """The deployment that holds the model: it gets the pool, the replicas and the bounds of its requests."""
     pool: WorkerGroupName | None = None
     """May be left out where the environment has one pool."""
@@ -219,7 +222,8 @@ class Environment(Closed):
 
     extends: str | None = None
     """Another environment of this folder: what this one leaves out is taken from there. Mappings are merged key by key,
-    lists and everything else replaced. One whose file's name begins with `_` is a base alone: nothing is made of it."""
+    lists and everything else replaced; a pool or an app with nothing behind its name is taken away. One whose file's
+    name begins with `_` is a base alone: nothing is made of it."""
     namespace: DnsLabel
     kubeContext: Annotated[str, Field(min_length=1, max_length=253)] | None = None
     """Context of the kubeconfig that is its cluster: `preflight` and `status -e` ask that one. `--context` wins."""

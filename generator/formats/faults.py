@@ -110,6 +110,10 @@ def _empty(item: _Item) -> Fault:
     return Fault(f"'{item.key}' is empty", item.path, _give(item.model, item.path, item.kind))
 
 
+def _short_text(item: _Item) -> Fault:
+    return _any_other(item) if item.input else _empty(item)
+
+
 def _other_shape(item: _Item) -> Fault:
     wanted = "list" if item.kind == "list_type" else "mapping"
     what = f"'{item.key}' should be a {wanted} (it is {_brief(item.input)})"
@@ -154,6 +158,7 @@ _EXPLAINERS: dict[str, Callable[[_Item], Fault]] = {
     **dict.fromkeys((*_MAPPING_KINDS, "list_type"), _other_shape),
     "string_type": _no_text,
     "too_short": _too_short,
+    "string_too_short": _short_text,
     "literal_error": _no_choice,
     "string_pattern_mismatch": _no_match,
 }
@@ -184,7 +189,7 @@ def _number_fix(kind: str, context: Mapping[str, Any]) -> str:
         return "Give a number, without quotes."
     if kind.startswith("bool_"):
         return "Give true or false, without quotes."
-    return "Give text." if kind == "string_type" else "Fix it; nothing was written."
+    return "Give text." if kind == "string_type" else "Fix it."
 
 
 def _known(key: str) -> list[str]:

@@ -18,6 +18,7 @@ class Closed(BaseModel):
     )
 
 
+Text = Annotated[str, Field(min_length=1)]
 _ENDS = "a letter or digit at both ends"
 # A family names a ConfigMap (`<family>-family-config`) and a volume (`family-<family>`, at most 63 characters). An app
 # names a ConfigMap (`<name>-app-files`), a volume (`app-<name>`) and Ray's application; a URL path segment too.

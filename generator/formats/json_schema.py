@@ -142,6 +142,10 @@ def environment_schema() -> JsonObject:
     schema["properties"]["chart"] = {"$ref": "#/definitions/Chart"}
     # Nothing below it serves nothing, as an empty mapping does.
     schema["properties"]["serve"]["type"] = ["object", "null"]
+    # Nothing behind a name takes away what a base has below it.
+    for key in ("pools", "apps"):
+        entry = schema["properties"][key]["additionalProperties"]
+        schema["properties"][key]["additionalProperties"] = {"anyOf": [entry, {"type": "null"}]}
     del schema["required"]  # what a base says need not be whole, nor what is written over one
     definitions["Pool"]["properties"]["workerGroup"] = {"$ref": "#/definitions/WorkerGroup"}
     return {

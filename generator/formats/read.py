@@ -8,7 +8,7 @@ from typing import Any
 
 from generator.documents.files import read_text
 from generator.documents.load import Origin, load_text, location
-from generator.documents.merge import merged
+from generator.documents.merge import JsonObject, merged
 from generator.errors import Faults, UserError
 from generator.facts.releases import release
 from generator.formats.access import check_open_by_choice
@@ -128,4 +128,18 @@ def _over_its_base(path: Path, text: str | None, above: tuple[Path, ...]) -> tup
     base, origin = _over_its_base(bases[name], None, (path, *above))
     if not isinstance(base, dict):
         raise UserError("is empty or no mapping", where=origin.name, fix="An environment is a mapping.")
-    return merged(base, data), Origin(str(path), text, origin)
+    return _without_dropped(merged(base, data), base), Origin(str(path), text, origin)
+
+
+def _without_dropped(whole: JsonObject, base: JsonObject) -> JsonObject:
+    """Without the pools and apps of the base that have nothing behind their name now, as Helm does with a null.
+
+    Below `serve` nothing means all models of a family.
+    """
+    kept = dict(whole)
+    for key in ("pools", "apps"):
+        if isinstance(whole.get(key), dict) and isinstance(base.get(key), dict):
+            kept[key] = {
+                name: value for name, value in whole[key].items() if value is not None or name not in base[key]
+            }
+    return kept

@@ -55,6 +55,30 @@ def test_what_is_left_out_is_the_bases(folder: Path) -> None:
     assert environment.chart == {"head": {"env": {"A": "base", "B": "own"}}}
 
 
+def test_a_pool_of_the_base_is_taken_away_by_nothing_behind_its_name(folder: Path) -> None:
+    (folder / "eu-test.yaml").write_text("extends: eu\npools: {h100: }\n")
+
+    assert list(read_environment(folder / "eu-test.yaml").pools) == ["l4"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("{context: 8192}", "{source: ''}", "eu.yaml:6: defaults.source: 'source' is empty"),
+        ("{context: 8192}", "{pool: []}", "'pool' is an empty list; name a pool, or remove the key"),
+        ("h100: {gpu: H100-80GB, gpusPerNode: 8, nodes: 1}", "h100: ", "'h100' is empty"),
+    ],
+)
+def test_what_says_nothing_is_refused_in_words(folder: Path, old: str, new: str, told: str) -> None:
+    path = folder / "eu.yaml"
+    path.write_text(path.read_text().replace(old, new))
+
+    with pytest.raises(UserErrors) as refused:
+        read_environment(path)
+
+    assert told in str(refused.value) and "nothing was written" not in str(refused.value)
+
+
 def test_a_base_of_a_base(folder: Path) -> None:
     (folder / "eu-test.yaml").write_text("extends: eu\nnamespace: eu-test\npools: {l4: {nodes: 1}}\n")
 
