@@ -7,13 +7,14 @@ what no checkpoint says is filled in: what the model needs of its engine.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from generator.checkpoint.checkpoint import Checkpoint, read_checkpoint
+from generator.checkpoint.reference import reference_of
 from generator.documents.files import read_text
 from generator.errors import UserError, cut, did_you_mean
 from generator.formats.architecture import Architecture
@@ -153,7 +154,8 @@ def add_model(
 def model_facts(reference: str, *, source: str | None, revision: str | None, report: Report) -> ModelFacts:
     """Read a model of the library, of the hub or of a folder, as `add` takes its argument.
 
-    A folder or file that is there wins over a name of the library, as it does over a hub id.
+    A folder or file that is there wins over a name of the library, as it does over a hub id. The hub is asked for
+    models that the library does not have, and where a `revision` is given.
     """
     name = reference.strip().lower() if "/" not in reference else reference.strip()
     if _is_a_name(name) and not os.path.lexists(reference.strip()):
@@ -167,9 +169,19 @@ def model_facts(reference: str, *, source: str | None, revision: str | None, rep
             where=cut(redact_shapes(name), 300),
             fix=f"{did_you_mean(name, ids)} `list library` shows them all; other models have a hub id or a folder.",
         )
+    if model := None if revision else _library_model_named(reference):
+        note = f"this is the library's entry of {model.model_id}; --revision reads the hub's own files, with its commit"
+        facts = _of_library(model)
+        return replace(facts, notes=(note, *facts.notes))
     report(f"reading {cut(redact_shapes(reference), 300)}")
     checkpoint = read_checkpoint(reference, revision=revision, served_from=source, report=report)
     return _of_checkpoint(checkpoint)
+
+
+def _library_model_named(reference: str) -> LibraryModel | None:
+    """The library's model of that hub id. Raises UserError where the reference is nothing that can be read."""
+    named = reference_of(reference)
+    return library_model_of(named.repository) if named.repository and not named.revision else None
 
 
 def _is_a_name(text: str) -> bool:

@@ -46,8 +46,8 @@ def library_model(model_id: str) -> LibraryModel | None:
 
 
 def library_model_of(source: str) -> LibraryModel | None:
-    """The model of that hub id, where there is one."""
-    return _first(f" source: {source}\n", lambda found: found.model.source == source)
+    """The model of that hub id, in any case of its letters as on the hub, where there is one."""
+    return _first(f" source: {source}\n", lambda found: found.model.source.lower() == source.lower())
 
 
 def words_of_architecture(name: str) -> tuple[dict[str, Any], list[str]]:
@@ -80,7 +80,7 @@ def fewest_gpus(model_id: str, catalog: Catalog, family: str, gpu: str, ray: Ray
 
 def _first(text: str, is_meant: Callable[[LibraryModel], bool]) -> LibraryModel | None:
     """Only files that have the text are read as YAML."""
-    candidates = (found for path in _files() if text in _text(path) for found in _models(path))
+    candidates = (found for path in _files() if text.lower() in _text(path).lower() for found in _models(path))
     return next(filter(is_meant, candidates), None)
 
 

@@ -94,6 +94,14 @@ def test_a_misspelt_name_is_told_the_nearest(project: Project) -> None:
     assert "did you mean 'qwen3-32b'?" in str(refused.value)
 
 
+def test_a_hub_id_that_the_library_knows_needs_no_network(project: Project) -> None:
+    added = add_model(project, "qwen/qwen3-4b", report=silent)
+
+    known = library_model("qwen3-4b")
+    assert known is not None and written(added) == known.entry
+    assert any("this is the library's entry of qwen3-4b" in note for note in added.notes)
+
+
 def test_a_folder_of_that_name_wins(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     stored(tmp_path / "qwen3-32b", "config.json")
