@@ -6,7 +6,9 @@ import hashlib
 import os
 import re
 import shlex
+import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +68,25 @@ def chart_at(reference: str, *, root: Path, where: str, report: Report) -> Path:
 def _checked(path: Path, where: str) -> Path:
     if path.is_dir() and not (path / "Chart.yaml").is_file():
         raise UserError(f"'{path}' has no Chart.yaml", where=where, fix=f"Name a chart: {FORMS}.")
+    if not path.is_dir() and not _is_archive(path, where):
+        raise UserError(f"'{path}' is no archive of a chart", where=where, fix=f"Name a chart: {FORMS}.")
     return path
+
+
+def _is_archive(path: Path, where: str) -> bool:
+    """Whether it is a .tgz with `<chart>/Chart.yaml` in it, as `helm package` makes it; no member is unpacked."""
+    try:
+        if not path.is_file():  # a device or a pipe, whose reading may never end
+            return False
+        with tarfile.open(path, "r:gz") as archive:
+            return any(name.count("/") == 1 and name.endswith("/Chart.yaml") for name in archive.getnames())
+    except (tarfile.TarError, EOFError, zlib.error):
+        return False
+    except OSError as error:
+        if error.errno is None:  # what gzip says of another kind of file
+            return False
+        fix = "Check that you may read it."
+        raise UserError(f"'{path}' cannot be read: {error.strerror}", where=where, fix=fix) from None
 
 
 def remote_chart(reference: str, *, where: str) -> Remote | None:

@@ -35,7 +35,7 @@ from generator.cli.printing import echo, error_texts, print_diff, relative, say
 from generator.cli.removing import remove
 from generator.errors import GeneratorError, UserError, did_you_mean
 from generator.facts.own import read_own_facts_by
-from generator.program import program
+from generator.program import INSTALLED, program
 
 if TYPE_CHECKING:
     from generator.formats.output import FaultOutput, ListKind, ListOutput, ValidateOutput
@@ -111,7 +111,7 @@ def init(folder: Path | None, gpu: str | None, nodes: int | None, **options: Any
     write_files(texts)
     for path in texts:
         echo(f"{relative(path)}   new")
-    step = "" if relative(folder) == "." else f"cd {shlex.quote(relative(folder))} ; "
+    step = "" if relative(folder) == "." else f"cd {shlex.quote(str(folder))} ; "
     say(f"next: {step}{program()} add qwen3-8b --environment {options['environment']}")
 
 
@@ -160,7 +160,7 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
     """Add a model to the catalog, by its name in the library, or from its own config.json and safetensors headers.
 
     Then the values of every environment that serves its family are generated. `list library` shows the names. A hub id
-    needs the network (HF_TOKEN for gated models); a name, a folder or a file does not.
+    that is not the library's, or has a --revision, needs the network (HF_TOKEN for gated models); the rest does not.
     """
     from generator.cli.plan_report import model_line
     from generator.documents.files import write_files
@@ -220,6 +220,8 @@ def validate(files: tuple[Path, ...], subchart: str | None, as_json: bool) -> No
     from generator.errors import faults
     from generator.project.validate import validate_file
 
+    if Path() in files:  # also what "" is: an unset variable in a script
+        raise click.UsageError("a FILE is empty, or this folder; name files")
     wrong: list[FaultOutput] = []
     kinds: dict[str, str] = {}
     for path in files:
@@ -371,15 +373,16 @@ cli.add_command(bench)
 SHELLS = ("bash", "zsh", "fish")
 
 
-@cli.command(epilog=examples("completion bash > ~/.local/share/bash-completion/completions/generator"))
+@cli.command(epilog=examples(f"completion bash > ~/.local/share/bash-completion/completions/{INSTALLED[0]}"))
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print the completion script of a shell, for the installed command `generator`."""
+    """Print the completion script of a shell, for the installed command."""
     from click.shell_completion import get_completion_class
 
     completion = get_completion_class(shell)
     assert completion is not None
-    click.echo(completion(cli, {}, "generator", "_GENERATOR_COMPLETE").source())
+    name = program() if program() in INSTALLED else INSTALLED[0]
+    click.echo(completion(cli, {}, name, f"_{name.replace('-', '_').upper()}_COMPLETE").source())
 
 
 def _finish(generated: Generated, *, check: bool, again: str) -> None:

@@ -58,9 +58,8 @@ def new_project(
         root / "catalog" / ".gitkeep": "",
         **{root / "schemas" / f"{kind}.schema.json": schema_text(schema) for kind, schema in editor_schemas().items()},
     }
-    there = [str(path) for path in texts if path.exists()]
-    if there:
-        raise UserError(f"{', '.join(there)} is there already", where=str(root), fix="Name a folder that is new.")
+    if there := next((path for path in texts if path.exists()), None):
+        raise UserError(f"{there} is there already", where=str(root), fix="Name a folder that is new.")
     read_environment(path, text=texts[path])
     return texts
 

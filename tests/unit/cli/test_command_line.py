@@ -240,7 +240,7 @@ def test_colours_are_for_terminals_and_can_be_forced_or_forbidden(project, argum
 def test_a_completion_script_is_printed(project, shell):
     done = project.run("completion", shell)
     assert done.returncode == 0
-    assert "_GENERATOR_COMPLETE" in done.stdout
+    assert "_RAY_SERVE_LLM_COMPLETE" in done.stdout
 
 
 def test_help_has_examples_for_every_command(project):

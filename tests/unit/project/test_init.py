@@ -86,7 +86,8 @@ def test_nothing_that_is_there_is_written_over(fleet: Path) -> None:
 
     done = run(fleet, "init", ".", "--gpu", "L4-24GB", "--nodes", "1")
 
-    assert done.returncode == 2 and "is there already" in done.stderr
+    assert done.returncode == 2 and "error: .: README.md is there already" in done.stderr
+    assert "environments" not in done.stderr
     assert (fleet / "README.md").read_text() == before
 
 
@@ -123,6 +124,19 @@ def test_what_is_deleted_to_nothing_serves_nothing(fleet: Path) -> None:
     assert "1 files, 0 changed" not in run(fleet, "generate").stdout
     assert not (fleet / "values" / "dev" / "qwen3.yaml").exists()
     assert run(fleet, "add", "qwen3-4b", "-e", "dev").returncode == 0
+
+
+def test_a_folder_is_named_in_the_next_step_as_it_was_given(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    done = run(tmp_path, "init", str(folder), "--gpu", "L4-24GB", "--nodes", "1")
+    assert f"next: cd {folder} ; " in done.stderr
+
+
+def test_a_chart_that_is_none_is_refused(fleet: Path) -> None:
+    file = fleet / "environments" / "dev.yaml"
+    file.write_text(f"chartSource: {fleet}/README.md\n{file.read_text()}")
+    done = run(fleet, "chart", "-e", "dev")
+    assert done.returncode == 2 and "README.md' is no archive of a chart" in done.stderr, done.stdout
 
 
 def test_the_chart_that_came_with_the_package_is_shown(fleet: Path, tmp_path: Path) -> None:
