@@ -243,6 +243,12 @@ def test_a_completion_script_is_printed(project, shell):
     assert "_RAY_SERVE_LLM_COMPLETE" in done.stdout
 
 
+def test_an_empty_path_is_no_file_to_validate(project):
+    done = project.run("validate", "")
+    assert done.returncode == 2
+    assert "a FILE is empty, or this folder; name files" in done.stderr
+
+
 def test_help_has_examples_for_every_command(project):
     commands = [line.split()[0] for line in project.run("--help").stdout.split("Commands:")[1].splitlines()
                 if line.startswith("  ") and not line.startswith("   ")]  # fmt: skip
