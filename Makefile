@@ -70,9 +70,18 @@ chart: ## What helm renders, against the schemas of Kubernetes and KubeRay
 
 # What builds vLLM's layers, on the other core while the engines start.
 LAYERS := $(addprefix tests/contract/ray_2_60_0/test_,vllm_weights.py default_configs.py kv_specs.py)
-contract: ## What we emit is what Ray and vLLM accept, for each Ray release
+contract: contract-placement contract-rest ## What we emit is what Ray and vLLM accept, for each Ray release
+
+# A Ray of its own, which gives up where others take the processors.
+PLACEMENT := tests/contract/ray_2_60_0/test_placement_in_ray.py
+.PHONY: contract-placement contract-rest
+contract-placement:
+	export $(WITH_HELM); $(ENGINE_PYTHON) $(PYTEST) $(PLACEMENT)
+
+contract-rest:
 	export $(WITH_HELM); python=$(ENGINE_PYTHON); old=$(RAY_2_49_1_PYTHON); \
-	tools/beside.sh "$$python" $(PYTEST) $(LAYERS) -- "$$python" $(PYTEST) tests/contract/ray_2_60_0 $(LAYERS:%=--ignore=%); \
+	tools/beside.sh "$$python" $(PYTEST) $(LAYERS) -- \
+		"$$python" $(PYTEST) tests/contract/ray_2_60_0 $(addprefix --ignore=,$(LAYERS) $(PLACEMENT)); \
 	"$$old" $(PYTEST) tests/contract/ray_2_49_1
 
 local: ## Real Ray and vLLM on this machine's CPU answer OpenAI requests
