@@ -139,7 +139,8 @@ def _models(
             place = f"{where}: {each.rsplit('/', 1)[-1]} of ConfigMap/{files[each].config_map}"
             config = load_text(files[each].text, place)
         if not isinstance(config, dict):
-            findings.leave_out_model(each, place, "an LLMConfig that is no mapping", "there is nothing in it")
+            name = each if isinstance(each, str) else place
+            findings.leave_out_model(name, place, "an LLMConfig that is no mapping", "there is nothing in it")
         elif model := model_of(config, findings, where=place, family=family):
             findings.models.append(model)
             yield model.model_id

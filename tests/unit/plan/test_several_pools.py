@@ -167,7 +167,7 @@ def test_a_pool_of_the_list_that_there_is_not_is_told():
     ("pool", "message"),
     [
         ("[spot, spot]", "names a pool twice: spot"),
-        ("[]", "'pool' is neither the name of a pool nor a list of names"),
+        ("[]", "'pool' is an empty list; name a pool"),
         ("[Spot]", "a name of small letters"),
         ("Spot", "a name of small letters"),
         ("5", "'pool' is neither"),
