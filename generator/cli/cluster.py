@@ -84,7 +84,7 @@ def preflight(
     from generator.cluster.answers import typed_answers
     from generator.cluster.preflight.preflight import installation
     from generator.cluster.preflight.preflight import preflight as findings_of
-    from generator.project.release import chart_on_a_command_line
+    from generator.project.release import chart_on_a_command_line, install_line
 
     project = project_of(ctx)
     wanted = installation(project, environment, names, release=release, namespace=namespace, chart=chart, report=say)
@@ -121,9 +121,8 @@ def preflight(
         text = f"{counts['pass']} passed, {counts['warn']} warned, {counts['fail']} failed"
         echo(text, fg=COLORS[worst], bold=True)
         if not counts["fail"]:
-            files = " ".join(f"-f {path}" for path in wanted.files)
             of = chart_on_a_command_line(project, environment, chart)
-            say(f"next: helm upgrade --install {wanted.release} {of} -n {wanted.namespace} {files}")
+            say(f"next: {install_line(wanted.release, of, wanted.namespace, wanted.files)}")
     if counts["fail"]:
         sys.exit(1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,14 @@ def chart_of(project: Project, environment: str | None, named: str | None, *, re
 def upgrade_line(project: Project, environment: str, *more: str) -> str:
     """The command that installs or changes the release with all that an environment serves, and with `more`."""
     names = dict.fromkeys([*project.served(environment, []), *more])
-    files = [f"-f {os.path.relpath(project.values_path(environment, name))}" for name in names]
+    files = [os.path.relpath(project.values_path(environment, name)) for name in names]
     chart, namespace = chart_on_a_command_line(project, environment), project.environment(environment).namespace
-    return f"helm upgrade --install {RELEASE} {chart} -n {namespace} {' '.join(files)}"
+    return install_line(RELEASE, chart, namespace, files)
+
+
+def install_line(release: str, chart: str, namespace: str, files: Iterable[str | Path]) -> str:
+    """`helm upgrade --install` of values files; `chart` is as `chart_on_a_command_line` says it."""
+    return f"helm upgrade --install {release} {chart} -n {namespace} {' '.join(f'-f {path}' for path in files)}"
 
 
 def chart_on_a_command_line(project: Project, environment: str, named: str | None = None) -> str:
