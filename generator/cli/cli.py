@@ -9,7 +9,6 @@ import contextlib
 import gc
 import io
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,10 +16,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from generator import __version__
+from generator.cli.adding import add
 from generator.cli.bench import bench
 from generator.cli.cluster import preflight, status
 from generator.cli.fit import fit
 from generator.cli.importing import import_
+from generator.cli.initializing import init
 from generator.cli.options import (
     Count,
     chart_option,
@@ -86,112 +87,8 @@ def cli(ctx: click.Context, root: Path | None, color: bool | None) -> None:
     ctx.color = color if color is not None else (False if os.environ.get("NO_COLOR") else None)
 
 
-@cli.command(
-    epilog=examples("init fleet --gpu L4-24GB --nodes 4", "init . --gpu H100-80GB --gpus-per-node 8 --nodes 2")
-)
-@click.argument("folder", type=click.Path(path_type=Path), required=False)
-@click.option("--gpu", help="The type of its GPUs, of `list gpus`.")
-@click.option("--nodes", type=Count(), help="The most nodes with such GPUs.")
-@click.option("--gpus-per-node", type=click.IntRange(1, 64), default=1, show_default=True, help="GPUs of a node.")
-@click.option("-e", "--environment", metavar="E", default="dev", show_default=True, help="The environment's name.")
-@click.option("--namespace", default="ai", show_default=True, help="The namespace in which the release will be.")
-@click.option("--ray", help="A Ray release of `list releases`; by default the newest.")
-def init(folder: Path | None, gpu: str | None, nodes: int | None, **options: Any) -> None:
-    """Begin a project of your own: a folder with an environment that serves nothing yet, schemas and CI.
-
-    What is not given is asked.
-    """
-    from generator.documents.files import write_files
-    from generator.project.init import new_project
-
-    folder = Path(_asked("FOLDER", folder, "Folder of the new project", str))
-    gpu = _asked("--gpu", gpu, "GPU type (`list gpus` shows them)", _gpu_type)
-    nodes = _asked("--nodes", nodes, "Nodes with such GPUs, at the most", Count())
-    texts = new_project(folder, gpu=gpu, nodes=nodes, command=program(), **options)
-    write_files(texts)
-    for path in texts:
-        echo(f"{relative(path)}   new")
-    step = "" if relative(folder) == "." else f"cd {shlex.quote(str(folder))} ; "
-    say(f"next: {step}{program()} add qwen3-8b --environment {options['environment']}")
-
-
-def _gpu_type(given: str) -> str:
-    """An answer, which is asked again where it names no GPU."""
-    from generator.facts.gpus import gpu
-
-    try:
-        return gpu(given, where="GPU").name
-    except UserError as error:
-        raise click.BadParameter(f"{error.what}; {error.fix}") from None
-
-
-def _asked(option: str, given: Any, question: str, kind: Any) -> Any:
-    """What was given, or is answered now; where nobody can answer, a fault."""
-    if given is not None:
-        return given
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{option} is missing, and there is no terminal to ask at")
-    return click.prompt(question, type=kind, err=True)
-
-
-@cli.command(
-    epilog=examples(
-        "add qwen3-32b",
-        "add tiiuae/Falcon3-7B-Instruct",
-        "add ./checkpoints/my-model --family my-models",
-        "add config.json --id my-model",
-    )
-)
-@click.argument("reference", metavar="NAME|HUB-ID|FOLDER|CONFIG.JSON")
-@click.option("--family", help="Family, and so the catalog file; by default from the model's name.")
-@click.option("--id", "model_id", help="The model's id for clients; by default from its name.")
-@click.option(
-    "--source",
-    help="Where the engine finds the weights, when that is not the reference (a bucket, a path in the image).",
-)
-@click.option("--revision", help="Branch, tag or commit of a hub id; written as a commit.")
-@click.option("--context", type=Count(), help="Tokens that users need; by default 8192, or the model's.")
-@click.option("--sequences", type=Count(), help="Requests at once of one replica; by default 64.")
-@environment_option("Serve it there: its family or the model is written below `serve:`.")
-@click.option("--replace", is_flag=True, help="Put it in the place of another model with the same id.")
-@click.option("--dry-run", is_flag=True, help="Print what would change, write nothing.")
-@click.pass_context
-def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) -> None:
-    """Add a model to the catalog, by its name in the library, or from its own config.json and safetensors headers.
-
-    Then the values of every environment that serves its family are generated. `list library` shows the names. A hub id
-    that is not the library's, or has a --revision, needs the network (HF_TOKEN for gated models); the rest does not.
-    """
-    from generator.cli.plan_report import model_line
-    from generator.documents.files import write_files
-    from generator.project.add import add_model
-    from generator.project.release import upgrade_line
-
-    project = project_of(ctx)
-    added = add_model(project, reference, report=say, **options)
-    for note in added.notes:
-        say(f"note: {note}", fg="yellow")
-    if dry_run:
-        print_diff(added.generated)
-    changed = added.generated.changed()
-    if not dry_run:
-        write_files(changed, remove=added.generated.stale)
-    verb = "would be" if dry_run else "is"
-    echo(f"{relative(added.path)}   {'+' if added.new else '~'} {added.model_id}  ({added.summary})")
-    for environment, planned in added.plans.items():
-        echo(f"{relative(project.values_path(environment, added.family))}   {model_line(planned)}")
-    told = {added.path, *(project.values_path(environment, added.family) for environment in added.plans)}
-    for path in [path for path in changed if path not in told]:
-        echo(f"{relative(path)}   {'would change' if dry_run else 'changed'} with it")
-    if not added.plans:
-        say(f"no environment serves {added.model_id} yet: give --environment too, or write it below `serve:` of one")
-    for environment in added.plans:
-        say(
-            f"next ({added.family} {verb} in the values of {environment}): "
-            f"{upgrade_line(project, environment, added.family)}"
-        )
-
-
+cli.add_command(init)
+cli.add_command(add)
 cli.add_command(remove)
 cli.add_command(import_)
 
