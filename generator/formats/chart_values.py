@@ -101,8 +101,8 @@ Digest = Annotated[
 RoutePrefix = Annotated[
     str,
     text(
-        r"^(/[a-z0-9._-]+)+$",
-        "a route: / and small letters, digits, dots, _ and -, no / last, such as /inference",
+        r"^((/[a-z0-9._-]+)+)?$",
+        "empty, or a route: / and small letters, digits, dots, _ and -, no / last, such as /inference",
     ),
 ]
 ReleaseName = Annotated[
@@ -158,10 +158,11 @@ class Serving(Closed):
     path: Literal["standard", "throughput"] = "standard"
     """`throughput` answers through HAProxy and direct streaming: one model for each application, Ray 2.56 or later."""
     routing: Literal["perModel", "unified"] = "perModel"
-    """`perModel`: `<routePrefix>/<model>/v1`; `unified`: every model of the release behind one `/v1`."""
+    """`perModel`: `<routePrefix>/<model>/v1`; `unified`: every model of the release behind one `<routePrefix>/v1`."""
     delivery: Literal["configMap", "inline"] = "configMap"
     """`configMap`: a change makes a new cluster; `inline`: a change rolls only that model, in place."""
-    routePrefix: RoutePrefix = "/inference"
+    routePrefix: RoutePrefix = ""
+    """What routes begin with. Empty: `/inference`, and nothing for the one route of `unified`."""
     modelsPath: AbsolutePath = "/home/ray/models"
     """The family ConfigMaps are mounted at `<modelsPath>/<family>` on the head and on every worker."""
     appsPath: AbsolutePath = "/home/ray/apps"

@@ -18,6 +18,8 @@ from generator.migrate.manifests import Manifest, text_of
 from generator.migrate.worker_groups import custom_resources, first_container, pool_of
 
 BUILDER = "ray.serve.llm:build_openai_app"
+ROUTE = re.compile(r"^(/[a-z0-9._-]+)+$")
+"""What the chart takes for a prefix of routes."""
 INGRESSES = ("LLMRouter", "OpenAiIngress")
 """The deployment in front of a model, as Ray releases call it."""
 
@@ -170,10 +172,12 @@ def _take_routes(routes: list[tuple[str, list[str]]], findings: Findings, where:
     serving = findings.chart.setdefault("serving", {})
     prefixes = {route.removesuffix(f"/{ids[0]}") if len(ids) == 1 else "" for route, ids in routes}
     own = len(prefixes) == 1 and all(route != "/" and route.endswith(f"/{ids[0]}") for route, ids in routes)
-    if len(routes) == 1 and routes[0][0] == "/" and not findings.routed:
+    if len(routes) == 1 and not findings.routed and _is_of_all(*routes[0]):
         serving["routing"] = "unified"
-        findings.take(where, "route /v1", "serving.routing: unified")
-    elif own and re.match(r"^(/[a-z0-9._-]+)+$", prefix := prefixes.pop()) and findings.routed in (None, prefix):
+        if prefix := routes[0][0].rstrip("/"):
+            serving["routePrefix"] = prefix
+        findings.take(where, f"route {prefix}/v1", "serving.routing: unified")
+    elif own and ROUTE.match(prefix := prefixes.pop()) and findings.routed in (None, prefix):
         findings.routed = prefix
         if prefix != "/inference":
             serving["routePrefix"] = prefix
@@ -184,3 +188,8 @@ def _take_routes(routes: list[tuple[str, list[str]]], findings: Findings, where:
                 findings.change(where, f"route {cut(route)} of {cut(model_id)}", why)
     if not serving:
         del findings.chart["serving"]
+
+
+def _is_of_all(route: str, ids: list[str]) -> bool:
+    """Whether the chart's one route of all models can be this one."""
+    return route == "/" or (len(ids) > 1 and ROUTE.match(route) is not None)

@@ -173,6 +173,10 @@ REFUSED = {
         ".application.route_prefix: / is the route of the models already. Choose another",
     ),
     "the models' API": (
+        changed(route_prefix="/llm/v1") | {"serving": {"routing": "unified", "routePrefix": "/llm"}},
+        ".application.route_prefix: /llm/v1 would take requests of the models, which are at /llm/v1. Choose another",
+    ),
+    "a route below that of all models": (
         changed(route_prefix="/v1/pages") | {"serving": {"routing": "unified"}},
         "/v1/pages would take requests of the models, which are at /v1. Choose another",
     ),

@@ -47,6 +47,9 @@ def test_the_notes_name_one_url_where_one_serves_all(notes) -> None:
     text = notes({"serving": {"routing": "unified"}})
     assert "http://falcon3-serve-svc.ai:8000/v1\n" in text
     assert "curl http://localhost:8000/v1/chat/completions" in text
+    text = notes({"serving": {"routing": "unified", "routePrefix": "/llm"}})
+    assert "http://falcon3-serve-svc.ai:8000/llm/v1\n" in text
+    assert "curl http://localhost:8000/llm/v1/chat/completions" in text
 
 
 def test_the_notes_warn_where_a_changed_model_would_do_nothing(notes) -> None:

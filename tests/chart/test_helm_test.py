@@ -430,3 +430,5 @@ def test_the_pod_follows_port_and_routes_and_asks_serve_itself_without_its_root_
     serving = {"config": {"http_options": {"port": 9000, "root_path": "/base"}}, "routePrefix": "/llm"}
     config = parse(pod(render_with({"serving": serving}))["containers"][0]["args"][1])
     assert config["url"] + config["route"].format(model=MODEL) == f"http://falcon3-serve-svc.ai:9000/llm/{MODEL}"
+    serving = {"routing": "unified", "routePrefix": "/llm"}
+    assert parse(pod(render_with({"serving": serving}))["containers"][0]["args"][1])["route"] == "/llm"

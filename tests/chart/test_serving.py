@@ -22,6 +22,15 @@ def test_the_route_prefix_can_be_chosen(render_with: Render) -> None:
     assert rendered.applications[MODEL]["route_prefix"] == f"/llm/{MODEL}"
 
 
+def test_the_one_route_of_all_models_has_the_prefix_too(render_with: Render) -> None:
+    app = {"apps": {"pages": {"application": {"import_path": "a:b"}}}}
+    rendered = render_with(app | {"serving": {"routing": "unified", "routePrefix": "/llm"}})
+    assert {each["name"]: each["route_prefix"] for each in rendered.applications.values()} == {
+        "models": "/llm",
+        "pages": "/llm/pages",
+    }
+
+
 def test_applications_are_sorted_by_name(render_with: Render) -> None:
     assert list(render_with(SECOND).applications) == ["falcon-h1-0.5b-instruct", MODEL]
 

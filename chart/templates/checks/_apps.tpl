@@ -55,11 +55,11 @@ route that fits.
 {{- $taken := dict -}}
 {{- $models := dict -}}
 {{- range $id, $_ := .Values.models -}}
+{{- $route := include "ray-serve-llm.modelRoute" (dict "root" $root "id" $id) -}}
 {{- if eq $root.Values.serving.routing "unified" -}}
-{{- $_ := set $taken "/" "the models" -}}
-{{- $_ := set $models "/v1" "the models" -}}
+{{- $_ := set $taken ($route | default "/") "the models" -}}
+{{- $_ := set $models (printf "%s/v1" $route) "the models" -}}
 {{- else -}}
-{{- $route := printf "%s/%s" $root.Values.serving.routePrefix $id -}}
 {{- $_ := set $taken $route (printf "models.%s" $id) -}}
 {{- $_ := set $models $route (printf "models.%s" $id) -}}
 {{- end -}}
@@ -71,8 +71,8 @@ apps.{{ $name }}.application.route_prefix: {{ $route }} is the route of {{ . }} 
 {{- end }}
 {{- $_ := set $taken $route (printf "apps.%s" $name) }}
 {{- range $above, $who := $models }}
-{{- if or (hasPrefix (printf "%s/" $above) $route) (and (eq $above $route) (eq $above "/v1")) }}
-apps.{{ $name }}.application.route_prefix: {{ $route }} would take requests of {{ $who }}, which {{ ternary "are" "is" (eq $above "/v1") }} at {{ $above }}. Choose another.
+{{- if or (hasPrefix (printf "%s/" $above) $route) (and (eq $above $route) (eq $who "the models")) }}
+apps.{{ $name }}.application.route_prefix: {{ $route }} would take requests of {{ $who }}, which {{ ternary "are" "is" (eq $who "the models") }} at {{ $above }}. Choose another.
 {{- end }}
 {{- end }}
 {{- end }}

@@ -2,7 +2,7 @@
 
 {{- /* Takes root, name and app. Gives the route of an app. */ -}}
 {{- define "ray-serve-llm.appRoute" -}}
-{{- .app.application.route_prefix | default (printf "%s/%s" .root.Values.serving.routePrefix .name) -}}
+{{- .app.application.route_prefix | default (printf "%s/%s" (include "ray-serve-llm.routePrefix" .root) .name) -}}
 {{- end -}}
 
 {{- /*

@@ -81,7 +81,7 @@ deployment that the builder makes.
 {{- end -}}
 {{- include "ray-serve-llm.application" (dict
   "name" "models"
-  "routePrefix" "/"
+  "routePrefix" (.Values.serving.routePrefix | default "/")
   "llmConfigs" (join "\n" $entries)
   "ingress" $ingress
   "release" $release) -}}
@@ -89,7 +89,7 @@ deployment that the builder makes.
 {{- range $id, $model := .Values.models }}
 {{ include "ray-serve-llm.application" (dict
   "name" $id
-  "routePrefix" (printf "%s/%s" $root.Values.serving.routePrefix $id)
+  "routePrefix" (include "ray-serve-llm.modelRoute" (dict "root" $root "id" $id))
   "llmConfigs" (include "ray-serve-llm.llmConfigEntry" (dict "root" $root "id" $id "model" $model))
   "ingress" $ingress
   "release" $release) }}

@@ -14,6 +14,20 @@ answered.
 {{- dig "http_options" "port" 8000 .Values.serving.config | int -}}
 {{- end -}}
 
+{{- /* Takes the root. Gives what the routes of apps, and of models with one each, begin with. */ -}}
+{{- define "ray-serve-llm.routePrefix" -}}
+{{- .Values.serving.routePrefix | default "/inference" -}}
+{{- end -}}
+
+{{- /* Takes root and id (of a model). Gives the route before the /v1 at which it answers; nothing where that is all. */ -}}
+{{- define "ray-serve-llm.modelRoute" -}}
+{{- if eq .root.Values.serving.routing "unified" -}}
+{{- .root.Values.serving.routePrefix -}}
+{{- else -}}
+{{- printf "%s/%s" (include "ray-serve-llm.routePrefix" .root) .id -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* Takes the root. Gives the list of applications: the models', and one for each app. */ -}}
 {{- define "ray-serve-llm.applications" -}}
 {{- include "ray-serve-llm.modelApplications" . -}}

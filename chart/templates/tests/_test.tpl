@@ -26,7 +26,7 @@ text unless its engine is told to pool: then it is asked for an embedding, or, w
 {{- end -}}
 {{- dict
   "url" (printf "http://%s-serve-svc.%s:%s" $name .Release.Namespace (include "ray-serve-llm.httpPort" .))
-  "route" (ternary "" (printf "%s/{model}" .Values.serving.routePrefix) $unified)
+  "route" (include "ray-serve-llm.modelRoute" (dict "root" . "id" "{model}"))
   "application" (ternary "models" "{model}" $unified)
   "embeddings" $embeddings
   "listed" $listed

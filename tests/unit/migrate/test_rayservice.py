@@ -92,6 +92,16 @@ def test_a_model_inline_at_the_root_is_taken_with_its_route(project: Path, tmp_p
     assert "qwen: sequences, replicas: not said" in told(document, "changed")
 
 
+def test_the_one_route_of_several_models_is_kept(project: Path, tmp_path: Path) -> None:
+    imported(
+        project,
+        written(tmp_path, rayservice(llm_config("a", QWEN), llm_config("b", QWEN), route="/llm")),
+        "--gpu",
+        "L4-24GB",
+    )
+    assert environment(project)["chart"]["serving"] == {"routing": "unified", "routePrefix": "/llm"}
+
+
 @pytest.mark.parametrize(
     ("labels", "gpu"),
     [
