@@ -34,7 +34,12 @@ def kv_heads(config: ModelConfig) -> int:
 
 def head_dim(config: ModelConfig) -> int:
     """Entries of a head's key."""
-    return config.integer("head_dim") or max(1, config.needed("hidden_size") // config.needed("num_attention_heads"))
+    return config.integer("head_dim") or _width(config, config.needed("num_attention_heads"))
+
+
+def _width(config: ModelConfig, heads: int) -> int:
+    """Entries of one of so many heads."""
+    return max(1, config.needed("hidden_size") // heads)
 
 
 def _window(config: ModelConfig) -> int | None:
@@ -242,12 +247,12 @@ def packed_latent(config: ModelConfig) -> LayerSpecs:
 def encoder_decoder(config: ModelConfig) -> LayerSpecs:
     """Whisper: its own keys and values, and those of the encoder's output."""
     heads = config.integer("decoder_attention_heads") or config.needed("num_attention_heads")
-    dim = config.needed("hidden_size") // heads
+    dim = _width(config, heads)
     decoding = AttentionSpec(heads=heads, key_dim=dim, value_dim=dim)
     cross = CrossAttentionSpec(heads=heads, key_dim=dim, tokens=config.needed("max_source_positions"))
-    return ((decoding, cross),) * (config.integer("decoder_layers") or config.layers)
+    return ((decoding, cross),) * (config.more_layers("decoder_layers") or config.layers)
 
 
 def nothing(config: ModelConfig) -> LayerSpecs:
     """Encoders (BERT and its like): a request is answered in one step, so nothing is kept."""
-    return ((),) * (config.integer("num_hidden_layers") or 0)
+    return ((),) * config.more_layers("num_hidden_layers")

@@ -158,7 +158,7 @@ def zamba2(config: ModelConfig) -> LayerSpecs:
         dim=config.needed("mamba_headdim"),
     )
     heads = config.needed("num_attention_heads")
-    dim = config.integer("attention_head_dim") or 2 * config.needed("hidden_size") // heads
+    dim = config.integer("attention_head_dim") or max(1, 2 * config.needed("hidden_size") // heads)
     both = (state, AttentionSpec(heads=heads, key_dim=dim, value_dim=dim))
     kinds = _kinds(config) or []
     where = config.listed("hybrid_layer_ids") or [i for i, kind in enumerate(kinds) if kind == "hybrid"]

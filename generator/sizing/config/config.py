@@ -40,7 +40,7 @@ _OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
     "vision_config": ("vision_model", "img_processor", "visual", "vit_config"),
     "layer_types": ("layers_block_type",),
 }
-MOST_LAYERS = 10_000
+MOST_LAYERS = 2_000
 MOST_FACTOR = 10_000
 """By which one size is said to be larger than another; no model has more than 8."""
 _STATED = {"num_attention_heads", "intermediate_size", "vocab_size", "max_position_embeddings"}

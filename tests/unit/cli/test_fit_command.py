@@ -134,6 +134,28 @@ def test_more_layers_than_a_model_can_have_are_refused_at_once(tmp_path):
     assert "`num_hidden_layers` is 1,000,000,000" in run(tmp_path).stderr
 
 
+WHISPER = {
+    "architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper", "hidden_size": 1024, "vocab_size": 51865,
+    "num_attention_heads": 6, "decoder_layers": 4, "encoder_layers": 4, "num_hidden_layers": 4, "encoder_ffn_dim": 1536,
+    "decoder_attention_heads": 16, "max_position_embeddings": 448, "max_source_positions": 1500, "num_mel_bins": 80,
+}  # fmt: skip
+BERT = {**WHISPER, "architectures": ["BertModel"], "model_type": "bert", "intermediate_size": 2816}
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        (WHISPER | {"decoder_layers": 2**31}, ""),
+        (BERT | {"num_hidden_layers": 2**31}, "`num_hidden_layers` is 2,147,483,648"),
+        (WHISPER | {"decoder_attention_heads": 1536}, ""),  # more heads than entries
+    ],
+)
+def test_an_encoder_of_odd_sizes_is_answered_or_refused(tmp_path, odd, said):
+    (tmp_path / "config.json").write_text(json.dumps(odd))
+    done = run(tmp_path, "--gpu", "H100-80GB")
+    assert (done.returncode, said in done.stderr) == (2 if said else done.returncode, True), done.stderr
+
+
 def test_a_table_in_which_nothing_runs_says_why():
     done = run(CONFIGS / "deepseek-ai--DeepSeek-V4-Pro.json")
     assert (done.returncode, "refused: DeepSeek V4 starts with an fp8 cache only" in done.stdout) == (1, True)
