@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from math import ceil
 from typing import Any
 
 from generator import __version__
 from generator.documents.merge import JsonObject, merged
+from generator.facts.files import read_data
 from generator.formats.environment import Pool, Replicas
 from generator.plan.apps import AppPlan
 from generator.plan.placement import Placement
 from generator.plan.plan import Plan
 from generator.plan.plans import ModelPlan, PoolPlan, shared_resource
 from generator.plan.pools import NodePool
+from generator.plan.serving_path import standard_because
 from generator.units import GIB
 
-PATH_SWITCHES = {"RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING", "RAY_SERVE_THROUGHPUT_OPTIMIZED"}
-"""Ray's variables of the throughput path: who sets one in `pods.env` chooses by hand."""
 SCHEMA_LINE = "yaml-language-server: $schema=../../schemas/values.schema.json"
 
 
@@ -58,10 +59,7 @@ def _values(plan: Plan, served: JsonObject) -> JsonObject:
 
 def _serving_path(plan: Plan) -> JsonObject:
     """The faster path where the Ray release has it (decision 15), and nothing is asked for that only the other can."""
-    chart = plan.environment.chart
-    serving, variables = chart.get("serving", {}), chart.get("pods", {}).get("env", {})
-    only_standard = serving.get("routing") == "unified" or serving.get("ingress")
-    if not plan.release.throughput_path or only_standard or PATH_SWITCHES & variables.keys():
+    if standard_because(plan.environment.chart, plan.release):
         return {}
     return {"serving": {"path": "throughput"}}
 
@@ -123,6 +121,8 @@ def llm_config(model: ModelPlan, plan: Plan) -> JsonObject:
                 "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             }
         }
+    elif model.host.offload_gib and not model.host.shared_gib:
+        config["runtime_env"] = {"env_vars": model.host.lmcache_variables(placement.split.gpus)}
     config["engine_kwargs"] = _engine(model)
     return merged(config, model.llm_config)
 
@@ -256,6 +256,8 @@ def worker_group(pool: PoolPlan) -> JsonObject:
     if pool.shared_by or not node_pool.gpu:
         names = [node_pool.name, *map(shared_resource, pool.shared_by)]
         group["rayResources"] = dict.fromkeys(names, pool.slots_per_worker)
+    if pool.shared_gib:
+        group["sharedMemory"] = f"{ceil(pool.shared_gib + read_data('host_memory.yaml')['sharedMemoryGiB'])}Gi"
     if pool.priority is not None:
         group["priority"] = pool.priority
     return merged(group, _scheduling(source), source.workerGroup)

@@ -43,6 +43,16 @@ class RayRelease:
         return seconds
 
     @property
+    def request_routers(self) -> dict[str, str]:
+        """By the word for it, the class that chooses a request's replica."""
+        return dict(self.facts["requestRouters"])
+
+    @property
+    def bucket_schemes(self) -> list[str]:
+        """With what the address of a bucket begins that it reads adapters from."""
+        return list(self.facts["bucketSchemes"])
+
+    @property
     def gpu_memory_utilization(self) -> float:
         return float(releases()[vllm_versions()[self.vllm]].facts["gpuMemoryUtilization"])
 
@@ -60,6 +70,11 @@ class RayRelease:
         """The JSON Schema definitions of what this release accepts, extracted from its wheels."""
         definitions: dict[str, Any] = read_data(f"releases/{self.ray}.arguments.json")["definitions"]
         return definitions
+
+    def engine_arguments(self) -> dict[str, Any]:
+        """The JSON Schemas of the arguments that its vLLM's engine takes, by name."""
+        arguments: dict[str, Any] = releases()[vllm_versions()[self.vllm]].arguments()["EngineArguments"]["properties"]
+        return arguments
 
 
 @cache

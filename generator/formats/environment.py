@@ -22,6 +22,7 @@ from generator.formats.fields import (
     WorkerGroupName,
 )
 from generator.formats.kubernetes import Labels, Toleration
+from generator.formats.serving_words import Adapters, KvOffload, RouterName
 from generator.formats.texts import text
 
 
@@ -122,12 +123,23 @@ class Overrides(Closed):
     replicas: Replicas | None = None
     expect: Expectation | None = None
     """The load, from which replicas follow where `replicas` does not say them."""
+    router: RouterName | None = None
+    """How a request's replica is chosen; left out: as the path does it, in turn or the less busy of two."""
+    kvOffload: KvOffload | None = None
+    """Memory of the host for cached keys and values."""
     llmConfig: JsonObject = {}
     """Merged last over the planned LLMConfig, in Ray's own words."""
 
 
+class ModelService(Overrides):
+    """The same of one model, with what only one can have."""
+
+    adapters: Adapters | None = None
+    """LoRA adapters that are served beside it."""
+
+
 class FamilyService(Overrides):
-    models: Annotated[dict[ModelId, Overrides | None], Field(min_length=1)] | None = None
+    models: Annotated[dict[ModelId, ModelService | None], Field(min_length=1)] | None = None
     """Exactly these models of the family; left out: all of them."""
 
     @model_validator(mode="after")

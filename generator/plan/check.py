@@ -57,6 +57,7 @@ def plan_warnings(
         yield from _surge_warnings(model, "model")
         yield from _memory_warnings(model)
         yield from _load_warnings(model)
+        yield from _image_needs(model, release)
     for app in apps:
         yield from _surge_warnings(app, "app")
     for pool in pools.values():
@@ -95,6 +96,16 @@ def token_warnings(models: Iterable[ModelPlan], chart: JsonObject) -> Iterator[P
         of_hub = any(download.name.startswith(f"{model.model.source}@") for download in model.downloads)
         if model.model.gated and of_hub:
             yield _of_model(model, TOKEN)
+
+
+def _image_needs(model: ModelPlan, release: RayRelease) -> Iterator[PlanWarning]:
+    """What of an image its words need that Ray's own does not promise."""
+    router = at(model.llm_config, "deployment_config.request_router_config.request_router_class")
+    connector = at(model.llm_config, "engine_kwargs.kv_transfer_config.kv_connector")
+    if router and router == release.request_routers.get("kvAware"):
+        yield _of_model(model, "its router needs ai-dynamo in the image, and answers every request with 503 without it")
+    if str(connector).startswith("LMCache"):
+        yield _of_model(model, "its engine needs LMCache in the image, and does not start without it")
 
 
 def _of_pool(pool: PoolPlan, text: str) -> PlanWarning:

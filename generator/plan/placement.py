@@ -73,8 +73,9 @@ class Search:
         self._refusals: dict[str, str] = {}
         # By GPU type, split and share: memory, sequences, and whether that is enough.
         self._fits: dict[tuple[str, Split, float], tuple[MemoryFit, int, bool]] = {}
-        # By GPU type, GPUs of a node and whether models share one: what was tried on one node of the first such pool.
-        self._on_nodes: dict[tuple[str, int, bool], list[Placement]] = {}
+        # By GPU type, GPUs of a node, memory beside them, whether models share one: what was tried on one node of the
+        # first such pool.
+        self._on_nodes: dict[tuple[str, int, float, bool], list[Placement]] = {}
 
     def on_pool(self, node_pool: NodePool) -> list[Placement]:
         """What was tried on one pool; what is not enough on one node is told of the first pool with such nodes."""
@@ -82,7 +83,8 @@ class Search:
             return []
         if node_pool.gpu is None:
             return [_on_cpu(self.requirements, node_pool)]
-        alike = (node_pool.gpu.name, node_pool.pool.gpusPerNode, node_pool.pool.share)
+        memory = node_pool.memory_gib_per_node if self.requirements.host.asked_gib else 0.0
+        alike = (node_pool.gpu.name, node_pool.pool.gpusPerNode, memory, node_pool.pool.share)
         if alike in self._on_nodes:
             on_node = self._on_nodes[alike]
             tried = [placement._replace(node_pool=node_pool) for placement in on_node if placement.enough]
@@ -106,7 +108,8 @@ class Search:
                 )
             if self._refusals[gpu.name]:
                 return self._refusals[gpu.name]
-        return pool_refusal(requirements, node_pool, self.release)
+        whole_node = requirements.host.refusal(node_pool, node_pool.slots_per_node)
+        return whole_node or pool_refusal(requirements, node_pool, self.release)
 
     def at(self, node_pool: NodePool, split: Split, share: float) -> Placement:
         """The model on a pool with this split, or this share of a GPU."""
@@ -116,6 +119,7 @@ class Search:
         if key not in self._fits:
             self._fits[key] = _fit_on_gpu(self.requirements, node_pool.gpu, split, share, self.release)
         memory, sequences, enough = self._fits[key]
+        enough = enough and not self.requirements.host.refusal(node_pool, split.tensor * share)
         piece = round(split.tensor * share * node_pool.units)
         return Placement(node_pool, split, memory, share, sequences, enough, None, piece)
 
@@ -197,6 +201,8 @@ def _fits_nowhere(
     if not tried:
         what = f"model '{requirements.model_id}' can run on no pool as it is asked for: {refusals}"
         fix = "Take the setting out and let the plan decide, or add a pool that has it."
+        if any(requirements.host.refusal(pool, pool.slots_per_node) for pool in pools):
+            fix = "Say less of it, name a pool that has it, or say what Ray may use of a node (`memoryPerNode`)."
         if full:
             fix = f"Give nodes a larger disk (`diskPerNode`), or {KEEP_ELSEWHERE}."
         return UserError(what, where=where, fix=fix)
@@ -212,6 +218,13 @@ def _fits_nowhere(
             f"({nearest.node_pool.name})",
             where=where,
             fix="Change what it says in `needs`, or in the environment's `llmConfig.engine_kwargs`.",
+        )
+    beside = requirements.host.refusal(nearest.node_pool, split.tensor * nearest.gpu_share)
+    if memory.fits and beside:
+        return UserError(
+            f"model '{requirements.model_id}' fits on no pool: {nearest.node_pool.name}: {beside}",
+            where=where,
+            fix="Say less, or what Ray may use of a node (`memoryPerNode` of the pool).",
         )
     fixes = ["add a pool with larger GPUs or more of them"]
     if memory.longest_context >= 16:

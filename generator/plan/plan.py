@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from generator.documents.merge import merged
 from generator.errors import Faults
 from generator.facts.releases import RayRelease, release
 from generator.formats.catalog import Catalog
@@ -21,7 +22,9 @@ from generator.plan.packing import bins_in_any_order
 from generator.plan.plans import Home, ModelPlan, PlanWarning, PoolPlan, PricedPlacement
 from generator.plan.pools import NodePool, by_price, node_pools
 from generator.plan.requirements import check_release, requirements_of, served
+from generator.plan.serving_path import standard_because
 from generator.plan.spread import priorities, spread
+from generator.plan.words import in_rays_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     """
     ray = release(environment.ray, vllm=environment.vllm, where=f"{where}: ray")
     pools = node_pools(environment.pools, chart=environment.chart, where=where)
+    standard = standard_because(environment.chart, ray)
     faults = Faults()
     choices: dict[str, Choice] = {}
     for family, model_id, overrides in served(environment, catalog, where=where, faults=faults):
@@ -63,6 +67,8 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
             stated = catalog.families[family].models[model_id]
             file = catalog.files.get(family)
             check_release(model_id, stated, ray, file=str(file or f"family {family}"), where=place)
+            words = in_rays_words(model_id, overrides, ray, standard=standard, where=place)
+            overrides = overrides.model_copy(update={"llmConfig": merged(words, overrides.llmConfig)})
             requirements = requirements_of(model_id, catalog, family, overrides, vllm=ray.vllm, where=where)
             choices[model_id] = choice_of(family, overrides, requirements, pools, ray, where=place)
     pool_by_app = app_pools(environment, choices, pools, where=where, faults=faults)
@@ -160,16 +166,21 @@ def _pool_plan(
 ) -> PoolPlan:
     shape = occupancy.shape(node_pool.name)
     pieces: dict[frozenset[Download], int] = {}
+    units, shared = shape.slots * node_pool.units, 0.0
     for model in models:
         for home in model.homes:
-            if home.node_pool.name == node_pool.name and model.downloads:
+            if home.node_pool.name != node_pool.name:
+                continue
+            shared = max(shared, model.host.shared_gib * (units // home.piece))
+            if model.downloads:
                 pieces[model.downloads] = min(home.piece, pieces.get(model.downloads, home.piece))
     return PoolPlan(
         node_pool=node_pool,
         shape=shape,
         shared_by=tuple(sorted(names for names in lists if node_pool.name in names)),
         priority=priority,
-        files_at_once=most_at_once(pieces, shape.slots * node_pool.units),
+        shared_gib=shared,
+        files_at_once=most_at_once(pieces, units),
         files_in_time=sum(one.bytes for one in frozenset[Download]().union(*pieces)),
     )
 
@@ -197,6 +208,7 @@ def _model_plan(
         surge=any(_has_room(occupancy, home.node_pool.name, home.taken(1)) for home in homes),
         why=why(choice, first),
         llm_config=overrides.llmConfig,
+        host=requirements.host,
         downloads=frozenset[Download]().union(*(pool.disk.held(requirements.downloads) for pool in pools)),
     )
 

@@ -11,6 +11,7 @@ from generator.documents.merge import JsonObject
 from generator.formats.catalog import CatalogModel
 from generator.formats.environment import Replicas
 from generator.plan.downloads import Download
+from generator.plan.host_memory import HostMemory
 from generator.plan.occupancy import Option
 from generator.plan.packing import WorkerShape
 from generator.plan.placement import Placement
@@ -151,6 +152,8 @@ class ModelPlan:
     """The environment's own words, merged last."""
     downloads: frozenset[Download]
     """What a worker downloads to the disk of its node for it."""
+    host: HostMemory
+    """What one replica is given of the host's memory."""
 
     @property
     def name(self) -> str:
@@ -194,6 +197,8 @@ class PoolPlan:
     """The lists of pools that models name and this one is in."""
     priority: int | None
     """Its rank among pools that models name beside others: Ray tries the higher first. None where there is no such."""
+    shared_gib: float
+    """Of one worker pod's /dev/shm: what the caches of its replicas are moved to."""
     files_at_once: float
     """Bytes: the most that one worker pod needs at once, on its node's disk, of what is downloaded for models."""
     files_in_time: float

@@ -16,8 +16,9 @@ from generator.facts.files import version
 from generator.facts.releases import RayRelease
 from generator.formats.catalog import Catalog, CatalogModel
 from generator.formats.check import check_document
-from generator.formats.environment import Environment, Expectation, FamilyService, Overrides
+from generator.formats.environment import Environment, Expectation, FamilyService, ModelService, Overrides
 from generator.plan.downloads import Download, downloads_of
+from generator.plan.host_memory import HostMemory, host_memory
 from generator.program import program
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.overrides import overridden
@@ -54,6 +55,8 @@ class ModelRequirements:
     sequences: int
     downloads: frozenset[Download]
     """What a worker downloads for it, wherever that lies."""
+    host: HostMemory
+    """What the environment gives it of the host's memory."""
     pools: tuple[str, ...] = ()
     """Those that the environment names, in order of wish; none: the plan decides."""
     gpu_share: float | None = None
@@ -69,7 +72,7 @@ class ModelRequirements:
 
 def served(
     environment: Environment, catalog: Catalog, *, where: str, faults: Faults
-) -> Iterator[tuple[str, str, Overrides]]:
+) -> Iterator[tuple[str, str, ModelService]]:
     """Family, id and overrides of every served model.
 
     What the catalog says of its engine comes first, then what the environment says of all, of its family and of it.
@@ -82,7 +85,7 @@ def served(
             for model_id, overrides in chosen.items():
                 if model_id in known:
                     stated = Overrides(llmConfig=engine_words(known[model_id]))
-                    yield family, model_id, _layered(stated, environment.defaults, service, overrides or Overrides())
+                    yield family, model_id, _layered(stated, environment.defaults, service, overrides or ModelService())
                 else:
                     faults.add(UserError.unknown("model", model_id, known, where=f"{where}: serve.{family}.models"))
 
@@ -109,23 +112,23 @@ def check_release(model_id: str, model: CatalogModel, ray: RayRelease, *, file: 
         check_document({**image, "models": {model_id: {"llmConfig": words}}}, "catalog", Origin(file))
 
 
-def _layered(*layers: Overrides) -> Overrides:
+def _layered(*layers: Overrides) -> ModelService:
     """A narrower layer wins. One that expects a load does not want the replicas that a wider one says."""
     fields: dict[str, Any] = {}
     for layer in layers:
         if layer.expect is not None:
             fields.pop("replicas", None)
-        for field in Overrides.model_fields:
-            value = getattr(layer, field)
+        for field in ModelService.model_fields:
+            value = getattr(layer, field, None)
             if field == "llmConfig":
-                fields[field] = merged(fields.get(field, {}), value)
+                fields[field] = merged(fields.get(field, {}), layer.llmConfig)
             elif value is not None:
                 fields[field] = value
-    return Overrides.model_construct(**fields)
+    return ModelService.model_construct(**fields)
 
 
 def requirements_of(
-    model_id: str, catalog: Catalog, family: str, overrides: Overrides, *, vllm: str, where: str
+    model_id: str, catalog: Catalog, family: str, overrides: ModelService, *, vllm: str, where: str
 ) -> ModelRequirements:
     """What the model asks, the environment's own engine arguments included, so that the arithmetic is of what runs."""
     for path, instead in PLANNED.items():
@@ -199,6 +202,7 @@ def requirements_of(
         engine=made,
         context=context,
         sequences=sequences,
+        host=host_memory(overrides, sized=sized, engine=made, dtype=dtype),
         downloads=downloads_of(model_id, model, overrides, sized=sized, engine=made, draft=draft),
         pools=tuple(overrides.pool or ()),
         gpu_share=overrides.gpuShare,

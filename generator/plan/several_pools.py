@@ -36,7 +36,7 @@ def on_all(
             if not requirements.has_latency_target:
                 break
     if not found:
-        raise _never_alike(who, tried, where=where)
+        raise _never_alike(who, tried, requirements, where=where)
     return found
 
 
@@ -83,13 +83,21 @@ def _alike(placements: Sequence[Placement], *, below: Sequence[Sequence[Placemen
     ]
 
 
-def _never_alike(who: str, tried: Sequence[Sequence[Placement]], *, where: str) -> UserError:
+def _beside(placement: Placement, requirements: ModelRequirements) -> str:
+    """Why the memory beside its GPUs is too little; nothing where it is not."""
+    return requirements.host.refusal(placement.node_pool, placement.split.tensor * placement.gpu_share)
+
+
+def _never_alike(
+    who: str, tried: Sequence[Sequence[Placement]], requirements: ModelRequirements, *, where: str
+) -> UserError:
     what = f"{who}, and does not run alike on all of them"
     if tried:
         tightest = min(tried[-1], key=lambda placement: placement.memory.kv_gib)
         memory, pool = tightest.memory, tightest.node_pool
         lacks = (
             memory.refusal
+            or next((why for place in tried[-1] if (why := _beside(place, requirements))), "")
             or f"it lacks {memory.missing_gib:.1f} GiB for one request of {memory.shape.context:,} tokens"
         )
         what += f": with {tightest.split.gpus} x {pool.label} of {pool.name} {lacks}"

@@ -14,7 +14,7 @@ from generator.errors import UserError
 from generator.facts.files import DATA
 from generator.facts.releases import RayRelease
 from generator.formats.catalog import Catalog, CatalogModel
-from generator.formats.environment import Overrides, Pool
+from generator.formats.environment import ModelService, Pool
 from generator.formats.read import read_catalog
 from generator.plan.placement import placements
 from generator.plan.pools import node_pools
@@ -70,7 +70,7 @@ def fewest_gpus(model_id: str, catalog: Catalog, family: str, gpu: str, ray: Ray
     model = catalog.families[family].models[model_id]
     try:
         check_release(model_id, model, ray, file=str(catalog.files[family]), where=model_id)
-        words = Overrides(llmConfig=engine_words(model))
+        words = ModelService(llmConfig=engine_words(model))
         asked = requirements_of(model_id, catalog, family, words, vllm=ray.vllm, where=model_id)
         possible = placements(asked, node_pools({"pool": pool}, chart={}, where=model_id), ray, where=model_id)
     except UserError:

@@ -137,8 +137,8 @@ def _chosen_pools(environment: Environment) -> Iterator[tuple[KeyPath, str]]:
     chosen: list[tuple[KeyPath, Overrides | None]] = [(["defaults"], environment.defaults)]
     for family, service in environment.serve.items():
         chosen.append((["serve", family], service))
-        for model, overrides in ((service and service.models) or {}).items():
-            chosen.append((["serve", family, "models", model], overrides))
+        for model, own in ((service and service.models) or {}).items():
+            chosen.append((["serve", family, "models", model], own))
     for keys, overrides in chosen:
         for pool in (overrides and overrides.pool) or ():
             yield [*keys, "pool"], pool
