@@ -136,8 +136,9 @@ def test_more_layers_than_a_model_can_have_are_refused_at_once(tmp_path):
 
 WHISPER = {
     "architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper", "hidden_size": 1024,
-    "vocab_size": 51865, "num_attention_heads": 6, "decoder_layers": 4, "encoder_layers": 4, "num_hidden_layers": 4, "encoder_ffn_dim": 1536,
-    "decoder_attention_heads": 16, "max_position_embeddings": 448, "max_source_positions": 1500, "num_mel_bins": 80,
+    "vocab_size": 51865, "num_attention_heads": 6, "decoder_attention_heads": 16, "decoder_layers": 4,
+    "encoder_layers": 4, "num_hidden_layers": 4, "encoder_ffn_dim": 1536, "max_position_embeddings": 448,
+    "max_source_positions": 1500, "num_mel_bins": 80,
 }  # fmt: skip
 BERT = {**WHISPER, "architectures": ["BertModel"], "model_type": "bert", "intermediate_size": 2816}
 
