@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -47,3 +47,14 @@ def within(span: Sequence[str], vllm: str) -> bool:
     """Whether `vllm` is in a span: from its first version on, until its second where it has one."""
     now = version(vllm)
     return version(span[0]) <= now and (len(span) == 1 or now < version(span[1]))
+
+
+Row = TypeVar("Row")
+
+
+def row_of(rows: Mapping[str, Row], name: str) -> Row | None:
+    """The row of a name, or None; a row's own name that ends in * is of all names that begin so."""
+    for known, row in rows.items():
+        if name == known or (known.endswith("*") and name.startswith(known[:-1])):
+            return row
+    return None

@@ -51,6 +51,8 @@ class Gpu(Device):
     """Of its memory, GB/s."""
     tflops: Mapping[str, float] = field(compare=False)
     """Dense tera-operations per second by type: fp16, bf16, fp8, int8, fp4, as far as the GPU has them."""
+    arm64: bool = field(compare=False, default=False)
+    """The processor of its host is Arm's; otherwise x86-64."""
     source: str = field(compare=False)
     replaced: str = field(default="", compare=False)
     """What a project's own row says otherwise than the known one; nothing where there is none."""
@@ -99,7 +101,7 @@ def _otherwise(name: str, row: Mapping[str, Any], file: str) -> str:
     )
 
 
-_UNSAID = {"amd": False, "nvlink": False, "mig": None}
+_UNSAID = {"amd": False, "arm64": False, "nvlink": False, "mig": None}
 
 
 def _gpu(name: str, row: Mapping[str, Any], *, replaced: str = "") -> Gpu:
@@ -111,6 +113,7 @@ def _gpu(name: str, row: Mapping[str, Any], *, replaced: str = "") -> Gpu:
         bandwidth_gbs=row["bandwidthGBs"],
         tflops=row["tflops"],
         amd=row.get("amd", False),
+        arm64=row.get("arm64", False),
         nvlink=row.get("nvlink", False),
         mig=row.get("mig"),
         source=row["source"],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from generator.facts.files import read_data
+from generator.facts.files import read_data, row_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +31,9 @@ def refused_variables() -> dict[str, Refused]:
 
 def refused_variable(name: str, value: object) -> Refused | None:
     """Why a variable is refused with this value, or None where it is not; in pods `value` may be `{value: …}`."""
-    refused = _of_name(refused_variables(), name)
+    refused = row_of(refused_variables(), name)
     text = str(value.get("value") if isinstance(value, dict) else value)
     return refused if refused and text not in refused.harmless else None
-
-
-def _of_name(rows: dict[str, Refused], name: str) -> Refused | None:
-    for known, refused in rows.items():
-        if name == known or (known.endswith("*") and name.startswith(known[:-1])):
-            return refused
-    return None
 
 
 @cache
@@ -54,7 +47,7 @@ def reserved_keys() -> dict[str, dict[str, Refused]]:
 
 def reserved_key(value: str, name: str) -> Refused | None:
     """Why `value` may not have a label or an annotation of that name, or None where it may."""
-    return _of_name(reserved_keys().get(value, {}), name)
+    return row_of(reserved_keys().get(value, {}), name)
 
 
 @cache

@@ -44,6 +44,8 @@ class GpuRow(Closed):
     """Dense tera-operations per second by type, as far as it has them; without, `expect` decides no replicas."""
     amd: bool = False
     """AMD's; otherwise NVIDIA's."""
+    arm64: bool = False
+    """The processor of its host is Arm's (NVIDIA's Grace); otherwise x86-64."""
     nvlink: bool = False
     """GPUs of a node reach each other's memory."""
     mig: str | None = None

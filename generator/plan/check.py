@@ -11,7 +11,6 @@ from generator.errors import UserError
 from generator.facts.disk import disk_facts
 from generator.facts.releases import RayRelease
 from generator.formats.access import is_open, why_open
-from generator.formats.environment import Environment
 from generator.plan.apps import AppPlan
 from generator.plan.node_disk import KEEP_ELSEWHERE
 from generator.plan.plans import ModelPlan, PlanWarning, PoolPlan, Served
@@ -71,20 +70,6 @@ def access_warnings(name: str, chart: JsonObject, release: RayRelease) -> Iterat
     """What an environment leaves open, because it says so."""
     if is_open(chart, release):
         yield PlanWarning(kind="environment", subject=name, text=why_open(release.ray))
-
-
-def image_warnings(name: str, environment: Environment, release: RayRelease) -> Iterator[PlanWarning]:
-    """Of a vLLM that is another than the Ray release's: that the release's own image does not have it."""
-    if release.has_own_vllm:
-        return
-    images = [at(environment.chart, "image"), at(environment.chart, "pods.image")]
-    if not any(images) and not all(pool.workerGroup.get("image") for pool in environment.pools.values()):
-        yield PlanWarning(
-            kind="environment",
-            subject=name,
-            text=f"vLLM {release.vllm} is planned for, and the image is Ray {release.ray}'s own, which has "
-            f"{release.facts['vllm']}; name yours in `chart: {{image: …}}`",
-        )
 
 
 def token_warnings(models: Iterable[ModelPlan], chart: JsonObject) -> Iterator[PlanWarning]:

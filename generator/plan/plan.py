@@ -13,9 +13,10 @@ from generator.formats.catalog import Catalog
 from generator.formats.environment import AppService, Environment
 from generator.plan.apps import AppPlan, app_pools
 from generator.plan.assignment import Assignment, assign
-from generator.plan.check import access_warnings, image_warnings, plan_faults, plan_warnings, token_warnings
+from generator.plan.check import access_warnings, plan_faults, plan_warnings, token_warnings
 from generator.plan.choices import Choice, choice_of, why
 from generator.plan.downloads import Download
+from generator.plan.images import image_faults, image_warnings
 from generator.plan.node_disk import most_at_once
 from generator.plan.occupancy import Occupancy, Option
 from generator.plan.packing import bins_in_any_order
@@ -60,6 +61,8 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     pools = node_pools(environment.pools, chart=environment.chart, where=where)
     standard = standard_because(environment.chart, ray)
     faults = Faults()
+    for fault in image_faults(environment, pools, ray, where=where):
+        faults.add(fault)
     choices: dict[str, Choice] = {}
     for family, model_id, overrides in served(environment, catalog, where=where, faults=faults):
         with faults.gathered():

@@ -11,6 +11,7 @@ from generator.documents.files import read_text, text_or_none
 from generator.documents.load import Origin, dump_yaml, read_yaml
 from generator.documents.merge import JsonObject
 from generator.errors import UserError
+from generator.facts.accelerators import not_gpus, other_gpus
 from generator.facts.files import read_data
 from generator.facts.orders import orders
 from generator.facts.refused import (
@@ -251,6 +252,13 @@ def _chart_facts() -> dict[str, tuple[str, Any]]:
     }
     return {
         "releases.yaml": ("releases/", chart_releases),
+        "accelerators.yaml": (
+            "accelerators.yaml",
+            {
+                "notGpus": {name: {"resource": row.resource, "found": row.found} for name, row in not_gpus().items()},
+                "otherGpus": {name: {"needs": row.needs} for name, row in other_gpus().items()},
+            },
+        ),
         "secrets.yaml": ("secrets.yaml", for_chart()),
         "least-memory.yaml": ("least_memory.yaml", memory),
         "orders.yaml": ("orders.yaml", in_order),

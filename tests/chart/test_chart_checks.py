@@ -581,3 +581,77 @@ def test_everything_that_is_wrong_is_told_at_once(render_error: RenderError) -> 
         "workerGroups.headgroup",
         "modelCache.hostPath",
     ]
+
+
+OWN = {"repository": "example.com/ray"}
+IMAGES: dict[str, tuple[dict, str]] = {
+    "a tag of another release": (
+        {"image": {"tag": "2.55.1-py312-cu128"}},
+        "image.tag: rayproject/ray-llm:2.55.1-py312-cu128 is not known to have Ray 2.60.0, by whose words everything",
+    ),
+    "a tag that moves": ({"pods": {"image": {"tag": "latest"}}}, "pods.image.tag: rayproject/ray-llm:latest is not"),
+    "a number that begins alike": ({"image": {"tag": "2.60.01"}}, "image.tag: rayproject/ray-llm:2.60.01 is not"),
+    "of one group": (
+        {"workerGroups": {GROUP: {"image": {"repository": "docker.io/rayproject/ray-llm", "tag": "nightly"}}}},
+        f"workerGroups.{GROUP}.image.tag: rayproject/ray-llm:nightly is not known to have Ray 2.60.0",
+    ),
+    "AMD's GPUs": (
+        {"workerGroups": {GROUP: {"gpuResourceName": "amd.com/gpu"}}},
+        f"workerGroups.{GROUP}.image: its workers have amd.com/gpu, and rayproject/ray-llm is for NVIDIA's GPUs. "
+        "Name an image of your own with Ray 2.60.0, vLLM and ROCm",
+    ),
+    "Arm's processors": (
+        {"workerGroups": {GROUP: {"nodeSelector": {"kubernetes.io/arch": "arm64"}}}},
+        f"workerGroups.{GROUP}.image: its nodes are arm64, and rayproject/ray-llm is for amd64. Name an image",
+    ),
+    "TPUs": (
+        {"workerGroups": {GROUP: {"gpuResourceName": "google.com/tpu", "gpusPerWorker": 4}}},
+        f"workerGroups.{GROUP}.gpuResourceName: google.com/tpu is no GPU to Ray, which counts it as TPU. Remove it and "
+        "gpusPerWorker, set resources.limits to {google.com/tpu: 4}, and ask for TPU in the models' bundles",
+    ),
+    "Ascend": (
+        {"workerGroups": {GROUP: {"gpuResourceName": "huawei.com/Ascend910"}}},
+        "counts it as NPU. Remove it and gpusPerWorker, set resources.limits to {huawei.com/Ascend910: 1} and "
+        "rayResources to {NPU: 1}, and ask for NPU in the models' bundles",
+    ),
+    "a kind of TPU": (
+        {"models": {MODEL: {"llmConfig": {"accelerator_type": "TPU-V6E"}}}},
+        'so it would stay pending forever. Say it in the rayResources of its group, as {"accelerator_type:TPU-V6E": 1}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), IMAGES.values(), ids=IMAGES)
+def test_pods_whose_image_or_devices_are_others_than_ray_takes_them_for(
+    render_error: RenderError, change: dict, told: str
+) -> None:
+    message = render_error(change)
+    assert told in message and message.count("\n- ") == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image": {"tag": "2.60.0.1a2b3c-py312-cu130"}},
+        {"image": {**OWN, "tag": "2.55.1"}},
+        {"workerGroups": {GROUP: {"gpuResourceName": "amd.com/gpu", "image": OWN}}},
+        {"workerGroups": {GROUP: {"nodeSelector": {"kubernetes.io/arch": "arm64"}, "image": OWN}}},
+        {"workerGroups": {GROUP: {"gpuResourceName": "nvidia.com/gpu.shared"}}},
+    ],
+    ids=["a build of the release", "a tag of one's own", "AMD's GPUs", "Arm's processors", "shared GPUs"],
+)
+def test_images_of_ones_own_and_other_names_of_gpus_are_taken(render_with: Render, change: dict) -> None:
+    render_with(change)
+
+
+def test_a_group_of_tpus_renders_with_their_toleration_and_without_gpus(render: Render) -> None:
+    group = {
+        "gpusPerWorker": 0,
+        "resources": {"limits": {"google.com/tpu": 4}},
+        "rayResources": {GROUP: 1, "accelerator_type:TPU-V6E": 1},
+    }
+    config = {"accelerator_type": "TPU-V6E", "accelerator_config": {"kind": "tpu", "topology": "2x4"}}
+    config["placement_group_config"] = {"bundle_per_worker": {"TPU": 4, GROUP: 1}}
+    rendered = render(MINIMAL | {"models": {MODEL: model(**config)}, "workerGroups": {GROUP: group}})
+    assert "num-gpus" not in rendered.groups[GROUP]["rayStartParams"]
+    assert {"key": "google.com/tpu", "operator": "Exists", "effect": "NoSchedule"} in rendered.pod(GROUP)["tolerations"]

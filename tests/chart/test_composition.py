@@ -90,6 +90,11 @@ def test_routes_and_ingress_options_change_without_a_new_cluster(render_with: Re
 
 def test_settings_of_one_group_never_reach_another(render_with: Render) -> None:
     alone = render_with().pod(INGRESS)
-    settings = {"env": {"A": "1"}, "nodeSelector": {"a": "b"}, "tolerations": [{"key": "x"}], "image": {"tag": "mine"}}
+    settings = {
+        "env": {"A": "1"},
+        "nodeSelector": {"a": "b"},
+        "tolerations": [{"key": "x"}],
+        "image": {"tag": "2.60.0-mine"},
+    }
     beside = render_with({"workerGroups": {"aaa": copy.deepcopy(settings)}, "head": settings})
     assert beside.pod(INGRESS) == alone

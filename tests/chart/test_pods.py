@@ -138,7 +138,7 @@ def test_a_group_told_its_memory_alone_keeps_the_cpus_that_the_autoscaler_counts
 
 
 def test_gpus_of_another_make_keep_their_resource_and_their_taint(render_with: Render) -> None:
-    rendered = render_with(group(gpuResourceName="amd.com/gpu"))
+    rendered = render_with(group(gpuResourceName="amd.com/gpu", image={"repository": "example.com/ray-rocm"}))
     assert rendered.container(GROUP)["resources"]["limits"]["amd.com/gpu"] == 1
     assert rendered.pod(GROUP)["tolerations"] == [{"key": "amd.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
 
@@ -369,8 +369,8 @@ DIGEST = "sha256:" + "0" * 64
     [
         ({}, "rayproject/ray-llm:2.60.0-py312-cu130"),
         ({"repository": "mirror/ray-llm"}, "mirror/ray-llm:2.60.0-py312-cu130"),
-        ({"tag": "mine"}, "rayproject/ray-llm:mine"),
-        ({"tag": "mine", "digest": DIGEST}, f"rayproject/ray-llm@{DIGEST}"),
+        ({"tag": "2.60.0-py311"}, "rayproject/ray-llm:2.60.0-py311"),
+        ({"tag": "2.60.0-py311", "digest": DIGEST}, f"rayproject/ray-llm@{DIGEST}"),
     ],
     ids=["the release's", "a mirror", "a tag", "a digest wins"],
 )

@@ -11,7 +11,7 @@ def test_it_is_off(render_with: Render) -> None:
 
 def test_every_worker_group_has_its_image_on_its_nodes(render_with: Render) -> None:
     where = {"nodeSelector": {"gpu": "h100"}, "tolerations": [{"key": "spot", "operator": "Exists"}]}
-    rendered = render_with(ON | {"workerGroups": {GROUP: where, "other": {"image": {"tag": "custom"}}}})
+    rendered = render_with(ON | {"workerGroups": {GROUP: where, "other": {"image": {"tag": "2.60.0-py311"}}}})
 
     sets = {each["spec"]["template"]["metadata"]["labels"]["ray-serve-llm/worker-group"]: each["spec"] for each in
             rendered.of("DaemonSet")}  # fmt: skip

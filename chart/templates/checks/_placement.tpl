@@ -19,7 +19,7 @@ Takes of (what asks, as a path of the values), asked ({resource: amount}) and of
 {{- range $resource, $amount := .asked }}
 {{- if or (not $amount) (has $resource (list "CPU" "GPU" "TPU" "memory" "object_store_memory")) (hasKey $.offered $resource) }}
 {{- else if hasPrefix "accelerator_type:" $resource }}
-{{ $.of }}: it asks for "{{ $resource }}", which the autoscaler knows of no group without workers, so it would stay pending forever. Remove it (accelerator_type, or the bundles' key): the worker group's name already places it. Else say it in a group's rayResources.
+{{ $.of }}: it asks for "{{ $resource }}", which the autoscaler knows of no group without workers, so it would stay pending forever. {{ if hasPrefix "accelerator_type:TPU" $resource }}Say it in the rayResources of its group, as {"{{ $resource }}": 1}.{{ else }}Remove it (accelerator_type, or the bundles' key): the worker group's name already places it. Else say it in a group's rayResources.{{ end }}
 {{- else }}
 {{ $.of }}: it asks for the resource "{{ $resource }}", which no worker group has, so it would stay pending forever. {{ with omit $.offered "CPU" "GPU" "memory" | keys | sortAlpha }}Did you mean one of: {{ join ", " . }}? Else add{{ else }}Add{{ end }} workerGroups.{{ $resource }}, or say it in a group's rayResources.
 {{- end }}

@@ -17,6 +17,7 @@ workerGroups.{{ $ingress }}: that is the name of the ingress workers' group. Ren
 {{- if hasKey $values.workerGroups "headgroup" }}
 workerGroups.headgroup: that is KubeRay's name for the head. Rename it.
 {{- end }}
+{{- $devices := .root.Files.Get "files/accelerators.yaml" | fromYaml }}
 {{- range $where, $group := $groups }}
 {{- $min := $group.minReplicas | default 0 | int }}
 {{- $max := $group.maxReplicas | default 1 | int }}
@@ -24,6 +25,9 @@ workerGroups.headgroup: that is KubeRay's name for the head. Rename it.
 {{ $where }}.minReplicas: {{ $min }} is more than maxReplicas, {{ $max }}. Raise maxReplicas, or lower minReplicas.
 {{- end }}
 {{- include "ray-serve-llm.checkGpuResource" (dict "of" $where "group" $group) }}
+{{- if $group.gpusPerWorker }}
+{{- include "ray-serve-llm.checkAccelerator" (dict "of" $where "group" $group "devices" $devices) }}
+{{- end }}
 {{- range $resource, $_ := $group.rayResources }}
 {{- if has $resource (list "CPU" "GPU" "memory" "object_store_memory" "node:__internal_head__") }}
 {{ $where }}.rayResources.{{ $resource }}: Ray counts it itself, and does not start with it here. Say CPUs and memory in resources, GPUs in gpusPerWorker.
@@ -51,6 +55,31 @@ gpusPerWorker; Ray and KubeRay take every resource that ends in `gpu` for GPUs.
 {{- end }}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{- /*
+Takes of (a worker group, as a path of the values), group and devices (files/accelerators.yaml). What Ray counts by another
+name than GPU is no GPU to it, whatever `ray start` is told.
+*/ -}}
+{{- define "ray-serve-llm.checkAccelerator" -}}
+{{- $device := .group.gpuResourceName | default "nvidia.com/gpu" -}}
+{{- with include "ray-serve-llm.ofDevice" (dict "rows" .devices.notGpus "device" $device) | fromJson }}
+{{ $.of }}.gpuResourceName: {{ $device }} is no GPU to Ray, which counts it as {{ .resource }}. Remove it and gpusPerWorker, set resources.limits to {{ printf "{%s: %v}" $device $.group.gpusPerWorker }}{{ if not .found }} and rayResources to {{ printf "{%s: %v}" .resource $.group.gpusPerWorker }}{{ end }}, and ask for {{ .resource }} in the models' bundles.
+{{- end }}
+{{- end -}}
+
+{{- /*
+Takes rows (by the names of devices, where one that ends in * stands for all that begin so) and device. Gives, as JSON, its
+row; an empty one where it has none.
+*/ -}}
+{{- define "ray-serve-llm.ofDevice" -}}
+{{- $found := dict -}}
+{{- range $name, $row := .rows -}}
+{{- if or (eq $name $.device) (and (hasSuffix "*" $name) (hasPrefix (trimSuffix "*" $name) $.device)) -}}
+{{- $found = $row -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
 {{- end -}}
 
 {{- /* The head: what would keep KubeRay from reaching Ray. */ -}}

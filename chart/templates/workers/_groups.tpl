@@ -62,8 +62,22 @@ among the resources, and with a toleration: vendors taint their nodes with `<dom
   "gpus" $defaults.gpusPerWorker
   "resource" $defaults.gpuResourceName) -}}
 {{- else -}}
-{{- $settings -}}
+{{- include "ray-serve-llm.tolerated" (dict "settings" (fromJson $settings) "devices" (.root.Files.Get "files/accelerators.yaml" | fromYaml)) -}}
 {{- end -}}
+{{- end -}}
+
+{{- /*
+Takes settings and devices (files/accelerators.yaml). Gives, as JSON, the settings with a toleration for each accelerator among
+the limits that is no GPU: vendors taint their nodes with its name.
+*/ -}}
+{{- define "ray-serve-llm.tolerated" -}}
+{{- $tolerations := .settings.tolerations | default list -}}
+{{- range $device, $_ := (.settings.resources | default dict).limits -}}
+{{- if include "ray-serve-llm.ofDevice" (dict "rows" $.devices.notGpus "device" $device) | fromJson -}}
+{{- $tolerations = append $tolerations (dict "key" $device "operator" "Exists" "effect" "NoSchedule") -}}
+{{- end -}}
+{{- end -}}
+{{- include "ray-serve-llm.overlay" (list .settings (ternary (dict "tolerations" $tolerations) dict (gt (len $tolerations) 0))) -}}
 {{- end -}}
 
 {{- /*

@@ -18,6 +18,7 @@ from tests.support.builders import catalog, environment, falcon_h1, llama, model
 
 L4 = {"gpu": "L4-24GB", "nodes": 10}
 H100 = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 2}
+OWN_IMAGE = {"repository": "example.com/ray"}
 
 
 def plan(models, pools, **fields):
@@ -167,7 +168,7 @@ pools = st.fixed_dictionaries(
 def test_every_plan_holds_what_it_promises_or_is_refused(fleet, first, second):
     models = {f"m{i}": m for i, m in enumerate(fleet)}
     try:
-        decided = plan(models, {"first": first, "second": second})
+        decided = plan(models, {"first": first, "second": second}, chart={"image": OWN_IMAGE})
     except UserError:
         return
     for one in decided.models.values():
@@ -267,10 +268,39 @@ def test_a_context_is_stretched_by_hf_overrides():
 
 
 def test_an_amd_gpu_is_asked_for_by_its_own_name_and_said_to_be_unmeasured():
-    decided = plan({"m": model()}, {"amd": {"gpu": "MI300X-192GB", "nodes": 1}})
+    decided = plan({"m": model()}, {"amd": {"gpu": "MI300X-192GB", "nodes": 1}}, chart={"image": OWN_IMAGE})
     (pool,) = decided.pools.values()
     assert worker_group(pool)["gpuResourceName"] == "amd.com/gpu"
     assert any("AMD's GPUs have no constants" in str(warning) for warning in decided.warnings)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "chart", "told"),
+    [
+        ("MI300X-192GB", {}, r"pools\.p: .*is for NVIDIA's GPUs, and MI300X-192GB is amd.com/gpu\n.*vLLM and ROCm"),
+        (
+            "GH200-96GB",
+            {},
+            r"pools\.p: .*is for amd64, and hosts of GH200-96GB are arm64\n.*image of your own for arm64",
+        ),
+        (
+            "L4-24GB",
+            {"image": {"tag": "2.55.1-py312"}},
+            r"chart\.image\.tag: .*:2\.55\.1-py312 is not known to have Ray",
+        ),
+    ],
+)
+def test_pools_that_cannot_run_the_image_of_the_release_are_refused(gpu, chart, told):
+    pool = {"p": {"gpu": gpu, "nodes": 1}}
+    with pytest.raises(UserError, match=told):
+        plan({"m": model()}, pool, chart=chart)
+    assert plan({"m": model()}, {"p": {**pool["p"], "workerGroup": {"image": OWN_IMAGE}}}).models
+
+
+def test_an_image_of_ones_own_whose_tag_is_another_number_is_noted():
+    decided = plan({"m": model()}, {"p": L4}, chart={"image": {**OWN_IMAGE, "tag": "2.55.1"}})
+    assert "image tag 2.55.1 begins with another number than Ray 2.60.0" in "\n".join(map(str, decided.warnings))
+    assert not plan({"m": model()}, {"p": L4}, chart={"image": {**OWN_IMAGE, "tag": "team-7"}}).warnings
 
 
 def test_a_gpu_without_bfloat16_is_not_given_a_bfloat16_model():
