@@ -54,8 +54,9 @@ def add(ctx: click.Context, /, reference: str, dry_run: bool, **options: Any) ->
         write_files(changed, remove=added.generated.stale)
     verb = "would be" if dry_run else "is"
     echo(f"{relative(added.path)}   {'+' if added.new else '~'} {added.model_id}  ({added.summary})")
-    for environment, planned in added.plans.items():
-        echo(f"{relative(project.values_path(environment, added.family))}   {model_line(planned)}")
+    for environment, parts in added.plans.items():
+        for part in parts:
+            echo(f"{relative(project.values_path(environment, added.family))}   {model_line(part)}")
     told = {added.path, *(project.values_path(environment, added.family) for environment in added.plans)}
     for path in [path for path in changed if path not in told]:
         echo(f"{relative(path)}   {'would change' if dry_run else 'changed'} with it")

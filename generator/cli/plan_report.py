@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from generator.facts.prices import prices
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CostPerHour,
         PlannedApp,
         PlannedEnvironment,
+        PlannedHalves,
         PlannedHome,
         PlannedLoad,
         PlannedModel,
@@ -43,7 +44,7 @@ def plan_lines(plan: Plan) -> Iterator[tuple[str, Style]]:
         return
     width = max(map(len, (*plan.models, *plan.apps)))
     for model in plan.models.values():
-        yield f"  {model.model_id.ljust(width)}  {model_line(model)}", {}
+        yield f"  {model.name.ljust(width)}  {model_line(model)}", {}
         yield f"  {' ' * width}  {model.why}", {"dim": True}
         if len(model.homes) > 1:
             yield f"  {' ' * width}  {homes_line(model)}", {}
@@ -195,7 +196,7 @@ def plan_json(plan: Plan) -> PlannedEnvironment:
             "unit": prices().currency if plan.is_priced else "GB",
         },
         "cost_per_hour": _cost_json(plan),
-        "models": {model_id: _model_json(model) for model_id, model in plan.models.items()},
+        "models": {model_id: _served_json(parts) for model_id, parts in plan.by_id.items()},
         "apps": {name: _app_json(app) for name, app in plan.apps.items()},
         "pools": {name: _pool_json(pool) for name, pool in plan.pools.items()},
         "warnings": [
@@ -222,6 +223,14 @@ def _load_json(placement: Placement, load: ExpectedLoad) -> PlannedLoad:
         "in_time": load.in_time,
         "price_per_million_tokens": None if price is None else round(price, 4),
     }
+
+
+def _served_json(parts: Sequence[ModelPlan]) -> PlannedModel | PlannedHalves:
+    """The model, or its prefill and decode."""
+    if parts[0].half is None:
+        return _model_json(parts[0])
+    prefill, decode = map(_model_json, parts)
+    return {"family": parts[0].family, "source": parts[0].source, "prefill": prefill, "decode": decode}
 
 
 def _model_json(model: ModelPlan) -> PlannedModel:

@@ -32,6 +32,11 @@ class RayRelease:
         return bool(self.facts["throughputPath"])
 
     @property
+    def prefill_decode(self) -> bool:
+        """Whether it serves prefill and decode of a model in two deployments, in the form that is written here."""
+        return bool(self.facts["prefillDecode"])
+
+    @property
     def token_auth(self) -> bool:
         """Whether its own API can ask for a token."""
         return bool(self.facts["tokenAuth"])

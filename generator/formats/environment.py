@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
@@ -131,11 +131,46 @@ class Overrides(Closed):
     """Merged last over the planned LLMConfig, in Ray's own words."""
 
 
+def _or_none(stated: Any) -> Any:
+    """Nothing below a key is an empty mapping: whoever has deleted the last entry means that."""
+    return {} if stated is None else stated
+
+
+class HalfService(Closed):
+    """Prefill or decode of a model that is served in two deployments. What it leaves out is as the model has it."""
+
+    pool: PoolChoice | None = None
+    replicas: Replicas | None = None
+    sequences: PositiveInt | None = None
+    llmConfig: JsonObject = {}
+    """Merged last over the planned LLMConfig of this half, in Ray's own words."""
+
+
+HalfName = Literal["prefill", "decode"]
+WrittenHalf = Annotated[HalfService | None, BeforeValidator(_or_none)]
+
+
 class ModelService(Overrides):
-    """The same of one model, with what only one can have."""
+    """What an environment says of one model: also what only one can have."""
 
     adapters: Adapters | None = None
     """LoRA adapters that are served beside it."""
+    prefill: WrittenHalf = None
+    """With `decode`: prompts are read by replicas of their own, which hand their cache to those that answer
+    (prefill/decode disaggregation). Each half has its place, its replicas and its engine."""
+    decode: WrittenHalf = None
+
+    @model_validator(mode="after")
+    def _both_halves(self) -> ModelService:
+        if (self.prefill is None) != (self.decode is None):
+            said, missing = ("prefill", "decode") if self.prefill else ("decode", "prefill")
+            raise ValueError(f"has {said} and no {missing}; a model has both halves or none: add `{missing}: {{}}`")
+        return self
+
+    @property
+    def halves(self) -> dict[HalfName, HalfService]:
+        """Both, or none of a model that is one deployment."""
+        return {"prefill": self.prefill, "decode": self.decode} if self.prefill and self.decode else {}
 
 
 class FamilyService(Overrides):
@@ -222,11 +257,6 @@ Subchart = Annotated[
         longest=63,
     ),
 ]
-
-
-def _or_none(stated: Any) -> Any:
-    """Nothing below a key is an empty mapping: whoever has deleted the last entry means that."""
-    return {} if stated is None else stated
 
 
 class Environment(Closed):

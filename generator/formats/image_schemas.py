@@ -70,10 +70,12 @@ def for_release(version: str, vllm: str) -> JsonObject:
 def environment_for_release(version: str, vllm: str) -> JsonObject:
     # A part of an LLMConfig: nothing in it is required, and below `model_loading_config` nothing else changes.
     overrides = {"properties": {"llmConfig": ref(version, for_image("PartialLLMConfig", version, vllm))}}
+    halves = dict.fromkeys(("prefill", "decode"), overrides)
+    model = {"properties": {**overrides["properties"], **halves}}
     family = {
         "properties": {
             **overrides["properties"],
-            "models": {"anyOf": [{"type": "null"}, {"additionalProperties": overrides}]},
+            "models": {"anyOf": [{"type": "null"}, {"additionalProperties": model}]},
         }
     }
     return {

@@ -126,6 +126,16 @@ class PlannedModel(TypedDict):
 
 
 @with_config(_CLOSED)
+class PlannedHalves(TypedDict):
+    """A model whose prefill and decode are deployments of their own."""
+
+    family: str
+    source: str
+    prefill: PlannedModel
+    decode: PlannedModel
+
+
+@with_config(_CLOSED)
 class PlannedApp(TypedDict):
     pool: str
     gpu: str | None
@@ -175,7 +185,7 @@ class PlannedEnvironment(TypedDict):
     placement: PlacementQuality
     cost_per_hour: CostPerHour | None
     """None where a pool in use has no price."""
-    models: dict[str, PlannedModel]
+    models: dict[str, PlannedModel | PlannedHalves]
     apps: dict[str, PlannedApp]
     pools: dict[str, PlannedPool]
     warnings: list[Warned]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from generator.errors import Faults, UserError
 from generator.formats.environment import AppService, Environment, Replicas
-from generator.plan.plans import Home
+from generator.plan.plans import Home, PlanWarning
 from generator.plan.pools import NodePool
 
 
@@ -27,6 +27,9 @@ class AppPlan:
     @property
     def gpus(self) -> int:
         return self.app.gpus
+
+    def warning(self, text: str) -> PlanWarning:
+        return PlanWarning(kind="app", subject=self.name, text=text)
 
     @property
     def homes(self) -> tuple[Home, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from generator.documents.merge import JsonObject
 from generator.errors import UserError
@@ -17,9 +16,6 @@ from generator.plan.plans import ModelPlan, PlanWarning, PoolPlan, Served
 from generator.plan.requirements import at
 from generator.plan.spread_notes import spread_warnings
 from generator.units import GIB
-
-if TYPE_CHECKING:
-    from generator.formats.output import SubjectKind
 
 TOKEN = (
     "the hub gives it only to accounts that accepted its license: make a Secret of such an account's token "
@@ -53,12 +49,12 @@ def plan_warnings(
     """What runs, and its users may feel."""
     yield from spread_warnings(models, apps, pools, release)
     for model in models:
-        yield from _surge_warnings(model, "model")
+        yield from _surge_warnings(model)
         yield from _memory_warnings(model)
         yield from _load_warnings(model)
         yield from _image_needs(model, release)
     for app in apps:
-        yield from _surge_warnings(app, "app")
+        yield from _surge_warnings(app)
     for pool in pools.values():
         yield from _pool_warnings(pool)
         yield from _disk_warnings(pool)
@@ -80,7 +76,7 @@ def token_warnings(models: Iterable[ModelPlan], chart: JsonObject) -> Iterator[P
     for model in models:
         of_hub = any(download.name.startswith(f"{model.model.source}@") for download in model.downloads)
         if model.model.gated and of_hub:
-            yield _of_model(model, TOKEN)
+            yield model.warning(TOKEN)
 
 
 def _image_needs(model: ModelPlan, release: RayRelease) -> Iterator[PlanWarning]:
@@ -88,24 +84,20 @@ def _image_needs(model: ModelPlan, release: RayRelease) -> Iterator[PlanWarning]
     router = at(model.llm_config, "deployment_config.request_router_config.request_router_class")
     connector = at(model.llm_config, "engine_kwargs.kv_transfer_config.kv_connector")
     if router and router == release.request_routers.get("kvAware"):
-        yield _of_model(model, "its router needs ai-dynamo in the image, and answers every request with 503 without it")
+        yield model.warning("its router needs ai-dynamo in the image, and answers every request with 503 without it")
     if str(connector).startswith("LMCache"):
-        yield _of_model(model, "its engine needs LMCache in the image, and does not start without it")
+        yield model.warning("its engine needs LMCache in the image, and does not start without it")
 
 
 def _of_pool(pool: PoolPlan, text: str) -> PlanWarning:
     return PlanWarning(kind="pool", subject=pool.name, text=text)
 
 
-def _of_model(model: ModelPlan, text: str) -> PlanWarning:
-    return PlanWarning(kind="model", subject=model.model_id, text=text)
-
-
 def _sequences_faults(model: ModelPlan, *, where: str) -> Iterator[UserError]:
     requested = at(model.llm_config, "engine_kwargs.max_num_seqs")
     if requested and requested > model.sequences:
         yield UserError(
-            f"model '{model.model_id}': max_num_seqs {requested} is more than the {model.sequences} sequences whose "
+            f"model '{model.name}': max_num_seqs {requested} is more than the {model.sequences} sequences whose "
             "shortest form the cache holds",
             where=f"{where}: serve.{model.family}.{model.model_id}",
             fix="Ask with `sequences`, which is lowered to what fits, or for a smaller number.",
@@ -118,7 +110,7 @@ def _cpu_faults(pool: PoolPlan, models: Iterable[ModelPlan], *, where: str) -> I
         cpus = at(model.llm_config, "deployment_config.ray_actor_options.num_cpus")
         if cpus and cpus > pod_cpus:
             yield UserError(
-                f"model '{model.model_id}': a replica of {cpus:g} CPUs fits no worker pod of pool '{pool.name}', "
+                f"model '{model.name}': a replica of {cpus:g} CPUs fits no worker pod of pool '{pool.name}', "
                 f"which has {pod_cpus:g}",
                 where=f"{where}: pools.{pool.name}",
                 fix="Ask for fewer (num_cpus), or raise the pool's cpusPerNode.",
@@ -129,7 +121,7 @@ def _disk_faults(pool: PoolPlan, models: Iterable[ModelPlan], *, where: str) -> 
     disk, each = pool.node_pool.disk.gib, pool.disk_gib_per_worker
     needed = min(max(1, pool.workers_min), pool.workers_max)
     if disk is not None and pool.workers_by_disk < needed:
-        held = [f"{one.model_id} {sum(d.bytes for d in one.downloads) / GIB:.1f}" for one in models if one.downloads]
+        held = [f"{one.name} {sum(d.bytes for d in one.downloads) / GIB:.1f}" for one in models if one.downloads]
         yield UserError(
             f"pool '{pool.name}': {needed} worker pods are needed, and its nodes' disks of {disk:.4g} GiB hold "
             f"{pool.workers_by_disk}: each asks for {each} GiB, {disk_facts().allowance_gib} of them for logs and "
@@ -187,22 +179,21 @@ def _disk_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
         )
 
 
-def _surge_warnings(served: Served, kind: SubjectKind) -> Iterator[PlanWarning]:
+def _surge_warnings(served: Served) -> Iterator[PlanWarning]:
     if served.replicas.min and not served.surge:
         pools = [home.node_pool.name for home in served.homes]
         full = f"pool {pools[0]} has no" if len(pools) == 1 else f"none of the pools {', '.join(pools)} has"
         text = f"{full} room for one more replica, so an in-place update stops a replica before its successor starts"
-        yield PlanWarning(kind=kind, subject=served.name, text=text)
+        yield served.warning(text)
 
 
 def _memory_warnings(model: ModelPlan) -> Iterator[PlanWarning]:
     memory = model.placement.memory
     if not memory.layout.exact:
-        yield _of_model(model, f"cache estimated ({memory.layout.why})")
-    yield from (_of_model(model, note) for note in (*memory.weights_notes, *memory.model_notes))
+        yield model.warning(f"cache estimated ({memory.layout.why})")
+    yield from (model.warning(note) for note in (*memory.weights_notes, *memory.model_notes))
     if model.sequences < model.placement.shape.sequences:
-        yield _of_model(
-            model,
+        yield model.warning(
             f"{model.placement.shape.sequences} sequences are asked for and the cache holds "
             f"{model.sequences} at once; the rest waits",
         )
@@ -215,18 +206,16 @@ def _load_warnings(model: ModelPlan) -> Iterator[PlanWarning]:
             why = f"nothing is known of the speed of {model.node_pool.label}"
             if not model.placement.memory.kv_tokens:
                 why = "it keeps no cache, and the speed is known of models that generate"
-            yield _of_model(model, f"{why}, so `expect` decides no replicas; say them")
+            yield model.warning(f"{why}, so `expect` decides no replicas; say them")
         return
     if not load.in_time:
-        yield _of_model(
-            model,
+        yield model.warning(
             f"slower than `expect` asks on every pool: {load.ttft_s:.2g} s to the first "
             f"token and {load.tpot_s:.2g} s for each further one",
         )
     wanted = load.replicas
     if model.replicas.min < wanted.min or model.replicas.max < wanted.max:
-        yield _of_model(
-            model,
+        yield model.warning(
             f"`expect` would take {wanted.min} to {wanted.max} replicas, and `replicas` says "
             f"{model.replicas.min} to {model.replicas.max}",
         )

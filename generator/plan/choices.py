@@ -13,7 +13,7 @@ from generator.plan.placement import Placement, placements
 from generator.plan.plans import PricedPlacement, replicas_on
 from generator.plan.pools import NodePool
 from generator.plan.replicas import ExpectedLoad, expected_load
-from generator.plan.requirements import ModelRequirements
+from generator.plan.requirements import Asked, ModelRequirements
 from generator.plan.several_pools import on_all
 
 # The most replicas of a model that says nothing of replicas, where its pool has room for them.
@@ -44,8 +44,7 @@ class Choice:
 
 
 def choice_of(
-    family: str,
-    overrides: Overrides,
+    asked: Asked,
     requirements: ModelRequirements,
     pools: Mapping[str, NodePool],
     release: RayRelease,
@@ -53,6 +52,7 @@ def choice_of(
     where: str,
 ) -> Choice:
     """What the model can have. Raises UserError where that is nothing."""
+    overrides = asked.overrides
     for name in requirements.pools:
         if name not in pools:
             raise UserError.unknown("pool", name, pools, where=where)
@@ -63,7 +63,7 @@ def choice_of(
     else:
         options = _priced(placements(requirements, pools, release, where=where), requirements, overrides)
     return Choice(
-        family=family,
+        family=asked.family,
         overrides=overrides,
         requirements=requirements,
         options=options,

@@ -199,7 +199,7 @@ def _fits_nowhere(
 ) -> UserError:
     full = {pool.name: disk for pool in pools if (disk := pool.disk.refusal(requirements.downloads))}
     if not tried:
-        what = f"model '{requirements.model_id}' can run on no pool as it is asked for: {refusals}"
+        what = f"model '{requirements.name}' can run on no pool as it is asked for: {refusals}"
         fix = "Take the setting out and let the plan decide, or add a pool that has it."
         if any(requirements.host.refusal(pool, pool.slots_per_node) for pool in pools):
             fix = "Say less of it, name a pool that has it, or say what Ray may use of a node (`memoryPerNode`)."
@@ -214,7 +214,7 @@ def _fits_nowhere(
     memory, split = nearest.memory, nearest.split
     if memory.refusal:
         return UserError(
-            f"vLLM would not start model '{requirements.model_id}' on any pool: {memory.refusal} "
+            f"vLLM would not start model '{requirements.name}' on any pool: {memory.refusal} "
             f"({nearest.node_pool.name})",
             where=where,
             fix="Change what it says in `needs`, or in the environment's `llmConfig.engine_kwargs`.",
@@ -230,7 +230,7 @@ def _fits_nowhere(
     if memory.longest_context >= 16:
         fixes.insert(0, f"ask for a context of at most {memory.longest_context:,} tokens")
     return UserError(
-        f"model '{requirements.model_id}' fits on no pool: {names}. Nearest is {nearest.node_pool.name} at "
+        f"model '{requirements.name}' fits on no pool: {names}. Nearest is {nearest.node_pool.name} at "
         f"{split.gpus} x {nearest.node_pool.label} (tensor {split.tensor}, pipeline {split.pipeline}): "
         f"weights {memory.weights_gib:.1f} + other {memory.other_gib:.1f} of {memory.usable_gib:.1f} GiB usable leave "
         f"{max(memory.kv_gib, 0):.1f} GiB for the cache, {memory.missing_gib:.1f} GiB too little for one request of "

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from generator.documents.merge import merged
 from generator.errors import Faults
 from generator.facts.releases import RayRelease, release
 from generator.formats.catalog import Catalog
@@ -16,13 +15,14 @@ from generator.plan.assignment import Assignment, assign
 from generator.plan.check import access_warnings, plan_faults, plan_warnings, token_warnings
 from generator.plan.choices import Choice, choice_of, why
 from generator.plan.downloads import Download
+from generator.plan.halves import check_half, halves_faults, halves_warnings
 from generator.plan.images import image_faults, image_warnings
 from generator.plan.node_disk import most_at_once
 from generator.plan.occupancy import Occupancy, Option
 from generator.plan.packing import bins_in_any_order
 from generator.plan.plans import Home, ModelPlan, PlanWarning, PoolPlan, PricedPlacement
 from generator.plan.pools import NodePool, by_price, node_pools
-from generator.plan.requirements import check_release, requirements_of, served
+from generator.plan.requirements import check_release, named, requirements_of, served
 from generator.plan.serving_path import standard_because
 from generator.plan.spread import priorities, spread
 from generator.plan.words import in_rays_words
@@ -34,13 +34,23 @@ class Plan:
     environment: Environment
     release: RayRelease
     models: dict[str, ModelPlan]
+    """By model id; the halves of a model that is served in two have names of their own (`ModelPlan.name`)."""
     apps: dict[str, AppPlan]
     pools: dict[str, PoolPlan]
     assignment: Assignment
     warnings: tuple[PlanWarning, ...]
 
-    def family(self, family: str) -> dict[str, ModelPlan]:
-        return {model_id: model for model_id, model in self.models.items() if model.family == family}
+    def family(self, family: str) -> dict[str, list[ModelPlan]]:
+        """By model id its plan, or those of prefill and decode."""
+        return {model_id: plans for model_id, plans in self.by_id.items() if plans[0].family == family}
+
+    @property
+    def by_id(self) -> dict[str, list[ModelPlan]]:
+        """By model id its plan, or those of prefill and decode."""
+        plans: dict[str, list[ModelPlan]] = {}
+        for model in self.models.values():
+            plans.setdefault(model.model_id, []).append(model)
+        return plans
 
     @property
     def is_priced(self) -> bool:
@@ -64,18 +74,20 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     for fault in image_faults(environment, pools, ray, where=where):
         faults.add(fault)
     choices: dict[str, Choice] = {}
-    for family, model_id, overrides in served(environment, catalog, where=where, faults=faults):
+    for asked in served(environment, catalog, where=where, faults=faults):
         with faults.gathered():
-            place = f"{where}: serve.{family}.{model_id}"
-            stated = catalog.families[family].models[model_id]
-            file = catalog.files.get(family)
-            check_release(model_id, stated, ray, file=str(file or f"family {family}"), where=place)
-            words = in_rays_words(model_id, overrides, ray, standard=standard, where=place)
-            overrides = overrides.model_copy(update={"llmConfig": merged(words, overrides.llmConfig)})
-            requirements = requirements_of(model_id, catalog, family, overrides, vllm=ray.vllm, where=where)
-            choices[model_id] = choice_of(family, overrides, requirements, pools, ray, where=place)
-    pool_by_app = app_pools(environment, choices, pools, where=where, faults=faults)
-    lists = {model_id: choice.requirements.pools for model_id, choice in choices.items() if choice.is_spread}
+            place = f"{where}: serve.{asked.family}.{asked.model_id}"
+            stated = catalog.families[asked.family].models[asked.model_id]
+            file = catalog.files.get(asked.family)
+            check_release(asked.model_id, stated, ray, file=str(file or f"family {asked.family}"), where=place)
+            words = in_rays_words(asked.model_id, asked.overrides, ray, standard=standard, where=place)
+            asked = asked.over(words)
+            requirements = requirements_of(asked, catalog, vllm=ray.vllm, where=where)
+            check_half(requirements, ray, where=place)
+            choices[asked.name] = choice_of(asked, requirements, pools, ray, where=place)
+    ids = {choice.requirements.model_id for choice in choices.values()}
+    pool_by_app = app_pools(environment, ids, pools, where=where, faults=faults)
+    lists = {name: choice.requirements.pools for name, choice in choices.items() if choice.is_spread}
     with faults.gathered():
         ranks = priorities(lists, where=where)
     faults.raise_any()
@@ -83,14 +95,12 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     occupancy = _with_apps(environment, pool_by_app, pools)
     homes = _spread(choices, occupancy)
     chosen, assignment = _assigned({name: choice for name, choice in choices.items() if name not in homes}, occupancy)
-    for model_id, option in chosen.items():
+    for model, option in chosen.items():
         occupancy.add(option.option)
-        homes[model_id] = (option.home,)
+        homes[model] = (option.home,)
     models = {
-        model_id: _model_plan(
-            model_id, choice, [chosen[model_id]] if model_id in chosen else choice.options, homes[model_id], occupancy
-        )
-        for model_id, choice in choices.items()
+        model: _model_plan(choice, [chosen[model]] if model in chosen else choice.options, homes[model], occupancy)
+        for model, choice in choices.items()
     }
     apps = {app: _app_plan(app, environment.apps[app], pool, occupancy) for app, pool in pool_by_app.items()}
     pool_plans = {
@@ -98,6 +108,9 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         for name, node_pool in pools.items()
     }
     faults.add(*plan_faults(models.values(), apps.values(), pool_plans.values(), where=where))
+    halves = _halves(models)
+    for pair in halves:
+        faults.add(*halves_faults(pair, choices[pair[0].name].requirements.sized, where=where))
     faults.raise_any()
     return Plan(
         environment_name=name,
@@ -112,8 +125,14 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
             *image_warnings(name, environment, ray),
             *token_warnings(models.values(), environment.chart),
             *plan_warnings(models.values(), apps.values(), pool_plans, ray),
+            *(warning for pair in halves for warning in halves_warnings(pair, environment)),
         ),
     )
+
+
+def _halves(models: Mapping[str, ModelPlan]) -> list[tuple[ModelPlan, ModelPlan]]:
+    """Prefill and decode of each model that has them."""
+    return [(half, models[named(half.model_id, "decode")]) for half in models.values() if half.half == "prefill"]
 
 
 def _with_apps(
@@ -189,7 +208,6 @@ def _pool_plan(
 
 
 def _model_plan(
-    model_id: str,
     choice: Choice,
     chosen: Sequence[PricedPlacement],
     homes: tuple[Home, ...],
@@ -198,7 +216,8 @@ def _model_plan(
     requirements, overrides = choice.requirements, choice.overrides
     first, pools = chosen[0], [home.node_pool for home in homes]
     return ModelPlan(
-        model_id=model_id,
+        model_id=requirements.model_id,
+        half=requirements.half,
         family=choice.family,
         model=requirements.model,
         source=overrides.source or requirements.model.source,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from generator.documents.merge import JsonObject
 from generator.formats.catalog import CatalogModel
-from generator.formats.environment import Replicas
+from generator.formats.environment import HalfName, Replicas
 from generator.plan.downloads import Download
 from generator.plan.host_memory import HostMemory
 from generator.plan.occupancy import Option
@@ -17,6 +17,7 @@ from generator.plan.packing import WorkerShape
 from generator.plan.placement import Placement
 from generator.plan.pools import NodePool
 from generator.plan.replicas import ExpectedLoad
+from generator.plan.requirements import named
 
 if TYPE_CHECKING:
     from generator.formats.output import SubjectKind
@@ -45,6 +46,8 @@ class Served(Protocol):
     @property
     def homes(self) -> tuple[Home, ...]:
         """The pools on which its replicas may be, in order of wish."""
+
+    def warning(self, text: str) -> PlanWarning: ...
 
 
 class Home(NamedTuple):
@@ -131,6 +134,8 @@ class ModelPlan:
     """One model's place, arguments and replicas."""
 
     model_id: str
+    half: HalfName | None
+    """Which part of the model it is, where prefill and decode are deployments of their own."""
     family: str
     model: CatalogModel
     source: str
@@ -157,7 +162,11 @@ class ModelPlan:
 
     @property
     def name(self) -> str:
-        return self.model_id
+        return named(self.model_id, self.half)
+
+    def warning(self, text: str) -> PlanWarning:
+        """A warning of the model; of a half it says so."""
+        return PlanWarning(kind="model", subject=self.model_id, text=f"{self.half}: {text}" if self.half else text)
 
     @property
     def placement(self) -> Placement:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from generator.documents.load import Origin
 from generator.documents.merge import JsonObject, merged
@@ -16,7 +16,15 @@ from generator.facts.files import version
 from generator.facts.releases import RayRelease
 from generator.formats.catalog import Catalog, CatalogModel
 from generator.formats.check import check_document
-from generator.formats.environment import Environment, Expectation, FamilyService, ModelService, Overrides
+from generator.formats.environment import (
+    Environment,
+    Expectation,
+    FamilyService,
+    HalfName,
+    HalfService,
+    ModelService,
+    Overrides,
+)
 from generator.plan.downloads import Download, downloads_of
 from generator.plan.host_memory import HostMemory, host_memory
 from generator.program import program
@@ -46,6 +54,8 @@ class ModelRequirements:
     """What one model asks of the hardware, overrides included. None: the plan decides."""
 
     model_id: str
+    half: HalfName | None
+    """Which part of the model it is, where prefill and decode are deployments of their own."""
     model: CatalogModel
     sized: Model
     """The same, with its weights in `dtype`."""
@@ -66,16 +76,42 @@ class ModelRequirements:
     pipeline_parallel: int | None = None
 
     @property
+    def name(self) -> str:
+        return named(self.model_id, self.half)
+
+    @property
     def has_latency_target(self) -> bool:
         return bool(self.expect and (self.expect.firstTokenSeconds or self.expect.secondsPerToken))
 
 
-def served(
-    environment: Environment, catalog: Catalog, *, where: str, faults: Faults
-) -> Iterator[tuple[str, str, ModelService]]:
-    """Family, id and overrides of every served model.
+def named(model_id: str, half: HalfName | None) -> str:
+    """What a plan calls a model, or one of its halves."""
+    return f"{model_id} ({half})" if half else model_id
 
-    What the catalog says of its engine comes first, then what the environment says of all, of its family and of it.
+
+class Asked(NamedTuple):
+    """A served model, or half of one, with all that is said of it."""
+
+    family: str
+    model_id: str
+    half: HalfName | None
+    overrides: ModelService
+
+    @property
+    def name(self) -> str:
+        return named(self.model_id, self.half)
+
+    def over(self, words: JsonObject) -> Asked:
+        """The same over a part of an LLMConfig, which its own `llmConfig` wins over."""
+        stated = {"llmConfig": merged(words, self.overrides.llmConfig)}
+        return self._replace(overrides=self.overrides.model_copy(update=stated))
+
+
+def served(environment: Environment, catalog: Catalog, *, where: str, faults: Faults) -> Iterator[Asked]:
+    """Every served model, or both halves of it.
+
+    What the catalog says of its engine comes first, then what the environment says of all, of its family, of it and of
+    its half.
     """
     for family, service in environment.serve.items():
         service = service or FamilyService()
@@ -85,7 +121,12 @@ def served(
             for model_id, overrides in chosen.items():
                 if model_id in known:
                     stated = Overrides(llmConfig=engine_words(known[model_id]))
-                    yield family, model_id, _layered(stated, environment.defaults, service, overrides or ModelService())
+                    layers = (stated, environment.defaults, service, overrides or ModelService())
+                    halves = overrides.halves if overrides else {}
+                    for half, said in halves.items():
+                        yield Asked(family, model_id, half, _layered(*layers, said))
+                    if not halves:
+                        yield Asked(family, model_id, None, _layered(*layers))
                 else:
                     faults.add(UserError.unknown("model", model_id, known, where=f"{where}: serve.{family}.models"))
 
@@ -112,11 +153,11 @@ def check_release(model_id: str, model: CatalogModel, ray: RayRelease, *, file: 
         check_document({**image, "models": {model_id: {"llmConfig": words}}}, "catalog", Origin(file))
 
 
-def _layered(*layers: Overrides) -> ModelService:
+def _layered(*layers: Overrides | HalfService) -> ModelService:
     """A narrower layer wins. One that expects a load does not want the replicas that a wider one says."""
     fields: dict[str, Any] = {}
     for layer in layers:
-        if layer.expect is not None:
+        if not isinstance(layer, HalfService) and layer.expect is not None:
             fields.pop("replicas", None)
         for field in ModelService.model_fields:
             value = getattr(layer, field, None)
@@ -127,23 +168,22 @@ def _layered(*layers: Overrides) -> ModelService:
     return ModelService.model_construct(**fields)
 
 
-def requirements_of(
-    model_id: str, catalog: Catalog, family: str, overrides: ModelService, *, vllm: str, where: str
-) -> ModelRequirements:
+def requirements_of(asked: Asked, catalog: Catalog, *, vllm: str, where: str) -> ModelRequirements:
     """What the model asks, the environment's own engine arguments included, so that the arithmetic is of what runs."""
+    model_id, overrides, name = asked.model_id, asked.overrides, asked.name
     for path, instead in PLANNED.items():
         if at(overrides.llmConfig, path) is not None:
             raise UserError(
-                f"model '{model_id}': llmConfig.{path} is the plan's to decide",
+                f"model '{name}': llmConfig.{path} is the plan's to decide",
                 where=where,
                 fix=f"Say it as `{instead}` in the environment." if instead else "Take it out.",
             )
-    model = catalog.families[family].models[model_id]
+    model = catalog.families[asked.family].models[model_id]
     engine = overrides.llmConfig.get("engine_kwargs", {})
-    who = f"{where}: model '{model_id}'"
+    who = f"{where}: model '{name}'"
     if engine.get("max_model_len") == -1:
         raise UserError(
-            f"model '{model_id}': max_model_len -1 leaves the context to vLLM, and the plan decides it",
+            f"model '{name}': max_model_len -1 leaves the context to vLLM, and the plan decides it",
             where=where,
             fix="Take it out, or say `context`.",
         )
@@ -164,25 +204,25 @@ def requirements_of(
     most = sized.positions
     if context > most:
         raise UserError(
-            f"model '{model_id}' is asked for a context of {context:,} tokens and knows {most:,}",
+            f"model '{name}' is asked for a context of {context:,} tokens and knows {most:,}",
             where=where,
             fix=f"Set `context` to {most} or less, or stretch its positions by `hf_overrides` in its engine_kwargs.",
         )
     if overrides.expect and (longest := overrides.expect.promptTokens + overrides.expect.outputTokens) > context:
         raise UserError(
-            f"model '{model_id}' is expected to have requests of {longest:,} tokens and a context of {context:,}",
+            f"model '{name}' is expected to have requests of {longest:,} tokens and a context of {context:,}",
             where=where,
             fix="Raise `context`, or expect shorter prompts or answers.",
         )
     if batched_tokens and batched_tokens < sequences:
         raise UserError(
-            f"model '{model_id}': max_num_batched_tokens {batched_tokens} is less than its {sequences} sequences",
+            f"model '{name}': max_num_batched_tokens {batched_tokens} is less than its {sequences} sequences",
             where=where,
             fix="Every sequence needs a token of each step: raise it, or ask for fewer `sequences`.",
         )
     if utilization is not None and utilization > MOST_UTILIZATION:
         raise UserError(
-            f"model '{model_id}': gpu_memory_utilization {utilization} leaves nothing for the driver",
+            f"model '{name}': gpu_memory_utilization {utilization} leaves nothing for the driver",
             where=where,
             fix=f"Set it to {MOST_UTILIZATION} or less.",
         )
@@ -197,6 +237,7 @@ def requirements_of(
     )
     return ModelRequirements(
         model_id=model_id,
+        half=asked.half,
         model=model,
         sized=sized,
         engine=made,

@@ -22,7 +22,7 @@ def on_all(
     A deployment has one set of engine arguments, so split, sequences and batched tokens are what all pools hold.
     Raises UserError where there is none.
     """
-    who = f"model '{requirements.model_id}' names the pools {', '.join(pool.name for pool in pools)}"
+    who = f"model '{requirements.name}' names the pools {', '.join(pool.name for pool in pools)}"
     _refuse(who, requirements, pools, release, where=where)
     tokens = requirements.engine.batched_tokens or min(batched_tokens(requirements, pool.gpu) for pool in pools)
     alike = replace(requirements, engine=requirements.engine._replace(batched_tokens=tokens))

@@ -85,7 +85,8 @@ def over_stages(
 
 def _most_stages(requirements: ModelRequirements, node_pool: NodePool, release: RayRelease) -> int:
     # Ray 2.49.1 has no place for the pool's name in the bundles, so a stage could land on another pool.
-    if release.placement_field != "placement_group_config" or node_pool.alone:
+    # A half's cache is handed over whole (`halves.check_half`).
+    if release.placement_field != "placement_group_config" or node_pool.alone or requirements.half:
         return 1
     tensors = _tensors(requirements, node_pool)
     stages_per_node = node_pool.pool.gpusPerNode // tensors[-1] if tensors else 1

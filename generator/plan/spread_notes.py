@@ -37,18 +37,14 @@ def spread_warnings(
 def _order_warnings(model: ModelPlan, pools: Mapping[str, PoolPlan], release: RayRelease) -> Iterator[PlanWarning]:
     offers = {pools[name].offer for name in model.pool_names}
     if len(offers) > 1:
-        yield PlanWarning(
-            kind="model",
-            subject=model.name,
-            text="Ray brings first the worker pods that a replica fills best, so the order of its pools may not hold: "
+        yield model.warning(
+            "Ray brings first the worker pods that a replica fills best, so the order of its pools may not hold: "
             f"{', '.join(_offer_in_words(pools[name]) for name in model.pool_names)}; make them alike (gpusPerNode, "
             "cpusPerNode, and as many lists of `pool`)",
         )
     if release.pod_timeout_s is None:
-        yield PlanWarning(
-            kind="model",
-            subject=model.name,
-            text=f"Ray {release.ray} goes to the next pool only when one has all its nodes: it waits for pods that "
+        yield model.warning(
+            f"Ray {release.ray} goes to the next pool only when one has all its nodes: it waits for pods that "
             "stay pending, as where no spot node can be had",
         )
 
@@ -63,10 +59,8 @@ def _split_warnings(model: ModelPlan) -> Iterator[PlanWarning]:
     """On which pools fewer GPUs would hold it, had it arguments of its own there."""
     for placement in model.placements:
         if placement.split.gpus > 1 and placement.narrower and placement.narrower.fits:
-            yield PlanWarning(
-                kind="model",
-                subject=model.name,
-                text=f"on {placement.node_pool.name} fewer than {placement.split.gpus} x {placement.node_pool.label} "
+            yield model.warning(
+                f"on {placement.node_pool.name} fewer than {placement.split.gpus} x {placement.node_pool.label} "
                 "would hold it; it takes as many on each of its pools",
             )
 

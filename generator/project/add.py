@@ -60,8 +60,8 @@ class Added:
     """False where the id was in the catalog and is read again."""
     summary: str
     generated: Generated
-    plans: dict[str, ModelPlan] = field(default_factory=dict)
-    """By environment, where the model would run."""
+    plans: dict[str, list[ModelPlan]] = field(default_factory=dict)
+    """By environment, where the model would run, or its prefill and decode."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -128,7 +128,7 @@ def add_model(
             edited = serve_model(read_text(where), family=family, model_id=model_id, where=str(where))
             targets[environment] = read_environment(where, text=edited)
             parts.append(Generated(texts={where: edited}))
-    plans: dict[str, ModelPlan] = {}
+    plans: dict[str, list[ModelPlan]] = {}
     notes = list(found.notes)
     for name, target in targets.items():
         if family not in target.serve:
@@ -136,8 +136,8 @@ def add_model(
         report(f"planning {name}")
         plan = make_plan(name, target, changed, where=str(project.environment_path(name)))
         parts.append(project.values(plan, changed))
-        if model_id in plan.models:
-            plans[name] = plan.models[model_id]
+        if model_id in plan.by_id:
+            plans[name] = plan.by_id[model_id]
             notes += [f"{name}: {warning}" for warning in plan.warnings if warning.is_of_model(model_id)]
     return Added(
         model_id=model_id,

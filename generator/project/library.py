@@ -18,7 +18,7 @@ from generator.formats.environment import ModelService, Pool
 from generator.formats.read import read_catalog
 from generator.plan.placement import placements
 from generator.plan.pools import node_pools
-from generator.plan.requirements import check_release, engine_words, requirements_of
+from generator.plan.requirements import Asked, check_release, engine_words, requirements_of
 
 FOLDER = DATA / "library"
 _LARGEST_NODE = 8
@@ -71,7 +71,7 @@ def fewest_gpus(model_id: str, catalog: Catalog, family: str, gpu: str, ray: Ray
     try:
         check_release(model_id, model, ray, file=str(catalog.files[family]), where=model_id)
         words = ModelService(llmConfig=engine_words(model))
-        asked = requirements_of(model_id, catalog, family, words, vllm=ray.vllm, where=model_id)
+        asked = requirements_of(Asked(family, model_id, None, words), catalog, vllm=ray.vllm, where=model_id)
         possible = placements(asked, node_pools({"pool": pool}, chart={}, where=model_id), ray, where=model_id)
     except UserError:
         return 0

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from generator.plan.downloads import Download
 from generator.progress import Report
 from generator.project.project import Project
 from generator.project.release import release_objects
@@ -47,7 +48,7 @@ def files_of(project: Project, environment: str) -> list[dict[str, Any]]:
     plan = project.plan(environment, project.catalog(may_be_empty=True))
     rows = [
         {"model": model_id, "from": download.name, "bytes": int(download.bytes)}
-        for model_id, model in plan.models.items()
-        for download in sorted(model.downloads)
+        for model_id, parts in plan.by_id.items()
+        for download in sorted(frozenset[Download]().union(*(part.downloads for part in parts)))
     ]
     return sorted(rows, key=lambda row: (row["from"], row["model"]))

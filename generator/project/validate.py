@@ -13,7 +13,7 @@ from generator.facts.gpus import gpus
 from generator.facts.own import FILE as OWN_GPUS
 from generator.formats.catalog import CatalogModel
 from generator.formats.check import check_document
-from generator.formats.environment import Environment, FamilyService, Overrides
+from generator.formats.environment import Environment, FamilyService, HalfService, Overrides
 from generator.formats.own_gpus import read_own_gpus
 from generator.formats.read import is_base, read_catalog, read_environment
 from generator.project.project import Project
@@ -134,13 +134,16 @@ def _unknown_models(
 
 def _chosen_pools(environment: Environment) -> Iterator[tuple[KeyPath, str]]:
     """Every `pool:` that an environment sets, with its path."""
-    chosen: list[tuple[KeyPath, Overrides | None]] = [(["defaults"], environment.defaults)]
+    chosen: list[tuple[KeyPath, Overrides | HalfService | None]] = [(["defaults"], environment.defaults)]
     for family, service in environment.serve.items():
         chosen.append((["serve", family], service))
         for model, own in ((service and service.models) or {}).items():
-            chosen.append((["serve", family, "models", model], own))
-    for keys, overrides in chosen:
-        for pool in (overrides and overrides.pool) or ():
+            keys: KeyPath = ["serve", family, "models", model]
+            chosen.append((keys, own))
+            if own:
+                chosen += [([*keys, name], half) for name, half in own.halves.items()]
+    for keys, said in chosen:
+        for pool in (said and said.pool) or ():
             yield [*keys, "pool"], pool
     for name, app in environment.apps.items():
         if app.pool:

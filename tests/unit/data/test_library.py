@@ -12,11 +12,11 @@ from generator.documents.load import load_text
 from generator.facts.files import DATA
 from generator.facts.releases import releases
 from generator.formats.catalog import CatalogModel, Task
-from generator.formats.environment import Overrides, Pool
+from generator.formats.environment import ModelService, Pool
 from generator.formats.read import read_catalog
 from generator.plan.placement import placements
 from generator.plan.pools import node_pools
-from generator.plan.requirements import at, check_release, engine_words, requirements_of
+from generator.plan.requirements import Asked, at, check_release, engine_words, requirements_of
 
 TEXTS = {path: path.read_text(encoding="utf-8") for path in sorted((DATA / "library").glob("*.yaml"))}
 CATALOG = read_catalog(TEXTS)
@@ -108,6 +108,6 @@ def test_who_calls_tools_says_so_and_who_reasons_has_a_parser_or_none_is_known()
 def test_every_model_plans_with_words_that_the_newest_release_knows(family):
     for id_, model in CATALOG.families[family].models.items():
         check_release(id_, model, RAY, file=f"{family}.yaml", where=id_)
-        asked = Overrides(llmConfig=engine_words(model))
-        needs = requirements_of(id_, CATALOG, family, asked, vllm=RAY.vllm, where=id_)
+        asked = ModelService(llmConfig=engine_words(model))
+        needs = requirements_of(Asked(family, id_, None, asked), CATALOG, vllm=RAY.vllm, where=id_)
         assert min(placement.split.gpus for placement in placements(needs, POOLS, RAY, where=id_)) <= 16

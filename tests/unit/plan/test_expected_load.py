@@ -12,10 +12,10 @@ from generator.cli.plan_report import plan_json, plan_lines
 from generator.errors import UserError
 from generator.facts.prices import prices
 from generator.facts.roofline import roofline_factors
-from generator.formats.environment import Expectation, Overrides
+from generator.formats.environment import Expectation, ModelService
 from generator.plan.plan import make_plan
 from generator.plan.replicas import expected_load
-from generator.plan.requirements import requirements_of
+from generator.plan.requirements import Asked, requirements_of
 from generator.plan.roofline import peak_flops, speed
 from generator.values import llm_config
 from tests.support.builders import catalog, environment, llama, model
@@ -32,7 +32,9 @@ def plan(expect=None, pools=None, served=SERVED, **fields):
 
 
 def requirements(served=SERVED):
-    return requirements_of("m", catalog(family={"m": served}), "family", Overrides(), vllm="0.29.0", where="test")
+    return requirements_of(
+        Asked("family", "m", None, ModelService()), catalog(family={"m": served}), vllm="0.29.0", where="test"
+    )
 
 
 def test_decoding_one_request_is_reading_the_weights_once_for_each_token():

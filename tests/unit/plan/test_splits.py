@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from generator.facts.releases import release
-from generator.formats.environment import Overrides, Pool
+from generator.formats.environment import ModelService, Pool
 from generator.plan.pools import NodePool, node_pools
-from generator.plan.requirements import ModelRequirements, requirements_of
+from generator.plan.requirements import Asked, ModelRequirements, requirements_of
 from generator.plan.splits import on_one_node, over_stages, pool_refusal
 from tests.support.builders import catalog, model
 
@@ -28,7 +28,9 @@ def cpus() -> NodePool:
 
 def requirements(**fields: Any) -> ModelRequirements:
     """Of a model with 12 heads and 4 key-value heads, in 28 layers."""
-    asked = requirements_of("m", catalog(family={"m": model()}), "family", Overrides(), vllm="0.29.0", where="test")
+    asked = requirements_of(
+        Asked("family", "m", None, ModelService()), catalog(family={"m": model()}), vllm="0.29.0", where="test"
+    )
     return replace(asked, **fields)
 
 

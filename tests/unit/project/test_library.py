@@ -71,7 +71,7 @@ def test_a_name_of_the_library_becomes_its_entry_and_is_served(project: Project)
     added = add_model(project, "qwen3-32b", report=silent)
 
     assert written(added) == known.entry
-    assert added.plans["dev"].placement.split.gpus >= 2
+    assert added.plans["dev"][0].placement.split.gpus >= 2
     values = yaml.safe_load(added.generated.texts[project.values_path("dev", "qwen3")])
     engine = values["models"]["qwen3-32b"]["llmConfig"]["engine_kwargs"]
     assert (engine["tool_call_parser"], engine["reasoning_parser"]) == ("hermes", "qwen3")
