@@ -243,6 +243,7 @@ def _chart_facts() -> dict[str, tuple[str, Any]]:
         role: {"bytes": row["bytes"], "written": row["written"], "why": row["why"]}
         for role, row in read_data("least_memory.yaml").items()
     }
+    host = read_data("host_memory.yaml")
     in_order = {
         name: {
             "orders": [{"small": row.small, "large": row.large, "where": row.where} for row in rules.orders],
@@ -261,6 +262,7 @@ def _chart_facts() -> dict[str, tuple[str, Any]]:
         ),
         "secrets.yaml": ("secrets.yaml", for_chart()),
         "least-memory.yaml": ("least_memory.yaml", memory),
+        "host-memory.yaml": ("host_memory.yaml", {key: host[key] for key in ("besideGiB", "sharedMemoryGiB")}),
         "orders.yaml": ("orders.yaml", in_order),
         "reserved-keys.yaml": (
             "reserved_keys.yaml",

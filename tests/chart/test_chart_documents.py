@@ -35,6 +35,21 @@ def test_the_notes_give_the_models_url_and_the_next_commands(notes) -> None:
     assert "README.md" in text
 
 
+def test_the_notes_name_the_adapters(notes) -> None:
+    slots = {"enable_lora": True}
+    modules = [{"name": "m:pirate", "path": "/adapters/pirate"}, {"name": "m:poet", "path": "org/poet"}]
+    text = notes(
+        {
+            "serving": {"path": "throughput"},
+            "models": {
+                "m": model(engine_kwargs={"lora_modules": modules, **slots}),
+                "n": model(lora_config={"dynamic_lora_loading_path": "s3://team/n"}, engine_kwargs=slots),
+            },
+        }
+    )
+    assert "\n  m:pirate, m:poet\n  n:<adapter>, for every folder <adapter> of s3://team/n\n" in text
+
+
 def test_the_notes_follow_the_port_the_routes_and_the_name(notes) -> None:
     # A root path is for whoever stands in front and takes it off: Serve itself answers without it.
     config = {"http_options": {"port": 9000, "root_path": "/base"}}

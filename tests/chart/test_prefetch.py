@@ -45,6 +45,13 @@ def test_what_the_hub_has_is_downloaded_each_once(render_with: Render) -> None:
     sources: dict[str, Any] = {
         "pinned": {"model_loading_config": {"model_source": "org/pinned"}, "engine_kwargs": {"revision": COMMIT}},
         "twice": {"model_loading_config": {"model_source": "tiiuae/Falcon3-1B-Instruct"}},
+        "adapted": {
+            "model_loading_config": {"model_source": "/models/here"},
+            "engine_kwargs": {
+                "enable_lora": True,
+                "lora_modules": [{"name": "a:b", "path": "org/adapter"}, {"name": "a:c", "path": "/adapters/c"}],
+            },
+        },
         "in-the-image": {"model_loading_config": {"model_source": "/models/here"}},
         "bucket": {"model_loading_config": {"model_source": "s3://bucket/model"}},
         "drafted": {
@@ -59,11 +66,19 @@ def test_what_the_hub_has_is_downloaded_each_once(render_with: Render) -> None:
         {
             "modelCache": CACHE,
             "models": {name: model("falcon3", **config) for name, config in sources.items()},
-            "workerGroups": {GROUP: {"maxReplicas": 6}},
+            "workerGroups": {GROUP: {"maxReplicas": 7}},
+            "serving": {"path": "throughput"},
         }
     )
 
-    found = [f"org/draft@{COMMIT}", "org/large", f"org/pinned@{COMMIT}", "org/tokenizer", "tiiuae/Falcon3-1B-Instruct"]
+    found = [
+        "org/adapter",
+        f"org/draft@{COMMIT}",
+        "org/large",
+        f"org/pinned@{COMMIT}",
+        "org/tokenizer",
+        "tiiuae/Falcon3-1B-Instruct",
+    ]
     assert models_of(rendered) == found
 
 

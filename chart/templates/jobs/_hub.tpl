@@ -9,10 +9,14 @@ owner are none; nor is what apps use.
 {{- $engine := $model.llmConfig.engine_kwargs | default dict -}}
 {{- $source := dig "model_loading_config" "model_source" $id $model.llmConfig -}}
 {{- $draft := $engine.speculative_config | default dict -}}
-{{- range $reference := list
+{{- $adapters := list -}}
+{{- range $engine.lora_modules -}}
+{{- $adapters = append $adapters (list .path "") -}}
+{{- end -}}
+{{- range $reference := concat $adapters (list
   (list $source ($engine.revision | default ""))
   (list ($engine.tokenizer | default "") ($engine.tokenizer_revision | default ""))
-  (list ($draft.model | default "") ($draft.revision | default "")) -}}
+  (list ($draft.model | default "") ($draft.revision | default ""))) -}}
 {{- $name := first $reference -}}
 {{- if and (kindIs "string" $name) (regexMatch "^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+$" $name) -}}
 {{- $_ := set $found (list $name (last $reference) | compact | join "@") true -}}

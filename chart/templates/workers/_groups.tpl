@@ -10,7 +10,7 @@
 {{- end -}}
 
 {{- /*
-Takes name and group (one of `workerGroups`). Gives, as JSON, the settings of its pods unless the group or `pods` say
+Takes root, name and group (one of `workerGroups`). Gives, as JSON, the settings of its pods unless the group or `pods` say
 otherwise: 6 CPUs and 24Gi for each GPU. /dev/shm has 10Gi: Ray's object store moves to the disk when it is smaller than
 10 GB (ray/_private/services.py), and it counts as the pod's memory only as far as it is used.
 */ -}}
@@ -25,7 +25,8 @@ otherwise: 6 CPUs and 24Gi for each GPU. /dev/shm has 10Gi: Ray's object store m
   "maxReplicas" 1
   "resources" (dict "requests" $size "limits" $size) -}}
 {{- if $gpus -}}
-{{- $_ := set $defaults "sharedMemory" "10Gi" -}}
+{{- $facts := .root.Files.Get "files/host-memory.yaml" | fromYaml -}}
+{{- $_ := set $defaults "sharedMemory" (printf "%dGi" (int $facts.sharedMemoryGiB)) -}}
 {{- end -}}
 {{- /* Of Ray's own resources a check tells, and of nothing that follows from them. */ -}}
 {{- if not (omit (.group.rayResources | default dict) "CPU" "GPU" "memory" "object_store_memory" "node:__internal_head__") -}}

@@ -1,0 +1,40 @@
+{{- /* Checks of LoRA adapters: what would start, and answer with an error whenever one is asked for. */ -}}
+
+{{- /* Each LLMConfig: slots for what it loads, the path that serves it, and names that clients can ask for. */ -}}
+{{- define "ray-serve-llm.checkAdapters" -}}
+{{- $standard := ne .root.Values.serving.path "throughput" -}}
+{{- range $id, $model := .root.Values.models }}
+{{- $of := printf "models.%s.llmConfig" $id }}
+{{- $engine := $model.llmConfig.engine_kwargs | default dict }}
+{{- $bucket := ($model.llmConfig.lora_config | default dict).dynamic_lora_loading_path }}
+{{- $where := ternary (printf "%s.lora_config" $of) (printf "%s.engine_kwargs.lora_modules" $of) (not (empty $bucket)) }}
+{{- if and (or $bucket $engine.lora_modules) (not $engine.enable_lora) }}
+{{ $where }}: the engine has no slots for adapters, so each that is asked for is refused. Set engine_kwargs.enable_lora to true, or remove it.
+{{- end }}
+{{- if and $engine.lora_modules $standard }}
+{{ $of }}.engine_kwargs.lora_modules: on the standard path no client reaches them, since its ingress looks adapters up in a bucket. Set serving.path to throughput, or say lora_config.dynamic_lora_loading_path.
+{{- end }}
+{{- include "ray-serve-llm.checkAdapterNames" (dict "of" $of "id" $id "modules" $engine.lora_modules "bucket" $bucket) }}
+{{- if and $bucket $standard }}
+{{- range $name, $_ := ($model.llmConfig.runtime_env | default dict).env_vars }}
+{{- if regexMatch "^(AWS|GOOGLE|AZURE)_" $name }}
+{{ $of }}.runtime_env.env_vars.{{ $name }}: the ingress lists the bucket of lora_config too, and does not have it, so /v1/models would fail. Say it in pods.env.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Takes of (an LLMConfig, as a path of the values), id, modules (its lora_modules, or nothing) and bucket (or nothing). */ -}}
+{{- define "ray-serve-llm.checkAdapterNames" -}}
+{{- $seen := dict .id true -}}
+{{- range .modules }}
+{{- if hasKey $seen .name }}
+{{ $.of }}.engine_kwargs.lora_modules: "{{ .name }}" is the name of {{ ternary "the model itself" "another adapter" (eq .name $.id) }}, so no request would reach it. Choose another.
+{{- end }}
+{{- if and $.bucket (hasPrefix (printf "%s:" $.id) .name) }}
+{{ $.of }}.engine_kwargs.lora_modules: "{{ .name }}" would be looked up in {{ $.bucket }}, as every name with {{ $.id }}: before it. Give it a name without, or put it there.
+{{- end }}
+{{- $_ := set $seen .name true }}
+{{- end }}
+{{- end -}}
