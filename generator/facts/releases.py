@@ -73,13 +73,22 @@ class RayRelease:
 
     def arguments(self) -> dict[str, Any]:
         """The JSON Schema definitions of what this release accepts, extracted from its wheels."""
-        definitions: dict[str, Any] = read_data(f"releases/{self.ray}.arguments.json")["definitions"]
+        definitions: dict[str, Any] = self._extracted()["definitions"]
         return definitions
 
     def engine_arguments(self) -> dict[str, Any]:
         """The JSON Schemas of the arguments that its vLLM's engine takes, by name."""
         arguments: dict[str, Any] = releases()[vllm_versions()[self.vllm]].arguments()["EngineArguments"]["properties"]
         return arguments
+
+    def left_out(self) -> dict[str, dict[str, str]]:
+        """By definition and key, why a key that Ray has is none of ours."""
+        left_out: dict[str, dict[str, str]] = self._extracted()["generated"]["leftOut"]
+        return left_out
+
+    def _extracted(self) -> dict[str, Any]:
+        extracted: dict[str, Any] = read_data(f"releases/{self.ray}.arguments.json")
+        return extracted
 
 
 @cache

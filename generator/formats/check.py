@@ -15,14 +15,13 @@ from generator.documents.load import KeyPath, Origin, short
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.refused import refused_argument, refused_variable
-from generator.facts.releases import releases
 from generator.formats import json_schema as schemas
 from generator.formats import versions
 from generator.formats.access import network_policy_faults
 from generator.formats.contradictions import contradictions
-from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, plain_number, unknown_key
-from generator.formats.image_schemas import DEFAULT_RAY
+from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, plain_number
 from generator.formats.secrets import secrets_in
+from generator.formats.unknown_words import unknown_word
 
 
 @cache
@@ -139,7 +138,8 @@ def _explained(error: ValidationError, data: JsonObject) -> Iterator[Fault]:
     key = _called(path)
     if error.validator == "additionalProperties" and isinstance(error.schema, dict):
         known = error.schema.get("properties", {})
-        yield from (_unknown_key(word, known, path, data) for word in _instance(error) if word not in known)
+        unknown = (word for word in _instance(error) if word not in known)
+        yield from (unknown_word(word, known, path, data) for word in unknown)
     elif _one_of_several_keys(error):
         yield _one_key(error, path, key)
     else:
@@ -157,14 +157,6 @@ def _called(path: KeyPath) -> str:
 def _instance(error: ValidationError) -> Any:
     """What stands there."""
     return error.instance
-
-
-def _unknown_key(unknown: str, known: JsonObject, path: KeyPath, data: JsonObject) -> Fault:
-    if unknown in schemas.SECRETS:
-        what = f"'{unknown}' would put a secret in plain sight"
-        return Fault(what, (*path, unknown), f"Secrets are references: {schemas.SECRETS[unknown]}.")
-    hint = _known_elsewhere(unknown, path)
-    return unknown_key(unknown, path, known, of=_of_release(path, data), hint=hint)
 
 
 def _one_key(error: ValidationError, path: KeyPath, key: str) -> Fault:
@@ -289,28 +281,6 @@ _EXAMPLES = {
     "number": "Give a number, without quotes.",
     "boolean": "Give true or false, without quotes.",
 }
-
-
-def _of_release(path: KeyPath, data: JsonObject) -> str:
-    """Name the Ray release where the accepted keys are its own."""
-    if not {"llmConfig", "application", "config", "ingress"} & set(map(str, path)):
-        return ""
-    ray = data.get("ray")
-    version, vllm = (ray.get("version"), ray.get("vllm")) if isinstance(ray, dict) else (ray, data.get("vllm"))
-    image = f" with vLLM {vllm}" if vllm and "engine_kwargs" in path else ""
-    return f" for Ray {version or DEFAULT_RAY}{image}"
-
-
-def _known_elsewhere(key: str, path: KeyPath) -> str:
-    """Say which other Ray releases know a key of Ray's, for people who move between them."""
-    if not {"llmConfig", "application"} & set(map(str, path)):
-        return ""
-    knowing = [
-        release.ray
-        for release in releases().values()
-        if any(key in definition.get("properties", {}) for definition in release.arguments().values())
-    ]
-    return f"Ray {', '.join(knowing)} knows it, this one does not; " if knowing else ""
 
 
 def _short(value: Any) -> str:

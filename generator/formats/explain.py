@@ -84,9 +84,9 @@ def key_is_no_text(key: Any, path: KeyPath) -> Fault:
     return Fault(f"the key {cut(str(key))} is no text", (*path, key), fix)
 
 
-def unknown_key(key: str, path: KeyPath, known: Iterable[str], *, of: str = "", hint: str = "") -> Fault:
-    """`of` says whose key it would be, `hint` who knows it; `path` is the mapping's."""
-    return Fault(f"unknown key '{cut(str(key))}'{of}", (*path, key), hint + did_you_mean(key, known))
+def unknown_key(key: str, path: KeyPath, known: Iterable[str], *, of: str = "") -> Fault:
+    """`of` says whose key it would be; `path` is the mapping's."""
+    return Fault(f"unknown key '{cut(str(key))}'{of}", (*path, key), did_you_mean(key, known))
 
 
 def missing_key(key: str, path: KeyPath) -> Fault:

@@ -105,3 +105,9 @@ def ref(version: str, name: str) -> JsonObject:
 
 def name_of(version: str, name: str) -> str:
     return f"ray-{version}.{name}"
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """The Ray release and the name there; empty for what is none of Ray's."""
+    version = next((version for version in releases() if name.startswith(name_of(version, ""))), "")
+    return (version, name.removeprefix(name_of(version, "")).split(".vllm-")[0]) if version else ("", "")

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from generator.documents.merge import JsonObject
 from generator.facts.releases import releases, vllm_versions
+from generator.facts.replaced import replaced_keys
 from generator.formats.catalog import CatalogFile
 from generator.formats.chart_values import Values
 from generator.formats.environment import Environment
@@ -26,6 +27,7 @@ from generator.formats.image_schemas import (
     is_image,
     name_of,
     ref,
+    split_name,
     with_other_vllm,
 )
 from generator.formats.output import OUTPUTS
@@ -60,6 +62,22 @@ def values_schema() -> JsonObject:
     return {"$schema": DRAFT_07, "$comment": _GENERATED, **schema}
 
 
+def definition_of(properties: JsonObject) -> tuple[str, str]:
+    """The Ray release and the name there of the definition that has these properties; empty where none has."""
+    names = (name for name, schema in values_schema()["definitions"].items() if schema.get("properties") == properties)
+    version, found = split_name(next(names, ""))
+    return version, _MADE_OF.get(found, found)
+
+
+# Shapes that files here hold, and what they are made of.
+_MADE_OF = {
+    "ChartLLMConfig": "LLMConfig",
+    "PartialLLMConfig": "LLMConfig",
+    "ChartIngress": "IngressOptions",
+    "ChartApplication": "ServeApplication",
+}
+
+
 def chart_schema(defaults: JsonObject) -> JsonObject:
     """The values' schema for Helm, which reads them merged over the chart's `defaults` (its values.yaml).
 
@@ -73,7 +91,30 @@ def chart_schema(defaults: JsonObject) -> JsonObject:
     pull = schema["definitions"]["Image"]["properties"]["pullSecrets"]
     alone = {"const": "the name alone, without name: before it, as in - regcred"}
     pull["items"] = {"if": {"type": "object"}, "then": alone, "else": pull["items"]}
+    for name, definition in schema["definitions"].items():
+        for key, why in _reasons(name).items():
+            definition["properties"].setdefault(key, {"const": why})
     return {**schema, "allOf": [*schema["allOf"], _present(defaults)]}
+
+
+def _reasons(name: str) -> dict[str, str]:
+    """By key, in words that Helm prints, why a definition of Ray's has it not though Ray does or did."""
+    version, found = split_name(name)
+    definition = _MADE_OF.get(found, found)
+    replaced = replaced_keys().get(_WHERE.get(definition, ""), {}) if version else {}
+    left_out = releases()[version].left_out().get(definition, {}) if version else {}
+    return {
+        **{key: f"left out. {row['instead']}" for key, row in replaced.items()},
+        **{key: f"left out: {why}" for key, why in left_out.items()},
+    }
+
+
+# The key below which a definition stands.
+_WHERE = {
+    "LLMConfig": "llmConfig",
+    "EngineArguments": "engine_kwargs",
+    "ModelLoadingConfig": "model_loading_config",
+}
 
 
 def _for_helm(node: Any) -> Any:

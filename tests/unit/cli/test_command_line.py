@@ -301,7 +301,7 @@ BAD_INPUT = {
     "argument of no release": ("environments/dev.yaml", "chart:", "defaults: {llmConfig: {engine_kwargs: "
                                "{max_modl_len: 1}}}\nchart:", "unknown key 'max_modl_len' for Ray 2.60.0"),
     "argument of another release": ("environments/dev.yaml", "chart:", "defaults: {llmConfig: {resources_per_bundle: "
-                                    "{GPU: 1}}}\nchart:", "Ray 2.49.1 knows it, this one does not"),
+                                    "{GPU: 1}}}\nchart:", "Say placement_group_config.bundle_per_worker."),
     "secret in plain sight": ("environments/dev.yaml", "chart:", "defaults: {llmConfig: {engine_kwargs: {hf_token: "
                               "hf_abc}}}\nchart:", "Name a Secret instead: pods.env.<NAME>"),
     "key of a secret": ("environments/dev.yaml", "chart:", "defaults: {llmConfig: {engine_kwargs: {hf_token: true}}}"
