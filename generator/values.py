@@ -113,9 +113,12 @@ def _model(parts: Iterable[ModelPlan], plan: Plan) -> JsonObject:
 
 
 def llm_config(model: ModelPlan, plan: Plan) -> JsonObject:
-    """Ray's LLMConfig of a model or half, less `model_loading_config.model_id`, which the chart takes from the key."""
+    """Ray's LLMConfig of a model or half. Its `model_id` is left out where the key says the same."""
     config: JsonObject = {
-        "model_loading_config": {"model_source": model.source},
+        "model_loading_config": {
+            **({} if model.served_name == model.model_id else {"model_id": model.served_name}),
+            "model_source": model.source,
+        },
         **_placement(model, plan),
         "deployment_config": _deployment(model, plan),
     }

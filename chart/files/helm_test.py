@@ -5,10 +5,13 @@ the models' ids. Prints a line when something answers, or when the reason why it
 the verdict. The exit code is 0 when all is well.
 
     url             where Serve answers
-    route           what stands between `url` and /v1; {model} is the model's id
+    route           what stands between `url` and a question's path; {model} is the model's id
+    names           what clients name a model, by its id, where that is another
+    asked           which of the questions a model is asked, by its id; `models`: none, it only has to be listed
+    questions       what others are asked, until one is of what their engine offers: `asks` (its word), `path`, `body`,
+                    `form` (with a sound file), `gives` (places in the answer: one of them must hold something, or, with
+                    `empty`, be there). One with `tried: false` is asked only by its word
     application     the Serve application of a model, in the same way
-    embeddings      the models that are asked for an embedding, as they complete nothing
-    listed          the models that are asked for nothing and only have to be listed by /v1/models
     applications    Serve applications of one's own, which have to be RUNNING
     rayService      the path of the RayService in Kubernetes' API
     pod             the path of this pod there
@@ -23,6 +26,7 @@ Answers are anyone's: each is read up to MOST_BYTES and within a time, and is no
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import re
@@ -32,6 +36,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import wave
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from concurrent.futures import TimeoutError as StillRunning
@@ -48,6 +53,7 @@ MOST_BYTES = 4 * 2**20
 """More than a list of a thousand models, or a RayService with all of its status, has."""
 LEAST_SECONDS = 5
 """For an answer, also when the time is nearly up."""
+BOUNDARY = b"a-line-that-no-sound-has"
 REASON_CHARACTERS = 400
 LONGEST_MESSAGE = 100_000
 """Characters of a message that are looked at: the last ones of a traceback say what is wrong."""
@@ -55,6 +61,9 @@ LONGEST_MESSAGE = 100_000
 # A traceback's last line, and those that only say that another one, above, ended it.
 _EXCEPTION = re.compile(r"(\([^)]*\) )?[\w.]*(Error|Exception|Interrupt|Exit)\b")
 _WRAPPING = re.compile(r"root cause above|RayTaskError|ActorDiedError|EngineDeadError|initialization failed")
+# What an engine says of a question that is not for its kind of model: Ray 2.60's ingress and 2.49's, vLLM itself, which
+# has no such route then.
+_NOT_OFFERED = re.compile(r"does not support the '|must have a create_|\"(detail|message)\": ?\"Not Found\"")
 _hidden: list[re.Pattern[str]] = []
 
 
@@ -70,6 +79,10 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedire
 
 class NotWell(Exception):
     """Why something does not answer, in one line."""
+
+
+class NotOffered(NotWell):
+    """The engine says that it is no model of this kind."""
 
 
 @dataclass
@@ -239,39 +252,83 @@ def belong_to(service: dict, config: dict) -> None:
         print(f"This pod stays until it is deleted: {one_line(str(error))}")
 
 
-def ask(method: str, url: str, deadline: float, body: dict | None = None) -> dict:
+def ask(method: str, url: str, deadline: float, body: dict | None = None, form: dict | None = None) -> dict:
     """Return the JSON object that `url` answers with, or raise NotWell."""
     what = f"{method} {url}"
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
+    data, kind = None if body is None else json.dumps(body).encode(), "application/json"
+    if form is not None:
+        data, kind = form_data(form, silence())
+    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": kind})
     try:
         code, answer = fetch(_direct, request, min(REQUEST_SECONDS, max(LEAST_SECONDS, deadline - time.monotonic())))
         if code >= 300:
-            raise NotWell(one_line(f"{what}: HTTP {code}: {answer[:LONGEST_MESSAGE].decode(errors='replace')}"))
+            text = answer[:LONGEST_MESSAGE].decode(errors="replace")
+            problem = NotOffered if _NOT_OFFERED.search(text) else NotWell
+            raise problem(one_line(f"{what}: HTTP {code}: {text}"))
         return parsed(answer)
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise NotWell(one_line(f"{what}: {error}")) from None
 
 
 def require_answer(model: str, config: dict, deadline: float) -> None:
-    """Raise unless the model is listed at its route and answers a request."""
-    url = config["url"] + config["route"].format(model=model) + "/v1"
-    listed = [text_in(each, "id") for each in mappings(ask("GET", f"{url}/models", deadline).get("data"))]
-    if model not in listed:
-        raise NotWell(one_line(f"GET {url}/models lists {', '.join(listed) or 'no model'}"))
-    if model in config["listed"]:
+    """Raise unless the model is listed at its route and answers a question."""
+    url, name = config["url"] + config["route"].format(model=model), config["names"].get(model, model)
+    listed = [text_in(each, "id") for each in mappings(ask("GET", f"{url}/v1/models", deadline).get("data"))]
+    if name not in listed:
+        raise NotWell(one_line(f"GET {url}/v1/models lists {', '.join(listed) or 'no model'}"))
+    said = config["asked"].get(model)
+    if said == "models":
         return
-    if model in config["embeddings"]:
-        answer = ask("POST", f"{url}/embeddings", deadline, {"model": model, "input": "Hello"})
-        if not any(each.get("embedding") for each in mappings(answer.get("data"))):
-            raise NotWell(f"POST {url}/embeddings gives no embedding")
-        return
-    question = {"model": model, "prompt": "Hello", "max_tokens": 4, "temperature": 0}
-    answer = ask("POST", f"{url}/completions", deadline, question)
-    # The text is empty where the first token is the end; then the token is counted.
-    generated = mapping(answer.get("usage")).get("completion_tokens")
-    if not generated and not any(each.get("text") for each in mappings(answer.get("choices"))):
-        raise NotWell(f"POST {url}/completions gives no text")
+    for question in config["questions"]:
+        if said == question["asks"] or (not said and question.get("tried", True)):
+            try:
+                return require_given(question, url, name, deadline)
+            except NotOffered:
+                if said:
+                    raise
+    # Its engine has refused each by itself, so it runs.
+
+
+def require_given(question: dict, url: str, name: str, deadline: float) -> None:
+    """Raise unless the model gives what the question asks for."""
+    url += question["path"]
+    sent = {"model": name, **question["body"]}
+    answer = ask("POST", url, deadline, **{"form" if question.get("form") else "body": sent})
+    values = [value for place in question["gives"] for value in found(answer, place.split("."))]
+    # A score may be 0.0; an answer of 0 tokens is none.
+    given = values if question.get("empty") else [value for value in values if value or isinstance(value, float)]
+    if not given:
+        raise NotWell(f"POST {url} gives no {question['gives'][0].rpartition('.')[2]}")
+
+
+def found(node: Any, steps: list[str]) -> list:
+    """What an answer holds at a place, whose steps are keys, or * for each of a list."""
+    if not steps:
+        return [node]
+    if steps[0] == "*":
+        return [value for each in mappings(node) for value in found(each, steps[1:])]
+    return found(node[steps[0]], steps[1:]) if steps[0] in mapping(node) else []
+
+
+def silence() -> bytes:
+    """A second without a sound, as a WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16000)
+        sound.writeframes(bytes(2 * 16000))
+    return file.getvalue()
+
+
+def form_data(fields: dict, file: bytes) -> tuple[bytes, str]:
+    """The body and the content type of a form with these fields and a sound file."""
+    line = b"--" + BOUNDARY
+    parts = [(f'name="{name}"', str(value).encode()) for name, value in fields.items()]
+    parts.append(('name="file"; filename="silence.wav"\r\nContent-Type: audio/wav', file))
+    head = b"\r\nContent-Disposition: form-data; "
+    body = b"".join(line + head + name.encode() + b"\r\n\r\n" + value + b"\r\n" for name, value in parts)
+    return body + line + b"--\r\n", f"multipart/form-data; boundary={BOUNDARY.decode()}"
 
 
 class Run:

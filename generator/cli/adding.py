@@ -20,7 +20,8 @@ from generator.cli.printing import echo, print_diff, relative, say
 )
 @click.argument("reference", metavar="NAME|HUB-ID|FOLDER|CONFIG.JSON")
 @click.option("--family", help="Family, and so the catalog file; by default from the model's name.")
-@click.option("--id", "model_id", help="The model's id for clients; by default from its name.")
+@click.option("--id", "model_id", help="The model's id; by default from its name.")
+@click.option("--served-model-name", help="What clients name it, such as Qwen/Qwen3-8B; by default its id.")
 @click.option(
     "--source",
     help="Where the engine finds the weights, when that is not the reference (a bucket, a path in the image).",

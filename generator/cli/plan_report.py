@@ -238,6 +238,7 @@ def _model_json(model: ModelPlan) -> PlannedModel:
     return {
         "family": model.family,
         "source": model.source,
+        "served_model_name": model.served_name,
         "pool": placement.node_pool.name,
         "pools": [_home_json(home, place) for home, place in zip(model.homes, model.placements, strict=True)],
         "gpu": placement.node_pool.gpu.name if placement.node_pool.gpu else None,

@@ -23,6 +23,13 @@ class RayRelease:
     def placement_field(self) -> str:
         return str(self.facts["placementField"])
 
+    def model_deployment(self, name: str) -> str:
+        """The deployment that Ray makes of a model, by the name that clients use."""
+        rule = self.facts["modelDeployment"]
+        for old, new in rule["replace"].items():
+            name = name.replace(old, new)
+        return f"{rule['prefix']}{name}"
+
     @property
     def max_surge_percent(self) -> bool:
         return bool(self.facts["maxSurgePercent"])

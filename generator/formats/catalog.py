@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from generator.documents.merge import JsonObject
 from generator.errors import UserError
 from generator.formats.architecture import Architecture
-from generator.formats.fields import Closed, FamilyName, ModelId, PositiveInt, Text
+from generator.formats.fields import Closed, FamilyName, ModelId, PositiveInt, ServedModelName, Text
 from generator.formats.texts import text
 
 DtypeName = Annotated[
@@ -79,6 +79,8 @@ Task = Literal["chat", "code", "reasoning", "vision", "omni", "embedding", "rera
 class CatalogModel(Closed):
     source: Text
     """Hub id, bucket URI (s3://, gs://, abfss://, azure://), or a path in an image or volume."""
+    servedModelName: ServedModelName | None = None
+    """What clients name the model, such as Qwen/Qwen2.5-7B-Instruct; left out: its id."""
     revision: Commit | None = None
     """Commit of the hub repository, so that the same weights are served tomorrow."""
     license: Text | None = None

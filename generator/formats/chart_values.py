@@ -134,12 +134,16 @@ class Image(Closed):
 
 
 class Model(Closed):
-    """One served model: its key is the OpenAI `model` name and Ray's `model_id`."""
+    """One served model: its key is a file, a part of the URL, and its name for clients unless it says a `model_id`."""
 
     family: FamilyName
     """Models of a family share the ConfigMap `<family>-family-config`."""
+    test: Literal[
+        "auto", "completions", "chat", "embeddings", "score", "classify", "transcriptions", "pooling", "models"
+    ] = "auto"
+    """What `helm test` asks it, by the endpoint's name. `auto` finds out; `models` only looks for it in the list."""
     llmConfig: JsonObject
-    """Ray's LLMConfig, complete, except `model_loading_config.model_id`, which the key says."""
+    """Ray's LLMConfig, complete. `model_loading_config.model_id` is what clients name the model; left out: the key."""
 
 
 class App(Closed):

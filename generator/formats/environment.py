@@ -18,6 +18,7 @@ from generator.formats.fields import (
     ModelId,
     ObjectName,
     PositiveInt,
+    ServedModelName,
     Text,
     WorkerGroupName,
 )
@@ -153,6 +154,8 @@ WrittenHalf = Annotated[HalfService | None, BeforeValidator(_or_none)]
 class ModelService(Overrides):
     """What an environment says of one model: also what only one can have."""
 
+    servedModelName: ServedModelName | None = None
+    """What clients name the model; left out: what the catalog says, else its id."""
     adapters: Adapters | None = None
     """LoRA adapters that are served beside it."""
     prefill: WrittenHalf = None

@@ -37,12 +37,22 @@ FileName = Annotated[
         "the name of a file: letters, digits, dots, _ and - (at most 253 characters), such as app.py",
     ),
 ]
-# A model id is a file in a ConfigMap, a URL path segment and Ray's deployment name. Ray splits LoRA requests at ':'.
+# A model id is a file in a ConfigMap, a URL path segment, and what clients ask for where no other name is said.
 ModelId = Annotated[
     str,
     text(
         r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$",
         f"a name of small letters, digits, dots, _ and - (at most 63 characters, {_ENDS}), such as falcon3-1b-instruct",
+    ),
+]
+# What clients name a model, and Ray's `model_id`: its deployment is named so, "/" and "." replaced. Ray splits LoRA
+# requests at ':' (ray/llm/_internal/common/utils/lora_utils.py:46), no name has '#' (ray/serve/deployment.py:143).
+ServedModelName = Annotated[
+    str,
+    text(
+        r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$",
+        "what clients name the model: letters, digits, dots, _, - and / between them, such as Qwen/Qwen2.5-7B-Instruct",
+        longest=128,
     ),
 ]
 # A worker group is a Kubernetes label value, part of a pod's name and a custom Ray resource.

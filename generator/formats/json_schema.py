@@ -19,6 +19,7 @@ from generator.facts.replaced import replaced_keys
 from generator.formats.catalog import CatalogFile
 from generator.formats.chart_values import Values
 from generator.formats.environment import Environment
+from generator.formats.fields import ServedModelName
 from generator.formats.image_schemas import (
     environment_for_release,
     for_image,
@@ -248,8 +249,8 @@ _NOT_IN_AN_ENVIRONMENT = {"generatorVersion", "enabled", "ray", "models", "apps"
 def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
     """A release's definitions under names of their own, plus the shapes that files here hold.
 
-    `ChartLLMConfig`: `model_loading_config.model_id` may be left out, the key says it. `PartialLLMConfig`: anything
-    may be left out. `ChartIngress`: options of the ingress, whose name the chart knows. `ChartApplication`: its route,
+    `ChartLLMConfig`: `model_loading_config.model_id` may be left out, the key says it then. `PartialLLMConfig`: all may
+    be left out. `ChartIngress`: options of the ingress, whose name the chart knows. `ChartApplication`: its route,
     where it has one, is one that Ray and every proxy read alike. Serve answers on every address, at a free port.
     """
     definitions = bounded(_without_secrets(definitions))
@@ -262,6 +263,7 @@ def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
     renamed[name_of(version, "PartialLLMConfig")] = {k: v for k, v in whole.items() if k != "required"}
     loading = json.loads(json.dumps(_resolve(whole["properties"]["model_loading_config"], renamed)))
     loading["required"] = [key for key in loading.get("required", []) if key != "model_id"]
+    loading["properties"]["model_id"] = _tidy(TypeAdapter(ServedModelName).json_schema())
     partial_loading = {k: v for k, v in loading.items() if k != "required"}
     renamed[name_of(version, "ChartLLMConfig")] = {
         **whole,

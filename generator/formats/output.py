@@ -92,6 +92,8 @@ class PlannedHome(TypedDict):
 class PlannedModel(TypedDict):
     family: str
     source: str
+    served_model_name: str
+    """What clients name it."""
     pool: str
     """The first of `pools`."""
     pools: list[PlannedHome]

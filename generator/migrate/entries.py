@@ -11,7 +11,7 @@ from generator.checkpoint.checkpoint import suggest_model_id
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, cut, faults
 from generator.formats.catalog import Catalog, CatalogModel
-from generator.formats.fields import FamilyName, ModelId
+from generator.formats.fields import FamilyName, ModelId, ServedModelName
 from generator.formats.pod_rules import mapping
 from generator.migrate.found import Findings, FoundModel
 from generator.program import program
@@ -118,8 +118,16 @@ def _model_id(model: FoundModel, findings: Findings) -> str:
     if _is(model.model_id, ModelId):
         return model.model_id
     name = suggest_model_id(model.model_id)
+    if served_name(model, name):
+        findings.take(model.where, f"model_id {cut(model.model_id)}", f"its id is {name}; clients name it as they did")
+        return name
     findings.change(model.where, f"its id is {name}", "an id is a part of a route: clients have to ask for that one")
     return name
+
+
+def served_name(model: FoundModel, model_id: str) -> str | None:
+    """What clients go on to name the model, where that is another than its id and Ray can carry it."""
+    return model.model_id if model.model_id != model_id and _is(model.model_id, ServedModelName) else None
 
 
 def _is(name: str, kind: Any) -> bool:

@@ -14,7 +14,7 @@ from generator.facts.gpu_names import gpus_named
 from generator.facts.releases import RayRelease
 from generator.formats.check import document_faults
 from generator.formats.explain import Fault
-from generator.migrate.entries import Entry
+from generator.migrate.entries import Entry, served_name
 from generator.migrate.found import Findings, FoundApp, FoundModel, FoundPool
 from generator.migrate.llm_config import without_empty
 
@@ -104,6 +104,7 @@ def _rename(app: FoundApp, taken: Collection[str], findings: Findings) -> None:
 def _overrides(model: FoundModel, entry: Entry, findings: Findings) -> JsonObject:
     replicas = {"min": model.replicas[0], "max": max(1, model.replicas[1])} if model.replicas else None
     words = {
+        "servedModelName": served_name(model, entry.model_id),
         "pool": model.pool if len(findings.pools) > 1 else None,
         "source": entry.source,
         "context": model.context,

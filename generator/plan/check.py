@@ -43,6 +43,24 @@ def plan_faults(
         yield from _room_faults(pool, [*models_on[pool.name], *apps_on[pool.name]], where=where)
 
 
+def name_faults(
+    models: Iterable[ModelPlan], chart: JsonObject, release: RayRelease, *, where: str
+) -> Iterator[UserError]:
+    """Two models behind one route that Ray would give one deployment."""
+    if at(chart, "serving.routing") != "unified":
+        return
+    known: dict[str, ModelPlan] = {}
+    for model in models:
+        other = known.setdefault(release.model_deployment(model.served_name), model)
+        if other.model_id != model.model_id:
+            yield UserError(
+                f"models '{other.model_id}' and '{model.model_id}' are behind one route, and clients name them "
+                f"'{other.served_name}' and '{model.served_name}', of which Ray makes one deployment's name",
+                where=f"{where}: serve.{model.family}.{model.model_id}",
+                fix="Give one of them another `servedModelName`, or each its own route (`serving.routing: perModel`).",
+            )
+
+
 def plan_warnings(
     models: Collection[ModelPlan], apps: Collection[AppPlan], pools: Mapping[str, PoolPlan], release: RayRelease
 ) -> Iterator[PlanWarning]:

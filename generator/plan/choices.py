@@ -8,7 +8,7 @@ from functools import cache
 
 from generator.errors import UserError
 from generator.facts.releases import RayRelease
-from generator.formats.environment import Overrides, Replicas
+from generator.formats.environment import ModelService, Overrides, Replicas
 from generator.plan.placement import Placement, placements
 from generator.plan.plans import PricedPlacement, replicas_on
 from generator.plan.pools import NodePool
@@ -25,7 +25,7 @@ class Choice:
     """Of one model: what is asked, and the places that it can have."""
 
     family: str
-    overrides: Overrides
+    overrides: ModelService
     requirements: ModelRequirements
     options: list[PricedPlacement]
     """One of these, the best first; or, of a model that names several pools, all of these, in order of wish."""

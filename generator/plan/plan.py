@@ -12,7 +12,7 @@ from generator.formats.catalog import Catalog
 from generator.formats.environment import AppService, Environment
 from generator.plan.apps import AppPlan, app_pools
 from generator.plan.assignment import Assignment, assign
-from generator.plan.check import access_warnings, plan_faults, plan_warnings, token_warnings
+from generator.plan.check import access_warnings, name_faults, plan_faults, plan_warnings, token_warnings
 from generator.plan.choices import Choice, choice_of, why
 from generator.plan.downloads import Download
 from generator.plan.halves import check_half, halves_faults, halves_warnings
@@ -80,7 +80,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
             stated = catalog.families[asked.family].models[asked.model_id]
             file = catalog.files.get(asked.family)
             check_release(asked.model_id, stated, ray, file=str(file or f"family {asked.family}"), where=place)
-            words = in_rays_words(asked.model_id, asked.overrides, ray, standard=standard, where=place)
+            words = in_rays_words(asked.served_name, asked.overrides, ray, standard=standard, where=place)
             asked = asked.over(words)
             requirements = requirements_of(asked, catalog, vllm=ray.vllm, where=where)
             check_half(requirements, ray, where=place)
@@ -107,6 +107,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         name: _pool_plan(node_pool, models.values(), occupancy, lists=set(lists.values()), priority=ranks.get(name))
         for name, node_pool in pools.items()
     }
+    faults.add(*name_faults(models.values(), environment.chart, ray, where=where))
     faults.add(*plan_faults(models.values(), apps.values(), pool_plans.values(), where=where))
     halves = _halves(models)
     for pair in halves:
@@ -221,6 +222,7 @@ def _model_plan(
         family=choice.family,
         model=requirements.model,
         source=overrides.source or requirements.model.source,
+        served_name=overrides.servedModelName or requirements.model_id,
         placements=tuple(option.placement for option in chosen),
         homes=homes,
         sequences=first.placement.sequences,

@@ -139,6 +139,8 @@ class ModelPlan:
     family: str
     model: CatalogModel
     source: str
+    served_name: str
+    """What clients name it."""
     placements: tuple[Placement, ...]
     """On each pool where its replicas may be, in order of wish; alike in all but the pool and its memory."""
     homes: tuple[Home, ...]

@@ -39,6 +39,7 @@ from generator.sizing.weights.rank import DTYPE_ALIASES, DTYPE_BYTES
 MOST_UTILIZATION = 0.98
 # What an environment cannot say in `llmConfig`, because the plan's arithmetic depends on it, and how it is said.
 PLANNED = {
+    "model_loading_config.model_id": "servedModelName",
     "placement_group_config": "pool",
     "resources_per_bundle": "pool",
     "accelerator_type": "pool",
@@ -101,6 +102,10 @@ class Asked(NamedTuple):
     def name(self) -> str:
         return named(self.model_id, self.half)
 
+    @property
+    def served_name(self) -> str:
+        return self.overrides.servedModelName or self.model_id
+
     def over(self, words: JsonObject) -> Asked:
         """The same over a part of an LLMConfig, which its own `llmConfig` wins over."""
         stated = {"llmConfig": merged(words, self.overrides.llmConfig)}
@@ -120,7 +125,8 @@ def served(environment: Environment, catalog: Catalog, *, where: str, faults: Fa
             chosen = service.models if service.models is not None else dict.fromkeys(known)
             for model_id, overrides in chosen.items():
                 if model_id in known:
-                    stated = Overrides(llmConfig=engine_words(known[model_id]))
+                    model = known[model_id]
+                    stated = ModelService(llmConfig=engine_words(model), servedModelName=model.servedModelName)
                     layers = (stated, environment.defaults, service, overrides or ModelService())
                     halves = overrides.halves if overrides else {}
                     for half, said in halves.items():

@@ -19,7 +19,7 @@ from generator.documents.files import read_text
 from generator.errors import UserError, cut, did_you_mean
 from generator.formats.architecture import Architecture
 from generator.formats.catalog import CatalogModel, Weights
-from generator.formats.fields import FamilyName, ModelId
+from generator.formats.fields import FamilyName, ModelId, ServedModelName
 from generator.formats.names import check_name
 from generator.formats.read import read_environment
 from generator.plan.check import TOKEN
@@ -84,6 +84,7 @@ def add_model(
     *,
     family: str | None = None,
     model_id: str | None = None,
+    served_model_name: str | None = None,
     source: str | None = None,
     revision: str | None = None,
     context: int | None = None,
@@ -99,6 +100,7 @@ def add_model(
     """
     check_name(family, FamilyName, "--family")
     check_name(model_id, ModelId, "--id")
+    check_name(served_model_name, ServedModelName, "--served-model-name")
     found = model_facts(reference, source=source, revision=revision, report=report)
     model_id = model_id or found.model_id
     if context is not None and context > found.context:
@@ -115,6 +117,8 @@ def add_model(
             f"the file is there and is not family '{family}'", where=str(path), fix="Give another --family."
         )
     entry = _entry(found, source=source, context=context, sequences=sequences)
+    if served_model_name is not None:
+        entry["servedModelName"] = served_model_name
     text = add_to_catalog(
         read_text(path) if path.exists() else None, family=family, model_id=model_id, model=entry, replace=replace
     )

@@ -14,6 +14,7 @@ from generator.errors import UserError
 from generator.facts.accelerators import not_gpus, other_gpus
 from generator.facts.files import read_data
 from generator.facts.orders import orders
+from generator.facts.questions import questions
 from generator.facts.refused import (
     Refused,
     network_policy_rules,
@@ -270,6 +271,7 @@ def _chart_facts() -> dict[str, tuple[str, Any]]:
         ),
         "ray-start-flags.yaml": ("ray_start_flags.yaml", ray_start_flags()),
         "network-policy.yaml": ("network_policy.yaml", _reasons(network_policy_rules())),
+        "questions.yaml": ("questions.yaml", questions()),
         "refused-arguments.yaml": ("refused_arguments.yaml", _reasons(refused_arguments(), "folders")),
         "refused-variables.yaml": ("refused_variables.yaml", _reasons(refused_variables(), "harmless")),
     }
@@ -313,6 +315,7 @@ def _entries(folder: Path) -> list[Path]:
 CHART_FACTS = (
     "image",
     "placementField",
+    "modelDeployment",
     "ingressDeployment",
     "maxSurgePercent",
     "throughputPath",

@@ -152,7 +152,7 @@ def test_two_models_behind_one_route_with_one_deployment_name(render_error: Rend
     twins = {"models": {"h1-0.5b": model(), "h1-0_5b": model()}}
     message = render_error(twins | {"serving": {"routing": "unified"}})
     assert "models.h1-0_5b: behind one route, Ray would give it the deployment name of models.h1-0.5b" in message
-    assert "(LLMServer:h1-0_5b). Rename one of them, or set serving.routing to perModel" in message
+    assert "(LLMServer:h1-0_5b). Rename one of them, by its key or its model_id, or set serving.routing" in message
     assert {"h1-0.5b", "h1-0_5b"} < render_with(twins).applications.keys(), "applications of their own keep them apart"
 
 
@@ -368,14 +368,15 @@ def test_a_model_on_another_kind_of_device_asks_for_no_gpu(render: Render, kind:
     render({"models": {MODEL: {"family": "falcon3", "llmConfig": config}}, "workerGroups": {"cpu-workers": {}}})
 
 
-def test_a_model_id_that_contradicts_its_key(render_error: RenderError, render_with: Render) -> None:
-    def named(name: str) -> dict:
-        return {"models": {MODEL: {"llmConfig": {"model_loading_config": {"model_id": name}}}}}
+def named(name: str) -> dict:
+    return {"model_loading_config": {"model_id": name, "model_source": "x/y"}}
 
-    message = render_error(named("other"))
-    assert f'models.{MODEL}.llmConfig.model_loading_config.model_id: it is "other", and the key is the id' in message
-    assert "Remove it, or rename the key" in message
-    render_with(named(MODEL))
+
+def test_one_name_for_clients_twice_behind_one_route(render_error: RenderError, render_with: Render) -> None:
+    twins = {"models": {"first": model(**named("Qwen/Qwen3-8B")), "second": model(**named("Qwen/Qwen3-8B"))}}
+    message = render_error(twins | {"serving": {"routing": "unified"}})
+    assert "Ray would give it the deployment name of models.first (LLMServer:Qwen--Qwen3-8B)" in message
+    render_with(twins)  # applications of their own keep them apart
 
 
 def test_a_model_cache_without_its_claim_or_folder(render_error: RenderError) -> None:

@@ -7,14 +7,18 @@ Serve and the Kubernetes API are stand-ins here: two HTTP servers on this machin
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import ssl
 import subprocess
 import sys
 import threading
+import wave
 from collections.abc import Iterator
+from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +69,8 @@ class StandIn:
             def do_GET(self) -> None:
                 key = f"{self.command} {self.path}"
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                outer.asked.append((key, json.loads(body) if body else self.headers.get("Authorization")))
+                sent = json.loads(body) if body[:1] == b"{" else body
+                outer.asked.append((key, sent or self.headers.get("Authorization")))
                 left = outer.answers.get(key, [(404, {"error": {"message": "no such route"}})])
                 code, answer = left.pop(0) if len(left) > 1 else left[0]
                 data = json.dumps(answer).encode()
@@ -304,23 +309,88 @@ def test_nobody_listening_is_a_reason(helm_test) -> None:
     assert "Connection refused" in done.stdout.splitlines()[-1]
 
 
-def test_embedding_models_are_asked_for_an_embedding_and_classifiers_are_listed(helm_test) -> None:
-    embedder, classifier = "embedder", "classifier"
-    values = {
-        "models": {
-            embedder: model(engine_kwargs={"runner": "pooling"}),
-            classifier: model(engine_kwargs={"convert": "classify"}),
-        }
-    }
-    serve = answers(MODEL, embedder, classifier)
-    serve[f"POST /inference/{embedder}/v1/embeddings"] = (200, {"data": [{"embedding": [0.5]}]})
-    running = dict.fromkeys((MODEL, embedder, classifier), RUNNING)
-    done = helm_test(serve, (200, {"status": status(running)}), values=values)
+NOT_OFFERED = {
+    "Ray 2.60's ingress": (400, {"error": {"message": "This model does not support the 'generate' task. The …"}}),
+    "Ray 2.49's ingress": (
+        500,
+        {"error": {"message": "oai_serving_completion must have a create_completion attribute"}},
+    ),
+    "vLLM": (404, {"error": {"message": "Not Found", "type": "Not Found", "code": 404}}),
+    "FastAPI": (404, {"detail": "Not Found"}),
+}
+GIVEN = {
+    "embeddings": ("v1/embeddings", {"data": [{"embedding": [0.5]}]}),
+    "score": ("v1/score", {"data": [{"score": 0.0}]}),
+    "classify": ("classify", {"data": [{"probs": [0.5, 0.5]}]}),
+    "transcriptions": ("v1/audio/transcriptions", {"text": ""}),
+    "pooling": ("pooling", {"data": [{"data": [[0.5]]}]}),
+}
+
+
+@pytest.mark.parametrize(("kind", "refusal"), [*zip(GIVEN, cycle(NOT_OFFERED), strict=False)])
+def test_a_model_is_asked_what_its_engine_offers_without_a_word_of_the_values(
+    helm_test, kind: str, refusal: str
+) -> None:
+    path, answer = GIVEN[kind]
+    route = f"POST /inference/{MODEL}/"
+    serve = answers(MODEL) | {f"{route}{other}": NOT_OFFERED[refusal] for other, _ in GIVEN.values()}
+    serve |= {f"{route}v1/completions": NOT_OFFERED[refusal], route + path: (200, answer)}
+    done = helm_test(serve, (200, {"status": status({MODEL: RUNNING})}))
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 of 1 model answers")
+    posted = [key for key, _ in done.asked if key.startswith("POST")]
+    assert posted[0] == f"{route}v1/completions"
+    assert posted[-1] == route + path
+
+
+def test_a_model_of_another_kind_has_only_to_be_listed(helm_test) -> None:
+    paths = ["v1/completions", *(path for path, _ in GIVEN.values())]
+    serve = answers(MODEL) | {f"POST /inference/{MODEL}/{path}": NOT_OFFERED["FastAPI"] for path in paths}
+    assert helm_test(serve, (200, {"status": status({MODEL: RUNNING})})).returncode == 0
+    # Serve's own words, while nothing is behind a route: the engine has not been asked.
+    nowhere = (404, {"error": "Path '/inference' not found. Ping /-/routes for available routes."})
+    serve[f"POST /inference/{MODEL}/v1/completions"] = nowhere
+    assert helm_test(serve, (200, {"status": status({MODEL: RUNNING})}), timeoutSeconds=1).returncode == 1
+
+
+def test_what_a_model_is_asked_can_be_said(helm_test) -> None:
+    values = {"models": {MODEL: {"test": "chat"}, "quiet": {**model(), "test": "models"}}}
+    serve = answers(MODEL, "quiet")
+    serve[f"POST /inference/{MODEL}/v1/chat/completions"] = (200, {"choices": [{"message": {"content": "Hi"}}]})
+    running = (200, {"status": status({MODEL: RUNNING, "quiet": RUNNING})})
+    done = helm_test(serve, running, values=values)
     assert done.returncode == 0, done.stdout
-    assert {key for key, _ in done.asked if key.startswith("POST")} == {
-        f"POST /inference/{MODEL}/v1/completions",
-        f"POST /inference/{embedder}/v1/embeddings",
+    assert [key for key, _ in done.asked if key.startswith("POST")] == [f"POST /inference/{MODEL}/v1/chat/completions"]
+    values["models"][MODEL]["test"] = "score"
+    serve[f"POST /inference/{MODEL}/v1/score"] = NOT_OFFERED["vLLM"]
+    done = helm_test(serve, running, values=values, timeoutSeconds=1)
+    assert done.returncode == 1
+    assert "/v1/score: HTTP 404" in done.stdout
+
+
+def test_a_transcription_is_asked_with_a_sound_file(helm_test) -> None:
+    serve = answers(MODEL)
+    serve[f"POST /inference/{MODEL}/v1/audio/transcriptions"] = (200, {"text": "."})
+    values = {"models": {MODEL: {"test": "transcriptions"}}}
+    done = helm_test(serve, (200, {"status": status({MODEL: RUNNING})}), values=values)
+    assert done.returncode == 0, done.stdout
+    sent = dict(done.asked)[f"POST /inference/{MODEL}/v1/audio/transcriptions"]
+    head = b"Content-Type: multipart/form-data; boundary=" + sent[2 : sent.index(b"\r\n")] + b"\r\n\r\n"
+    parts = {
+        each.get_param("name", header="content-disposition"): each for each in message_from_bytes(head + sent).walk()
     }
+    assert parts["model"].get_payload(decode=True) == MODEL.encode()
+    with wave.open(io.BytesIO(parts["file"].get_payload(decode=True))) as sound:
+        assert (sound.getframerate(), sound.getnframes()) == (16000, 16000)
+
+
+def test_a_model_is_asked_by_the_name_that_clients_use(helm_test, render_with: Render) -> None:
+    name = "tiiuae/Falcon3-1B-Instruct"
+    values = {"models": {MODEL: {"llmConfig": {"model_loading_config": {"model_id": name}}}}}
+    serve = answers(MODEL)
+    serve[f"GET /inference/{MODEL}/v1/models"] = (200, {"data": [{"id": name}]})
+    done = helm_test(serve, (200, {"status": status({MODEL: RUNNING})}), values=values)
+    assert done.returncode == 0, done.stdout
+    assert dict(done.asked)[f"POST /inference/{MODEL}/v1/completions"]["model"] == name
 
 
 def test_behind_one_route_the_application_is_the_one_of_all_models(helm_test) -> None:

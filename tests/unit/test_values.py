@@ -52,6 +52,18 @@ def test_the_model_id_is_said_by_the_key_alone():
     assert config(model(), {"small": L4})["model_loading_config"] == {"model_source": "org/name"}
 
 
+def test_clients_name_a_model_as_the_environment_says_else_the_catalog_else_its_key():
+    named = model().model_copy(update={"servedModelName": "org/Name"})
+
+    def loading(**words: Any) -> dict[str, Any]:
+        serve = {"family": {"models": {"m": words}}}
+        return config(named, {"l4": L4}, serve=serve)["model_loading_config"]
+
+    assert loading() == {"model_id": "org/Name", "model_source": "org/name"}
+    assert loading(servedModelName="Mine")["model_id"] == "Mine"
+    assert loading(servedModelName="m") == {"model_source": "org/name"}
+
+
 def test_autoscaling_always_has_a_target_because_ray_would_never_scale_without():
     found = config(model(sequences=10), {"small": L4})["deployment_config"]
     assert found["autoscaling_config"]["target_ongoing_requests"] == 8

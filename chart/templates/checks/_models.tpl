@@ -25,9 +25,10 @@ models.{{ $id }}.llmConfig.engine_kwargs: tensor_parallel_size × pipeline_paral
 {{- end }}
 {{- end }}
 {{- if eq $values.serving.routing "unified" }}
-{{- $name := replace "." "_" $id }}
+{{- $served := include "ray-serve-llm.servedName" (dict "id" $id "config" $config) }}
+{{- $name := include "ray-serve-llm.modelDeployment" (dict "release" $.release "name" $served) }}
 {{- with get $deployments $name }}
-models.{{ $id }}: behind one route, Ray would give it the deployment name of models.{{ . }} (LLMServer:{{ $name }}). Rename one of them, or set serving.routing to perModel.
+models.{{ $id }}: behind one route, Ray would give it the deployment name of models.{{ . }} ({{ $name }}). Rename one of them, by its key or its model_id, or set serving.routing to perModel.
 {{- end }}
 {{- $_ := set $deployments $name $id }}
 {{- end }}
@@ -35,14 +36,9 @@ models.{{ $id }}: behind one route, Ray would give it the deployment name of mod
 {{- end -}}
 
 {{- /*
-Takes id, config (its LLMConfig), release and version (of Ray). The id is the key's, and the placement is in the words of
-the release.
+Takes id, config (its LLMConfig), release and version (of Ray). The placement is in the words of the release.
 */ -}}
 {{- define "ray-serve-llm.checkModelWords" -}}
-{{- $givenId := (.config.model_loading_config | default dict).model_id | default .id }}
-{{- if ne $givenId .id }}
-models.{{ .id }}.llmConfig.model_loading_config.model_id: it is "{{ $givenId }}", and the key is the id. Remove it, or rename the key.
-{{- end }}
 {{- range list "placement_group_config" "resources_per_bundle" }}
 {{- if and (hasKey $.config .) (ne . $.release.placementField) }}
 models.{{ $.id }}.llmConfig.{{ . }}: Ray {{ $.version }} does not take it. Say it in {{ $.release.placementField }}, or set ray.version to the release it was written for.

@@ -7,7 +7,8 @@ owner are none; nor is what apps use.
 {{- $found := dict -}}
 {{- range $id, $model := .Values.models -}}
 {{- $engine := $model.llmConfig.engine_kwargs | default dict -}}
-{{- $source := dig "model_loading_config" "model_source" $id $model.llmConfig -}}
+{{- $served := include "ray-serve-llm.servedName" (dict "id" $id "config" $model.llmConfig) -}}
+{{- $source := dig "model_loading_config" "model_source" $served $model.llmConfig -}}
 {{- $draft := $engine.speculative_config | default dict -}}
 {{- $adapters := list -}}
 {{- range $engine.lora_modules -}}

@@ -1,11 +1,29 @@
 {{- /* The applications of models: each model's LLMConfig, and what Ray's builder makes of them. */ -}}
 
+{{- /* Takes id and config (its LLMConfig). Gives the name that clients ask for: Ray's `model_id`, which is the key where none is given. */ -}}
+{{- define "ray-serve-llm.servedName" -}}
+{{- dig "model_loading_config" "model_id" "" .config | default .id -}}
+{{- end -}}
+
 {{- /*
-Takes id, model and drain (seconds). Gives the model's LLMConfig as YAML: the values' own, the id that the key says, and
-the time to drain.
+Takes release (the facts of the Ray release) and name (that clients ask for). Gives the name of the deployment that Ray
+makes of it.
+*/ -}}
+{{- define "ray-serve-llm.modelDeployment" -}}
+{{- $name := .name -}}
+{{- range $from, $to := .release.modelDeployment.replace -}}
+{{- $name = replace $from $to $name -}}
+{{- end -}}
+{{- print .release.modelDeployment.prefix $name -}}
+{{- end -}}
+
+{{- /*
+Takes id, model and drain (seconds). Gives the model's LLMConfig as YAML: the values' own, the name that clients ask for,
+and the time to drain.
 */ -}}
 {{- define "ray-serve-llm.llmConfig" -}}
-{{- $loading := set (omit (.model.llmConfig.model_loading_config | default dict) "model_id") "model_id" .id -}}
+{{- $name := include "ray-serve-llm.servedName" (dict "id" .id "config" .model.llmConfig) -}}
+{{- $loading := set (omit (.model.llmConfig.model_loading_config | default dict) "model_id") "model_id" $name -}}
 {{- $deployment := .model.llmConfig.deployment_config | default dict -}}
 {{- $drain := "graceful_shutdown_timeout_s" -}}
 {{- if not (hasKey $deployment $drain) -}}

@@ -27,6 +27,14 @@ def test_replicas_that_are_a_number_and_a_span() -> None:
     assert "Remove one of them" in message
 
 
+@pytest.mark.parametrize("name", ["Qwen:7b", "/models/qwen", "qwen/", "a#b", "a b", "n" * 129])
+def test_a_name_for_clients_that_ray_cannot_carry(name: str) -> None:
+    loading = {"model_loading_config": {"model_source": "a/b", "model_id": name}}
+    message = refusal({"models": {"a": {"family": "a", "llmConfig": loading}}})
+    assert "models.a.llmConfig.model_loading_config.model_id" in message
+    assert "what clients name the model" in message or "128" in message
+
+
 @pytest.mark.parametrize(
     ("ray", "argument", "misspelt", "meant"),
     [

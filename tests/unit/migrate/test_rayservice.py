@@ -147,11 +147,11 @@ def test_references_to_secrets_are_kept_and_texts_of_secrets_told_by_place(proje
     assert "llmConfig.runtime_env.env_vars.HF_TOKEN" in run.stdout
 
 
-def test_an_id_that_is_no_part_of_a_route_gets_another_one(project: Path, tmp_path: Path) -> None:
+def test_an_id_that_is_no_part_of_a_route_stays_what_clients_name_the_model(project: Path, tmp_path: Path) -> None:
     path = written(tmp_path, rayservice(llm_config(QWEN, QWEN, accelerator_type="L4")))
     document = imported(project, path)
-    assert "qwen2.5-7b-instruct" in environment(project)["serve"]["qwen2-5"]["models"]
-    assert "its id is qwen2.5-7b-instruct" in told(document, "changed")
+    assert environment(project)["serve"]["qwen2-5"]["models"]["qwen2.5-7b-instruct"]["servedModelName"] == QWEN
+    assert "its id is qwen2.5-7b-instruct; clients name it as they did" in told(document, "taken")
 
 
 def test_a_source_in_a_folder_is_the_librarys_model_of_that_name(project: Path, tmp_path: Path) -> None:

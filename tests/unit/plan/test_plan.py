@@ -114,6 +114,14 @@ def test_an_unknown_name_is_answered_with_the_nearest(changed, message):
         plan({"m": model()}, **{"pools": {"small": L4}, **changed})
 
 
+def test_two_models_of_one_deployments_name_are_refused_behind_one_route():
+    twins = {"a": {"servedModelName": "org/Name-1.5"}, "b": {"servedModelName": "org/Name-1_5"}}
+    fields = {"pools": {"small": L4}, "serve": {"family": {"models": twins}}}
+    with pytest.raises(UserError, match="of which Ray makes one deployment's name"):
+        plan({"a": model(), "b": model()}, **fields, chart={"serving": {"routing": "unified"}})
+    plan({"a": model(), "b": model()}, **fields)
+
+
 def test_arguments_of_the_environment_are_what_the_arithmetic_is_of():
     engine = {"dtype": "float32", "max_model_len": 1024, "gpu_memory_utilization": 0.5, "enforce_eager": True}
     placed = plan(
