@@ -123,7 +123,7 @@ dist: ## Build what a release publishes into dist/: wheel, sdist, chart, bill of
 	export $(WITH_HELM); python=$(RELEASE_PYTHON); "$$python" -m tools.release build $(ARGS); \
 	"$$python" -m tools.release extras dist/*.whl
 
-.PHONY: generate config-defaults architectures releases bench bench-serving profile-serving bench-sizing clean-cache
+.PHONY: generate config-defaults architectures interfaces releases bench bench-serving profile-serving bench-sizing clean-cache
 generate: ## Write schemas, values, the commands' page and the chart's README
 	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; "$$python" tools/command_docs.py; \
 	"$$python" -m tools.release version; \
@@ -134,6 +134,9 @@ config-defaults: ## Extract what configurations leave out, from transformers and
 
 architectures: ## Extract which vLLM has which model architecture, from its source archives (30 MB each)
 	$(TEST_PYTHON) tools/extract_architectures.py $(INDEX)
+
+interfaces: ## Extract which architectures serve no adapters or no pipeline stages, from the engine's vLLM (minutes)
+	$(ENGINE_PYTHON) -m tools.extract_interfaces
 
 releases: ## Extract what each Ray release accepts, from its wheels
 	$(ENGINE_PYTHON) -m tools.extract_release

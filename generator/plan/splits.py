@@ -9,7 +9,7 @@ from generator.facts.gpus import Gpu
 from generator.facts.releases import RayRelease
 from generator.plan.pools import SHARES, NodePool
 from generator.plan.requirements import ModelRequirements
-from generator.sizing.engine.refusals import split_refusal, tensor_splits
+from generator.sizing.engine.refusals import split_refusal, stages_refusal, tensor_splits
 from generator.sizing.weights.divisions import Split
 
 
@@ -56,6 +56,8 @@ def _division_refusal(requirements: ModelRequirements, node_pool: NodePool, gpu:
     if tensor and (refusal := split_refusal(requirements.sized, tensor, requirements.engine, gpu)):
         sizes = tensor_splits(requirements.sized, gpus_per_node, requirements.engine, gpu)
         return f"{refusal}; on a node the model can be divided by {', '.join(map(str, sizes))}"
+    if pipeline and pipeline > 1 and (refusal := stages_refusal(requirements.sized, requirements.engine)):
+        return refusal
     if pipeline and pipeline > (stages := _most_stages(requirements, node_pool, release)):
         return f"it can have {stages} pipeline stages (nodes, layers, Ray {release.ray})"
     return ""
@@ -87,6 +89,8 @@ def _most_stages(requirements: ModelRequirements, node_pool: NodePool, release: 
     # Ray 2.49.1 has no place for the pool's name in the bundles, so a stage could land on another pool.
     # A half's cache is handed over whole (`halves.check_half`).
     if release.placement_field != "placement_group_config" or node_pool.alone or requirements.half:
+        return 1
+    if stages_refusal(requirements.sized, requirements.engine):
         return 1
     tensors = _tensors(requirements, node_pool)
     stages_per_node = node_pool.pool.gpusPerNode // tensors[-1] if tensors else 1

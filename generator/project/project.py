@@ -322,4 +322,6 @@ CHART_FACTS = (
     "tokenAuth",
     "ports",
     "haproxyPorts",
+    "requestRouters",
+    "bucketVariables",
 )

@@ -40,6 +40,14 @@ def served(**llm_config: Any) -> dict[str, Any]:
             served(lora_config=BUCKET, engine_kwargs=SLOTS, runtime_env={"env_vars": {"AWS_REGION": "eu-central-1"}}),
             "env_vars.AWS_REGION: the ingress lists the bucket of lora_config too",
         ),
+        (
+            served(
+                deployment_config={
+                    "request_router_config": {"request_router_class": "ray.serve.llm.request_router.KVAwareRouter"}
+                }
+            ),
+            "on the standard path nothing tells it of the engines' caches",
+        ),
     ],
 )
 def test_adapters_that_no_request_would_reach(render_error: RenderError, values: dict[str, Any], told: str) -> None:
@@ -55,6 +63,8 @@ def test_adapters_that_no_request_would_reach(render_error: RenderError, values:
         served(engine_kwargs={"lora_modules": MODULES, **SLOTS}) | THROUGHPUT,
         served(lora_config=BUCKET, engine_kwargs=SLOTS, runtime_env={"env_vars": {"OTHER": "1"}}),
         served(lora_config=BUCKET, engine_kwargs=SLOTS, runtime_env={"env_vars": {"AWS_REGION": "x"}}) | THROUGHPUT,
+        served(lora_config=BUCKET, engine_kwargs=SLOTS, runtime_env={"env_vars": {"AWS_REGION": "x"}})
+        | {"ingressWorkers": {"env": {"AWS_REGION": "x"}}},
     ],
 )
 def test_adapters_that_are_served(render_with: Render, values: dict[str, Any]) -> None:

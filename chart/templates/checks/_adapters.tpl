@@ -3,6 +3,11 @@
 {{- /* Each LLMConfig: slots for what it loads, the path that serves it, and names that clients can ask for. */ -}}
 {{- define "ray-serve-llm.checkAdapters" -}}
 {{- $standard := ne .root.Values.serving.path "throughput" -}}
+{{- /* What the ingress, which lists buckets, has of its own or as every pod. */ -}}
+{{- $ingress := merge dict
+  (dig "ray_actor_options" "runtime_env" "env_vars" dict .root.Values.serving.ingress)
+  (.root.Values.ingressWorkers.env | default dict)
+  (.root.Values.pods.env | default dict) -}}
 {{- range $id, $model := .root.Values.models }}
 {{- $of := printf "models.%s.llmConfig" $id }}
 {{- $engine := $model.llmConfig.engine_kwargs | default dict }}
@@ -17,10 +22,20 @@
 {{- include "ray-serve-llm.checkAdapterNames" (dict "of" $of "id" $id "modules" $engine.lora_modules "bucket" $bucket) }}
 {{- if and $bucket $standard }}
 {{- range $name, $_ := ($model.llmConfig.runtime_env | default dict).env_vars }}
-{{- if regexMatch "^(AWS|GOOGLE|AZURE)_" $name }}
+{{- if and (regexMatch (printf "^(%s)" (join "|" $.release.bucketVariables)) $name) (not (hasKey $ingress $name)) }}
 {{ $of }}.runtime_env.env_vars.{{ $name }}: the ingress lists the bucket of lora_config too, and does not have it, so /v1/models would fail. Say it in pods.env.
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Each LLMConfig: the one router of Ray's that the standard path leaves blind. */ -}}
+{{- define "ray-serve-llm.checkRouters" -}}
+{{- range $id, $model := .root.Values.models }}
+{{- $class := dig "deployment_config" "request_router_config" "request_router_class" "" $model.llmConfig | toString }}
+{{- if and $class (eq $class (toString $.release.requestRouters.kvAware)) (ne $.root.Values.serving.path "throughput") }}
+models.{{ $id }}.llmConfig.deployment_config.request_router_config.request_router_class: on the standard path nothing tells it of the engines' caches, so it would choose any replica. Set serving.path to throughput, or choose another router.
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -21,6 +21,7 @@ kind of pod), all worked out once, and prints one line for each problem, or noth
   (include "ray-serve-llm.checkServeSwitches" $check)
   (include "ray-serve-llm.checkModels" $check)
   (include "ray-serve-llm.checkAdapters" $check)
+  (include "ray-serve-llm.checkRouters" $check)
   (include "ray-serve-llm.checkKvOffload" $check)
   (include "ray-serve-llm.checkApps" $check)
   (include "ray-serve-llm.checkImages" $check)

@@ -1,4 +1,5 @@
-"""Which vLLM has a model architecture of its own: `data/architectures.json`, looked up."""
+"""Which vLLM has a model architecture of its own, and what it does with it: `data/architectures.json` and
+`data/interfaces.json`, looked up."""
 
 from __future__ import annotations
 
@@ -33,6 +34,27 @@ def missing_in(vllm: str, config: ModelConfig) -> str:
     except UserError:
         return ""
     return _missing_in(vllm, name)
+
+
+def serves_adapters(vllm: str, config: ModelConfig) -> bool:
+    """Whether vLLM `vllm` serves LoRA adapters beside the model, as far as is known."""
+    return not _is_without("withoutLora", vllm, config)
+
+
+def has_pipeline_stages(vllm: str, config: ModelConfig) -> bool:
+    """Whether vLLM `vllm` divides the model's layers over pipeline stages, as far as is known."""
+    return not _is_without("withoutPipeline", vllm, config)
+
+
+def _is_without(interface: str, vllm: str, config: ModelConfig) -> bool:
+    """By the last vLLM that was asked and is not newer."""
+    try:
+        name = config.architecture
+    except UserError:
+        return False
+    asked = read_data("interfaces.json")[interface]
+    known = [names for since, names in asked.items() if version(since) <= version(vllm)]
+    return bool(known) and name in known[-1]
 
 
 @cache

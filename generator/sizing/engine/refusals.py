@@ -23,6 +23,7 @@ from generator.facts.vllm_quantization import (
     only_capability,
     scheme_capability,
 )
+from generator.sizing.config.architectures import has_pipeline_stages, serves_adapters
 from generator.sizing.engine.engine import Engine, EngineShape, takes_float16
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split
@@ -89,6 +90,8 @@ def argument_refusal(model: Model, engine: Engine, shape: EngineShape) -> str:
     if engine.takes_whole_prompts(model) and shape.batched_tokens < shape.context:
         step = f"max_num_batched_tokens {shape.batched_tokens:,}"
         return f"{step} is less than a prompt of {shape.context:,} tokens, which is not cut here"
+    if engine.lora is not None and not serves_adapters(engine.vllm, model.config):
+        return f"vLLM {engine.vllm} serves no LoRA adapters beside {model.config.architecture}"
     if shape.dtype == "float16" and not takes_float16(model.config, engine.vllm):
         return f"vLLM does not compute {model.config.model_type} in float16 (bfloat16 and float32 would run)"
     return _quantization_refusal(model.scheme(engine.quantization), model, engine, shape)
@@ -217,10 +220,26 @@ def _blocks(rows: int, block: int) -> str:
     return f"{rows:,} rows on each GPU are no whole blocks of {block}" if rows % block else ""
 
 
+def stages_refusal(model: Model, engine: Engine) -> str:
+    """Why vLLM does not divide the model, or its draft, over stages: `ModelConfig.verify_with_parallel_config`.
+
+    A draft has as many stages as the model (`SpeculativeConfig.create_draft_parallel_config`). No head of EAGLE's has
+    them. Of multi-token prediction some do, but a catalog does not say which class that is, so all are refused.
+    """
+    if not has_pipeline_stages(engine.vllm, model.config):
+        return f"vLLM {engine.vllm} does not divide {model.config.architecture} over pipeline stages"
+    draft = engine.draft
+    if engine.draft_layers or (draft is not None and not has_pipeline_stages(engine.vllm, draft.config)):
+        return f"vLLM {engine.vllm} does not divide its draft over pipeline stages"
+    return ""
+
+
 def refusal(model: Model, device: Device, split: Split, engine: Engine, shape: EngineShape) -> str:
     """The first reason why vLLM does not start with this on such GPUs."""
     if device.mig and split.gpus > 1:
         return "slices of a GPU do not work together"
+    if split.pipeline > 1 and (undivided := stages_refusal(model, engine)):
+        return undivided
     layers = len(model.caches.layers)
     if split.pipeline > layers > 0:
         return f"{layers} layers cannot be divided over {split.pipeline} stages"

@@ -13,7 +13,7 @@ from generator.sizing.config.architectures import missing_in
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.rotary import default_context, positions_of
 from generator.sizing.engine.arguments import engine_of
-from generator.sizing.engine.refusals import tensor_splits
+from generator.sizing.engine.refusals import stages_refusal, tensor_splits
 from generator.sizing.fit import fit
 from generator.sizing.model import Model
 from generator.sizing.suggestions import changes
@@ -321,3 +321,43 @@ def test_a_prompt_that_is_not_cut_must_fit_a_step():
     assert refusal(words(QWEN), max_num_batched_tokens=4096) == ""
     assert "not cut" in refusal(words(QWEN), max_num_batched_tokens=4096, enable_chunked_prefill=False)
     assert refusal(words(QWEN), enable_chunked_prefill=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "vllm", "why"),
+    [
+        (QWEN, "0.29.0", ""),
+        ("google--gemma-3-27b-it", "0.29.0", ""),
+        ("Zyphra--Zamba2-2.7B", "0.29.0", "vLLM 0.29.0 serves no LoRA adapters beside Zamba2ForCausalLM"),
+        ("Zyphra--Zamba2-2.7B", "0.33.0", "vLLM 0.33.0 serves no LoRA adapters beside Zamba2ForCausalLM"),
+        ("Zyphra--Zamba2-2.7B", "0.28.0", ""),
+    ],
+)
+def test_adapters_are_served_beside_models_that_take_them(name: str, vllm: str, why: str):
+    found = refusal(words(name), vllm=vllm, enable_lora=True)
+    assert why in found
+    assert bool(why) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "why"),
+    [
+        (QWEN, {}, ""),
+        ("Zyphra--Zamba2-2.7B", {}, "does not divide Zamba2ForCausalLM over pipeline stages"),
+        (QWEN, {"speculative_config": {"method": "ngram", "num_speculative_tokens": 3}}, ""),
+        (QWEN, {"speculative_config": {"model": "m", "num_speculative_tokens": 3}}, ""),
+        (QWEN, {"speculative_config": {"method": "eagle3", "model": "m", "num_speculative_tokens": 3}}, "its draft"),
+        (
+            "deepseek-ai--DeepSeek-R1",
+            {"speculative_config": {"method": "mtp", "num_speculative_tokens": 1}},
+            "its draft",
+        ),
+    ],
+)
+def test_what_has_no_pipeline_stages(name: str, arguments: dict[str, Any], why: str):
+    config = words(name)
+    draft = Model(words("meta-llama--Llama-3.2-1B"))
+    engine = engine_of(arguments, config, vllm="0.29.0", where="test", draft=lambda _: draft)
+    found = stages_refusal(Model(config), engine)
+    assert why in found
+    assert bool(why) == bool(found)
