@@ -43,11 +43,15 @@ def test_the_notes_name_the_adapters(notes) -> None:
             "serving": {"path": "throughput"},
             "models": {
                 "m": model(engine_kwargs={"lora_modules": modules, **slots}),
-                "n": model(lora_config={"dynamic_lora_loading_path": "s3://team/n"}, engine_kwargs=slots),
+                "n": model(
+                    model_loading_config={"model_source": "org/n", "model_id": "Org/N"},
+                    lora_config={"dynamic_lora_loading_path": "s3://team/n"},
+                    engine_kwargs=slots,
+                ),
             },
         }
     )
-    assert "\n  m:pirate, m:poet\n  n:<adapter>, for every folder <adapter> of s3://team/n\n" in text
+    assert "\n  m:pirate, m:poet\n  Org/N:<adapter>, for every folder <adapter> of s3://team/n\n" in text
 
 
 def test_the_notes_follow_the_port_the_routes_and_the_name(notes) -> None:

@@ -19,7 +19,8 @@
 {{- if and $engine.lora_modules $standard }}
 {{ $of }}.engine_kwargs.lora_modules: on the standard path no client reaches them, since its ingress looks adapters up in a bucket. Set serving.path to throughput, or say lora_config.dynamic_lora_loading_path.
 {{- end }}
-{{- include "ray-serve-llm.checkAdapterNames" (dict "of" $of "id" $id "modules" $engine.lora_modules "bucket" $bucket) }}
+{{- $served := include "ray-serve-llm.servedName" (dict "id" $id "config" $model.llmConfig) }}
+{{- include "ray-serve-llm.checkAdapterNames" (dict "of" $of "served" $served "modules" $engine.lora_modules "bucket" $bucket) }}
 {{- if and $bucket $standard }}
 {{- range $name, $_ := ($model.llmConfig.runtime_env | default dict).env_vars }}
 {{- if and (regexMatch (printf "^(%s)" (join "|" $.release.bucketVariables)) $name) (not (hasKey $ingress $name)) }}
@@ -40,15 +41,15 @@ models.{{ $id }}.llmConfig.deployment_config.request_router_config.request_route
 {{- end }}
 {{- end -}}
 
-{{- /* Takes of (an LLMConfig, as a path of the values), id, modules (its lora_modules, or nothing) and bucket (or nothing). */ -}}
+{{- /* Takes of (an LLMConfig, as a path of the values), served (the model's name for clients), modules (its lora_modules, or nothing) and bucket (or nothing). */ -}}
 {{- define "ray-serve-llm.checkAdapterNames" -}}
-{{- $seen := dict .id true -}}
+{{- $seen := dict .served true -}}
 {{- range .modules }}
 {{- if hasKey $seen .name }}
-{{ $.of }}.engine_kwargs.lora_modules: "{{ .name }}" is the name of {{ ternary "the model itself" "another adapter" (eq .name $.id) }}, so no request would reach it. Choose another.
+{{ $.of }}.engine_kwargs.lora_modules: "{{ .name }}" is the name of {{ ternary "the model itself" "another adapter" (eq .name $.served) }}, so no request would reach it. Choose another.
 {{- end }}
-{{- if and $.bucket (hasPrefix (printf "%s:" $.id) .name) }}
-{{ $.of }}.engine_kwargs.lora_modules: "{{ .name }}" would be looked up in {{ $.bucket }}, as every name with {{ $.id }}: before it. Give it a name without, or put it there.
+{{- if and $.bucket (hasPrefix (printf "%s:" $.served) .name) }}
+{{ $.of }}.engine_kwargs.lora_modules: "{{ .name }}" would be looked up in {{ $.bucket }}, as every name with {{ $.served }}: before it. Give it a name without, or put it there.
 {{- end }}
 {{- $_ := set $seen .name true }}
 {{- end }}

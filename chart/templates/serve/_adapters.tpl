@@ -11,7 +11,7 @@
   {{ slice . 0 (min 10 (len .)) | join ", " }}{{ if gt (len .) 10 }} and {{ sub (len .) 10 }} more{{ end }}
 {{- end }}
 {{- with ($model.llmConfig.lora_config | default dict).dynamic_lora_loading_path }}
-  {{ $id }}:<adapter>, for every folder <adapter> of {{ . }}
+  {{ include "ray-serve-llm.servedName" (dict "id" $id "config" $model.llmConfig) }}:<adapter>, for every folder <adapter> of {{ . }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -15,6 +15,7 @@ from tests.support.builders import catalog, environment, model
 L4 = {"small": {"gpu": "L4-24GB", "nodes": 4}}
 OLD = {"ray": "2.49.1", "chart": {"networkPolicy": {"enabled": False}}}
 STANDARD = {"chart": {"serving": {"path": "standard"}}}
+SOURCES = {"adapters": {"sources": {"pirate": "/adapters/pirate"}}}
 
 
 def plan(words: dict[str, Any], pools: dict[str, Any] = L4, **fields: Any) -> Plan:
@@ -38,6 +39,12 @@ def test_adapters_of_a_volume_are_loaded_when_a_replica_starts() -> None:
     ]
     assert engine.items() >= {"enable_lora": True, "max_loras": 2, "max_lora_rank": 16, "max_cpu_loras": 2}.items()
     assert "lora_config" not in config
+
+
+def test_adapters_go_by_the_models_name_for_clients() -> None:
+    engine = llm_config(plan({"servedModelName": "Org/Name", **SOURCES}))["engine_kwargs"]
+
+    assert [module["name"] for module in engine["lora_modules"]] == ["Org/Name:pirate"]
 
 
 def test_adapters_of_a_bucket_are_loaded_when_they_are_asked_for() -> None:
@@ -91,9 +98,6 @@ def test_a_router_may_be_said_for_all_and_overruled_in_rays_words() -> None:
         "request_router_class": "ray.serve.llm.request_router.PrefixCacheAffinityRouter",
         "request_router_kwargs": {"imbalanced_threshold": 20},
     }
-
-
-SOURCES = {"adapters": {"sources": {"pirate": "/adapters/pirate"}}}
 
 
 @pytest.mark.parametrize(
