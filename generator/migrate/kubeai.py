@@ -26,7 +26,7 @@ _READ = ("url", "features", "engine", "resourceProfile", "args", "env", "replica
          "autoscalingDisabled", "targetRequests", "scaleDownDelaySeconds", "owner", "loadBalancing",
          "enabled")  # fmt: skip
 _LEFT_OUT = {
-    "adapters": "say `lora_config` in the model's llmConfig: adapters are read of a bucket",
+    "adapters": "say them of the model: `adapters: {sources: {<name>: <path or hub id>}}`, or a `bucket`",
     "cacheProfile": "where weights lie is said once: `chart: {modelCache: …}`",
     "envFrom": "name each variable: `chart: {pods: {env: {NAME: {valueFrom: …}}}}`",
     "files": "put them into the image, or into a volume: `chart: {pods: {volumes: …}}`",
@@ -103,7 +103,7 @@ def _model(name: str, spec: Mapping[str, Any], findings: Findings, where: str) -
             findings.leave_out(where, key, why)
     findings.leave_out_unread(where, spec, (*_READ, *_LEFT_OUT))
     if text_of(mapping(spec.get("loadBalancing")).get("strategy")) == "PrefixHash":
-        why = "requests go to the least busy replica; `request_router_config` of deployment_config chooses another way"
+        why = "say `router: prefixAffinity` of the model in the environment"
         findings.leave_out(where, "loadBalancing", why)
     findings.change(where, "route /openai/v1", f"clients ask the model's own: /inference/{cut(name)}/v1")
     return model

@@ -47,7 +47,7 @@ _LEFT_OUT = {
     "envFromSecret": "name each variable: `chart: {pods: {env: {NAME: {valueFrom: …}}}}`",
     "extraVolumes": "say them of the pool: `workerGroup: {volumes: …}`",
     "initContainer": "the chart's pods have none: put what it does into the image, or into a volume",
-    "lmcacheConfig": "say `kv_transfer_config` in its llmConfig, with an image that has LMCache",
+    "lmcacheConfig": "say `kvOffload: {memory: …, backend: lmcache}` of the model, with an image that has LMCache",
     "nodeName": "pods are placed by labels: give the node one, and name it in nodeSelector",
     "pvcStorage": "where weights lie is said once: `chart: {modelCache: {type: persistentVolumeClaim, …}}`",
     "repository": "all pods of a release have one image, with Ray: `chart: {image: …}`",
@@ -55,9 +55,9 @@ _LEFT_OUT = {
     "requestGPUMemPercentage": "it is HAMi's: say `share: true` of the pool and `gpuShare` of the model",
 }
 _OF_THE_STACK = {
-    "routerSpec": "Ray Serve routes requests",
+    "routerSpec": "Ray Serve routes requests: `router` of a model, or in `defaults`, says how",
     "cacheserverSpec": "the chart has no cache server",
-    "loraAdapters": "say `lora_config` in the model's llmConfig",
+    "loraAdapters": "say them of the model in the environment: `adapters: {sources: …}`, or a `bucket`",
 }
 
 
