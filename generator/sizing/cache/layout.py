@@ -197,6 +197,9 @@ def _state_blocks(layers: CacheLayers, options: CacheOptions, behaviour: CacheBe
 def _refusal(layers: CacheLayers, options: CacheOptions, *, unequal: bool) -> str:
     if unequal:
         return "this vLLM version cannot bring the layers' cache pages to one size"
+    if options.windows_keep_all and layers.state is not None and layers.has_attention:
+        # vllm/v1/core/kv_cache_utils.py::_promote_local_kv_cache_specs, 0.29.0
+        return "vLLM keeps attention beside states by its hybrid cache manager alone, and that is off (as LMCache asks)"
     if layers.packed and not options.kv_cache_dtype.startswith("fp8"):
         return "DeepSeek V4 starts with an fp8 cache only (kv_cache_dtype fp8)"
     return ""

@@ -10,7 +10,7 @@ from generator.errors import UserError
 from generator.facts.releases import releases
 from generator.plan.plan import Plan, make_plan
 from generator.values import family_values
-from tests.support.builders import catalog, environment, model
+from tests.support.builders import catalog, environment, falcon_h1, model
 
 L4 = {"small": {"gpu": "L4-24GB", "nodes": 4}}
 OLD = {"ray": "2.49.1", "chart": {"networkPolicy": {"enabled": False}}}
@@ -124,6 +124,16 @@ def test_what_cannot_be_served_so_is_told_with_the_way_out(
     assert "environments/test.yaml: serve.family.m" in str(refused.value)
 
 
+def test_lmcache_has_no_place_for_states() -> None:
+    served = {"family": {"models": {"m": {"kvOffload": {"memory": "8Gi", "backend": "lmcache"}}}}}
+    hybrid = catalog(family={"m": model(falcon_h1(), billions=0.5)})
+
+    with pytest.raises(UserError) as refused:
+        make_plan("test", environment(L4, serve=served), hybrid, where="environments/test.yaml")
+
+    assert "keeps attention beside states by its hybrid cache manager alone" in str(refused.value)
+
+
 H100 = {"big": {"gpu": "H100-80GB", "gpusPerNode": 2, "nodes": 2, "memoryPerNode": "200Gi"}}
 
 
@@ -169,7 +179,7 @@ def test_a_replica_takes_a_second_gpu_where_that_has_the_memory() -> None:
         ),
     ],
 )
-def test_kv_offload_that_no_host_has_is_told(
+def test_kv_offload_that_cannot_be_had_is_told(
     words: dict[str, Any], pools: dict[str, Any], fields: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(UserError) as refused:
