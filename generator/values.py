@@ -150,7 +150,7 @@ def _placement(model: ModelPlan, plan: Plan) -> JsonObject:
     return {
         "placement_group_config": {
             "bundle_per_worker": {"GPU" if placement.node_pool.gpu else "CPU": share, model.resource: share},
-            "strategy": "STRICT_PACK" if placement.split.pipeline == 1 else "PACK",
+            "strategy": "PACK" if placement.over_nodes or placement.split.data > 1 else "STRICT_PACK",
         }
     }
 
@@ -236,6 +236,8 @@ def _engine(model: ModelPlan) -> JsonObject:
             engine["kv_cache_memory_bytes"] = int(model.kv_gib * GIB)
     else:
         engine["enforce_eager"] = True
+    if placement.split.data > 1:
+        engine["data_parallel_size"] = placement.split.data
     engine["dtype"] = shape.dtype
     engine["max_model_len"] = shape.context
     engine["max_num_seqs"] = model.sequences

@@ -15,6 +15,7 @@ from generator.plan.plans import Home, ModelPlan, PoolPlan
 from generator.plan.pools import own_price
 from generator.plan.replicas import ExpectedLoad
 from generator.program import program
+from generator.sizing.weights.divisions import Split
 from generator.units import GIB
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ def plan_lines(plan: Plan) -> Iterator[tuple[str, Style]]:
 def model_line(model: ModelPlan) -> str:
     """`1 x L4-24GB  weights 13.9 + other 1.9 + KV 5.1 of 20.3 GiB usable; 47,104 tokens = 5.7 x 8,192; …`."""
     placement, memory = model.placement, model.placement.memory
-    split = (
-        f" (tensor {placement.split.tensor}, pipeline {placement.split.pipeline})" if placement.split.gpus > 1 else ""
-    )
+    split = f" ({_split_in_words(placement.split)})" if placement.split.gpus > 1 else ""
     each = " each" if placement.split.gpus > 1 else ""
     count = (
         f"1/{round(1 / placement.gpu_share)} of {_article(placement.node_pool.label)}"
@@ -80,8 +79,14 @@ def model_line(model: ModelPlan) -> str:
         f"{count} {placement.node_pool.label}{split} on {', else '.join(model.pool_names)}  "
         f"weights {memory.weights_gib:.1f} + other {memory.other_gib:.1f}{cache} "
         f"of {memory.usable_gib:.1f} GiB usable{each}; {tokens} {placement.shape.context:,}; "
-        f"{model.sequences} sequences; replicas {model.replicas.min} to {model.replicas.max}"
+        f"{model.sequences} sequences{' each' if placement.split.data > 1 else ''}; "
+        f"replicas {model.replicas.min} to {model.replicas.max}"
     )
+
+
+def _split_in_words(split: Split) -> str:
+    ranks = f", data {split.data}" if split.data > 1 else ""
+    return f"tensor {split.tensor}, pipeline {split.pipeline}{ranks}"
 
 
 def homes_line(model: ModelPlan) -> str:
@@ -247,6 +252,7 @@ def _model_json(model: ModelPlan) -> PlannedModel:
         "why": model.why,
         "tensor_parallel_size": placement.split.tensor,
         "pipeline_parallel_size": placement.split.pipeline,
+        "data_parallel_size": placement.split.data,
         "dtype": placement.shape.dtype,
         "max_model_len": placement.shape.context,
         "max_num_seqs": model.sequences,

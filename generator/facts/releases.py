@@ -44,6 +44,11 @@ class RayRelease:
         return bool(self.facts["prefillDecode"])
 
     @property
+    def data_parallel(self) -> bool:
+        """Whether it has data parallel ranks that start and end together."""
+        return bool(self.facts["dataParallel"])
+
+    @property
     def token_auth(self) -> bool:
         """Whether its own API can ask for a token."""
         return bool(self.facts["tokenAuth"])

@@ -107,6 +107,8 @@ class PlannedModel(TypedDict):
     why: str
     tensor_parallel_size: int
     pipeline_parallel_size: int
+    data_parallel_size: int
+    """Ranks of a replica, each with requests of its own: `max_num_seqs` and `kv_cache_tokens` are of one."""
     dtype: str
     max_model_len: int
     max_num_seqs: int

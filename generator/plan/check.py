@@ -222,6 +222,8 @@ def _load_warnings(model: ModelPlan) -> Iterator[PlanWarning]:
     if load is None:
         if model.expected:
             why = f"nothing is known of the speed of {model.node_pool.label}"
+            if model.placement.split.data > 1:
+                why = "nothing is known of the speed of data parallel ranks"
             if not model.placement.memory.kv_tokens:
                 why = "it keeps no cache, and the speed is known of models that generate"
             yield model.warning(f"{why}, so `expect` decides no replicas; say them")

@@ -102,7 +102,7 @@ def _in_time(option: PricedPlacement) -> bool:
 
 def _usual_replicas(places: Sequence[Placement]) -> Replicas:
     """One, and as many as the pools would hold if they were the model's alone, up to a bound."""
-    room = sum(replicas_on(place.node_pool, place.piece, place.split.pipeline) for place in places)
+    room = sum(replicas_on(place.node_pool, place.piece, place.pieces) for place in places)
     return _one_to(max(1, min(DEFAULT_MOST_REPLICAS, room)))
 
 

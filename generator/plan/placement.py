@@ -33,12 +33,18 @@ class Placement(NamedTuple):
     narrower: MemoryFit | None
     """The next smaller split or share on this pool, which is not enough; None where there is none."""
     piece: int
-    """What must lie on one node, in the pool's units: the GPUs of a stage, or a share of one."""
+    """What must lie on one node, in the pool's units: the GPUs of a stage, or a share of one. Of data parallel ranks
+    as many as a node has room for: between pods they have the network alone."""
 
     @property
     def over_nodes(self) -> bool:
-        """Whether its pipeline stages may lie on several nodes."""
-        return self.split.pipeline > 1
+        """Whether its pipeline stages, or its ranks, may lie on several nodes."""
+        return self.pieces > 1
+
+    @property
+    def pieces(self) -> int:
+        """Of one replica."""
+        return self.split.pipeline * self.split.data // self.split.ranks_together(self.node_pool.slots_per_node)
 
     @property
     def shape(self) -> EngineShape:
@@ -120,7 +126,8 @@ class Search:
             self._fits[key] = _fit_on_gpu(self.requirements, node_pool.gpu, split, share, self.release)
         memory, sequences, enough = self._fits[key]
         enough = enough and not self.requirements.host.refusal(node_pool, split.tensor * share)
-        piece = round(split.tensor * share * node_pool.units)
+        ranks = split.ranks_together(node_pool.slots_per_node)
+        piece = round(split.tensor * ranks * share * node_pool.units)
         return Placement(node_pool, split, memory, share, sequences, enough, None, piece)
 
     def _climb(
@@ -180,7 +187,8 @@ def batched_tokens(requirements: ModelRequirements, gpu: Gpu | None) -> int:
     """
     usual = 2048 if gpu is None else 8192 if gpu.memory_gib >= 70 else 4096
     return max(
-        usual,
+        # Experts of each rank have the tokens of all ranks.
+        max(2048, usual // requirements.data_parallel),
         requirements.sequences,
         requirements.context if requirements.engine.takes_whole_prompts(requirements.sized) else 0,
     )
@@ -188,10 +196,13 @@ def batched_tokens(requirements: ModelRequirements, gpu: Gpu | None) -> int:
 
 def _on_cpu(requirements: ModelRequirements, node_pool: NodePool) -> Placement:
     device = Device(name=node_pool.label, memory_gib=node_pool.memory_gib_per_node / node_pool.slots_per_node)
+    split = Split(data=requirements.data_parallel)
     engine = requirements.engine._replace(context=requirements.context, sequences=requirements.sequences)
-    memory = cpu_fit(requirements.sized, device=device, engine=engine, usual_tokens=batched_tokens(requirements, None))
+    tokens = batched_tokens(requirements, None)
+    memory = cpu_fit(requirements.sized, device=device, split=split, engine=engine, usual_tokens=tokens)
     sequences = _sequences(requirements, memory)
-    return Placement(node_pool, Split(), memory, 1.0, sequences, memory.fits, None, node_pool.units)
+    piece = split.ranks_together(node_pool.slots_per_node) * node_pool.units
+    return Placement(node_pool, split, memory, 1.0, sequences, memory.fits, None, piece)
 
 
 def _fits_nowhere(

@@ -22,6 +22,7 @@ from generator.plan.occupancy import Occupancy, Option
 from generator.plan.packing import bins_in_any_order
 from generator.plan.plans import Home, ModelPlan, PlanWarning, PoolPlan, PricedPlacement
 from generator.plan.pools import NodePool, by_price, node_pools
+from generator.plan.ranks import check_ranks, rank_warnings
 from generator.plan.requirements import check_release, named, requirements_of, served
 from generator.plan.serving_path import standard_because
 from generator.plan.spread import priorities, spread
@@ -84,6 +85,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
             asked = asked.over(words)
             requirements = requirements_of(asked, catalog, vllm=ray.vllm, where=where)
             check_half(requirements, ray, where=place)
+            check_ranks(requirements, ray, where=place)
             choices[asked.name] = choice_of(asked, requirements, pools, ray, where=place)
     ids = {choice.requirements.model_id for choice in choices.values()}
     pool_by_app = app_pools(environment, ids, pools, where=where, faults=faults)
@@ -126,6 +128,11 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
             *image_warnings(name, environment, ray),
             *token_warnings(models.values(), environment.chart),
             *plan_warnings(models.values(), apps.values(), pool_plans, ray),
+            *(
+                warning
+                for name, model in models.items()
+                for warning in rank_warnings(model, choices[name].requirements, ray)
+            ),
             *(warning for pair in halves for warning in halves_warnings(pair, environment)),
         ),
     )

@@ -107,21 +107,19 @@ class PricedPlacement(NamedTuple):
 
     @property
     def option(self) -> Option:
-        stages = self.placement.split.pipeline
+        pieces = self.placement.pieces
         return Option(
             pool=self.placement.node_pool.name,
             piece=self.placement.piece,
-            minimum=stages * self.replicas.min,
-            peak=stages * self.replicas.max,
+            minimum=pieces * self.replicas.min,
+            peak=pieces * self.replicas.max,
         )
 
     @property
     def home(self) -> Home:
         """The pool, with all replicas on it."""
         placement = self.placement
-        return Home(
-            placement.node_pool, placement.piece, placement.split.pipeline, self.replicas.min, self.replicas.max
-        )
+        return Home(placement.node_pool, placement.piece, placement.pieces, self.replicas.min, self.replicas.max)
 
     @property
     def cost(self) -> tuple[bool, float, int]:

@@ -46,7 +46,6 @@ PLANNED = {
     "deployment_config.num_replicas": "replicas",
     "deployment_config.autoscaling_config.min_replicas": "replicas: {min: …}",
     "deployment_config.autoscaling_config.max_replicas": "replicas: {max: …}",
-    "engine_kwargs.data_parallel_size": "",
 }
 
 
@@ -75,6 +74,7 @@ class ModelRequirements:
     expect: Expectation | None = None
     tensor_parallel: int | None = None
     pipeline_parallel: int | None = None
+    data_parallel: int = 1
 
     @property
     def name(self) -> str:
@@ -182,7 +182,7 @@ def requirements_of(asked: Asked, catalog: Catalog, *, vllm: str, where: str) ->
             raise UserError(
                 f"model '{name}': llmConfig.{path} is the plan's to decide",
                 where=where,
-                fix=f"Say it as `{instead}` in the environment." if instead else "Take it out.",
+                fix=f"Say it as `{instead}` in the environment.",
             )
     model = catalog.families[asked.family].models[model_id]
     engine = overrides.llmConfig.get("engine_kwargs", {})
@@ -256,6 +256,7 @@ def requirements_of(asked: Asked, catalog: Catalog, *, vllm: str, where: str) ->
         expect=overrides.expect,
         tensor_parallel=engine.get("tensor_parallel_size"),
         pipeline_parallel=engine.get("pipeline_parallel_size"),
+        data_parallel=count_of(engine, "data_parallel_size", 1, where=who),
     )
 
 

@@ -92,10 +92,10 @@ class Speed:
 
 
 def speed(placement: Placement, requirements: ModelRequirements) -> Speed | None:
-    """The speed of a replica; None for CPUs, of which nothing is known."""
+    """The speed of a replica; None for CPUs and for data parallel ranks, of which nothing is known."""
     gpu, memory, split, model = placement.node_pool.gpu, placement.memory, placement.split, requirements.sized
     flops, plain = peak_flops(placement, requirements), _half_flops(placement)
-    if gpu is None or not flops or not plain or not memory.kv_tokens:
+    if gpu is None or not flops or not plain or not memory.kv_tokens or split.data > 1:
         return None
     assumed = roofline_factors()
     # Engines that share a GPU take turns, so each has its part of everything.

@@ -153,13 +153,12 @@ def _cache_size_refusal(memory: MemoryFit) -> str:
     return f"a cache of {memory.kv_gib:.2f} GiB is asked for, {over:.2f} GiB more than weights and overhead leave"
 
 
-def cpu_fit(model: Model, *, device: Device, engine: Engine, usual_tokens: int) -> MemoryFit:
-    """Predict the memory of a CPU engine that is given `device.memory_gib`, on one node.
+def cpu_fit(model: Model, *, device: Device, split: Split, engine: Engine, usual_tokens: int) -> MemoryFit:
+    """Predict the memory of a CPU engine, or of one of its ranks, that is given `device.memory_gib`, on one node.
 
     The cache is whole GiB of what weights and process leave, as many as requests of full context can use. `engine` says
     context and sequences; where it says no tokens of a step they are `usual_tokens`, or a block, which must fit in one.
     """
-    split = Split()
     settled = engine._replace(batched_tokens=engine.batched_tokens or usual_tokens, utilization=1.0, eager=True)
     shape = shape_of(model, device, settled)
     layout = model.layout(cache_options(split, settled, shape, platform="cpu"), drafts=draft_caches(model, settled))
@@ -194,6 +193,7 @@ def _memory(model: Model, device: Device, split: Split, engine: Engine) -> Memor
         sequences=shape.sequences,
         width=DTYPE_BYTES.get(shape.dtype, 2),
         tensor_parallel=split.tensor,
+        data_parallel=split.data,
         expert_parallel=engine.expert_parallel,
         compute_capability=device.compute_capability,
         text_only=engine.text_only,
@@ -286,6 +286,7 @@ def _weight_options(model: Model, device: Device, split: Split, engine: Engine, 
         dtype=shape.dtype,
         tensor_parallel=split.tensor,
         pipeline_parallel=split.pipeline,
+        data_parallel=split.data,
         expert_parallel=engine.expert_parallel,
         quantization=engine.quantization,
         compute_capability=capability,

@@ -31,6 +31,8 @@ class Step:
     width: int
     """Bytes of the type of activations."""
     tensor_parallel: int = 1
+    data_parallel: int = 1
+    """Ranks, of which each one's experts see the tokens of all."""
     expert_parallel: bool = False
     compute_capability: float = 9.0
     text_only: bool = False
@@ -85,8 +87,9 @@ def expert_buffer_bytes(config: ModelConfig, step: Step) -> float:
         return 0.0
     inner = config.integer("moe_latent_size") or config.needed("hidden_size")
     whole = expert_width(config) * (1 if is_ungated(config) else 2)
-    made = whole if step.expert_parallel else whole / step.tensor_parallel
-    return 2 * step.tokens * (config.integer("num_experts_per_tok") or 1) * max(inner, made) * step.width
+    made = whole if step.expert_parallel else whole / (step.tensor_parallel * step.data_parallel)
+    tokens = step.tokens * step.data_parallel  # gathered: vllm/config/parallel.py, all2all_backend
+    return 2 * tokens * (config.integer("num_experts_per_tok") or 1) * max(inner, made) * step.width
 
 
 def _forward_bytes(config: ModelConfig, caches: CacheLayers, step: Step, factors: Mapping[str, float]) -> float:

@@ -26,7 +26,7 @@ from generator.facts.vllm_quantization import (
 from generator.sizing.config.architectures import has_pipeline_stages, serves_adapters
 from generator.sizing.engine.engine import Engine, EngineShape, takes_float16
 from generator.sizing.model import Model
-from generator.sizing.weights.divisions import Split
+from generator.sizing.weights.divisions import Split, expert_division_refusal
 from generator.sizing.weights.matrix import Matrix
 from generator.sizing.weights.quantization import UNNAMED, Format, Quantization
 
@@ -126,16 +126,19 @@ def _when(method: Method, vllm: str) -> str:
     return f" (it came in {method.since})" if early else f" (it was taken out in {method.until})"
 
 
-def split_refusal(model: Model, tensor: int, engine: Engine, device: Device) -> str:
-    """Why vLLM cannot divide the model over `tensor` GPUs: its heads and widths, or its quantized matrices."""
+def split_refusal(model: Model, tensor: int, engine: Engine, device: Device, *, data: int = 1) -> str:
+    """Why vLLM cannot divide the model over `tensor` GPUs: its heads and widths, or its quantized matrices.
+
+    `data`: ranks of as many GPUs that divide the experts among them.
+    """
     smaller = _has_smaller_blocks(device, engine)
-    return _split_refusal(model, tensor, engine.quantization, engine.expert_parallel, engine.vllm, smaller)
+    return _split_refusal(model, tensor, data, engine.quantization, engine.expert_parallel, engine.vllm, smaller)
 
 
-def tensor_splits(model: Model, most: int, engine: Engine, device: Device) -> Sequence[int]:
-    """Tensor parallel sizes up to `most` by which vLLM can divide the model."""
+def tensor_splits(model: Model, most: int, engine: Engine, device: Device, *, data: int = 1) -> Sequence[int]:
+    """Tensor parallel sizes up to `most` by which vLLM can divide the model, or one of its `data` ranks."""
     smaller = _has_smaller_blocks(device, engine)
-    return _tensor_splits(model, most, engine.quantization, engine.expert_parallel, engine.vllm, smaller)
+    return _tensor_splits(model, most, data, engine.quantization, engine.expert_parallel, engine.vllm, smaller)
 
 
 def _has_smaller_blocks(device: Device, engine: Engine) -> bool:
@@ -151,14 +154,25 @@ def _tensor_splits(model: Model, most: int, *rest: Any) -> Sequence[int]:
 
 @lru_cache(maxsize=65536)
 def _split_refusal(
-    model: Model, tensor: int, quantization: str | None, expert_parallel: bool, vllm: str, smaller_blocks: bool
+    model: Model,
+    tensor: int,
+    data: int,
+    quantization: str | None,
+    expert_parallel: bool,
+    vllm: str,
+    smaller_blocks: bool,
 ) -> str:
     stated = model.scheme(None)
     method = method_of(stated.method) if stated else None
     if method is not None and method.whole and tensor > 1:
         return f"{method.name} checkpoints are not divided by tensor parallelism (pipeline stages would do)"
-    cutting = Cutting(tensor=tensor, experts_over=1 if expert_parallel else tensor, vllm=vllm, smaller=smaller_blocks)
-    return model.division_refusal(tensor) or _cut_anywhere(model, quantization, cutting)
+    parts = 1 if expert_parallel else tensor * data
+    cutting = Cutting(tensor=tensor, experts_over=parts, vllm=vllm, smaller=smaller_blocks)
+    return (
+        model.division_refusal(tensor)
+        or expert_division_refusal(model.config, parts if data > 1 else 1)
+        or _cut_anywhere(model, quantization, cutting)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,5 +260,5 @@ def refusal(model: Model, device: Device, split: Split, engine: Engine, shape: E
     return (
         device_refusal(model, device, engine, dtype=shape.dtype)
         or argument_refusal(model, engine, shape)
-        or split_refusal(model, split.tensor, engine, device)
+        or split_refusal(model, split.tensor, engine, device, data=split.data)
     )

@@ -12,14 +12,23 @@ from generator.sizing.weights.feed_forward import expert_width, experts_of
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """How a replica is divided: layers' width over `tensor` GPUs of a node, layers over `pipeline` nodes."""
+    """How a replica is divided: layers' width over `tensor` GPUs of a node, layers over `pipeline` nodes.
+
+    And of a mixture of experts, requests over `data` ranks, which divide the experts among them all.
+    """
 
     tensor: int = 1
     pipeline: int = 1
+    data: int = 1
 
     @property
     def gpus(self) -> int:
-        return self.tensor * self.pipeline
+        return self.tensor * self.pipeline * self.data
+
+    def ranks_together(self, gpus_per_node: int) -> int:
+        """Data parallel ranks that lie on a node: as many as it has room for, and leave no rest on another."""
+        parts = range(max(1, gpus_per_node // self.tensor), 0, -1)
+        return next(n for n in parts if self.data % n == 0) if self.pipeline == 1 else 1
 
 
 def division_refusal(config: ModelConfig, caches: CacheLayers, tensor: int) -> str:
@@ -38,6 +47,15 @@ def division_refusal(config: ModelConfig, caches: CacheLayers, tensor: int) -> s
         if isinstance(cache, MambaSpec) and cache.groups > 1 and cache.groups % tensor:
             return f"{cache.groups} groups of Mamba heads cannot be divided by {tensor}"
     return ""
+
+
+def expert_division_refusal(config: ModelConfig, parts: int) -> str:
+    """Why an expert cannot be cut into so many parts, as data parallel ranks do that have no whole experts.
+
+    Source: `vllm/model_executor/layers/fused_moe/config.py::FusedMoEParallelConfig.make`, 0.29.0.
+    """
+    width = expert_width(config) if experts_of(config) else 0
+    return f"an expert's intermediate size ({width:,}) cannot be divided by {parts}" if width % parts else ""
 
 
 def _sizes(config: ModelConfig, caches: CacheLayers) -> list[tuple[str, int]]:

@@ -46,6 +46,7 @@ class WeightOptions:
     dtype: str = "bfloat16"
     tensor_parallel: int = 1
     pipeline_parallel: int = 1
+    data_parallel: int = 1
     expert_parallel: bool = False
     quantization: str | None = None
     """What the engine is asked to make of weights that are not quantized."""
@@ -59,6 +60,11 @@ class WeightOptions:
     draft_layers: int = 0
     """Layers of the model's own multi-token prediction that speculative decoding loads."""
     lora: LoraSlots | None = None
+
+    @property
+    def experts_over(self) -> int:
+        """GPUs that divide the experts: those of every rank, each whole ones or a part of each."""
+        return self.tensor_parallel * self.data_parallel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,20 +245,20 @@ class _Sizes:
         if matrix.sharding == "qkv":
             return max(1.0, matrix.heads / tp) / matrix.heads
         if self._whole_experts(matrix):
-            return ceil(matrix.count / tp) / matrix.count
-        return 1 / tp
+            return ceil(matrix.count / self._options.experts_over) / matrix.count
+        return 1 / (self._options.experts_over if matrix.sharding == "expert" else tp)
 
     def _laid_out(self, matrix: Matrix, form: Format | None) -> tuple[float, float]:
         """Rows and columns with what is added to them: to the vocabulary, and to experts that are cut or packed."""
-        rows, columns, tp = matrix.rows, matrix.columns, self._options.tensor_parallel
+        rows, columns, parts = matrix.rows, matrix.columns, self._options.experts_over
         if matrix.sharding == "vocab" and self._loaded:
             return ceil(rows / _PADDING) * _PADDING, columns
         if matrix.sharding != "expert":
             return rows, columns
         if form is not None and self._padding:
-            return self._padded(matrix, 1 if self._options.expert_parallel else tp)
-        if tp > 1 and self._options.least_expert_rows and not self._options.expert_parallel:
-            return self._widened(matrix, self._options.least_expert_rows * tp)
+            return self._padded(matrix, 1 if self._options.expert_parallel else parts)
+        if parts > 1 and self._options.least_expert_rows and not self._options.expert_parallel:
+            return self._widened(matrix, self._options.least_expert_rows * parts)
         return rows, columns
 
     def _whole_experts(self, matrix: Matrix) -> bool:
@@ -264,13 +270,13 @@ class _Sizes:
             return matrix.rows, max(matrix.columns, least)
         return max(matrix.rows, least), matrix.columns
 
-    def _padded(self, matrix: Matrix, tp: int) -> tuple[float, float]:
+    def _padded(self, matrix: Matrix, parts: int) -> tuple[float, float]:
         """Rows and columns of an expert's matrix as the mxfp4 kernels lay it out."""
         assert self._padding is not None
         hidden = ceil(self._config.needed("hidden_size") / self._padding["hidden"]) * self._padding["hidden"]
         down = matrix.is_row_parallel
-        inner = (matrix.columns if down else matrix.rows) / tp
-        inner = ceil(inner / self._padding["intermediate"]) * self._padding["intermediate"] * tp
+        inner = (matrix.columns if down else matrix.rows) / parts
+        inner = ceil(inner / self._padding["intermediate"]) * self._padding["intermediate"] * parts
         return (hidden, inner) if down else (inner, hidden)
 
     def runtime(self) -> float:
@@ -306,8 +312,8 @@ def lora_bytes(model: ModelMatrices, options: WeightOptions) -> float:
                     (matrix.rows, matrix.columns) if matrix.is_row_parallel else (matrix.columns, matrix.rows)
                 )
                 if options.expert_parallel:
-                    entries += ceil(matrix.count / tp) * (hidden + inner)
+                    entries += ceil(matrix.count / options.experts_over) * (hidden + inner)
                 else:
-                    entries += matrix.count * (hidden + inner / tp)
+                    entries += matrix.count * (hidden + inner / options.experts_over)
     layers = ceil(len(model.layers) / options.pipeline_parallel) / len(model.layers)
     return entries * layers * options.lora.rank * options.lora.adapters * DTYPE_BYTES.get(options.dtype, 2)

@@ -329,7 +329,7 @@ def test_fewer_sequences_than_users_need_are_told():
     [
         ({"placement_group_config": {"bundle_per_worker": {"GPU": 2}}}, "Say it as `pool`"),
         ({"deployment_config": {"autoscaling_config": {"min_replicas": 50}}}, "Say it as `replicas"),
-        ({"engine_kwargs": {"data_parallel_size": 4}}, "is the plan's to decide"),
+        ({"engine_kwargs": {"data_parallel_size": 4}}, "is no mixture of experts"),
         ({"engine_kwargs": {"max_model_len": -1}}, "leaves the context to vLLM, and the plan decides it"),
         ({"engine_kwargs": {"max_model_len": -2}}, "max_model_len -2 is nothing to count with"),
         ({"engine_kwargs": {"kv_cache_memory_bytes": 10**8}}, "fits on no pool|is nothing"),

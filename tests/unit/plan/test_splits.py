@@ -42,8 +42,8 @@ def test_a_pool_refuses_nothing_that_the_plan_may_decide():
 @pytest.mark.parametrize(
     ("asked", "node_pool", "words"),
     [
-        ({"tensor_parallel": 2}, cpus(), "a replica on CPUs is one worker"),
-        ({"pipeline_parallel": 2}, cpus(), "a replica on CPUs is one worker"),
+        ({"tensor_parallel": 2}, cpus(), "an engine on CPUs is one worker"),
+        ({"pipeline_parallel": 2}, cpus(), "an engine on CPUs is one worker"),
         ({"gpu_share": 0.5}, pool(), "its models do not share GPUs"),
         ({"tensor_parallel": 2}, pool(share=True), "a model of several GPUs shares none"),
         ({"tensor_parallel": 8}, pool(), "tensor_parallel_size is 8, and a node has 4 GPUs"),
