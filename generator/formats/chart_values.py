@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from generator.documents.merge import JsonObject
 from generator.formats import versions
@@ -133,8 +133,20 @@ class Image(Closed):
     """Names of Secrets of type kubernetes.io/dockerconfigjson in the release's namespace."""
 
 
+class Half(Closed):
+    """Prefill or decode, where they run apart."""
+
+    llmConfig: JsonObject
+    """Ray's LLMConfig of that half, complete as a model's, with a `kv_transfer_config`."""
+
+
 class Model(Closed):
-    """One served model: its key is a file, a part of the URL, and its name for clients unless it says a `model_id`."""
+    """One served model: its key is a file, a part of the URL, and its name for clients unless it says a `model_id`. It
+    has `llmConfig`, or `prefill` and `decode`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["llmConfig"]}, {"required": ["prefill", "decode"]}]}
+    )
 
     family: FamilyName
     """Models of a family share the ConfigMap `<family>-family-config`."""
@@ -142,8 +154,12 @@ class Model(Closed):
         "auto", "completions", "chat", "embeddings", "score", "classify", "transcriptions", "pooling", "models"
     ] = "auto"
     """What `helm test` asks it, by the endpoint's name. `auto` finds out; `models` only looks for it in the list."""
-    llmConfig: JsonObject
+    llmConfig: JsonObject = {}
     """Ray's LLMConfig, complete. `model_loading_config.model_id` is what clients name the model; left out: the key."""
+    prefill: Half | None = None
+    """In place of `llmConfig`: replicas that read prompts (prefill/decode disaggregation, `build_pd_openai_app`)."""
+    decode: Half | None = None
+    """And those that answer. Requests go to these, and they ask prefill for the cache of the prompt."""
 
 
 class App(Closed):

@@ -161,10 +161,9 @@ def _instance(error: ValidationError) -> Any:
 
 def _one_key(error: ValidationError, path: KeyPath, key: str) -> Fault:
     options: Any = error.validator_value
-    keys = [key for option in options for key in option["required"]]
-    given = [key for key in keys if key in _instance(error)] or ["none"]
+    given = [key for option in options for key in option["required"] if key in _instance(error)] or ["none"]
     what = f"'{key}' needs exactly one of them, and has {', '.join(given)}"
-    return Fault(what, tuple(path), f"one of: {', '.join(keys)}")
+    return Fault(what, tuple(path), f"one of: {', '.join(' and '.join(option['required']) for option in options)}")
 
 
 def _missing(error: ValidationError, path: KeyPath, _: str) -> Fault:

@@ -54,12 +54,13 @@ def for_release(version: str, vllm: str) -> JsonObject:
         is_version["required"] = ["ray"]
     else:
         del image["required"]
-    llm_config = ref(version, for_image("ChartLLMConfig", version, vllm))
+    whole = {"properties": {"llmConfig": ref(version, for_image("ChartLLMConfig", version, vllm))}}
+    model = {"properties": {**whole["properties"], "prefill": whole, "decode": whole}}
     return {
         "if": is_version,
         "then": {
             "properties": {
-                "models": {"additionalProperties": {"properties": {"llmConfig": llm_config}}},
+                "models": {"additionalProperties": model},
                 "apps": _apps(version),
                 "serving": _serving(version),
             }

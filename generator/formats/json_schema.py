@@ -85,6 +85,8 @@ def chart_schema(defaults: JsonObject) -> JsonObject:
     So every default must still be there. An empty `serving:` takes it away, and would otherwise render nonsense.
     """
     schema: JsonObject = _for_helm(json.loads(json.dumps(values_schema())))
+    # Of keys that exclude each other Helm says no more than that: the templates say which.
+    del schema["definitions"]["Model"]["oneOf"]
     # People put the token itself there: the templates say so, in better words.
     secret = schema["definitions"]["HuggingFace"]["properties"]["existingSecret"]
     del secret["if"], secret["else"]

@@ -316,6 +316,8 @@ CHART_FACTS = (
     "image",
     "placementField",
     "modelDeployment",
+    "builders",
+    "prefillDecode",
     "ingressDeployment",
     "maxSurgePercent",
     "throughputPath",

@@ -15,10 +15,10 @@ pods', and those that Ray gives to replicas and ingresses.
 {{- $environments := dict -}}
 {{- $ingress := .Values.serving.ingress.ray_actor_options | default dict -}}
 {{- $_ := set $environments "serving.ingress.ray_actor_options.runtime_env" $ingress.runtime_env -}}
-{{- range $id, $model := .Values.models -}}
-{{- $actor := ($model.llmConfig.deployment_config | default dict).ray_actor_options | default dict -}}
-{{- $_ := set $environments (printf "models.%s.llmConfig.runtime_env" $id) $model.llmConfig.runtime_env -}}
-{{- $_ := set $environments (printf "models.%s.llmConfig.deployment_config.ray_actor_options.runtime_env" $id) $actor.runtime_env -}}
+{{- range include "ray-serve-llm.llmConfigs" . | fromJsonArray -}}
+{{- $actor := (.config.deployment_config | default dict).ray_actor_options | default dict -}}
+{{- $_ := set $environments (printf "%s.runtime_env" .of) .config.runtime_env -}}
+{{- $_ := set $environments (printf "%s.deployment_config.ray_actor_options.runtime_env" .of) $actor.runtime_env -}}
 {{- end -}}
 {{- range $name, $app := .Values.apps -}}
 {{- $_ := set $environments (printf "apps.%s.application.runtime_env" $name) $app.application.runtime_env -}}
@@ -60,11 +60,13 @@ pods', and those that Ray gives to replicas and ingresses.
 {{- /* Engine arguments that open routes or files to every client: files/refused-arguments.yaml. */ -}}
 {{- define "ray-serve-llm.checkEngineArguments" -}}
 {{- $refused := .root.Files.Get "files/refused-arguments.yaml" | fromYaml -}}
-{{- range $id, $model := .root.Values.models }}
+{{- range .llmConfigs }}
+{{- $of := .of }}
+{{- $engine := .config.engine_kwargs | default dict }}
 {{- range $name, $row := $refused }}
-{{- with get ($model.llmConfig.engine_kwargs | default dict) $name }}
+{{- with get $engine $name }}
 {{- if or (not $row.folders) (include "ray-serve-llm.mayReach" (dict "folder" (toString .) "kept" $row.folders)) }}
-models.{{ $id }}.llmConfig.engine_kwargs.{{ $name }}: {{ $row.why }}. {{ $row.instead }}.
+{{ $of }}.engine_kwargs.{{ $name }}: {{ $row.why }}. {{ $row.instead }}.
 {{- end }}
 {{- end }}
 {{- end }}

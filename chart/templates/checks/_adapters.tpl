@@ -8,10 +8,10 @@
   (dig "ray_actor_options" "runtime_env" "env_vars" dict .root.Values.serving.ingress)
   (.root.Values.ingressWorkers.env | default dict)
   (.root.Values.pods.env | default dict) -}}
-{{- range $id, $model := .root.Values.models }}
-{{- $of := printf "models.%s.llmConfig" $id }}
-{{- $engine := $model.llmConfig.engine_kwargs | default dict }}
-{{- $bucket := ($model.llmConfig.lora_config | default dict).dynamic_lora_loading_path }}
+{{- range .llmConfigs }}
+{{- $of := .of }}
+{{- $engine := .config.engine_kwargs | default dict }}
+{{- $bucket := (.config.lora_config | default dict).dynamic_lora_loading_path }}
 {{- $where := ternary (printf "%s.lora_config" $of) (printf "%s.engine_kwargs.lora_modules" $of) (not (empty $bucket)) }}
 {{- if and (or $bucket $engine.lora_modules) (not $engine.enable_lora) }}
 {{ $where }}: the engine has no slots for adapters, so each that is asked for is refused. Set engine_kwargs.enable_lora to true, or remove it.
@@ -19,10 +19,9 @@
 {{- if and $engine.lora_modules $standard }}
 {{ $of }}.engine_kwargs.lora_modules: on the standard path no client reaches them, since its ingress looks adapters up in a bucket. Set serving.path to throughput, or say lora_config.dynamic_lora_loading_path.
 {{- end }}
-{{- $served := include "ray-serve-llm.servedName" (dict "id" $id "config" $model.llmConfig) }}
-{{- include "ray-serve-llm.checkAdapterNames" (dict "of" $of "served" $served "modules" $engine.lora_modules "bucket" $bucket) }}
+{{- include "ray-serve-llm.checkAdapterNames" (dict "of" $of "served" .id "modules" $engine.lora_modules "bucket" $bucket) }}
 {{- if and $bucket $standard }}
-{{- range $name, $_ := ($model.llmConfig.runtime_env | default dict).env_vars }}
+{{- range $name, $_ := (.config.runtime_env | default dict).env_vars }}
 {{- if and (regexMatch (printf "^(%s)" (join "|" $.release.bucketVariables)) $name) (not (hasKey $ingress $name)) }}
 {{ $of }}.runtime_env.env_vars.{{ $name }}: the ingress lists the bucket of lora_config too, and does not have it, so /v1/models would fail. Say it in pods.env.
 {{- end }}
@@ -33,10 +32,10 @@
 
 {{- /* Each LLMConfig: the one router of Ray's that the standard path leaves blind. */ -}}
 {{- define "ray-serve-llm.checkRouters" -}}
-{{- range $id, $model := .root.Values.models }}
-{{- $class := dig "deployment_config" "request_router_config" "request_router_class" "" $model.llmConfig | toString }}
+{{- range .llmConfigs }}
+{{- $class := dig "deployment_config" "request_router_config" "request_router_class" "" .config | toString }}
 {{- if and $class (eq $class (toString $.release.requestRouters.kvAware)) (ne $.root.Values.serving.path "throughput") }}
-models.{{ $id }}.llmConfig.deployment_config.request_router_config.request_router_class: on the standard path nothing tells it of the engines' caches, so it would choose any replica. Set serving.path to throughput, or choose another router.
+{{ .of }}.deployment_config.request_router_config.request_router_class: on the standard path nothing tells it of the engines' caches, so it would choose any replica. Set serving.path to throughput, or choose another router.
 {{- end }}
 {{- end }}
 {{- end -}}

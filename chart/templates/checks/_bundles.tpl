@@ -1,6 +1,6 @@
 {{- /* Checks of placement groups: bundles and selectors of labels that Ray refuses, or that no worker is like. */ -}}
 
-{{- /* Every model, every deployment of an app, and the ingress. */ -}}
+{{- /* Every LLMConfig, every deployment of an app, and the ingress. */ -}}
 {{- define "ray-serve-llm.checkPlacementGroups" -}}
 {{- $values := .root.Values -}}
 {{- $context := dict "groups" (keys $values.workerGroups) "labelled" (contains "RAY_OVERRIDE_LABELS" (include "ray-serve-llm.variables" .root)) -}}
@@ -8,9 +8,9 @@
 {{- $_ := set $context "groups" (append $context.groups (include "ray-serve-llm.ingressGroup" .root)) -}}
 {{- include "ray-serve-llm.checkSelectors" (dict "of" "serving.ingress" "options" $values.serving.ingress "context" $context) }}
 {{- end -}}
-{{- range $id, $model := $values.models }}
-{{- $config := $model.llmConfig }}
-{{- $of := printf "models.%s.llmConfig" $id }}
+{{- range .llmConfigs }}
+{{- $config := .config }}
+{{- $of := .of }}
 {{- with $config.placement_group_config }}
 {{- include "ray-serve-llm.checkBundles" (dict "of" (printf "%s.placement_group_config.bundles" $of) "bundles" .bundles) }}
 {{- with .bundle_per_worker }}

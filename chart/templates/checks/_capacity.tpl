@@ -9,7 +9,7 @@ replicas it has is counted as one, as Ray does where its code says nothing eithe
 {{- /* Every group against what must be on it, or all groups against all, where no group alone is too small. */ -}}
 {{- define "ray-serve-llm.checkCapacity" -}}
 {{- $demands := concat
-  (include "ray-serve-llm.modelDemands" .root | fromJsonArray)
+  (include "ray-serve-llm.llmConfigDemands" .root | fromJsonArray)
   (include "ray-serve-llm.appDemands" (dict "root" .root "otherwise" 1) | fromJsonArray) -}}
 {{- $problems := "" -}}
 {{- $all := dict -}}

@@ -2,8 +2,9 @@
 What Helm's schema cannot see: values that contradict each other, that another release would take, or that leave a
 replica pending forever with nothing but a line in Ray's log. Each message says where, what, and what to do.
 
-A check takes `root`, `release` (the facts of the Ray release), `workers` (what there is to land on) and `pods` (every
-kind of pod), all worked out once, and prints one line for each problem, or nothing.
+A check takes `root`, `release` (the facts of the Ray release), `llmConfigs` (every one, wherever it is written), `workers`
+(what there is to land on) and `pods` (every kind of pod), all worked out once, and prints one line for each problem, or
+nothing.
 */ -}}
 
 {{- /* Takes the root. Gives nothing, or fails with every problem that the checks found. */ -}}
@@ -12,6 +13,7 @@ kind of pod), all worked out once, and prints one line for each problem, or noth
 {{- $check := dict
   "root" .
   "release" (include "ray-serve-llm.rayRelease" . | fromYaml)
+  "llmConfigs" (include "ray-serve-llm.llmConfigs" . | fromJsonArray)
   "workers" (include "ray-serve-llm.workers" . | fromJson)
   "pods" (include "ray-serve-llm.kindsOfPods" . | fromJson) -}}
 {{- $found := list
@@ -19,6 +21,7 @@ kind of pod), all worked out once, and prints one line for each problem, or noth
   (include "ray-serve-llm.checkServing" $check)
   (include "ray-serve-llm.checkServeOptions" $check)
   (include "ray-serve-llm.checkServeSwitches" $check)
+  (include "ray-serve-llm.checkBuilders" $check)
   (include "ray-serve-llm.checkModels" $check)
   (include "ray-serve-llm.checkAdapters" $check)
   (include "ray-serve-llm.checkRouters" $check)

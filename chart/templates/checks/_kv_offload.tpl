@@ -9,11 +9,11 @@ for that and files/host-memory.yaml's rest of a replica. LMCache's memory is in 
 {{- $workers := .workers -}}
 {{- $pods := .pods -}}
 {{- $facts := .root.Files.Get "files/host-memory.yaml" | fromYaml -}}
-{{- range $id, $model := .root.Values.models }}
-{{- $engine := $model.llmConfig.engine_kwargs | default dict }}
+{{- range .llmConfigs }}
+{{- $engine := .config.engine_kwargs | default dict }}
 {{- if and $engine.kv_offloading_size (ne "lmcache" (toString $engine.kv_offloading_backend)) }}
-{{- $of := printf "models.%s.llmConfig.engine_kwargs.kv_offloading_size" $id }}
-{{- $piece := include "ray-serve-llm.pieces" (dict "config" $model.llmConfig "release" $.release) | fromJsonArray | first }}
+{{- $of := printf "%s.engine_kwargs.kv_offloading_size" .of }}
+{{- $piece := include "ray-serve-llm.pieces" (dict "config" .config "gang" .gang "release" $.release) | fromJsonArray | first }}
 {{- $asked := include "ray-serve-llm.offeredOf" (dict "piece" $piece "workers" $workers) | fromJson }}
 {{- range $group := include "ray-serve-llm.homes" (dict "asked" $asked "workers" $workers) | fromJsonArray }}
 {{- $settings := (get $pods (printf "workerGroups.%s" $group)).settings }}

@@ -1,61 +1,51 @@
-{{- /* Checks of the models: what each asks for is there, on one worker. */ -}}
+{{- /* Checks of LLMConfigs, wherever they are written: what each asks for is there, on one worker. */ -}}
 
-{{- /* Each model: its id, its placement in the words of the release, and resources that some worker group has. */ -}}
+{{- /* Each LLMConfig: its placement in the words of the release, and resources that some worker group has. */ -}}
 {{- define "ray-serve-llm.checkModels" -}}
 {{- $values := .root.Values -}}
-{{- $deployments := dict -}}
 {{- $fine := dict -}}
 {{- if not (or $values.models $values.apps) }}
 models: there is none, and no app. Add one, or give a values file that has some (-f values/<environment>/<family>.yaml).
 {{- end }}
-{{- range $id, $model := $values.models }}
-{{- $config := $model.llmConfig }}
-{{- include "ray-serve-llm.checkModelWords" (dict "id" $id "config" $config "release" $.release "version" $values.ray.version) }}
+{{- range .llmConfigs }}
+{{- $known := set (set (set (deepCopy .) "release" $.release) "workers" $.workers) "version" $values.ray.version }}
+{{- include "ray-serve-llm.checkModelWords" $known }}
 {{- /* A fleet's models ask for few different things: who asks for what another may have is fine too. */}}
-{{- $asks := include "ray-serve-llm.asks" $config }}
+{{- $asks := include "ray-serve-llm.asks" .config | list .gang | join " " }}
 {{- /* As large as each alone may be, by the schema: the pieces of more are not even counted. */}}
-{{- $ranks := include "ray-serve-llm.ranks" $config | int64 }}
+{{- $ranks := include "ray-serve-llm.ranks" .config | int64 }}
 {{- if gt $ranks ($.release.mostRanks | int64) }}
-models.{{ $id }}.llmConfig.engine_kwargs: tensor_parallel_size × pipeline_parallel_size is {{ $ranks }}, and no engine runs on more than {{ $.release.mostRanks }}. Lower one of them.
+{{ .of }}.engine_kwargs: tensor_parallel_size × pipeline_parallel_size is {{ $ranks }}, and no engine runs on more than {{ $.release.mostRanks }}. Lower one of them.
 {{- else if not (hasKey $fine $asks) }}
-{{- $problems := include "ray-serve-llm.checkModel" (dict "id" $id "config" $config "release" $.release "workers" $.workers) }}
+{{- $problems := include "ray-serve-llm.checkModel" $known }}
 {{- $problems }}
 {{- if not (trim $problems) }}
 {{- $_ := set $fine $asks true }}
 {{- end }}
 {{- end }}
-{{- if eq $values.serving.routing "unified" }}
-{{- $served := include "ray-serve-llm.servedName" (dict "id" $id "config" $config) }}
-{{- $name := include "ray-serve-llm.modelDeployment" (dict "release" $.release "name" $served) }}
-{{- with get $deployments $name }}
-models.{{ $id }}: behind one route, Ray would give it the deployment name of models.{{ . }} ({{ $name }}). Rename one of them, by its key or its model_id, or set serving.routing to perModel.
-{{- end }}
-{{- $_ := set $deployments $name $id }}
-{{- end }}
 {{- end }}
 {{- end -}}
 
-{{- /*
-Takes id, config (its LLMConfig), release and version (of Ray). The placement is in the words of the release.
-*/ -}}
+{{- /* Takes an entry of ray-serve-llm.llmConfigs, with release and version (of Ray). The placement is in the words of the release. */ -}}
 {{- define "ray-serve-llm.checkModelWords" -}}
 {{- range list "placement_group_config" "resources_per_bundle" }}
 {{- if and (hasKey $.config .) (ne . $.release.placementField) }}
-models.{{ $.id }}.llmConfig.{{ . }}: Ray {{ $.version }} does not take it. Say it in {{ $.release.placementField }}, or set ray.version to the release it was written for.
+{{ $.of }}.{{ . }}: Ray {{ $.version }} does not take it. Say it in {{ $.release.placementField }}, or set ray.version to the release it was written for.
 {{- end }}
 {{- end }}
 {{- end -}}
 
 {{- /*
-Takes id, config (its LLMConfig), release and workers (as ray-serve-llm.workers gives them): what a model asks for, of
-what ray-serve-llm.asks gives. Two models that give the same there have the same problems.
+Takes an entry of ray-serve-llm.llmConfigs, with release and workers (as ray-serve-llm.workers gives them): what it asks for,
+of what ray-serve-llm.asks gives. Two that give the same there have the same problems.
 */ -}}
 {{- define "ray-serve-llm.checkModel" -}}
 {{- $config := .config -}}
 {{- $deployment := $config.deployment_config | default dict }}
-{{- include "ray-serve-llm.checkFixedOrScaled" (dict "of" (printf "models.%s.llmConfig.deployment_config" .id) "options" $deployment) }}
-{{- include "ray-serve-llm.checkAutoscaling" (dict "id" .id "autoscaling" $deployment.autoscaling_config) }}
-{{- include "ray-serve-llm.checkPlacement" (dict "id" .id "config" $config "release" .release "workers" .workers) }}
+{{- $of := printf "%s.deployment_config" .of }}
+{{- include "ray-serve-llm.checkFixedOrScaled" (dict "of" $of "options" $deployment) }}
+{{- include "ray-serve-llm.checkAutoscaling" (dict "of" (printf "%s.autoscaling_config" $of) "autoscaling" $deployment.autoscaling_config) }}
+{{- include "ray-serve-llm.checkPlacement" . }}
 {{- $placement := $config.placement_group_config | default dict }}
 {{- $bundles := concat
   (list $placement.bundle_per_worker $config.resources_per_bundle)
@@ -66,13 +56,13 @@ what ray-serve-llm.asks gives. Two models that give the same there have the same
 {{- with $config.accelerator_type }}
 {{- $_ := set $asked (printf "accelerator_type:%s" .) true }}
 {{- end }}
-{{- include "ray-serve-llm.checkResources" (dict "of" (printf "models.%s" .id) "asked" $asked "offered" .workers.offered) }}
+{{- include "ray-serve-llm.checkResources" (dict "of" .who "asked" $asked "offered" .workers.offered) }}
 {{- $onGpus := or (hasKey $asked "GPU") (not (or $bundles (has ($config.accelerator_config | default dict).kind (list "cpu" "tpu")))) }}
 {{- if and $onGpus (not .workers.gpuGroups) }}
-models.{{ .id }}: it asks for a GPU and no worker group has one, so it would stay pending forever. Set workerGroups.<name>.gpusPerWorker, or place the model on CPUs.
+{{ .who }}: it asks for a GPU and no worker group has one, so it would stay pending forever. Set workerGroups.<name>.gpusPerWorker, or place the model on CPUs.
 {{- end }}
 {{- if and $bundles (not $onGpus) (not (has ($config.accelerator_config | default dict).kind (list "cpu" "tpu"))) }}
-{{- include "ray-serve-llm.checkWithoutGpu" (dict "id" .id "config" $config "release" .release "workers" .workers) }}
+{{- include "ray-serve-llm.checkWithoutGpu" . }}
 {{- end }}
 {{- end -}}
 
@@ -87,7 +77,7 @@ models.{{ .id }}: it asks for a GPU and no worker group has one, so it would sta
 {{- $onCpus = without $onCpus . -}}
 {{- end -}}
 {{- if and $homes (not $onCpus) }}
-models.{{ .id }}: its bundles have no GPU, and the workers that hold them ({{ join ", " $homes }}) are there for their GPUs, so the engine would start without one. Add GPU: 1 to every bundle, or set accelerator_config to {kind: cpu}.
+{{ .who }}: its bundles have no GPU, and the workers that hold them ({{ join ", " $homes }}) are there for their GPUs, so the engine would start without one. Add GPU: 1 to every bundle, or set accelerator_config to {kind: cpu}.
 {{- end }}
 {{- end -}}
 
@@ -112,7 +102,7 @@ models.{{ .id }}: its bundles have no GPU, and the workers that hold them ({{ jo
 {{- end -}}
 
 {{- /*
-Takes id and autoscaling (the model's autoscaling_config, or nothing). Ray says 1 replica at the least, and, where
+Takes of (a path of the values) and autoscaling (what is there, or nothing). Ray says 1 replica at the least, and, where
 `target_ongoing_requests` is missing, a number of requests so large that a second replica is never started.
 */ -}}
 {{- define "ray-serve-llm.checkAutoscaling" -}}
@@ -120,7 +110,7 @@ Takes id and autoscaling (the model's autoscaling_config, or nothing). Ray says 
 {{- $min := dig "min_replicas" 1 $scaling | float64 -}}
 {{- with $scaling.max_replicas }}
 {{- if and (gt (float64 .) (max $min 1 | float64)) (not (or $scaling.target_ongoing_requests $scaling.policy)) }}
-models.{{ $.id }}.llmConfig.deployment_config.autoscaling_config.target_ongoing_requests: without it Ray never adds a replica to the first ones. Say how many requests a replica should have under way, or set max_replicas to {{ max $min 1 }}.
+{{ $.of }}.target_ongoing_requests: without it Ray never adds a replica to the first ones. Say how many requests a replica should have under way, or set max_replicas to {{ max $min 1 }}.
 {{- end }}
 {{- end }}
 {{- end -}}

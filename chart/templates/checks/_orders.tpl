@@ -4,12 +4,12 @@
 {{- define "ray-serve-llm.checkOrders" -}}
 {{- $rules := .root.Files.Get "files/orders.yaml" | fromYaml -}}
 {{- $values := .root.Values -}}
-{{- range $id, $model := $values.models }}
-{{- $of := printf "models.%s.llmConfig" $id }}
-{{- with $model.llmConfig.engine_kwargs }}
+{{- range .llmConfigs }}
+{{- $of := .of }}
+{{- with .config.engine_kwargs }}
 {{- include "ray-serve-llm.checkOrdersOf" (dict "of" (printf "%s.engine_kwargs" $of) "given" . "rules" $rules.engine_kwargs) }}
 {{- end }}
-{{- with $model.llmConfig.deployment_config }}
+{{- with .config.deployment_config }}
 {{- include "ray-serve-llm.checkScaling" (dict "of" (printf "%s.deployment_config" $of) "options" . "rules" $rules) }}
 {{- end }}
 {{- end }}

@@ -44,13 +44,13 @@ or nothing) and workers (as above). What no group has at all is told elsewhere.
 {{- end }}
 {{- end -}}
 
-{{- /* Takes id, config (its LLMConfig), release, and workers (as above). */ -}}
+{{- /* Takes an entry of ray-serve-llm.llmConfigs, with release and workers (as above). */ -}}
 {{- define "ray-serve-llm.checkPlacement" -}}
 {{- $config := .config -}}
 {{- $engine := $config.engine_kwargs | default dict -}}
 {{- include "ray-serve-llm.checkPieces" (dict
-  "of" (printf "models.%s" .id)
-  "pieces" (include "ray-serve-llm.pieces" (dict "config" $config "release" .release) | fromJsonArray | uniq)
+  "of" .who
+  "pieces" (include "ray-serve-llm.pieces" . | fromJsonArray | uniq)
   "labels" ($config.deployment_config | default dict).placement_group_bundle_label_selector
   "workers" .workers) -}}
 {{- $bundles := list -}}
@@ -61,6 +61,6 @@ or nothing) and workers (as above). What no group has at all is told elsewhere.
 {{- end -}}
 {{- $gpus := include "ray-serve-llm.ranks" $config | int -}}
 {{- if and $bundles (ne (len $bundles) $gpus) (eq "ray" ($engine.distributed_executor_backend | default "ray")) }}
-models.{{ .id }}.llmConfig.placement_group_config.bundles: {{ len $bundles }} of them have a GPU, and tensor_parallel_size × pipeline_parallel_size is {{ $gpus }}. Give one bundle for each, or say bundle_per_worker once.
+{{ .of }}.placement_group_config.bundles: {{ len $bundles }} of them have a GPU, and tensor_parallel_size × pipeline_parallel_size is {{ $gpus }}. Give one bundle for each, or say bundle_per_worker once.
 {{- end }}
 {{- end -}}

@@ -1,14 +1,13 @@
 {{- /*
 Takes the root. Gives, as JSON, the repositories of the hub that engines would download, each once: `name` or
 `name@revision`, in order. Paths, buckets (Ray downloads those itself), GGUF's `name:file` and names without an
-owner are none; nor is what apps use.
+owner are none; nor is what code of one's own uses.
 */ -}}
 {{- define "ray-serve-llm.hubModels" -}}
 {{- $found := dict -}}
-{{- range $id, $model := .Values.models -}}
-{{- $engine := $model.llmConfig.engine_kwargs | default dict -}}
-{{- $served := include "ray-serve-llm.servedName" (dict "id" $id "config" $model.llmConfig) -}}
-{{- $source := dig "model_loading_config" "model_source" $served $model.llmConfig -}}
+{{- range include "ray-serve-llm.llmConfigs" . | fromJsonArray -}}
+{{- $engine := .config.engine_kwargs | default dict -}}
+{{- $source := dig "model_loading_config" "model_source" .id .config -}}
 {{- $draft := $engine.speculative_config | default dict -}}
 {{- $adapters := list -}}
 {{- range $engine.lora_modules -}}

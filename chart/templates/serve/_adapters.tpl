@@ -2,16 +2,19 @@
 
 {{- /* Takes the root. Gives a line for each model that has adapters: their names, or the bucket whose folders they are. */ -}}
 {{- define "ray-serve-llm.adapterLines" -}}
-{{- range $id, $model := .Values.models }}
+{{- range include "ray-serve-llm.llmConfigs" . | fromJsonArray }}
+{{- if ne .key "prefill_config" }}
 {{- $names := list }}
-{{- range ($model.llmConfig.engine_kwargs | default dict).lora_modules }}
+{{- range (.config.engine_kwargs | default dict).lora_modules }}
 {{- $names = append $names .name }}
 {{- end }}
 {{- with $names }}
   {{ slice . 0 (min 10 (len .)) | join ", " }}{{ if gt (len .) 10 }} and {{ sub (len .) 10 }} more{{ end }}
 {{- end }}
-{{- with ($model.llmConfig.lora_config | default dict).dynamic_lora_loading_path }}
-  {{ include "ray-serve-llm.servedName" (dict "id" $id "config" $model.llmConfig) }}:<adapter>, for every folder <adapter> of {{ . }}
+{{- $id := .id }}
+{{- with (.config.lora_config | default dict).dynamic_lora_loading_path }}
+  {{ $id }}:<adapter>, for every folder <adapter> of {{ . }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -1,45 +1,27 @@
-{{- /* The applications of models: each model's LLMConfig, and what Ray's builder makes of them. */ -}}
-
-{{- /* Takes id and config (its LLMConfig). Gives the name that clients ask for: Ray's `model_id`, which is the key where none is given. */ -}}
-{{- define "ray-serve-llm.servedName" -}}
-{{- dig "model_loading_config" "model_id" "" .config | default .id -}}
-{{- end -}}
+{{- /* The applications of models: each model's LLMConfigs, and what Ray's builders make of them. */ -}}
 
 {{- /*
-Takes release (the facts of the Ray release) and name (that clients ask for). Gives the name of the deployment that Ray
-makes of it.
-*/ -}}
-{{- define "ray-serve-llm.modelDeployment" -}}
-{{- $name := .name -}}
-{{- range $from, $to := .release.modelDeployment.replace -}}
-{{- $name = replace $from $to $name -}}
-{{- end -}}
-{{- print .release.modelDeployment.prefix $name -}}
-{{- end -}}
-
-{{- /*
-Takes id, model and drain (seconds). Gives the model's LLMConfig as YAML: the values' own, the name that clients ask for,
-and the time to drain.
+Takes id, config (an LLMConfig) and drain (seconds). Gives the LLMConfig as YAML: the values' own, the name that clients ask
+for, and the time to drain.
 */ -}}
 {{- define "ray-serve-llm.llmConfig" -}}
-{{- $name := include "ray-serve-llm.servedName" (dict "id" .id "config" .model.llmConfig) -}}
-{{- $loading := set (omit (.model.llmConfig.model_loading_config | default dict) "model_id") "model_id" $name -}}
-{{- $deployment := .model.llmConfig.deployment_config | default dict -}}
+{{- $loading := set (omit (.config.model_loading_config | default dict) "model_id") "model_id" .id -}}
+{{- $deployment := .config.deployment_config | default dict -}}
 {{- $drain := "graceful_shutdown_timeout_s" -}}
 {{- if not (hasKey $deployment $drain) -}}
 {{- $deployment = set (omit $deployment $drain) $drain .drain -}}
 {{- end -}}
-{{- $config := omit .model.llmConfig "model_loading_config" "deployment_config" -}}
+{{- $config := omit .config "model_loading_config" "deployment_config" -}}
 {{- set (set $config "model_loading_config" $loading) "deployment_config" $deployment | toYaml -}}
 {{- end -}}
 
-{{- /* Takes root, id and model. Gives one entry of `llm_configs`: the path of the model's file, or the model itself. */ -}}
-{{- define "ray-serve-llm.llmConfigEntry" -}}
+{{- /* Takes root and one of a model's `ray-serve-llm.llmConfigs`. Gives what a builder is handed: the path of its file, or itself. */ -}}
+{{- define "ray-serve-llm.llmConfigArgument" -}}
 {{- if eq .root.Values.serving.delivery "configMap" -}}
-- {{ printf "%s/%s/%s.yaml" .root.Values.serving.modelsPath .model.family .id | quote }}
+{{- printf "%s/%s/%s" .root.Values.serving.modelsPath .llmConfig.family .llmConfig.file | quote -}}
 {{- else -}}
 {{- $drain := include "ray-serve-llm.drainSeconds" .root | float64 -}}
-- {{ include "ray-serve-llm.llmConfig" (dict "id" .id "model" .model "drain" $drain) | nindent 2 | trim }}
+{{- include "ray-serve-llm.llmConfig" (dict "id" .llmConfig.id "config" .llmConfig.config "drain" $drain) -}}
 {{- end -}}
 {{- end -}}
 
@@ -49,29 +31,41 @@ for every class of router but those of Ray that look at the replicas or the sess
 */ -}}
 {{- define "ray-serve-llm.routedByBody" -}}
 {{- $found := "" -}}
-{{- range $id, $model := .Values.models -}}
-{{- $class := dig "deployment_config" "request_router_config" "request_router_class" "" $model.llmConfig | toString -}}
-{{- if $model.llmConfig.lora_config -}}
-{{- $found = printf "model %s has LoRA adapters" $id -}}
+{{- range include "ray-serve-llm.llmConfigs" . | fromJsonArray -}}
+{{- $whose := ternary (printf "model %s" .model) .who (hasKey . "model") -}}
+{{- $class := dig "deployment_config" "request_router_config" "request_router_class" "" .config | toString -}}
+{{- if .config.lora_config -}}
+{{- $found = printf "%s has LoRA adapters" $whose -}}
 {{- else if and $class (not (regexMatch "^ray[.]serve[.].*[.:](PowerOfTwoChoicesRequestRouter|RoundRobinRouter|CapacityQueueRouter|ConsistentHashRouter)$" $class)) -}}
-{{- $found = printf "model %s has %s for a router" $id $class -}}
+{{- $found = printf "%s has %s for a router" $whose $class -}}
 {{- end -}}
 {{- end -}}
 {{- $found -}}
 {{- end -}}
 
 {{- /*
-Takes name, routePrefix, llmConfigs (the entries, as YAML), and, on the standard path, ingress (its options, as YAML)
-and release. Gives one application. A release whose builder takes no ingress options has them set on the
+Takes root, name, routePrefix, llmConfigs (those of the application), and, on the standard path, ingress (its options, as
+YAML) and release. Gives one application. A release whose builder takes no ingress options has them set on the
 deployment that the builder makes.
 */ -}}
 {{- define "ray-serve-llm.application" -}}
+{{- $root := .root -}}
+{{- $builder := (first .llmConfigs).builder -}}
 - name: {{ .name | quote }}
-  import_path: ray.serve.llm:build_openai_app
+  import_path: ray.serve.llm:{{ $builder }}
   route_prefix: {{ .routePrefix | quote }}
   args:
+    {{- if eq $builder "build_openai_app" }}
     llm_configs:
-      {{- .llmConfigs | nindent 6 }}
+      {{- range .llmConfigs }}
+      - {{ include "ray-serve-llm.llmConfigArgument" (dict "root" $root "llmConfig" .) | nindent 8 | trim }}
+      {{- end }}
+    {{- else }}
+    {{- range .llmConfigs }}
+    {{ .key }}:
+      {{- include "ray-serve-llm.llmConfigArgument" (dict "root" $root "llmConfig" .) | nindent 6 }}
+    {{- end }}
+    {{- end }}
     {{- if and .ingress .release.ingressDeployment.options }}
     ingress_deployment_config:
       {{- .ingress | nindent 6 }}
@@ -91,26 +85,19 @@ deployment that the builder makes.
 {{- if include "ray-serve-llm.ingress" . -}}
 {{- $ingress = include "ray-serve-llm.ingressOptions" . -}}
 {{- end -}}
-{{- if not .Values.models -}}
-{{- else if eq .Values.serving.routing "unified" -}}
-{{- $entries := list -}}
-{{- range $id, $model := .Values.models -}}
-{{- $entries = append $entries (include "ray-serve-llm.llmConfigEntry" (dict "root" $root "id" $id "model" $model)) -}}
+{{- $ofModels := dict -}}
+{{- range include "ray-serve-llm.llmConfigs" . | fromJsonArray -}}
+{{- if .model -}}
+{{- $_ := set $ofModels .application (append (get $ofModels .application | default list) .) -}}
 {{- end -}}
-{{- include "ray-serve-llm.application" (dict
-  "name" "models"
-  "routePrefix" (.Values.serving.routePrefix | default "/")
-  "llmConfigs" (join "\n" $entries)
-  "ingress" $ingress
-  "release" $release) -}}
-{{- else -}}
-{{- range $id, $model := .Values.models }}
+{{- end -}}
+{{- range $name, $llmConfigs := $ofModels }}
 {{ include "ray-serve-llm.application" (dict
-  "name" $id
-  "routePrefix" (include "ray-serve-llm.modelRoute" (dict "root" $root "id" $id))
-  "llmConfigs" (include "ray-serve-llm.llmConfigEntry" (dict "root" $root "id" $id "model" $model))
+  "root" $root
+  "name" $name
+  "routePrefix" (include "ray-serve-llm.modelRoute" (dict "root" $root "id" $name) | default "/")
+  "llmConfigs" $llmConfigs
   "ingress" $ingress
   "release" $release) }}
 {{- end }}
-{{- end -}}
 {{- end -}}

@@ -51,9 +51,10 @@ itself takes, {resource: amount}.
 {{- end -}}
 
 {{- /*
-Takes config (an LLMConfig) and release. Gives, as JSON, what one replica needs, a list of {resource: amount}, each whole
-on one worker. Ray asks for the bundles, and for what the replica itself takes: with the first bundle, or, in a release
-with `resources_per_bundle`, in one before it. STRICT_PACK, or one stage in such a release, puts all of them on one worker.
+Takes config (an LLMConfig), gang (how many replicas are one) and release. Gives, as JSON, what one replica needs, a list of
+{resource: amount}, each whole on one worker. Ray asks for the bundles, and for what the replica itself takes: with the first
+bundle, or, in a release with `resources_per_bundle`, in one before it. STRICT_PACK, or one stage in such a release, puts all
+of them on one worker; those of a gang have one placement group, which is PACK whatever the strategy says.
 */ -}}
 {{- define "ray-serve-llm.pieces" -}}
 {{- $bundles := include "ray-serve-llm.bundles" .config | fromJsonArray -}}
@@ -66,7 +67,7 @@ with `resources_per_bundle`, in one before it. STRICT_PACK, or one stage in such
 {{- else -}}
 {{- $pieces = prepend (rest $bundles) (include "ray-serve-llm.sum" (list $replica (first $bundles)) | fromJson) -}}
 {{- end -}}
-{{- if $together -}}
+{{- if and $together (le (int .gang) 1) -}}
 {{- $pieces = list (include "ray-serve-llm.sum" $pieces | fromJson) -}}
 {{- end -}}
 {{- toJson $pieces -}}

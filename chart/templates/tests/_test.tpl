@@ -9,12 +9,12 @@
 {{- define "ray-serve-llm.testConfig" -}}
 {{- $name := include "ray-serve-llm.name" . -}}
 {{- $unified := eq .Values.serving.routing "unified" -}}
+{{- $served := include "ray-serve-llm.servedNames" . | fromJson -}}
 {{- $names := dict -}}
 {{- $asked := dict -}}
 {{- range $id, $model := .Values.models -}}
-{{- $served := include "ray-serve-llm.servedName" (dict "id" $id "config" $model.llmConfig) -}}
-{{- if ne $served $id -}}
-{{- $_ := set $names $id $served -}}
+{{- if ne (get $served $id) $id -}}
+{{- $_ := set $names $id (get $served $id) -}}
 {{- end -}}
 {{- if ne ($model.test | default "auto") "auto" -}}
 {{- $_ := set $asked $id $model.test -}}

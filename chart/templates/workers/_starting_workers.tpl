@@ -10,7 +10,7 @@ as far as that has room. What an app's code says of its replicas cannot be seen 
 {{- /* Takes the root. Gives, as JSON, the workers of each group, by its name, that hold the replicas which are there from the start. */ -}}
 {{- define "ray-serve-llm.startingWorkers" -}}
 {{- $demands := concat
-  (include "ray-serve-llm.modelDemands" . | fromJsonArray)
+  (include "ray-serve-llm.llmConfigDemands" . | fromJsonArray)
   (include "ray-serve-llm.appDemands" (dict "root" . "otherwise" 0) | fromJsonArray) -}}
 {{- $sizes := include "ray-serve-llm.piecesBySize" $demands | fromJson -}}
 {{- $there := include "ray-serve-llm.workers" . | fromJson -}}
@@ -44,26 +44,25 @@ as far as that has room. What an app's code says of its replicas cannot be seen 
 {{- end -}}
 
 {{- /*
-Takes the root. Gives, as JSON, what the models demand: a list of {of (whose, as a path of the values), replicas (there from
-the start), together (replicas that work only at once: ranks), pieces (of each replica), apart (whether each piece has a
-worker of its own)}. Models that ask alike are one entry, the first's: a fleet's ask for few different things.
+Takes the root. Gives, as JSON, what LLMConfigs demand: a list of {of (whose, as a path of the values), replicas (there from
+the start), together (replicas that start and end at once: a gang), pieces (of each replica), apart (whether each piece has a
+worker of its own)}. Those that ask alike are one entry, the first's: a fleet's ask for few different things.
 */ -}}
-{{- define "ray-serve-llm.modelDemands" -}}
+{{- define "ray-serve-llm.llmConfigDemands" -}}
 {{- $release := include "ray-serve-llm.rayRelease" . | fromYaml -}}
 {{- $alike := dict -}}
-{{- range $id, $model := .Values.models -}}
-{{- $asks := include "ray-serve-llm.asks" .llmConfig -}}
-{{- $first := dig $asks "of" (printf "models.%s" $id) $alike -}}
-{{- $_ := set $alike $asks (dict "of" $first "config" .llmConfig "models" (dig $asks "models" 0 $alike | add1)) -}}
+{{- range include "ray-serve-llm.llmConfigs" . | fromJsonArray -}}
+{{- $asks := include "ray-serve-llm.asks" .config | list .gang | join " " -}}
+{{- $first := dig $asks "of" .who $alike -}}
+{{- $_ := set $alike $asks (dict "of" $first "config" .config "gang" .gang "models" (dig $asks "models" 0 $alike | add1)) -}}
 {{- end -}}
 {{- $demands := list -}}
 {{- range $alike -}}
 {{- $options := .config.deployment_config | default dict -}}
 {{- $replicas := include "ray-serve-llm.firstReplicas" (dict "options" $options "otherwise" 1) -}}
-{{- $ranks := (.config.engine_kwargs | default dict).data_parallel_size | default 1 -}}
-{{- $pieces := include "ray-serve-llm.pieces" (dict "config" .config "release" $release) | fromJsonArray -}}
-{{- $apart := eq (toString (.config.placement_group_config | default dict).strategy) "STRICT_SPREAD" -}}
-{{- $demands = append $demands (dict "of" .of "replicas" (mul .models $replicas $ranks) "together" $ranks "pieces" $pieces "apart" $apart) -}}
+{{- $pieces := include "ray-serve-llm.pieces" (dict "config" .config "gang" .gang "release" $release) | fromJsonArray -}}
+{{- $apart := and (eq (toString (.config.placement_group_config | default dict).strategy) "STRICT_SPREAD") (eq (int .gang) 1) -}}
+{{- $demands = append $demands (dict "of" .of "replicas" (mul .models $replicas .gang) "together" .gang "pieces" $pieces "apart" $apart) -}}
 {{- end -}}
 {{- toJson $demands -}}
 {{- end -}}
