@@ -79,6 +79,12 @@ class RayRelease:
         return self.vllm == str(self.facts["vllm"])
 
     @property
+    def frontend_arguments(self) -> dict[str, list[str]]:
+        """`app`: arguments, and `variables`, that only vLLM's own FastAPI reads; `server`: what Ray never reads."""
+        names: dict[str, list[str]] = read_data(f"releases/{self.ray}.arguments.json")["frontendArguments"]
+        return names
+
+    @property
     def ports(self) -> list[tuple[int, int]]:
         """First and last of the ports that Ray itself takes on a pod, whatever is served there."""
         return [(row["first"], row["last"]) for row in self.facts["ports"]]

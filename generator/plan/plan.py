@@ -15,6 +15,7 @@ from generator.plan.assignment import Assignment, assign
 from generator.plan.check import access_warnings, name_faults, plan_faults, plan_warnings, token_warnings
 from generator.plan.choices import Choice, choice_of, why
 from generator.plan.downloads import Download
+from generator.plan.frontend import frontend_faults
 from generator.plan.halves import check_half, halves_faults, halves_warnings
 from generator.plan.images import image_faults, image_warnings
 from generator.plan.node_disk import most_at_once
@@ -86,6 +87,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
             requirements = requirements_of(asked, catalog, vllm=ray.vllm, where=where)
             check_half(requirements, ray, where=place)
             check_ranks(requirements, ray, where=place)
+            faults.add(*frontend_faults(asked.model_id, asked.overrides.llmConfig, ray, standard=standard, where=place))
             choices[asked.name] = choice_of(asked, requirements, pools, ray, where=place)
     ids = {choice.requirements.model_id for choice in choices.values()}
     pool_by_app = app_pools(environment, ids, pools, where=where, faults=faults)

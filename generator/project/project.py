@@ -237,7 +237,11 @@ def _chart_facts() -> dict[str, tuple[str, Any]]:
     """By the name of a file of the chart, what of `generator/data/` its templates read, and the name of that."""
     chart_releases = {
         version: {key: value for key, value in release.facts.items() if key in CHART_FACTS}
-        | {"vllm": release.vllm, "mostRanks": bounds_of("parallel_size")[1]}
+        | {
+            "vllm": release.vllm,
+            "mostRanks": bounds_of("parallel_size")[1],
+            "frontendArguments": release.frontend_arguments,
+        }
         for version, release in releases().items()
     }
     memory = {

@@ -149,3 +149,34 @@ def test_the_throughput_path_without_the_body_that_its_router_reads(
     message = render_error({"serving": {"path": "throughput"}, "models": models, "pods": {"env": env}})
     assert f"pods.env.RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY: {why}" in message
     assert "Remove it, or set serving.path to standard" in message
+
+
+THROUGHPUT = {"serving": {"path": "throughput"}}
+
+
+@pytest.mark.parametrize("name", ["middleware", "root_path", "allowed_origins"])
+def test_what_only_vllms_own_front_end_reads_is_refused_where_rays_answers(
+    render_with: Render, render_error: Callable[..., str], name: str
+) -> None:
+    change = {"models": {MODEL: {"llmConfig": {"engine_kwargs": {name: ["auth.ApiKey"]}}}}}
+    if name == "root_path":
+        change = {"models": {MODEL: {"llmConfig": {"engine_kwargs": {name: "/llm"}}}}}
+    told = (
+        f"models.{MODEL}.llmConfig.engine_kwargs.{name}: on the standard path Ray's ingress answers and never reads it"
+    )
+    assert told in render_error(change)
+    render_with(change | THROUGHPUT)
+
+
+def test_an_api_key_that_nobody_would_ask_for(render_with: Render, render_error: Callable[..., str]) -> None:
+    change = {"pods": {"env": {"VLLM_API_KEY": {"valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}}}}
+    told = (
+        "pods.env.VLLM_API_KEY: on the standard path Ray's ingress answers and never reads it, so it would do nothing"
+    )
+    assert told in render_error(change) and "or set serving.path to throughput" in render_error(change)
+    render_with(change | THROUGHPUT)
+
+
+def test_words_of_a_server_that_ray_does_not_start(render_error: Callable[..., str]) -> None:
+    change = {"models": {MODEL: {"llmConfig": {"engine_kwargs": {"port": 9000}}}}} | THROUGHPUT
+    assert f"models.{MODEL}.llmConfig.engine_kwargs.port: it is for the server of `vllm serve`" in render_error(change)

@@ -8,6 +8,7 @@ from . import deployment_options, left_out
 from .declared import fields_of
 from .definitions import Definitions
 from .engine_arguments import engine_arguments
+from .frontend_arguments import frontend_arguments
 from .llm_config import define_llm_config, define_llm_serving_args
 from .narrowed import Narrowed
 from .probe import Probe
@@ -39,6 +40,7 @@ def document(release: Release) -> Schema:
     define_llm_serving_args(release, definitions)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
+        "frontendArguments": frontend_arguments(release, provenance),
         "generated": provenance.document(),
         "definitions": reachable(definitions, ROOTS),
     }

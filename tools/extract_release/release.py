@@ -58,6 +58,10 @@ class Release:
         self.engine_args = first_of("vllm.engine.arg_utils:AsyncEngineArgs")
         # The very class that Ray's check compares the names with, whatever module it sits in.
         self.frontend_args = getattr(sys.modules[self.engine_config.__module__], "FrontendArgs")  # noqa: B009
+        api_server = f"{_OPENAI}.api_server"
+        self.init_app_state, self.build_app = (
+            first_of(f"{api_server}:{name}") for name in ("init_app_state", "build_app")
+        )
         # The packages, so that all that they have registers itself.
         self.tool_parsers = first_of("vllm.tool_parsers:ToolParserManager", f"{_OPENAI}.tool_parsers:ToolParserManager")
         self.reasoning_parsers = first_of("vllm.reasoning:ReasoningParserManager")

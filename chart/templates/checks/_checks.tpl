@@ -38,6 +38,7 @@ nothing.
   (include "ray-serve-llm.checkVolumes" $check)
   (include "ray-serve-llm.checkVariables" $check)
   (include "ray-serve-llm.checkEngineArguments" $check)
+  (include "ray-serve-llm.checkFrontend" $check)
   (include "ray-serve-llm.checkOrders" $check)
   (include "ray-serve-llm.checkPlacementGroups" $check)
   (include "ray-serve-llm.checkStartFlags" $check)

@@ -415,3 +415,22 @@ def test_a_draft_that_the_catalog_does_not_know_is_refused():
     engine = {"speculative_config": {"model": "who/knows", "num_speculative_tokens": 3}}
     with pytest.raises(UserError, match=r"draft model 'who/knows'.*not in the catalog"):
         plan({"m": model()}, {"small": L4}, defaults={"llmConfig": {"engine_kwargs": engine}})
+
+
+@pytest.mark.parametrize(
+    ("word", "chart", "told"),
+    [
+        (
+            {"middleware": ["a.B"]},
+            {"serving": {"path": "standard"}},
+            r"'middleware' would do nothing.*\(chart.serving.path",
+        ),
+        ({"port": 9000}, {}, "'port' is for the server of `vllm serve`"),
+    ],
+)
+def test_words_of_a_front_end_that_does_not_answer_are_refused(word, chart, told):
+    words = {"llmConfig": {"engine_kwargs": word}}
+    with pytest.raises(UserError, match=told):
+        plan({"m": model()}, {"p": L4}, chart=chart, defaults=words)
+    middleware = {"llmConfig": {"engine_kwargs": {"middleware": ["a.B"]}}}
+    assert plan({"m": model()}, {"p": L4}, defaults=middleware).models
