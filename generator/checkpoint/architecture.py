@@ -98,7 +98,8 @@ def derivation_notes(config: ModelConfig, tokenizer: Mapping[str, Any], tensors:
 
 def context_of(architecture: Architecture, tokenizer: Mapping[str, Any]) -> int:
     """Return the tokens the model was made for: its positions, or fewer where its tokenizer says so."""
-    positions, limit = architecture.max_position_embeddings, _tokenizer_limit(tokenizer)
+    positions = positions_of(ModelConfig(architecture.config_json(), "", complete=True))
+    limit = _tokenizer_limit(tokenizer)
     return positions if limit is None else min(limit, positions)
 
 

@@ -21,10 +21,14 @@ from generator.formats.architecture import Architecture
 from generator.formats.catalog import Provenance, Weights
 from generator.progress import Report
 from generator.sizing.cache.rules import is_known
+from generator.sizing.config.architectures import makes_vectors
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.weights.quantization import quantization_of as scheme_of
 
 _TOKENIZER = "tokenizer_config.json"
+_SENTENCES = "modules.json"
+"""Of sentence-transformers; vLLM pools by it too: `vllm/transformers_utils/config.py::get_pooling_config`."""
+HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _LONGEST_LICENSE = 200
 """Characters; the hub's names of licenses are shorter, and a whole license is no name."""
 
@@ -46,6 +50,8 @@ class Checkpoint:
     """A suggestion: the name in lower case, DNS-safe."""
     family: str
     """A suggestion: the name up to the size."""
+    embeds: bool
+    """Whether its files say that a model made to generate is to make embeddings."""
     provenance: Provenance
     gated: bool = False
     """Whether the hub gives it only to accounts that accepted its license."""
@@ -63,6 +69,7 @@ class Checkpoint:
             "revision": self.revision,
             "license": self.license,
             "gated": self.gated or None,
+            **({"task": "embedding", "llmConfig": {"engine_kwargs": {"runner": "pooling"}}} if self.embeds else {}),
             "needs": {"context": context or min(8192, self.context), "sequences": sequences},
             "architecture": self.architecture.model_dump(exclude_none=True),
             "weights": self.weights.model_dump(),
@@ -85,10 +92,10 @@ def read_checkpoint(
     """
     tell = report or (lambda line: None)
     with open_source(reference_of(reference), revision, tell) as source:
-        return _read(source, tell, weights_elsewhere=bool(served_from))
+        return _read(source, tell, served_from=served_from)
 
 
-def _read(source: CheckpointSource, tell: Report, *, weights_elsewhere: bool) -> Checkpoint:
+def _read(source: CheckpointSource, tell: Report, *, served_from: str | None) -> Checkpoint:
     refuse_other_formats(source)
     config = ModelConfig(source.json(CONFIG), source.where(CONFIG))
     tensors = read_tensors(source, tell)
@@ -101,6 +108,8 @@ def _read(source: CheckpointSource, tell: Report, *, weights_elsewhere: bool) ->
     counted = weights_of(tensors, config, architecture, quantization)
     context = context_of(architecture, tokenizer)
     read = "config.json and safetensors headers" if tensors else "config.json"
+    # A folder's name may be anything; a hub id is what the model is called.
+    name = served_from if served_from and HUB_ID.match(served_from) else source.name
     of = source.source if source.revision else Path(source.source).name
     return Checkpoint(
         source=source.source,
@@ -110,14 +119,15 @@ def _read(source: CheckpointSource, tell: Report, *, weights_elsewhere: bool) ->
         license=_license(source.card),
         gated=source.gated,
         context=context,
-        model_id=suggest_model_id(source.name),
-        family=suggest_family(source.name),
+        model_id=suggest_model_id(name),
+        family=suggest_family(name),
+        embeds=_SENTENCES in source.names and not makes_vectors(config),
         provenance=Provenance(source=f"{read} of {of}", confidence=counted.confidence),
         notes=(
             *derivation_notes(config, tokenizer, tensors),
             *counted.notes,
             *_worth_knowing(
-                source, config, architecture, quantization, weights_are_there=bool(tensors), elsewhere=weights_elsewhere
+                source, config, architecture, quantization, weights_are_there=bool(tensors), elsewhere=bool(served_from)
             ),
             *_shorter_context(context, architecture),
         ),

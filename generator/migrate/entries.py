@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from generator.checkpoint.checkpoint import suggest_model_id
+from generator.checkpoint.checkpoint import HUB_ID, suggest_model_id
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, cut, faults
 from generator.formats.catalog import Catalog, CatalogModel
@@ -19,7 +18,6 @@ from generator.progress import Report
 from generator.project.add import model_facts
 from generator.project.library import LibraryModel, library_model, library_model_of
 
-HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _TRUSTED = "It was set where this model was imported from. Read what its repository runs, and say why here."
 
 

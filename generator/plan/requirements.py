@@ -31,7 +31,7 @@ from generator.program import program
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.config.overrides import overridden
 from generator.sizing.engine.arguments import count_of, draft_of, engine_of, overrides_of
-from generator.sizing.engine.engine import Engine
+from generator.sizing.engine.engine import Engine, pools, takes_float16
 from generator.sizing.model import Model
 from generator.sizing.weights.rank import DTYPE_ALIASES, DTYPE_BYTES
 
@@ -198,7 +198,9 @@ def requirements_of(asked: Asked, catalog: Catalog, *, vllm: str, where: str) ->
     batched_tokens = count_of(engine, "max_num_batched_tokens", 0, where=who)
     utilization = engine.get("gpu_memory_utilization")
     dtype = DTYPE_ALIASES.get(engine.get("dtype"), engine.get("dtype")) or model.needs.dtype
-    dtype = model.architecture.torch_dtype if dtype == "auto" else dtype
+    halved = dtype == "auto" and model.architecture.torch_dtype == "float32"
+    if dtype == "auto":
+        dtype = "bfloat16" if halved else model.architecture.torch_dtype
     sized = sized_model(
         model,
         dtype=dtype,
@@ -241,6 +243,8 @@ def requirements_of(asked: Asked, catalog: Catalog, *, vllm: str, where: str) ->
         where=who,
         draft=lambda name: sized_model(_draft(name, catalog, where=who), dtype=dtype),
     )
+    if halved and pools(sized.config, made) and takes_float16(sized.config, vllm):
+        made = made._replace(dtype="float16")  # as wide, so the weights are the same
     return ModelRequirements(
         model_id=model_id,
         half=asked.half,

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from generator.checkpoint.checkpoint import Checkpoint, read_checkpoint
 from generator.checkpoint.reference import reference_of
 from generator.documents.files import read_text
+from generator.documents.merge import merged
 from generator.errors import UserError, cut, did_you_mean
 from generator.formats.architecture import Architecture
 from generator.formats.catalog import CatalogModel, Weights
@@ -221,7 +222,7 @@ def _of_checkpoint(checkpoint: Checkpoint) -> ModelFacts:
     return ModelFacts(
         model_id=checkpoint.model_id,
         family=checkpoint.family,
-        entry=filled | checkpoint.entry(),
+        entry=merged(filled, checkpoint.entry()),
         context=checkpoint.context,
         summary=_summary(checkpoint.weights, checkpoint.architecture, checkpoint.context, checkpoint.license),
         notes=(*checkpoint.notes, *notes),

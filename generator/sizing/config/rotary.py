@@ -14,6 +14,9 @@ ROPE = ("rope_scaling", "rope_parameters")
 """Two words for one thing, which transformers 5 reads as one: the last that is set holds."""
 MOST_STRETCH = 10_000
 """No model's positions are stretched further; what says so is a mistake."""
+_BEFORE_THE_FIRST = {"roberta": 2, "xlm-roberta": 2}
+"""Positions that no token has: counting begins behind that of padding. vLLM takes a longer text, and fails at its end:
+`vllm/model_executor/models/roberta.py:80-86`, 0.29.0."""
 _NOT_STRETCHED = ("su", "longrope", "llama3")
 """Scalings that `max_position_embeddings` already counts in."""
 _BY_FACTOR = ("yarn", "linear", "dynamic")
@@ -35,6 +38,7 @@ def positions_of(config: ModelConfig) -> int:
     words = [word for word in ("max_position_embeddings", *POSITIONS) if word in config.text]
     stated = [config.integer(word) for word in words] or [config.integer("max_position_embeddings")]
     positions = config.integer("model_max_length") or min(filter(None, stated), default=0)
+    positions = max(0, positions - _BEFORE_THE_FIRST.get(config.model_type, 0))
     if config.complete or config.model_type.startswith("gemma3"):
         return positions
     for rope in _ropes(config):

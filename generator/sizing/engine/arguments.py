@@ -45,6 +45,7 @@ def engine_of(
     engine = Engine(
         vllm=vllm,
         dtype=DTYPE_ALIASES.get(dtype, dtype),
+        runner=_runner(arguments),
         context=arguments.get("max_model_len"),
         sequences=arguments.get("max_num_seqs"),
         batched_tokens=arguments.get("max_num_batched_tokens"),
@@ -66,6 +67,11 @@ def engine_of(
         uncounted=tuple(name for name in read_data("memory.yaml")["notCounted"] if arguments.get(name)),
     )
     return _with_speculation(engine, arguments.get("speculative_config"), config, draft, where=where)
+
+
+def _runner(arguments: Mapping[str, Any]) -> str:
+    runner, convert = (str(arguments.get(word) or "auto") for word in ("runner", "convert"))
+    return "pooling" if runner == "auto" and convert not in ("auto", "none") else runner
 
 
 def _count(arguments: Mapping[str, Any], name: str, *, where: str) -> int | None:

@@ -11,6 +11,7 @@ from generator.facts.gpus import Device
 from generator.facts.vllm_cache import cache_behaviour
 from generator.facts.vllm_memory import memory_behaviour
 from generator.facts.vllm_quantization import computes_in_float16
+from generator.sizing.config.architectures import makes_vectors
 from generator.sizing.config.config import ModelConfig
 from generator.sizing.model import Model
 from generator.sizing.weights.rank import DTYPE_ALIASES, DTYPE_BYTES, LoraSlots
@@ -24,6 +25,8 @@ class Engine(NamedTuple):
 
     vllm: str
     dtype: str = "auto"
+    runner: str = "auto"
+    """What `runner` and `convert` say: generate or pooling; auto leaves it to the model."""
     context: int | None = None
     sequences: int | None = None
     batched_tokens: int | None = None
@@ -109,7 +112,8 @@ def shape_of(model: Model, device: Device, engine: Engine) -> EngineShape:
 def dtype_of(config: ModelConfig, device: Device, engine: Engine) -> str:
     """The type of activations: as asked, or the checkpoint's; float32 is halved, to a type that the GPU and model take.
 
-    Source: `vllm/config/model.py::_resolve_auto_dtype`.
+    That is float16 where vectors are made, else bfloat16. Source: `vllm/config/model.py::_resolve_auto_dtype`, the same
+    in 0.10.0 and 0.29.0.
     """
     requested = DTYPE_ALIASES.get(engine.dtype, engine.dtype)
     if requested != "auto":
@@ -118,7 +122,14 @@ def dtype_of(config: ModelConfig, device: Device, engine: Engine) -> str:
         *(("bfloat16",) if device.compute_capability >= 8 else ()),
         *(("float16",) if takes_float16(config, engine.vllm) else ()),
     ]
-    return config.dtype if config.dtype in able else next(iter(able), "float32")
+    if config.dtype in able:
+        return config.dtype
+    return "float16" if "float16" in able and pools(config, engine) else next(iter(able), "float32")
+
+
+def pools(config: ModelConfig, engine: Engine) -> bool:
+    """Whether the engine makes vectors, and no text. Source: `vllm/config/model.py::_get_runner_type`."""
+    return engine.runner == "pooling" or (engine.runner == "auto" and makes_vectors(config))
 
 
 def takes_float16(config: ModelConfig, vllm: str) -> bool:

@@ -582,3 +582,25 @@ def test_another_file_without_an_object_gets_no_advice_of_the_configurations(tmp
     with pytest.raises(UserError, match=r"tokenizer_config\.json: no JSON object") as raised:
         read_checkpoint(str(tmp_path))
     assert "architectures" not in str(raised.value)
+
+
+ROBERTA = LLAMA | {"architectures": ["XLMRobertaForSequenceClassification"], "model_type": "xlm-roberta"}
+
+
+def test_two_positions_of_a_roberta_are_no_tokens(tmp_path: Path) -> None:
+    assert read_config(tmp_path, ROBERTA | {"max_position_embeddings": 514}).context == 512
+
+
+def test_a_name_comes_from_the_hub_id_that_is_served_and_not_from_a_folders(tmp_path: Path) -> None:
+    path = folder(tmp_path / "configs", LLAMA) / "config.json"
+    assert read_checkpoint(str(path)).model_id == "configs"
+    assert read_checkpoint(str(path), served_from="meta-llama/Llama-3.1-8B").model_id == "llama-3.1-8b"
+    assert read_checkpoint(str(path), served_from="s3://bucket/models/8").model_id == "configs"
+
+
+@pytest.mark.parametrize(("config", "told"), [(LLAMA, {"runner": "pooling"}), (ROBERTA, None)])
+def test_a_sentence_transformer_of_a_generating_architecture_is_told_to_pool(
+    tmp_path: Path, config: dict[str, Any], told: dict[str, str] | None
+) -> None:
+    (folder(tmp_path, config) / "modules.json").write_text("[]")
+    assert read_checkpoint(str(tmp_path)).entry().get("llmConfig") == (told and {"engine_kwargs": told})

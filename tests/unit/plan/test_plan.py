@@ -114,6 +114,22 @@ def test_an_unknown_name_is_answered_with_the_nearest(changed, message):
         plan({"m": model()}, **{"pools": {"small": L4}, **changed})
 
 
+@pytest.mark.parametrize(
+    ("name", "engine", "dtype"),
+    [
+        ("LlamaForCausalLM", {}, "bfloat16"),
+        ("XLMRobertaForSequenceClassification", {}, "float16"),
+        ("LlamaForCausalLM", {"runner": "pooling"}, "float16"),
+        ("LlamaForCausalLM", {"convert": "embed"}, "float16"),
+        ("LlamaForCausalLM", {"dtype": "float32"}, "float32"),
+    ],
+)
+def test_a_checkpoint_in_float32_is_served_in_what_vllm_would_take(name: str, engine: dict, dtype: str) -> None:
+    stored = model(llama(name=name, torch_dtype="float32"))
+    placed = plan({"m": stored}, {"big": H100}, defaults={"llmConfig": {"engine_kwargs": engine}}).models["m"].placement
+    assert placed.shape.dtype == dtype
+
+
 def test_two_models_of_one_deployments_name_are_refused_behind_one_route():
     twins = {"a": {"servedModelName": "org/Name-1.5"}, "b": {"servedModelName": "org/Name-1_5"}}
     fields = {"pools": {"small": L4}, "serve": {"family": {"models": twins}}}
