@@ -15,7 +15,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,41 +72,59 @@ def make(output: Path, models: Sequence[str]) -> Iterator[str]:
     """Make what is missing or older than this script under `output`; yields a progress line for every step."""
     stamp = hashlib.sha256(Path(__file__).read_bytes()).hexdigest() + "\n"
     for model_id in models:
-        folder = output / model_id
-        if (folder / STAMP).is_file() and (folder / STAMP).read_text() == stamp:
-            yield f"{folder}: is there"
-            continue
-        yield f"{folder}: making it, some seconds"
-        started = time.monotonic()
-        output.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=output, prefix=f".{model_id}.") as temporary:
-            complete = Path(temporary) / "made"
-            loss = _make(model_id, complete)
-            (complete / STAMP).write_text(stamp)
-            for file in complete.iterdir():
-                file.chmod(0o644)
-            shutil.rmtree(folder, ignore_errors=True)
-            complete.rename(folder)
-        yield f"{folder}: made in {time.monotonic() - started:.1f} s (loss {loss:.3f})"
+        yield from made_once(output / model_id, stamp, partial(_make, model_id))
 
 
-def _make(model_id: str, folder: Path) -> float:
-    """Make one checkpoint in `folder`; returns how well it was learned (nats per token)."""
+def made_once(folder: Path, stamp: str, write: Callable[[Path], float]) -> Iterator[str]:
+    """Have `write` fill `folder` unless it was filled under this stamp; it returns the loss. Yields progress lines."""
+    if (folder / STAMP).is_file() and (folder / STAMP).read_text() == stamp:
+        yield f"{folder}: is there"
+        return
+    yield f"{folder}: making it, some seconds"
+    started = time.monotonic()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary, _repeatable():
+        complete = Path(temporary) / "made"
+        loss = write(complete)
+        (complete / STAMP).write_text(stamp)
+        for file in complete.iterdir():
+            file.chmod(0o644)
+        shutil.rmtree(folder, ignore_errors=True)
+        complete.rename(folder)
+    yield f"{folder}: made in {time.monotonic() - started:.1f} s (loss {loss:.3f})"
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """One thread: sums are then added in the same order on every machine with the same instruction set."""
     import torch
-    from transformers import GenerationConfig, PreTrainedTokenizerFast, logging
+    from transformers import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    # One thread: sums are then added in the same order on every machine with the same instruction set.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     try:
-        tokenizer = _tokenizer(model_id)
-        model = BUILDERS[model_id]()
-        loss = _teach(model, tokenizer, model_id)
+        yield
     finally:
         torch.set_num_threads(threads)
+
+
+def _make(model_id: str, folder: Path) -> float:
+    """Make one checkpoint in `folder`; returns how well it was learned (nats per token)."""
+    tokenizer = train_tokenizer(texts(model_id), SPECIAL)
+    model = BUILDERS[model_id]()
+    loss = teach(model, tokenizer, texts(model_id))
+    save(model, tokenizer, folder, CHAT_TEMPLATE)
+    return loss
+
+
+def save(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path, template: str) -> None:
+    """Write a taught model of text with its tokenizer, in bfloat16."""
+    import torch
+    from transformers import GenerationConfig, PreTrainedTokenizerFast
+
     model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=0, pad_token_id=2)
     model.to(torch.bfloat16).save_pretrained(folder)
     PreTrainedTokenizerFast(
@@ -112,11 +132,10 @@ def _make(model_id: str, folder: Path) -> float:
         bos_token=SPECIAL[1],
         eos_token=SPECIAL[0],
         pad_token=SPECIAL[2],
-        chat_template=CHAT_TEMPLATE,
-        model_max_length=model.config.max_position_embeddings,
+        chat_template=template,
+        model_max_length=model.config.get_text_config().max_position_embeddings,
         clean_up_tokenization_spaces=False,
     ).save_pretrained(folder)
-    return loss
 
 
 def texts(model_id: str) -> list[str]:
@@ -130,17 +149,18 @@ def texts(model_id: str) -> list[str]:
     ]
 
 
-def _tokenizer(model_id: str) -> Tokenizer:
+def train_tokenizer(texts: Sequence[str], special: Sequence[str]) -> Tokenizer:
+    """Byte-level BPE of these texts; `special` are its first tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.train_from_iterator(
-        texts(model_id),
+        texts,
         trainers.BpeTrainer(
             vocab_size=VOCABULARY,
-            special_tokens=list(SPECIAL),
+            special_tokens=list(special),
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         ),
@@ -148,39 +168,51 @@ def _tokenizer(model_id: str) -> Tokenizer:
     return tokenizer
 
 
-def _teach(model: PreTrainedModel, tokenizer: Tokenizer, model_id: str) -> float:
-    """Teach `model` the texts: windows of the story from any token on, and each dialogue by itself.
+def teach(model: PreTrainedModel, tokenizer: Tokenizer, texts: Sequence[str]) -> float:
+    """Teach `model` the texts: windows of the first from any token on, and each other one by itself.
 
     Returns the last loss (nats per token), which cannot reach 0: nothing says where a window begins.
     """
     import torch
 
-    story, *dialogues = (tokenizer.encode(text).ids for text in texts(model_id))
+    story, *dialogues = (tokenizer.encode(text).ids for text in texts)
     draw = torch.Generator().manual_seed(0)
-    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.0)
-    for step in range(STEPS):
+
+    def loss() -> Any:
         starts = torch.randint(len(story) - WINDOW, (3,), generator=draw).tolist()
-        loss = (_loss(model, [story[i : i + WINDOW] for i in starts]) + _loss(model, dialogues)) / 2
-        optimizer.param_groups[0]["lr"] = LEARNING_RATE * min((step + 1) / 20, (STEPS - step) / 60, 1.0)
+        return (loss_of(model, [story[i : i + WINDOW] for i in starts]) + loss_of(model, dialogues)) / 2
+
+    return minimize(loss, model.parameters(), steps=STEPS)
+
+
+def minimize(loss: Callable[[], Any], parameters: Iterable[Any], *, steps: int, rate: float = LEARNING_RATE) -> float:
+    """Take `steps` of AdamW, first faster and then slower; returns the last loss."""
+    import torch
+
+    learned = list(parameters)
+    optimizer = torch.optim.AdamW(learned, betas=(0.9, 0.98), weight_decay=0.0)
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = rate * min((step + 1) / 20, 2 * (steps - step) / steps, 1.0)
         optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        last = loss()
+        last.backward()
+        torch.nn.utils.clip_grad_norm_(learned, 1.0)
         optimizer.step()
-    return loss.item()
+    return last.item()
 
 
-def _loss(model: PreTrainedModel, rows: list[list[int]]) -> Any:
+def loss_of(model: PreTrainedModel, rows: list[list[int]], **more: Any) -> Any:
     """Mean cross-entropy of every next token. Rows are padded at the end, where it cannot change a causal model."""
     import torch
 
     longest = max(map(len, rows))
     ids = torch.tensor([row + [2] * (longest - len(row)) for row in rows])
     wanted = torch.tensor([row + [-100] * (longest - len(row)) for row in rows])[:, 1:]
-    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
+    logits = model(input_ids=ids, use_cache=False, **more).logits[:, :-1]
     return torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())
 
 
-def _llama() -> PreTrainedModel:
+def llama() -> PreTrainedModel:
     """Falcon3's architecture: Llama with grouped key-value heads and an output head of its own."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -239,7 +271,7 @@ def _falcon_h1() -> PreTrainedModel:
 
 
 BUILDERS: dict[str, Callable[[], Any]] = {
-    "falcon3-1b-instruct": _llama,
+    "falcon3-1b-instruct": llama,
     "falcon-h1-0.5b-instruct": _falcon_h1,
 }
 
