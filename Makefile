@@ -87,6 +87,10 @@ contract-rest:
 local: ## Real Ray and vLLM on this machine's CPU answer OpenAI requests
 	export $(WITH_HELM) RELEASE_PYTHON="$(RELEASE_PYTHON)"; $(ENGINE_PYTHON) $(PYTEST) tests/local
 
+.PHONY: ways
+ways: ## Every way of serving, answered by real engines (WAY="disaggregated …"): a long run, its figures in tests/long-runs.json
+	export $(WITH_HELM) VERSITYGW="$$(tools/setup.sh go-tool versitygw)"; $(ENGINE_PYTHON) -m tools.long_runs run ways $(WAY) $(ARGS)
+
 .PHONY: cluster cluster-down image test-cluster ct-install
 cluster: ## Bring up a one-node cluster with KubeRay and the CPU image, or check the one that KUBECONFIG names
 	$(TEST_PYTHON) -m tools.cluster up

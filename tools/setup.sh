@@ -173,6 +173,7 @@ setup_go_tool() {
         pause) go_build_pinned "$name" . pause ;;
         registry) go_build_pinned "$name" . registry ;;
         cosign) go_build "$name" "github.com/sigstore/cosign/v3/cmd/cosign@$COSIGN_VERSION" ;;
+        versitygw) go_build "$name" "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW_VERSION" ;;
         ray-operator) go_build_pinned "$name" github.com/ray-project/kuberay/ray-operator kuberay ;;
         kube-apiserver | kube-controller-manager | kube-scheduler | kube-proxy | kubelet | kubectl)
             # Without the stamp the API server calls itself v0.0.0, and Helm refuses charts by that.

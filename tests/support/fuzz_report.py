@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import pytest
+
+from tests.support.long_run import keep_figures
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -24,6 +22,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, figures in sorted(rows):
         numbers = "".join(f" {figures[key]:>8}" for key in ("inputs", "ok", "refused"))
         terminalreporter.write_line(f"{name:<60}{numbers} {figures['seconds']:>8.1f}")
-    kept_in = os.environ.get("LONG_RUN_FIGURES")
-    if kept_in:
-        Path(kept_in).write_text(json.dumps({name: {**each, "seconds": round(each["seconds"])} for name, each in rows}))
+    keep_figures({name: {**each, "seconds": round(each["seconds"])} for name, each in rows})

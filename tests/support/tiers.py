@@ -39,6 +39,7 @@ TIERS = {
         Tier(TESTS / "contract" / "ray_2_49_1", "ray", "2.49.1", "make contract"),
         Tier(TESTS / "contract" / "ray_2_60_0", "ray", "2.60.0", "make contract"),
         Tier(TESTS / "local", "ray", "2.60.0", "make local"),
+        Tier(TESTS / "ways", "ray", "2.60.0", "make ways"),
         Tier(TESTS / "cluster", "pytest-helm-charts", "", "make test-cluster"),
     )
 }

@@ -28,10 +28,11 @@ def main() -> None:
 
 @main.command()
 @click.argument("name", type=click.Choice(sorted(LONG_RUNS)))
+@click.argument("only", nargs=-1, metavar="[PART]...")
 @click.option("--again", is_flag=True, help="Parts too whose files have not changed since they passed.")
-def run(name: str, again: bool) -> None:
-    """Run the parts that have to be run; the first that fails ends it with its exit code."""
-    parts = LONG_RUNS[name]()
+def run(name: str, only: tuple[str, ...], again: bool) -> None:
+    """Run the parts, or those named, that have to be run; the first that fails ends it with its exit code."""
+    parts = _chosen(name, only)
     try:
         require_committed(sorted({file for part in parts for file in part.files}))
     except UserError as error:
@@ -41,6 +42,14 @@ def run(name: str, again: bool) -> None:
         click.echo(f"{name} {number} of {len(parts)}, {part.name}: {why or 'nothing changed since it passed'}")
         if why or again:
             keep(name, part, _figures(part))
+
+
+def _chosen(name: str, only: tuple[str, ...]) -> list[Part]:
+    parts = {part.name: part for part in LONG_RUNS[name]()}
+    unknown = sorted(set(only) - parts.keys())
+    if unknown:
+        raise click.BadParameter(f"{name} has no part {', '.join(unknown)}; it has {', '.join(parts)}")
+    return [parts[each] for each in only] or list(parts.values())
 
 
 def _figures(part: Part) -> dict[str, object]:

@@ -25,11 +25,24 @@ class Part:
 def _fuzz() -> list[Part]:
     """A part for each file of targets."""
     shared = ("tests/support/fuzzing.py", "tests/support/mutations.py")
-    files = [*sorted((ROOT / "tests" / "fuzz").glob("test_*.py")), ROOT / "tests" / "chart" / "test_fuzzed_values.py"]
-    names = [str(path.relative_to(ROOT)) for path in files]
-    return [
-        Part(name=Path(name).stem.removeprefix("test_"), tests=name, files=(*PRODUCT, *shared, name)) for name in names
-    ]
+    files = [*_tests("tests/fuzz"), ROOT / "tests" / "chart" / "test_fuzzed_values.py"]
+    return _parts(files, *PRODUCT, *shared)
 
 
-LONG_RUNS: Mapping[str, Callable[[], list[Part]]] = {"fuzz": _fuzz}
+def _ways() -> list[Part]:
+    """A part for each file of ways. What an engine answers hangs on its packages too."""
+    checkpoints = ("tools/tiny_checkpoints.py", "tools/way_checkpoints")
+    return _parts(_tests("tests/ways"), *PRODUCT, *checkpoints, "requirements/engine.txt", "tests/ways/served.py")
+
+
+def _tests(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("test_*.py"))
+
+
+def _parts(tests: Sequence[Path], *shared: str) -> list[Part]:
+    """A part for each file of tests; `shared` is what each hangs on beside itself."""
+    names = [str(path.relative_to(ROOT)) for path in tests]
+    return [Part(name=Path(name).stem.removeprefix("test_"), tests=name, files=(*shared, name)) for name in names]
+
+
+LONG_RUNS: Mapping[str, Callable[[], list[Part]]] = {"fuzz": _fuzz, "ways": _ways}

@@ -7,9 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from generator.errors import UserError
 from tools.long_runs import results
+from tools.long_runs.__main__ import main
 from tools.long_runs.runs import LONG_RUNS, Part
 
 PART = Part(name="names", tests="tests/fuzz/test_names.py", files=("product", "tests/fuzz/test_names.py"))
@@ -73,3 +75,9 @@ def test_every_part_names_tests_and_files_that_there_are() -> None:
     assert parts
     for part in parts:
         assert all((results.ROOT / file).exists() for file in (*part.files, part.tests)), part
+
+
+def test_a_part_that_is_none_is_refused_with_those_that_there_are() -> None:
+    done = CliRunner().invoke(main, ["run", "ways", "disaggregated", "mirrored"])
+    assert done.exit_code == 2
+    assert "ways has no part mirrored; it has affinity, " in done.output
