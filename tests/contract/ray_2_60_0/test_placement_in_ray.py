@@ -16,12 +16,14 @@ from ray.autoscaler.v2.scheduler import ResourceDemandScheduler, SchedulingReply
 from ray.autoscaler.v2.utils import ResourceRequestUtil
 from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import GangResourceRequest
-from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
 
 from generator.errors import UserError
+from generator.formats.catalog import Catalog
 from generator.formats.environment import Environment
 from generator.plan.packing import bins_in_any_order, bins_needed
 from generator.plan.plan import Plan, make_plan
+from generator.project.library import library
 from generator.project.project import Project
 from generator.values import llm_config, worker_group
 from tests.support.paths import ROOT
@@ -31,15 +33,15 @@ MODELS = sorted(model for family in CATALOG.families.values() for model in famil
 Bundles = tuple[list[dict[str, float]], str]
 
 
-def planned(pools: dict[str, Any], models: dict[str, Any]) -> Plan:
+def planned(pools: dict[str, Any], models: dict[str, Any], catalog: Catalog = CATALOG) -> Plan:
     """The plan of these models of the catalog, by id with their overrides, on these pools."""
     serve: dict[str, Any] = {}
-    for name, family in CATALOG.families.items():
+    for name, family in catalog.families.items():
         mine = {model: models[model] for model in family.models if model in models}
         if mine:
             serve[name] = {"models": mine}
     environment = Environment.model_validate({"namespace": "ai", "ray": "2.60.0", "pools": pools, "serve": serve})
-    return make_plan("test", environment, CATALOG, where="environments/test.yaml")
+    return make_plan("test", environment, catalog, where="environments/test.yaml")
 
 
 def replicas(plan: Plan) -> list[Bundles]:
@@ -55,7 +57,8 @@ def replicas(plan: Plan) -> list[Bundles]:
         bundles = [dict(placement["bundle_per_worker"]) for _ in range(ranks)]
         cpus = config["deployment_config"]["ray_actor_options"]["num_cpus"]
         bundles[0]["CPU"] = bundles[0].get("CPU", 0) + cpus
-        found += [(bundles, placement["strategy"])] * model.replicas.min
+        group = bundles * engine.get("data_parallel_size", 1)
+        found += [(group, placement["strategy"])] * model.replicas.min
     return found
 
 
@@ -282,6 +285,31 @@ def test_bundles_are_those_that_ray_serve_llm_makes(cluster):
             assert environment["VLLM_RAY_PER_WORKER_GPUS"] == str(model.placement.gpu_share)
     assert made == replicas(plan)
     assert placed(pieces("shared", [0.5, 0.5]), seconds=10)
+
+
+def test_two_stages_go_to_two_pods_of_one_gpu(cluster):
+    pool = {"gpu": "L4-24GB", "nodes": 3}
+    fleet = {"falcon3-10b-instruct": {"context": 8192, "replicas": {"min": 1, "max": 1}}}
+    fleet["falcon3-10b-instruct"]["llmConfig"] = {"engine_kwargs": {"pipeline_parallel_size": 2}}
+    plan = planned({"shared": pool}, fleet)
+    reply = autoscaled(node_types(plan), replicas(plan))
+    assert {launch.instance_type: launch.count for launch in reply.to_launch} == {"shared": 2}
+    assert not reply.infeasible_gang_resource_requests
+    [(bundles, strategy)] = replicas(plan)
+    group = placement_group(bundles, strategy=strategy)
+    assert group.wait(10)
+    assert len(set(placement_group_table(group)["bundles_to_node_id"].values())) == 2
+    remove_placement_group(group)
+
+
+def test_ranks_of_a_replica_fill_the_worker_pods_of_the_plan():
+    pools = {"l4": {"gpu": "L4-24GB", "gpusPerNode": 2, "nodes": 4, "memoryPerNode": "96Gi"}}
+    words = {"engine_kwargs": {"data_parallel_size": 4, "enable_expert_parallel": True}}
+    entry = {"context": 4096, "sequences": 8, "replicas": {"min": 1, "max": 1}, "llmConfig": words}
+    plan = planned(pools, {"gpt-oss-20b": entry}, library())
+    reply = autoscaled(node_types(plan), replicas(plan))
+    assert {launch.instance_type: launch.count for launch in reply.to_launch} == {"l4": plan.pools["l4"].workers_min}
+    assert (plan.pools["l4"].workers_min, plan.pools["l4"].slots_per_worker) == (2, 2)
 
 
 SPOT, ON_DEMAND = {"gpu": "L4-24GB", "nodes": 2}, {"gpu": "L4-24GB", "nodes": 5}

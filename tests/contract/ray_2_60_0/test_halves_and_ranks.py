@@ -1,0 +1,60 @@
+"""Planned prefill and decode, and data parallel ranks, are what Ray's own builders make applications of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray.serve.llm import LLMConfig, build_dp_openai_app, build_pd_openai_app
+from vllm.config.kv_transfer import KVTransferConfig
+
+from generator.formats.environment import Environment
+from generator.plan.plan import Plan, make_plan
+from generator.project.library import library
+from generator.values import family_values
+from tests.contract.rendered import deployment_names
+
+L4 = {"gpu": "L4-24GB", "gpusPerNode": 2, "nodes": 8, "memoryPerNode": "96Gi"}
+CPUS = {"nodes": 2, "cpusPerNode": 4, "memoryPerNode": "64Gi"}
+
+
+def planned(family: str, model: str, entry: dict[str, Any], pool: dict[str, Any]) -> tuple[Plan, dict[str, Any]]:
+    """The plan, and the model's values."""
+    serve = {family: {"models": {model: {"context": 4096, "sequences": 8, **entry}}}}
+    environment = Environment.model_validate({"namespace": "ai", "ray": "2.60.0", "pools": {"p": pool}, "serve": serve})
+    plan = make_plan("test", environment, library(), where="test.yaml")
+    return plan, family_values(plan, family)["models"][model]
+
+
+def named(config: dict[str, Any], model: str) -> dict[str, Any]:
+    """As the chart completes it."""
+    return {**config, "model_loading_config": {**config["model_loading_config"], "model_id": model}}
+
+
+def test_ray_builds_prefill_and_decode_of_the_plan() -> None:
+    model = "llama-3.2-1b-instruct"
+    for pool in (L4, CPUS):
+        entry = {"prefill": {"replicas": {"min": 2, "max": 2}}, "decode": {"replicas": {"min": 1, "max": 1}}}
+        _, values = planned("llama-3", model, entry, pool)
+        halves = {half: named(values[half]["llmConfig"], model) for half in ("prefill", "decode")}
+        application = build_pd_openai_app({f"{half}_config": config for half, config in halves.items()})
+        assert deployment_names(application) >= {"Prefill:llama-3_2-1b-instruct", "Decode:llama-3_2-1b-instruct"}
+        for half, config in halves.items():
+            transfer = KVTransferConfig(**LLMConfig(**config).engine_kwargs["kv_transfer_config"])
+            assert transfer.is_kv_producer == (half == "prefill")
+            assert transfer.is_kv_consumer == (half == "decode")
+            assert (transfer.kv_buffer_device == "cpu") == (pool is CPUS)
+
+
+def test_ray_makes_groups_of_the_planned_ranks() -> None:
+    from ray.llm._internal.serve.serving_patterns.data_parallel.dp_server import DPServer
+
+    words = {"engine_kwargs": {"data_parallel_size": 4, "enable_expert_parallel": True}}
+    plan, values = planned("gpt-oss", "gpt-oss-20b", {"llmConfig": words, "replicas": {"min": 1, "max": 2}}, L4)
+    config = named(values["llmConfig"], "gpt-oss-20b")
+    assert "DPServer:gpt-oss-20b" in deployment_names(build_dp_openai_app({"llm_config": config}))
+    options = DPServer.get_deployment_options(LLMConfig(**config))
+    scaling, group = options["autoscaling_config"], options["gang_scheduling_config"]
+    assert group.gang_size == 4
+    assert (scaling["min_replicas"], scaling["max_replicas"]) == (4, 8)
+    gpus = sum(bundle["GPU"] for bundle in options["placement_group_bundles"]) * group.gang_size
+    assert gpus == plan.models["gpt-oss-20b"].gpus
