@@ -46,7 +46,7 @@ class RayRelease:
     @property
     def data_parallel(self) -> bool:
         """Whether it has data parallel ranks that start and end together."""
-        return bool(self.facts["dataParallel"])
+        return any(builder["dataParallel"] for builder in self.facts["builders"].values())
 
     @property
     def token_auth(self) -> bool:
