@@ -42,7 +42,7 @@ def test_ray_builds_prefill_and_decode_of_the_plan() -> None:
             transfer = KVTransferConfig(**LLMConfig(**config).engine_kwargs["kv_transfer_config"])
             assert transfer.is_kv_producer == (half == "prefill")
             assert transfer.is_kv_consumer == (half == "decode")
-            assert (transfer.kv_buffer_device == "cpu") == (pool is CPUS)
+            assert transfer.kv_buffer_device == ("cpu" if pool is CPUS else KVTransferConfig().kv_buffer_device)
 
 
 def test_ray_makes_groups_of_the_planned_ranks() -> None:
