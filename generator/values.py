@@ -162,7 +162,7 @@ def _deployment(model: ModelPlan, plan: Plan) -> JsonObject:
         actor = {"num_cpus": replica_cpus(model.placements)}
     if plan.release.placement_field == "resources_per_bundle":
         actor["resources"] = {model.resource: 1}
-    deployment: JsonObject = {"ray_actor_options": actor, **_scaling(model.replicas, model.sequences)}
+    deployment: JsonObject = {"ray_actor_options": actor, **_scaling(model.replicas, model.sequences, model.at_once)}
     if model.load:
         deployment["autoscaling_config"]["target_ongoing_requests"] = model.load.target_ongoing_requests
     if plan.release.max_surge_percent and model.surge:
@@ -202,24 +202,25 @@ def _app_deployment(app: AppPlan, plan: Plan) -> JsonObject:
         actor = {"num_gpus": app.gpus, "num_cpus": _cpus_beside(app.node_pool, app.gpus)}
     deployment = {
         "ray_actor_options": {**actor, "resources": {app.node_pool.name: app.gpus}},
-        **_scaling(app.replicas, app.app.sequences),
+        **_scaling(app.replicas, app.app.sequences, app.app.sequences),
     }
     if plan.release.max_surge_percent and app.surge:
         deployment["max_surge_percent"] = 100
     return deployment
 
 
-def _scaling(replicas: Replicas, sequences: int) -> JsonObject:
+def _scaling(replicas: Replicas, sequences: int, at_once: int) -> JsonObject:
+    """`at_once`: requests of usual length that a replica works on, of its sequences (decisions 8 and 58)."""
     return {
         "autoscaling_config": {
             "min_replicas": replicas.min,
             "max_replicas": replicas.max,
             # Grow before the engine is full: a new replica takes minutes to come.
-            "target_ongoing_requests": max(1, sequences * 4 // 5),
+            "target_ongoing_requests": max(1, at_once * 4 // 5),
         },
-        # As many wait as the engine works on: answers of one length end together, and Ray's router, whose requests are
-        # refused by a full replica, asks again only after a pause.
-        "max_ongoing_requests": 2 * sequences,
+        # Short requests fill the sequences, and as many wait as the engine works on: answers of one length end
+        # together, and Ray's router, whose requests are refused by a full replica, asks again only after a pause.
+        "max_ongoing_requests": sequences + at_once,
     }
 
 

@@ -62,20 +62,29 @@ def name_faults(
 
 
 def plan_warnings(
-    models: Collection[ModelPlan], apps: Collection[AppPlan], pools: Mapping[str, PoolPlan], release: RayRelease
+    models: Collection[ModelPlan],
+    apps: Collection[AppPlan],
+    pools: Mapping[str, PoolPlan],
+    release: RayRelease,
+    *,
+    in_place: bool,
 ) -> Iterator[PlanWarning]:
-    """What runs, and its users may feel."""
+    """What runs, and its users may feel. `in_place`: whether a changed model rolls in its cluster."""
     yield from spread_warnings(models, apps, pools, release)
     for model in models:
-        yield from _surge_warnings(model)
+        if in_place:
+            yield from _surge_warnings(model)
         yield from _memory_warnings(model)
         yield from _load_warnings(model)
         yield from _image_needs(model, release)
     for app in apps:
-        yield from _surge_warnings(app)
+        if in_place:
+            yield from _surge_warnings(app)
     for pool in pools.values():
         yield from _pool_warnings(pool)
         yield from _disk_warnings(pool)
+        if not in_place:
+            yield from _second_cluster_warnings(pool)
         if pool.node_pool.gpu and pool.node_pool.gpu.note:
             yield _of_pool(pool, pool.node_pool.gpu.note)
 
@@ -197,6 +206,24 @@ def _disk_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
         )
 
 
+def in_place(chart: JsonObject) -> bool:
+    """Whether a changed model rolls in its cluster; else KubeRay makes a new one beside the old."""
+    return bool(at(chart, "serving.delivery") == "inline")
+
+
+def _second_cluster_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
+    short = 2 * pool.workers_min - pool.workers_max
+    if pool.workers_min and short > 0:
+        unit = (
+            f"{short * pool.slots_per_worker} {pool.node_pool.label}" if pool.node_pool.gpu else f"{short} worker pods"
+        )
+        yield _of_pool(
+            pool,
+            f"a changed model makes a new cluster beside the old one, which takes {unit} more than the pool has, so it "
+            "waits until some are free; `chart: {serving: {delivery: inline}}` changes models in place",
+        )
+
+
 def _surge_warnings(served: Served) -> Iterator[PlanWarning]:
     if served.replicas.min and not served.surge:
         pools = [home.node_pool.name for home in served.homes]
@@ -210,6 +237,18 @@ def _memory_warnings(model: ModelPlan) -> Iterator[PlanWarning]:
     if not memory.layout.exact:
         yield model.warning(f"cache estimated ({memory.layout.why})")
     yield from (model.warning(note) for note in (*memory.weights_notes, *memory.model_notes))
+    if memory.ranges and not memory.surely_fits:
+        low = memory.ranges["kv_cache"].low
+        yield model.warning(
+            f"at the unfavourable end of what is known {low:.1f} GiB are left for the cache, too little for a request "
+            f"of {memory.context:,} tokens, and vLLM would not start: ask for a shorter `context`, or a larger pool"
+        )
+    if model.at_once < model.sequences:
+        length = "as expected" if model.expected else "half its context; `expect` says another length"
+        yield model.warning(
+            f"its cache holds {model.at_once} requests of {model.usual_tokens:,} tokens ({length}), fewer than its "
+            f"{model.sequences} sequences, so a replica counts as full with them"
+        )
     if model.sequences < model.placement.shape.sequences:
         yield model.warning(
             f"{model.placement.shape.sequences} sequences are asked for and the cache holds "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from generator.errors import Faults
 from generator.facts.releases import RayRelease, release
@@ -12,7 +13,7 @@ from generator.formats.catalog import Catalog
 from generator.formats.environment import AppService, Environment
 from generator.plan.apps import AppPlan, app_pools
 from generator.plan.assignment import Assignment, assign
-from generator.plan.check import access_warnings, name_faults, plan_faults, plan_warnings, token_warnings
+from generator.plan.check import access_warnings, in_place, name_faults, plan_faults, plan_warnings, token_warnings
 from generator.plan.choices import Choice, choice_of, why
 from generator.plan.downloads import Download
 from generator.plan.frontend import frontend_faults
@@ -24,6 +25,7 @@ from generator.plan.packing import bins_in_any_order
 from generator.plan.plans import Home, ModelPlan, PlanWarning, PoolPlan, PricedPlacement
 from generator.plan.pools import NodePool, by_price, node_pools
 from generator.plan.ranks import check_ranks, rank_warnings
+from generator.plan.replicas import requests_at_once, usual_tokens
 from generator.plan.requirements import check_release, named, requirements_of, served
 from generator.plan.serving_path import standard_because
 from generator.plan.spread import priorities, spread
@@ -129,12 +131,12 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
             *access_warnings(name, environment.chart, ray),
             *image_warnings(name, environment, ray),
             *token_warnings(models.values(), environment.chart),
-            *plan_warnings(models.values(), apps.values(), pool_plans, ray),
             *(
                 warning
                 for name, model in models.items()
                 for warning in rank_warnings(model, choices[name].requirements, ray)
             ),
+            *plan_warnings(models.values(), apps.values(), pool_plans, ray, in_place=in_place(environment.chart)),
             *(warning for pair in halves for warning in halves_warnings(pair, environment)),
         ),
     )
@@ -235,6 +237,8 @@ def _model_plan(
         placements=tuple(option.placement for option in chosen),
         homes=homes,
         sequences=first.placement.sequences,
+        at_once=min(requests_at_once(option.placement, requirements) for option in chosen),
+        usual_tokens=ceil(usual_tokens(requirements)),
         replicas=first.replicas,
         expected=requirements.expect is not None,
         load=first.load,

@@ -144,6 +144,10 @@ class ModelPlan:
     homes: tuple[Home, ...]
     sequences: int
     """max_num_seqs: what users need, or fewer where the cache cannot hold a block for each."""
+    at_once: int
+    """Requests of usual length that a replica works on: all sequences, or as many as the cache holds (decision 58)."""
+    usual_tokens: int
+    """Tokens of such a request."""
     replicas: Replicas
     expected: bool
     """Whether the environment expects a load."""

@@ -49,6 +49,21 @@ class ExpectedLoad:
         return self.planned_per_second * (self.expectation.promptTokens + self.expectation.outputTokens)
 
 
+def usual_tokens(requirements: ModelRequirements) -> float:
+    """Tokens of a request: what the environment expects, or half the context where it expects nothing (decision 58)."""
+    expect = requirements.expect
+    return expect.promptTokens + expect.outputTokens if expect else requirements.context / 2
+
+
+def requests_at_once(placement: Placement, requirements: ModelRequirements) -> int:
+    """Requests of usual length that the cache holds, at most as many as there are sequences; at least one."""
+    memory = placement.memory
+    if not memory.kv_tokens:
+        return placement.sequences  # nothing is kept of a request
+    held = memory.layout.concurrency(memory.kv_bytes, ceil(usual_tokens(requirements)))
+    return max(1, int(min(placement.sequences, held)))
+
+
 def expected_load(
     placement: Placement, requirements: ModelRequirements, expectation: Expectation, sequences: int
 ) -> ExpectedLoad | None:

@@ -19,6 +19,7 @@ from tests.support.builders import catalog, environment, model
 from tests.support.paths import ROOT
 
 L4 = {"gpu": "L4-24GB", "nodes": 10}
+IN_PLACE = {"serving": {"delivery": "inline"}}
 H100 = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 1, "cpusPerNode": 80, "memoryPerNode": "800Gi"}
 CPUS = {"nodes": 1, "cpusPerNode": 4, "memoryPerNode": "32Gi"}
 APP: dict[str, Any] = {"deployment": "Answers", "application": {"import_path": "code:build", "args": {"a": 1}}}
@@ -68,7 +69,7 @@ def test_scaling_follows_the_sequences_as_a_models_does():
 
 @pytest.mark.parametrize(("nodes", "ray", "surges"), [(1, "2.60.0", False), (2, "2.60.0", True), (2, "2.49.1", False)])
 def test_an_update_surges_where_there_is_a_spare_slot_and_the_release_can(nodes, ray, surges):
-    decided = plan({"small": {**L4, "nodes": nodes}}, ray=ray)
+    decided = plan({"small": {**L4, "nodes": nodes}}, ray=ray, chart=IN_PLACE)
     (found,) = app_values(decided, "mine", {})["apps"]["mine"]["application"]["deployments"]
     assert ("max_surge_percent" in found) is surges
     assert any(str(note).startswith("mine: pool small has no room") for note in decided.warnings) is (nodes == 1)
@@ -230,6 +231,6 @@ def test_a_file_that_cannot_be_delivered_is_named(project: Project, files: list[
 
 
 def test_a_note_on_an_app_is_in_its_own_header():
-    decided = plan({"small": {**L4, "nodes": 2}}, models={"m": model()})
+    decided = plan({"small": {**L4, "nodes": 2}}, models={"m": model()}, chart=IN_PLACE)
     assert "Note: mine: pool small has no room" in header(decided, "mine", made_from=["environments/test.yaml"])
     assert "mine" not in header(decided, "family", made_from=["catalog/a.yaml", "environments/test.yaml"])

@@ -241,3 +241,60 @@ def test_why_a_model_is_where_it_is_is_said():
     assert whys["big"].startswith("the only pool that can hold it; fewer GPUs would lack")
     assert sorted(why.split(" ")[0] for name, why in whys.items() if name != "big") == ["small", "the", "the"]
     assert any(why.startswith("small would cost less for it alone, not for the fleet") for why in whys.values())
+
+
+def scaling(decided, name="m"):
+    deployment = llm_config(decided.models[name], decided)["deployment_config"]
+    return deployment["autoscaling_config"]["target_ongoing_requests"], deployment["max_ongoing_requests"]
+
+
+def test_a_replica_counts_as_full_with_the_requests_that_its_cache_holds():
+    """Of 64 sequences and a context of 8,192 on an L4, as many requests of 4,096 tokens as vLLM would count."""
+    pool = environment({"p": {"gpu": "L4-24GB", "nodes": 4}})
+    decided = make_plan("test", pool, catalog(family={"m": SERVED}), where="environments/test.yaml")
+    memory = decided.models["m"].placement.memory
+    held = int(memory.layout.concurrency(memory.kv_bytes, 4096))
+    assert 1 < held < 64
+    assert scaling(decided) == (held * 4 // 5, 64 + held)
+    assert llm_config(decided.models["m"], decided)["engine_kwargs"]["max_num_seqs"] == 64
+    (note,) = decided.warnings
+    assert f"m: its cache holds {held} requests of 4,096 tokens (half its context" in str(note)
+
+
+def test_short_requests_that_are_expected_fill_all_sequences():
+    short = {"requestsPerSecond": 1.0, "promptTokens": 200, "outputTokens": 50}
+    decided = plan(short, {"p": {"gpu": "L4-24GB", "nodes": 4}})
+    assert scaling(decided)[1] == 128
+    assert not any("its cache holds" in str(note) for note in decided.warnings)
+
+
+def test_a_context_that_the_unfavourable_end_of_the_sizes_does_not_hold_is_noted():
+    def notes(context):
+        pool = environment({"p": {"gpu": "L4-24GB", "nodes": 4}})
+        served = catalog(family={"m": model(context=context)})
+        decided = make_plan("test", pool, served, where="environments/test.yaml")
+        memory = decided.models["m"].placement.memory
+        return memory.surely_fits, [n for n in map(str, decided.warnings) if "unfavourable end" in n]
+
+    for context in (8192, 16384, 24576, 32768):
+        surely, told = notes(context)
+        assert bool(told) != surely
+    assert not notes(8192)[1]
+
+
+@pytest.mark.parametrize(
+    ("delivery", "told", "silent"),
+    [
+        (
+            "configMap",
+            "pool p: a changed model makes a new cluster beside the old one, which takes 1 H100-80GB more",
+            "in-place",
+        ),
+        ("inline", "m: pool p has no room for one more replica, so an in-place update", "new cluster"),
+    ],
+)
+def test_what_an_update_takes_is_said_of_the_way_that_it_goes(delivery, told, silent):
+    made = environment({"p": {**H100, "gpusPerNode": 1, "nodes": 1}}, chart={"serving": {"delivery": delivery}})
+    decided = make_plan("test", made, catalog(family={"m": SERVED}), where="environments/test.yaml")
+    text = "\n".join(map(str, decided.warnings))
+    assert told in text and silent not in text
