@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from generator.bench.bench import ids_listed
 from generator.errors import UserError
+from generator.facts.questions import questions
 from tests.support.chart_scripts import chart_script
 from tests.support.fuzzing import Record, fuzz
 from tests.support.mutations import damaged, mutated
@@ -44,8 +45,9 @@ def run_of(helm_test: ModuleType, tmp_path: Path) -> Any:
         "url": "http://x",
         "route": "/{model}",
         "application": "{model}",
-        "embeddings": [],
-        "listed": [],
+        "names": {},
+        "asked": {},
+        "questions": questions(),
         "applications": [],
         "rayService": "/service",
         "pod": "/pod",
@@ -75,7 +77,7 @@ def test_the_status_of_a_ray_service(
     helm_test: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Record
 ) -> None:
     run = run_of(helm_test, tmp_path)
-    monkeypatch.setattr(helm_test, "ask", lambda *_: COMPLETION)
+    monkeypatch.setattr(helm_test, "ask", lambda *_, **__: COMPLETION)
     (tmp_path / "token").write_text("t")
     monkeypatch.setattr(helm_test.ssl, "create_default_context", lambda **_: None)
 
