@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from generator.facts.questions import questions
 from generator.redaction import for_chart
 from tests.chart.rendering import CHART
 from tests.support.odd_server import ODD, endless, http, odd_server, trickle
@@ -19,8 +20,9 @@ HELM_TEST = CHART / "files" / "helm_test.py"
 CONFIG: dict[str, Any] = {
     "route": "/{model}",
     "application": "{model}",
-    "embeddings": [],
-    "listed": [],
+    "names": {},
+    "asked": {},
+    "questions": questions(),
     "applications": [],
     "rayService": "",
     "pod": "",

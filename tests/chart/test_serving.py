@@ -199,7 +199,8 @@ def test_the_throughput_path_sets_its_switches_on_every_pod(render_with: Render)
 
 def test_the_throughput_paths_router_sees_which_adapter_a_request_is_for(render_with: Render) -> None:
     switch = "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY"
-    lora = {"models": {"tuned": model(lora_config={"dynamic_lora_loading_path": "s3://bucket/adapters"})}}
+    adapters = {"lora_config": {"dynamic_lora_loading_path": "s3://bucket/adapters"}}
+    lora = {"models": {"tuned": model(**adapters, engine_kwargs={"enable_lora": True})}}
     throughput = {"serving": {"path": "throughput"}}
     rendered = render_with(lora | throughput)
     assert {rendered.env(name)[switch] for name in rendered.templates} == {"1"}

@@ -241,7 +241,7 @@ SECRET = "correct-horse battery"
         ({"image": {"tag": SECRET}}, "/image/tag", "empty, or a tag"),
         ({"image": {"pullSecrets": [SECRET]}}, "/image/pullSecrets/0", "empty, or the name of an object"),
         ({"pods": {"podLabels": {"token": SECRET}}}, "/pods/podLabels/token", "empty, or letters"),
-        ({"serving": {"routePrefix": SECRET}}, "/serving/routePrefix", "a route"),
+        ({"serving": {"routePrefix": SECRET}}, "/serving/routePrefix", "empty, or a route"),
         ({"apps": {"a": {"application": {"route_prefix": SECRET}}}}, "/apps/a/application/route_prefix", "/ alone"),
     ],
 )
