@@ -72,8 +72,8 @@ chart: ## What helm renders, against the schemas of Kubernetes and KubeRay
 LAYERS := $(addprefix tests/contract/ray_2_60_0/test_,vllm_weights.py default_configs.py kv_specs.py)
 contract: contract-placement contract-rest ## What we emit is what Ray and vLLM accept, for each Ray release
 
-# A Ray of its own, which gives up where others take the processors.
-PLACEMENT := tests/contract/ray_2_60_0/test_placement_in_ray.py
+# A Ray of their own, which gives up where others take the processors.
+PLACEMENT := $(addprefix tests/contract/ray_2_60_0/test_,placement_in_ray.py halves_and_ranks.py)
 .PHONY: contract-placement contract-rest
 contract-placement:
 	export $(WITH_HELM); $(ENGINE_PYTHON) $(PYTEST) $(PLACEMENT)
