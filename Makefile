@@ -73,7 +73,7 @@ LAYERS := $(addprefix tests/contract/ray_2_60_0/test_,vllm_weights.py default_co
 contract: contract-placement contract-rest ## What we emit is what Ray and vLLM accept, for each Ray release
 
 # A Ray of their own, which gives up where others take the processors.
-PLACEMENT := $(addprefix tests/contract/ray_2_60_0/test_,placement_in_ray.py halves_and_ranks.py)
+PLACEMENT := $(addprefix tests/contract/ray_2_60_0/test_,placement_in_ray.py halves_and_ranks.py builders.py)
 .PHONY: contract-placement contract-rest
 contract-placement:
 	export $(WITH_HELM); $(ENGINE_PYTHON) $(PYTEST) $(PLACEMENT)

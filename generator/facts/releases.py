@@ -46,7 +46,18 @@ class RayRelease:
     @property
     def data_parallel(self) -> bool:
         """Whether it has data parallel ranks that start and end together."""
-        return any(builder["dataParallel"] for builder in self.facts["builders"].values())
+        return any(builder["dataParallel"] for builder in self.builders.values())
+
+    @property
+    def builders(self) -> dict[str, dict[str, Any]]:
+        """Ray's builders of OpenAI applications by name, in the data file's words."""
+        builders: dict[str, dict[str, Any]] = self.facts["builders"]
+        return builders
+
+    def builder_of(self, import_path: str) -> str | None:
+        """The builder that an application's import_path names, `module:name` or `module.name`."""
+        module, _, name = import_path.replace(":", ".").rpartition(".")
+        return name if module in self.builders.get(name, {}).get("modules", ()) else None
 
     @property
     def token_auth(self) -> bool:

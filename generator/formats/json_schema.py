@@ -253,7 +253,8 @@ def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
 
     `ChartLLMConfig`: `model_loading_config.model_id` may be left out, the key says it then. `PartialLLMConfig`: all may
     be left out. `ChartIngress`: options of the ingress, whose name the chart knows. `ChartApplication`: its route,
-    where it has one, is one that Ray and every proxy read alike. Serve answers on every address, at a free port.
+    where it has one, is one that Ray and every proxy read alike, and its `args` are what a builder of Ray's takes.
+    Serve answers on every address, at a free port.
     """
     definitions = bounded(_without_secrets(definitions))
     renamed: JsonObject = json.loads(
@@ -281,6 +282,7 @@ def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
     renamed[name_of(version, "ChartApplication")] = {
         **application,
         "properties": {**application["properties"], "route_prefix": _tidy({"type": "string", "pattern": ROUTE})},
+        "allOf": [_of_builder(version, name) for name in releases()[version].builders],
     }
     http_options = renamed[name_of(version, "HTTPOptionsSchema")]["properties"]
     http_options["host"] = {"enum": EVERY_ADDRESS}
@@ -290,6 +292,16 @@ def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
         "model_loading_config": partial_loading,
     }
     return renamed
+
+
+def _of_builder(version: str, name: str) -> JsonObject:
+    """What one of Ray's builders of OpenAI applications takes, wherever an `import_path` names it."""
+    builder = releases()[version].builders[name]
+    paths = [f"{module}{colon}{name}" for module in builder["modules"] for colon in ":."]
+    return {
+        "if": {"properties": {"import_path": {"enum": paths}}, "required": ["import_path"]},
+        "then": {"properties": {"args": ref(version, builder["arguments"])}},
+    }
 
 
 def _taken_ports(version: str) -> JsonObject:

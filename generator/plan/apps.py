@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from generator.errors import Faults, UserError
+from generator.facts.releases import releases
 from generator.formats.environment import AppService, Environment, Replicas
 from generator.plan.plans import Home, PlanWarning
 from generator.plan.pools import NodePool
@@ -43,8 +44,21 @@ def app_pools(
     chosen: dict[str, NodePool] = {}
     for name, app in environment.apps.items():
         with faults.gathered():
+            _refuse_builder(app, environment.ray, where=f"{where}: apps.{name}.application.import_path")
             chosen[name] = _pool_of(name, app, models, pools, where=f"{where}: apps.{name}")
     return chosen
+
+
+def _refuse_builder(app: AppService, ray: str, *, where: str) -> None:
+    """Raise UserError for a builder of Ray's own: the replicas of its models place themselves, by their LLMConfigs."""
+    builder = releases()[ray].builder_of(str(app.application.get("import_path")))
+    if builder:
+        raise UserError(
+            f"{builder} builds models, and `deployment` and `gpus` would be written over where they go",
+            where=where,
+            fix="Say it below `serve`: a model with `prefill` and `decode`, or with data_parallel_size in its "
+            "llmConfig.engine_kwargs, has that builder.",
+        )
 
 
 def _pool_of(

@@ -160,3 +160,13 @@ APPS_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("values", "message"), APPS_REFUSED.values(), ids=APPS_REFUSED)
 def test_an_apps_llm_config_is_checked_as_a_models(render_error: RenderError, values: Any, message: str) -> None:
     assert f"- {message}" in render_error(values)
+
+
+def test_an_apps_llm_config_has_the_time_to_drain_and_its_workers_from_the_start(render_with: Render) -> None:
+    quick, own = (config(deployment_config=each) for each in ({}, {"graceful_shutdown_timeout_s": 5}))
+    built = app(llm_configs=["/in/the/image.yaml", quick, own | {"model_loading_config": {"model_id": "b"}}])
+    rendered = render_with(built)
+    found = rendered.applications["own"]["args"]["llm_configs"]
+    assert found[0] == "/in/the/image.yaml"
+    assert [each["deployment_config"]["graceful_shutdown_timeout_s"] for each in found[1:]] == [600, 5]
+    assert rendered.groups[GROUP]["replicas"] == 3

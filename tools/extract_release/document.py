@@ -9,7 +9,7 @@ from .declared import fields_of
 from .definitions import Definitions
 from .engine_arguments import engine_arguments
 from .frontend_arguments import frontend_arguments
-from .llm_config import define_llm_config, define_llm_serving_args
+from .llm_config import define_llm_config, define_serving_args
 from .narrowed import Narrowed
 from .probe import Probe
 from .provenance import Provenance
@@ -17,7 +17,7 @@ from .release import Release
 from .schema import of_keys
 
 # What the generator and the chart check against; of the other definitions, those that these refer to are kept.
-ROOTS = ("LLMConfig", "LLMServingArgs", "DeploymentOptions", "ServeConfig", "ServeApplication", "EngineArguments")
+ROOTS = ("LLMConfig", "DeploymentOptions", "ServeConfig", "ServeApplication", "EngineArguments")
 
 
 def document(release: Release) -> Schema:
@@ -37,12 +37,12 @@ def document(release: Release) -> Schema:
     definitions["EngineArguments"] = engine_arguments(release, probe, definitions)
     definitions["DeploymentOptions"] = deployment_options.of_model(release, probe, definitions)
     define_llm_config(release, probe, definitions)
-    define_llm_serving_args(release, definitions)
+    serving_args = define_serving_args(release, definitions)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "frontendArguments": frontend_arguments(release, provenance),
         "generated": provenance.document(),
-        "definitions": reachable(definitions, ROOTS),
+        "definitions": reachable(definitions, (*ROOTS, *serving_args)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Ray LLM's own configuration: LLMConfig of a model, and LLMServingArgs of the application that serves some."""
+"""Ray LLM's own configuration: LLMConfig of a model, and the arguments of the applications that serve some."""
 
 from __future__ import annotations
 
@@ -39,27 +39,30 @@ def define_llm_config(release: Release, probe: Probe, definitions: Definitions) 
         _complete_placement_group(definitions)
 
 
-def define_llm_serving_args(release: Release, definitions: Definitions) -> None:
-    """The arguments of build_openai_app: paths or LLMConfigs, and (2.60) the options of the ingress."""
+def define_serving_args(release: Release, definitions: Definitions) -> list[str]:
+    """The arguments of each builder: paths or LLMConfigs, (2.60) options of the ingress. Returns the classes' names."""
     if release.ingress_cls_config is not None:
         definitions.of_model(release.ingress_cls_config)
         # A class object cannot be written in YAML; its import path can.
         definitions["IngressClsConfig"]["properties"]["ingress_cls"] = {"type": "string"}
-    definitions.provenance.reads(release.llm_serving_args)
-    # What it holds is defined already, and in a truer shape.
-    serving_args = simplified(declared.of_annotation(release.llm_serving_args))
-    properties = serving_args["properties"]
-    properties["llm_configs"] = {
-        "type": "array",
-        "minItems": 1,
-        "items": {"anyOf": [{"type": "string"}, {"$ref": REF + "LLMConfig"}]},
-    }
-    if "ingress_cls_config" in properties:
-        properties["ingress_cls_config"] = {"$ref": REF + "IngressClsConfig"}
-    if "ingress_deployment_config" in properties:
-        properties["ingress_deployment_config"] = {"$ref": REF + "IngressOptions"}
         definitions["IngressOptions"] = deployment_options.of_ingress(release, definitions)
-    definitions["LLMServingArgs"] = serving_args
+    config: Schema = {"anyOf": [{"type": "string"}, {"$ref": REF + "LLMConfig"}]}
+    # What they hold is defined already, and in a truer shape.
+    true_shape: dict[str, Schema] = {
+        "llm_configs": {"type": "array", "minItems": 1, "items": config},
+        "llm_config": config,
+        "prefill_config": config,
+        "decode_config": config,
+        "ingress_cls_config": {"$ref": REF + "IngressClsConfig"},
+        "ingress_deployment_config": {"$ref": REF + "IngressOptions"},
+    }
+    taken = [arguments for arguments in release.serving_args if arguments is not None]
+    for arguments in taken:
+        definitions.provenance.reads(arguments)
+        schema = simplified(declared.of_annotation(arguments))
+        schema["properties"].update({key: true_shape[key] for key in schema["properties"] if key in true_shape})
+        definitions[arguments.__name__] = {key: value for key, value in schema.items() if key != "$defs"}
+    return [arguments.__name__ for arguments in taken]
 
 
 def _complete_placement_group(definitions: Definitions) -> None:

@@ -44,7 +44,16 @@ class Release:
         self.lora_config = first_of(*(f"{m}:LoraConfig" for m in config))
         self.llm_engine = first_of(*(f"{m}:LLMEngine" for m in config))
         self.accelerator_type = first_of(f"{config[0]}:AcceleratorType", f"{config[1]}:GPUType")
-        self.llm_serving_args = first_of(f"{llm}.core.ingress.builder:LLMServingArgs", f"{config[1]}:LLMServingArgs")
+        patterns = f"{llm}.serving_patterns"
+        # What each builder of an OpenAI application takes.
+        self.serving_args = (
+            first_of(f"{llm}.core.ingress.builder:LLMServingArgs", f"{config[1]}:LLMServingArgs"),
+            first_of(
+                f"{patterns}.prefill_decode.builder:PDServingArgs",
+                f"{llm}.deployments.prefill_decode_disagg.prefill_decode_disagg:PDServingArgs",
+            ),
+            optional(f"{patterns}.data_parallel.builder:DPOpenAiServingArgs"),
+        )
         self.ingress_cls_config = optional(f"{llm}.core.ingress.builder:IngressClsConfig")
         self.placement_group_config = optional("ray.llm._internal.common.placement:PlacementGroupConfig")
         self.build_llm_deployment = first_of(

@@ -27,6 +27,30 @@ def test_replicas_that_are_a_number_and_a_span() -> None:
     assert "Remove one of them" in message
 
 
+@pytest.mark.parametrize(
+    ("builder", "arguments", "message"),
+    [
+        (
+            "build_openai_app",
+            {"llm_configs": [{"engine_kwargs": {"max_modle_len": 1}}]},
+            "did you mean 'max_model_len'?",
+        ),
+        ("build_dp_openai_app", {"llm_configs": []}, "unknown key 'llm_configs' for Ray 2.60.0"),
+        ("build_pd_openai_app", {"prefill_config": "a.yaml"}, "'decode_config' is missing"),
+    ],
+)
+def test_arguments_that_a_builder_of_rays_does_not_take(builder: str, arguments: dict, message: str) -> None:
+    for colon in ":.":
+        application = {"import_path": f"ray.serve.llm{colon}{builder}", "args": arguments}
+        assert message in refusal({"apps": {"a": {"application": application}}})
+
+
+@pytest.mark.parametrize("halves", [{}, {"prefill": {"llmConfig": LOADING}}])
+def test_a_model_that_is_neither_whole_nor_both_halves(halves: dict) -> None:
+    message = refusal({"models": {"a": {"family": "a", **halves}}})
+    assert "one of: llmConfig, prefill and decode" in message
+
+
 @pytest.mark.parametrize("name", ["Qwen:7b", "/models/qwen", "qwen/", "a#b", "a b", "n" * 129])
 def test_a_name_for_clients_that_ray_cannot_carry(name: str) -> None:
     loading = {"model_loading_config": {"model_source": "a/b", "model_id": name}}

@@ -127,9 +127,14 @@ def test_the_report_names_apps_in_words_and_as_json():
         ({}, {"small": L4, "big": H100}, "apps.mine: 'pool' is missing\n  Add `pool:`, one of: small, big."),
         ({"pool": "smal"}, {"small": L4}, "apps.mine.pool: unknown pool 'smal'\n  did you mean 'small'?"),
         ({"gpus": 2}, {"small": L4}, "a replica of 2 GPUs fits on no node of pool 'small', which has 1"),
+        (
+            {"application": {"import_path": "ray.serve.llm.build_pd_openai_app"}},
+            {"small": L4},
+            "apps.mine.application.import_path: build_pd_openai_app builds models, and `deployment` and `gpus` would",
+        ),
         ({"gpus": 5}, {"cpus": CPUS}, "a replica of 5 CPUs fits on no node of pool 'cpus', which has 4"),
     ],
-    ids=["no pool", "an unknown pool", "too many GPUs", "too many CPUs"],
+    ids=["no pool", "an unknown pool", "too many GPUs", "a builder of Ray's", "too many CPUs"],
 )
 def test_a_place_that_cannot_be_is_refused(own, pools, message):
     with pytest.raises(UserError) as refused:
