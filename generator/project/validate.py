@@ -11,7 +11,7 @@ from generator.documents.load import KeyPath, Origin, load_text, location
 from generator.errors import UserError, UserErrors
 from generator.facts.gpus import gpus
 from generator.facts.own import FILE as OWN_GPUS
-from generator.formats.catalog import CatalogModel
+from generator.formats.catalog import Catalog, CatalogModel
 from generator.formats.check import check_document
 from generator.formats.environment import Environment, FamilyService, HalfService, Overrides
 from generator.formats.own_gpus import read_own_gpus
@@ -28,7 +28,7 @@ def validate_file(path: Path, *, subchart: str | None = None) -> str:
     `subchart` is the key below which values are, in those of a parent chart; the generator's own files need no telling.
 
     What an environment names is looked up too: GPU types, pools, and families and models where a catalog lies beside.
-    Whether the models fit is the plan's to say.
+    So is what the plan refuses of it whatever its models take. Whether they fit is the plan's to say.
     """
     text = read_text(path)
     data = load_text(text, str(path))
@@ -44,12 +44,20 @@ def validate_file(path: Path, *, subchart: str | None = None) -> str:
     elif kind == "environment" and is_base(path):
         check_document(data, "environment", Origin(str(path), text))
     elif kind == "environment":
-        errors = list(_unknown_names(path, text, read_environment(path)))
-        if errors:
-            raise UserErrors(errors)
+        _check_environment(path, text)
     else:
         _check_values(path, text, data, subchart or _subchart_of(path))
     return kind
+
+
+def _check_environment(path: Path, text: str) -> None:
+    from generator.plan.stated import check_stated  # late: other files need no plan
+
+    environment, catalog = read_environment(path), _catalog_beside(path)
+    errors = list(_unknown_names(path, text, environment, catalog))
+    if errors:
+        raise UserErrors(errors)
+    check_stated(environment, catalog, where=str(path))
 
 
 def _check_values(path: Path, text: str, data: dict[str, object], subchart: str | None) -> None:
@@ -93,11 +101,11 @@ def _kind(path: Path, text: str, data: dict[str, object]) -> str:
     return "values"
 
 
-def _unknown_names(path: Path, text: str, environment: Environment) -> Iterator[UserError]:
+def _unknown_names(path: Path, text: str, environment: Environment, catalog: Catalog | None) -> Iterator[UserError]:
     yield from _unknown_gpus(path, text, environment)
     yield from _unknown_pools(path, text, environment)
-    families = _families_beside(path)
-    if families is not None:
+    if catalog is not None:
+        families = {name: family.models for name, family in catalog.families.items()}
         yield from _unknown_models(path, text, environment, families)
 
 
@@ -150,12 +158,12 @@ def _chosen_pools(environment: Environment) -> Iterator[tuple[KeyPath, str]]:
             yield ["apps", name, "pool"], app.pool
 
 
-def _families_beside(path: Path) -> dict[str, dict[str, CatalogModel]] | None:
-    """The models by family of the catalog/ beside environments/; None where there is none that can be read."""
+def _catalog_beside(path: Path) -> Catalog | None:
+    """The catalog/ beside environments/; None where there is none that can be read."""
     root = path.absolute().parent.parent
     if path.absolute().parent.name != "environments" or not (root / "catalog").is_dir():
         return None
     try:
-        return {name: family.models for name, family in Project(root=root).catalog().families.items()}
+        return Project(root=root).catalog()
     except UserError:  # the catalog's own faults, told where it is validated
         return None

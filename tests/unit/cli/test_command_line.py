@@ -390,6 +390,28 @@ def test_an_environment_that_names_what_is_not_there_is_not_valid(project, old, 
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("gpu: L4-24GB", "gpu: MI300X-192GB", "is for NVIDIA's GPUs, and MI300X-192GB is amd.com/gpu"),
+        ("  huggingFace:", "  image: {tag: latest}\n  huggingFace:", "ray-llm:latest is not known to have Ray 2.60.0"),
+        ("  huggingFace:", "  serving: {path: standard}\n  huggingFace:", "router 'kvAware' is of the throughput path"),
+        ("nodes: 10", "nodes: 10\n    cpusPerNode: 0.5", "a replica would have 0.5 CPUs and needs one"),
+        (
+            "{replicas:",
+            "{llmConfig: {engine_kwargs: {port: 9000}}, replicas:",
+            "'port' is for the server of `vllm serve`",
+        ),
+    ],
+)
+def test_an_environment_that_no_plan_could_be_made_of_is_not_valid(project, old, new, message):
+    project.edit("environments/dev.yaml", "  falcon3: {}", "  falcon3: {router: kvAware}")
+    project.edit("environments/dev.yaml", old, new)
+    done = project.run("validate", "environments/dev.yaml")
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
     ("path", "text", "kind"),
     [
         ("mine.yaml", "# yaml-language-server: $schema=schemas/environment.schema.json\nfamily: x\n", "environment"),
