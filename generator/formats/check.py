@@ -19,6 +19,7 @@ from generator.formats import json_schema as schemas
 from generator.formats import versions
 from generator.formats.access import network_policy_faults
 from generator.formats.contradictions import contradictions
+from generator.formats.engines import other_engines_in
 from generator.formats.explain import Fault, bad_pattern, in_order, missing_key, not_json, plain_number
 from generator.formats.secrets import secrets_in
 from generator.formats.unknown_words import unknown_word
@@ -58,6 +59,8 @@ def document_faults(data: JsonObject, kind: str) -> list[Fault]:
     """The same faults with their places, in the order of the document. None of them quotes a secret."""
     if secrets := list(secrets_in(data)):  # first: no other message may quote one
         return secrets
+    if engines := list(other_engines_in(data)):
+        return engines
     # A schema speaks of JSON, and its validator breaks at a key that is no text.
     faults = list(not_json(data)) or [
         *_schema_faults(data, kind),

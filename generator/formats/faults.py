@@ -14,6 +14,7 @@ from generator.documents.load import KeyPath, Origin, load_text, short
 from generator.errors import UserError, UserErrors, cut, did_you_mean
 from generator.facts.gpus import gpus
 from generator.facts.releases import releases
+from generator.formats.engines import other_engines_in
 from generator.formats.explain import (
     Fault,
     bad_pattern,
@@ -40,10 +41,11 @@ def parse_data(data: Any, origin: Origin, model: type[ModelT]) -> ModelT:
         raise UserError("is empty or no mapping", where=origin.name, fix=f"Keys: {', '.join(model.model_fields)}.")
     refuse_secrets(data, origin)  # first: no other message may quote one
     try:
+        faults = list(other_engines_in(data))
         parsed = model.model_validate(data)
-        faults = list(not_json(data))  # where a format takes anything
+        faults += not_json(data)  # where a format takes anything
     except ValidationError as error:
-        faults = [_explained(_Item.of(model, item, origin)) for item in error.errors(include_url=False)]
+        faults = faults or [_explained(_Item.of(model, item, origin)) for item in error.errors(include_url=False)]
     if faults:
         raise UserErrors([fault.as_error(origin) for fault in in_order(faults, data)])
     return parsed

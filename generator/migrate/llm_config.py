@@ -8,6 +8,7 @@ from typing import Any
 
 from generator.documents.merge import JsonObject
 from generator.errors import cut
+from generator.facts.other_engines import other_engine
 from generator.formats.pod_rules import mapping, mappings
 from generator.migrate.found import Findings, FoundModel
 from generator.migrate.manifests import text_of, whole_of
@@ -30,8 +31,10 @@ def model_of(
     model = FoundModel(model_id=model_id, source=source, where=where, family=family)
     if tokenizer := mapping(loading).get("tokenizer_source"):
         words["model_loading_config"] = {"tokenizer_source": tokenizer}
-    if str(words.pop("llm_engine", "vLLM")).lower() != "vllm":
-        findings.leave_out(where, "llm_engine", "models run on vLLM")
+    if str(words.get("llm_engine", "vLLM")).lower() == "vllm":
+        words.pop("llm_engine", None)
+    for key in [key for key, value in words.items() if key == "llm_engine" or other_engine(key, value)]:
+        findings.leave_out(where, f"{key}: {cut(str(words.pop(key)))}", "models run on vLLM")
     model.pool = _pool(words, findings, where)
     model.accelerator = text_of(words.pop("accelerator_type", ""))
     model.replicas = _replicas(words, findings, where)

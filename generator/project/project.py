@@ -14,6 +14,7 @@ from generator.errors import UserError
 from generator.facts.accelerators import not_gpus, other_gpus
 from generator.facts.files import read_data
 from generator.facts.orders import orders
+from generator.facts.other_engines import other_engines
 from generator.facts.questions import questions
 from generator.facts.refused import (
     Refused,
@@ -276,6 +277,10 @@ def _chart_facts() -> dict[str, tuple[str, Any]]:
         "ray-start-flags.yaml": ("ray_start_flags.yaml", ray_start_flags()),
         "network-policy.yaml": ("network_policy.yaml", _reasons(network_policy_rules())),
         "questions.yaml": ("questions.yaml", questions()),
+        "other-engines.yaml": (
+            "other_engines.yaml",
+            {name: {"named": row["named"], "image": row["image"]} for name, row in other_engines().items()},
+        ),
         "refused-arguments.yaml": ("refused_arguments.yaml", _reasons(refused_arguments(), "folders")),
         "refused-variables.yaml": ("refused_variables.yaml", _reasons(refused_variables(), "harmless")),
     }

@@ -645,6 +645,25 @@ def test_images_of_ones_own_and_other_names_of_gpus_are_taken(render_with: Rende
     render_with(change)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            {"image": {"repository": "lmsysorg/sglang"}},
+            "- image.repository: models run on vLLM, and lmsysorg/sglang has",
+        ),
+        (
+            {"models": {MODEL: {"llmConfig": {"server_cls": "engines.sglang.SGLangServer"}}}},
+            f"models.{MODEL}.llmConfig.server_cls: models run on vLLM, and SGLang is not served",
+        ),
+    ],
+    ids=["image", "class"],
+)
+def test_sglang_is_not_served(render_error: RenderError, change: dict, told: str) -> None:
+    message = render_error(change)
+    assert told in message and message.count("\n- ") == 1
+
+
 def test_a_group_of_tpus_renders_with_their_toleration_and_without_gpus(render: Render) -> None:
     group = {
         "gpusPerWorker": 0,

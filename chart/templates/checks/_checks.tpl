@@ -28,6 +28,7 @@ nothing.
   (include "ray-serve-llm.checkKvOffload" $check)
   (include "ray-serve-llm.checkApps" $check)
   (include "ray-serve-llm.checkImages" $check)
+  (include "ray-serve-llm.checkEngines" $check)
   (include "ray-serve-llm.checkWorkerGroups" $check)
   (include "ray-serve-llm.checkIngress" $check)
   (include "ray-serve-llm.checkHead" $check)

@@ -12,7 +12,7 @@
 {{- if eq $official.repository (trimPrefix "docker.io/" ($image.repository | default $official.repository)) }}
 {{- if not (or $image.digest (regexMatch (printf "^%s([.-]|$)" (regexQuoteMeta $version)) $tag) (hasKey $told $tag)) }}
 {{- $_ := set $told $tag true }}
-{{ include "ray-serve-llm.imagePlace" (dict "root" $.root "where" $where "tag" $tag) }}: {{ $official.repository }}:{{ $tag }} is not known to have Ray {{ $version }}, by whose words everything here is checked. Remove it for {{ $official.tag }}, take another tag that begins with {{ $version }}, or set ray.version to the image's, if this chart knows it.
+{{ include "ray-serve-llm.imagePlace" (dict "root" $.root "where" $where "key" "tag" "value" $tag) }}: {{ $official.repository }}:{{ $tag }} is not known to have Ray {{ $version }}, by whose words everything here is checked. Remove it for {{ $official.tag }}, take another tag that begins with {{ $version }}, or set ray.version to the image's, if this chart knows it.
 {{- end }}
 {{- if $pod.settings.gpusPerWorker }}
 {{- with include "ray-serve-llm.ofDevice" (dict "rows" $devices.otherGpus "device" $pod.settings.gpuResourceName) | fromJson }}
@@ -27,14 +27,17 @@
 {{- end }}
 {{- end -}}
 
-{{- /* Takes root, where (the pods, as a path of the values) and tag (theirs). Gives where the values say the tag. */ -}}
+{{- /*
+Takes root, where (the pods, as a path of the values), key (tag or repository) and value (theirs). Gives where the values
+say it.
+*/ -}}
 {{- define "ray-serve-llm.imagePlace" -}}
 {{- $values := .root.Values -}}
-{{- if eq .tag (($values.image | default dict).tag | default "") -}}
-image.tag
-{{- else if eq .tag (($values.pods.image | default dict).tag | default "") -}}
-pods.image.tag
+{{- if eq .value (get ($values.image | default dict) .key | default "") -}}
+image.{{ .key }}
+{{- else if eq .value (get ($values.pods.image | default dict) .key | default "") -}}
+pods.image.{{ .key }}
 {{- else -}}
-{{- .where }}.image.tag
+{{ .where }}.image.{{ .key }}
 {{- end -}}
 {{- end -}}
