@@ -9,7 +9,7 @@ import pytest
 
 from tests.chart.rendering import POLICY, Manifest, Render, Rendered
 from tests.support.paths import ROOT
-from tests.support.reachable import declared_ports, reachable
+from tests.support.reachable import declared_ports, reachable, routes_by_what_a_model_does
 
 # By name of the ServiceAccount: what its Role allows, as (group, resource, verb). KubeRay gives the pods' one its own.
 RIGHTS = {
@@ -112,6 +112,7 @@ def test_the_page_tells_every_port_and_path() -> None:
         assert asks.startswith(row["asks"])
         assert row["policy"] in policy
         assert row.get("from", {}).get("path") != "throughput" or "Throughput path" in what
-    for paths in reachable()["routes"].values():
+    kinds = routes_by_what_a_model_does().values()
+    for paths in [*reachable()["routes"].values(), *(kind["routes"] for kind in kinds)]:
         for path in paths:
             assert f"`{path}`" in page, path

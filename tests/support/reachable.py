@@ -23,5 +23,11 @@ def declared_ports() -> dict[str, dict[str, Any]]:
 
 
 def routes(release_and_path: str) -> set[str]:
-    """The paths below a model's route, of `2.60.0 throughput` and the like."""
+    """The paths below the route of every model, of `2.60.0 throughput` and the like."""
     return {*reachable()["routes"]["everywhere"], *reachable()["routes"][release_and_path]}
+
+
+def routes_by_what_a_model_does() -> dict[str, dict[str, Any]]:
+    """Of the throughput path beside those: `routes`, the engine's `tasks`, and `labels` of a classifier."""
+    found: dict[str, dict[str, Any]] = reachable()["routesByWhatAModelDoes"]
+    return found
