@@ -6,6 +6,8 @@ import math
 import os
 import re
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from generator.facts.gpus import Device
     from generator.sizing.engine.engine import Engine
     from generator.sizing.model import Model
+    from generator.sizing.weights.divisions import Split
 
 _OLDEST = (0, 8)
 """Of V1, the engine that is predicted here; from 0.10 on versions are told apart."""
@@ -48,8 +51,22 @@ class _Number(click.FloatRange):
 @click.option(
     "--gpu-memory-gib", type=_Number(min=0, min_open=True, max=10_000), help="Instead: a GPU's memory, as CUDA says."
 )
-@click.option("--tp", type=_split, help="Tensor parallel size; by default 1, in the table 1, 2, 4 and 8.")
-@click.option("--pp", type=_split, default=1, help="Pipeline parallel size.")
+@click.option(
+    "--tp",
+    "--tensor-parallel-size",
+    "tp",
+    type=_split,
+    help="Tensor parallel size; by default 1, in the table 1, 2, 4 and 8.",
+)
+@click.option("--pp", "--pipeline-parallel-size", "pp", type=_split, default=1, help="Pipeline parallel size.")
+@click.option(
+    "--dp",
+    "--data-parallel-size",
+    "dp",
+    type=_split,
+    default=1,
+    help="Data parallel size: ranks of so many GPUs each, which divide the experts of a mixture among them.",
+)
 @click.option("--max-model-len", type=_positive, help="Tokens of a request; by default the model's positions.")
 @click.option("--max-num-seqs", type=_positive, help="By default vLLM's, which depends on GPU and version.")
 @click.option("--max-num-batched-tokens", type=_positive, help="By default vLLM's, as above.")
@@ -103,6 +120,7 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
     from generator.cli.fit_report import case_json, case_lines, table_lines
     from generator.sizing.engine.arguments import engine_of, overrides_of
     from generator.sizing.suggestions import changes
+    from generator.sizing.weights.divisions import Split
 
     vllm, dtype = _version(given["vllm"]), given["dtype"]
     devices = _devices(given["gpu"], given["gpu_memory_gib"])
@@ -124,14 +142,15 @@ def fit(reference: str, as_json: bool, **given: Any) -> None:
         draft=lambda name: read_model(name, dtype=dtype)[0],
     )
     if len(devices) == 1:
-        case = _case(model, devices[0], engine, given["tp"] or 1, given["pp"])
+        split = Split(tensor=given["tp"] or 1, pipeline=given["pp"], data=given["dp"])
+        case = _case(model, devices[0], engine, split)
         suggestions = [] if case.memory.fits else changes(model, device=devices[0], split=case.split, engine=engine)
         if as_json:
             print_json({"version": 1, **case_json(case, suggestions)})
         else:
             echo("\n".join(case_lines(case, suggestions, source=source)))
         sys.exit(0 if case.memory.fits else 1)
-    cases = list(_cases(model, devices, engine, given["tp"], given["pp"]))
+    cases = list(_cases(model, devices, engine, given["tp"], Split(pipeline=given["pp"], data=given["dp"])))
     if as_json:
         print_json({"version": 1, "cases": [case_json(case) for case in cases]})
     else:
@@ -178,21 +197,21 @@ def _devices(name: str | None, memory_gib: float | None) -> list[Device]:
     return [gpu(name, where="--gpu")] if name is not None else list(gpus().values())
 
 
-def _case(model: Model, device: Device, engine: Engine, tensor: int, pipeline: int) -> Case:
+def _case(model: Model, device: Device, engine: Engine, split: Split) -> Case:
     from generator.cli.fit_report import Case
     from generator.sizing.fit import fit
-    from generator.sizing.weights.divisions import Split
 
-    split = Split(tensor=tensor, pipeline=pipeline)
     memory = fit(model, device=device, split=split, engine=engine)
     return Case.of(model, device, split, memory)
 
 
-def _cases(model: Model, devices: list[Device], engine: Engine, tensor: int | None, pipeline: int) -> Any:
+def _cases(model: Model, devices: list[Device], engine: Engine, tensor: int | None, split: Split) -> Iterator[Case]:
+    """`split` has all sizes but `tensor`, of which all that can be are taken where None is given."""
     from generator.sizing.engine.refusals import split_refusal
 
     for device in devices:
-        splits = [tensor] if tensor else [n for n in _SPLITS if not split_refusal(model, n, engine, device)]
+        able = (n for n in _SPLITS if not split_refusal(model, n, engine, device, data=split.data))
+        splits = [tensor] if tensor else list(able)
         for n in splits or [1]:
             if n == 1 or not device.mig:
-                yield _case(model, device, engine, n, pipeline)
+                yield _case(model, device, engine, replace(split, tensor=n))

@@ -81,7 +81,8 @@ class Case:
     @property
     def notes(self) -> tuple[str, ...]:
         """What people should know of the figures."""
-        return (*self.memory.notes, *filter(None, [self.device.note]))
+        ranks = f"tokens and requests are of each of {self.split.data} ranks" if self.split.data > 1 else ""
+        return (*self.memory.notes, *filter(None, [self.device.note, ranks]))
 
     @property
     def why(self) -> str:
@@ -112,6 +113,7 @@ def case_json(case: Case, changes: Iterable[Change] = ()) -> FitCase:
         "gpu": case.device.name,
         "tp": case.split.tensor,
         "pp": case.split.pipeline,
+        "dp": case.split.data,
         "usable_gib": round(memory.usable_gib, 4),
     }
     for key in ("weights", "activation", "non_torch", "cuda_graph", "kv_cache"):
@@ -167,7 +169,7 @@ def case_lines(case: Case, changes: list[Change], *, source: str) -> Iterator[st
     """The arithmetic of one GPU, line by line."""
     memory, ranges, shape = case.memory, case.memory.ranges, case.memory.shape
     gpus = f"{case.split.gpus} x {case.device.name}" if case.split.gpus > 1 else case.device.name
-    split = f", tensor {case.split.tensor} x pipeline {case.split.pipeline}" if case.split.gpus > 1 else ""
+    split = f", {_divided(case.split)}" if case.split.gpus > 1 else ""
     if memory.refusal:
         yield f"{gpus}{split}: vLLM would not start: {memory.refusal}."
     else:
@@ -207,6 +209,11 @@ def case_lines(case: Case, changes: list[Change], *, source: str) -> Iterator[st
         yield from _change_lines(changes)
 
 
+def _divided(split: Split) -> str:
+    ranks = f" x data {split.data}" if split.data > 1 else ""
+    return f"tensor {split.tensor} x pipeline {split.pipeline}{ranks}"
+
+
 def _change_lines(changes: list[Change]) -> Iterator[str]:
     if not changes:
         yield "  No single change makes it fit here: give it larger GPUs, more of them, or a smaller model."
@@ -231,6 +238,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Case], str]], ...] = (
     ("gpu", lambda c: c.device.name),
     ("tp", lambda c: str(c.split.tensor)),
     ("pp", lambda c: str(c.split.pipeline)),
+    ("dp", lambda c: str(c.split.data)),
     ("fits", lambda c: "yes" if c.memory.fits else "no"),
     ("weights", lambda c: f"{c.memory.weights_gib:.2f}"),
     ("other", lambda c: f"{c.memory.other_gib:.2f}"),
@@ -242,9 +250,10 @@ _COLUMNS: tuple[tuple[str, Callable[[Case], str]], ...] = (
 
 
 def table_lines(cases: list[Case]) -> Iterator[str]:
-    """A row for each GPU type and split; GiB are of each GPU, requests of full context."""
-    rows = [[name for name, _ in _COLUMNS], *([show(case) for _, show in _COLUMNS] for case in cases)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
+    """A row for each GPU type and split; GiB are of each GPU, requests of full context. `dp`: where there are ranks."""
+    columns = [column for column in _COLUMNS if column[0] != "dp" or any(case.split.data > 1 for case in cases)]
+    rows = [[name for name, _ in columns], *([show(case) for _, show in columns] for case in cases)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
     for row in rows:
         cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         yield "  ".join(cells).rstrip()

@@ -234,6 +234,8 @@ class FitCase(TypedDict):
     gpu: str
     tp: int
     pp: int
+    dp: int
+    """Data parallel ranks; tokens and requests are of one."""
     usable_gib: float
     weights_gib: float
     weights_gib_range: Span

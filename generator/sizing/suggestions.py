@@ -73,5 +73,5 @@ def _allowed(model: Model, now: MemoryFit, engine: Engine, split: Split) -> Iter
         yield "--dtype auto", engine._replace(dtype="auto")
     if engine.quantization is not None:
         yield "no --quantization", engine._replace(quantization=None)
-    if split.tensor > 1 and not engine.expert_parallel:
+    if split.tensor * split.data > 1 and not engine.expert_parallel:
         yield "--enable-expert-parallel", engine._replace(expert_parallel=True)

@@ -27,6 +27,7 @@ from generator.sizing.config.architectures import has_pipeline_stages, serves_ad
 from generator.sizing.engine.engine import Engine, EngineShape, takes_float16
 from generator.sizing.model import Model
 from generator.sizing.weights.divisions import Split, expert_division_refusal
+from generator.sizing.weights.feed_forward import experts_of
 from generator.sizing.weights.matrix import Matrix
 from generator.sizing.weights.quantization import UNNAMED, Format, Quantization
 
@@ -254,6 +255,8 @@ def refusal(model: Model, device: Device, split: Split, engine: Engine, shape: E
         return "slices of a GPU do not work together"
     if split.pipeline > 1 and (undivided := stages_refusal(model, engine)):
         return undivided
+    if split.data > 1 and not experts_of(model.config):
+        return "it is no mixture of experts, and data parallel ranks are engines that divide experts among them"
     layers = len(model.caches.layers)
     if split.pipeline > layers > 0:
         return f"{layers} layers cannot be divided over {split.pipeline} stages"

@@ -62,6 +62,23 @@ def test_what_does_not_fit_is_told_what_would_make_it_fit_and_that_does():
         assert run(*refused, *change.split()).returncode == 0, change
 
 
+def test_data_parallel_ranks_divide_the_experts_and_nothing_else():
+    of = (CONFIGS / "Qwen--Qwen3-30B-A3B.json", "--gpu", "H200-141GB", "--enable-expert-parallel")
+    one, ranks, tensor = (answer(*of, *split) for split in ((), ("--data-parallel-size", 8), ("--tp", 8)))
+    assert (ranks["tp"], ranks["dp"]) == (1, 8)
+    # 48 layers of 128 experts, each of three matrices of 2048 x 768, of which seven eighths are on other ranks.
+    assert one["weights_gib"] - ranks["weights_gib"] == pytest.approx(48 * 112 * 3 * 2048 * 768 * 2 / 2**30, rel=1e-3)
+    assert ranks["kv_bytes_per_token"] == one["kv_bytes_per_token"] == 4 * tensor["kv_bytes_per_token"]
+    assert "tokens and requests are of each of 8 ranks" in ranks["notes"]
+    assert "tensor 1 x pipeline 1 x data 8" in run(*of, "--dp", 8).stdout
+
+
+def test_a_dense_model_has_no_data_parallel_ranks():
+    refused = run(QWEN, "--gpu", "H200-141GB", "--dp", 2)
+    assert refused.returncode == 1
+    assert "vLLM would not start: it is no mixture of experts" in refused.stdout
+
+
 def test_without_a_gpu_all_types_are_compared():
     lines = run(QWEN).stdout.splitlines()
     assert lines[0].split()[:4] == ["gpu", "tp", "pp", "fits"]
