@@ -18,6 +18,7 @@ from generator.plan.plan import Plan
 from generator.plan.plans import ModelPlan, PoolPlan, shared_resource
 from generator.plan.pools import NodePool
 from generator.plan.serving_path import standard_because
+from generator.plan.transfer_ports import first_port
 from generator.units import GIB
 
 SCHEMA_LINE = "yaml-language-server: $schema=../../schemas/values.schema.json"
@@ -124,6 +125,8 @@ def llm_config(model: ModelPlan, plan: Plan) -> JsonObject:
     }
     if variables := _variables(model):
         config["runtime_env"] = {"env_vars": variables}
+    if port := first_port(model, plan.models.values()):
+        config["experimental_configs"] = port
     config["engine_kwargs"] = _engine(model)
     return merged(config, model.llm_config)
 

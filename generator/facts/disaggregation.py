@@ -10,6 +10,22 @@ from generator.facts.files import read_data
 
 
 @dataclass(frozen=True, kw_only=True)
+class SideChannel:
+    """Ports at which replicas of a half listen for the other one."""
+
+    option: str
+    """Of an LLMConfig's `experimental_configs`, the first port."""
+    first: Mapping[str, int]
+    """By half, where nothing is said."""
+    ports: int
+    """Of each half of a model, where several models have halves."""
+
+    @property
+    def most_models(self) -> int:
+        return (self.first["decode"] - self.first["prefill"]) // self.ports
+
+
+@dataclass(frozen=True, kw_only=True)
 class Disaggregation:
     connector: str
     """vLLM's KV connector."""
@@ -21,6 +37,7 @@ class Disaggregation:
     """vLLM's `kv_buffer_device` of an engine on CPUs."""
     state_layout: Mapping[str, str]
     """Variables of an engine whose model has recurrent layers."""
+    side_channel: SideChannel
     alike: Mapping[str, str]
     """By engine argument that both halves must have alike, why."""
     backends: Mapping[str, Mapping[str, str]]
@@ -41,6 +58,7 @@ def disaggregation() -> Disaggregation:
         roles=row["roles"],
         cpu_buffer=row["bufferOnCpus"],
         state_layout=row["stateLayout"],
+        side_channel=SideChannel(**row["sideChannel"]),
         alike={each["argument"]: each["because"] for each in row["alike"]},
         backends=row["attentionBackends"],
     )

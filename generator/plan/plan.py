@@ -29,6 +29,7 @@ from generator.plan.replicas import requests_at_once, usual_tokens
 from generator.plan.requirements import check_release, named, requirements_of, served
 from generator.plan.serving_path import standard_because
 from generator.plan.spread import priorities, spread
+from generator.plan.transfer_ports import port_faults
 from generator.plan.words import in_rays_words
 
 
@@ -118,6 +119,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
     halves = _halves(models)
     for pair in halves:
         faults.add(*halves_faults(pair, choices[pair[0].name].requirements.sized, where=where))
+    faults.add(*port_faults(halves, pool_plans, where=where))
     faults.raise_any()
     return Plan(
         environment_name=name,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+import pytest
 from ray.serve.llm import LLMConfig, build_dp_openai_app, build_pd_openai_app
 from vllm.config.kv_transfer import KVTransferConfig
 
+from generator.facts.disaggregation import disaggregation
 from generator.formats.environment import Environment
 from generator.plan.plan import Plan, make_plan
 from generator.project.library import library
@@ -58,3 +61,26 @@ def test_ray_makes_groups_of_the_planned_ranks() -> None:
     assert (scaling["min_replicas"], scaling["max_replicas"]) == (4, 8)
     gpus = sum(bundle["GPU"] for bundle in options["placement_group_bundles"]) * group.gang_size
     assert gpus == plan.models["gpt-oss-20b"].gpus
+
+
+@pytest.mark.parametrize("said", [{}, {"NIXL_SIDE_CHANNEL_PORT_BASE": 25000}])
+@pytest.mark.parametrize("half", ["prefill", "decode"])
+def test_a_half_listens_from_the_port_that_is_known_or_said(
+    monkeypatch: pytest.MonkeyPatch, half: str, said: dict[str, int]
+) -> None:
+    from ray.llm._internal.serve.engines.vllm.kv_transfer.nixl import NixlConnectorBackend
+    from ray.llm._internal.serve.serving_patterns.prefill_decode.builder import PDServingArgs
+
+    monkeypatch.setenv("VLLM_NIXL_SIDE_CHANNEL_PORT", "")  # restored at the end
+    monkeypatch.delenv("VLLM_NIXL_SIDE_CHANNEL_PORT")
+    channel = disaggregation().side_channel
+    transfer = {"kv_connector": disaggregation().connector, "kv_role": "kv_both"}
+    config = {
+        "model_loading_config": {"model_id": "m", "model_source": "a/b"},
+        "engine_kwargs": {"kv_transfer_config": transfer, "data_parallel_rank": 1},
+        "experimental_configs": said,
+    }
+    arguments = PDServingArgs.model_validate({"prefill_config": config, "decode_config": config})
+    NixlConnectorBackend(getattr(arguments, f"{half}_config"))._set_side_channel_port()
+    first = said.get(channel.option, channel.first[half])
+    assert os.environ["VLLM_NIXL_SIDE_CHANNEL_PORT"] == str(first + 1)
