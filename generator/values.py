@@ -110,6 +110,9 @@ def _model(parts: Iterable[ModelPlan], plan: Plan) -> JsonObject:
     for part in parts:
         config = {"llmConfig": llm_config(part, plan)}
         model |= {part.half: config} if part.half else config
+        if part.scaling and not part.scaling.policy:
+            stated = part.scaling.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
+            model["scaling"] = stated
     return model
 
 
@@ -170,7 +173,28 @@ def _deployment(model: ModelPlan, plan: Plan) -> JsonObject:
         deployment["autoscaling_config"]["target_ongoing_requests"] = model.load.target_ongoing_requests
     if plan.release.max_surge_percent and model.surge:
         deployment["max_surge_percent"] = 100
-    return deployment
+    return merged(deployment, _by_policy(model)) if not _is_external(model) else _fixed(deployment, model.replicas.min)
+
+
+def _by_policy(model: ModelPlan) -> JsonObject:
+    """A scaling policy of one's own, in Ray's words."""
+    if model.scaling is None or model.scaling.policy is None:
+        return {}
+    policy = model.scaling.policy
+    stated = {"policy_function": policy.function, **({"policy_kwargs": policy.kwargs} if policy.kwargs else {})}
+    return {"autoscaling_config": {"policy": stated}}
+
+
+def _is_external(model: ModelPlan) -> bool:
+    return model.scaling is not None and model.scaling.external
+
+
+def _fixed(deployment: JsonObject, replicas: int) -> JsonObject:
+    """The same with so many replicas as someone else begins with."""
+    return {
+        **{key: value for key, value in deployment.items() if key != "autoscaling_config"},
+        "num_replicas": replicas,
+    }
 
 
 def replica_cpus(placements: Iterable[Placement]) -> float:

@@ -22,6 +22,10 @@ Takes context (as in _pods.tpl) and role (head, ingress or worker). Gives, as JS
 {{- if and .context.release.tokenAuth (not .context.tokenAuth) -}}
 {{- $_ := set $env "RAY_AUTH_MODE" "disabled" -}}
 {{- end -}}
+{{- if .context.schedules -}}
+{{- /* Ray imports the policy wherever it reads or builds an application, and so does its dashboard. */ -}}
+{{- $_ := set $env "PYTHONPATH" (include "ray-serve-llm.schedulesPath" .context.root) -}}
+{{- end -}}
 {{- if eq .role "worker" -}}
 {{- $env = include "ray-serve-llm.overlay" (list $env (include "ray-serve-llm.hubEnv" .context.root | fromJson)) | fromJson -}}
 {{- end -}}

@@ -34,6 +34,12 @@ reads them wherever it builds an application. Who mounts something of their own 
   "readOnly" true
   "configMap" (dict "name" (include "ray-serve-llm.familyConfigMap" .))) -}}
 {{- end -}}
+{{- with .context.schedules -}}
+{{- $_ := set $volumes "schedules" (dict
+  "mountPath" (include "ray-serve-llm.schedulesPath" $.context.root)
+  "readOnly" true
+  "configMap" (dict "name" .)) -}}
+{{- end -}}
 {{- range $app, $configMap := .context.apps -}}
 {{- $_ := set $volumes (printf "app-%s" $app) (dict
   "mountPath" (printf "%s/%s" $values.serving.appsPath $app)

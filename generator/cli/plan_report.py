@@ -80,13 +80,23 @@ def model_line(model: ModelPlan) -> str:
         f"weights {memory.weights_gib:.1f} + other {memory.other_gib:.1f}{cache} "
         f"of {memory.usable_gib:.1f} GiB usable{each}; {tokens} {placement.shape.context:,}; "
         f"{model.sequences} sequences{' each' if placement.split.data > 1 else ''}; "
-        f"replicas {model.replicas.min} to {model.replicas.max}"
+        f"replicas {model.replicas.min} to {model.replicas.max}{_scaling(model)}"
     )
 
 
 def _split_in_words(split: Split) -> str:
     ranks = f", data {split.data}" if split.data > 1 else ""
     return f"tensor {split.tensor}, pipeline {split.pipeline}{ranks}"
+
+
+def _scaling(model: ModelPlan) -> str:
+    """`, at least 3 by its schedule`, where something else than requests decides."""
+    scaling = model.scaling
+    if scaling is None:
+        return ""
+    if scaling.schedule:
+        return f", at least {scaling.schedule.most} by its schedule"
+    return f", by {scaling.policy.function}" if scaling.policy else ", set from outside"
 
 
 def homes_line(model: ModelPlan) -> str:
@@ -259,6 +269,7 @@ def _model_json(model: ModelPlan) -> PlannedModel:
         "max_num_batched_tokens": placement.shape.batched_tokens,
         "min_replicas": model.replicas.min,
         "max_replicas": model.replicas.max,
+        "scheduled_min_replicas": model.scaling.schedule.most if model.scaling and model.scaling.schedule else None,
         "surge": model.surge,
         "load": _load_json(placement, model.load) if model.load else None,
         "memory_per_gpu": {

@@ -35,6 +35,16 @@ class RayRelease:
         return bool(self.facts["maxSurgePercent"])
 
     @property
+    def scaling_policy(self) -> bool:
+        """Whether code of one's own may decide how many replicas a deployment has."""
+        return bool(self.facts["scalingPolicy"])
+
+    @property
+    def external_scaler(self) -> bool:
+        """Whether a program outside may, by the REST API."""
+        return bool(self.facts["externalScaler"])
+
+    @property
     def throughput_path(self) -> bool:
         return bool(self.facts["throughputPath"])
 

@@ -45,6 +45,7 @@ from generator.formats.kubernetes import (
     TopologySpreadConstraint,
     Volume,
 )
+from generator.formats.scaling import ChartScaling
 from generator.formats.texts import text
 
 # KubeRay makes `ray start --<flag>=<value>` of them, a line of the shell: plain words, or text in whole quotes.
@@ -160,6 +161,8 @@ class Model(Closed):
     """In place of `llmConfig`: replicas that read prompts (prefill/decode disaggregation, `build_pd_openai_app`)."""
     decode: Half | None = None
     """And those that answer. Requests go to these, and they ask prefill for the cache of the prompt."""
+    scaling: ChartScaling | None = None
+    """What decides how many replicas there are, beside requests: a schedule, or a program of one's own."""
 
 
 class App(Closed):

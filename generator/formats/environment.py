@@ -23,6 +23,7 @@ from generator.formats.fields import (
     WorkerGroupName,
 )
 from generator.formats.kubernetes import Labels, Toleration
+from generator.formats.scaling import Scaling
 from generator.formats.serving_words import Adapters, KvOffload, RouterName
 from generator.formats.texts import text
 
@@ -126,6 +127,8 @@ class Overrides(Closed):
     """The load, from which replicas follow where `replicas` does not say them."""
     router: RouterName | None = None
     """How a request's replica is chosen; left out: as the path does it, in turn or the less busy of two."""
+    scaling: Scaling | None = None
+    """What decides how many replicas there are, beside requests: a schedule, a policy of one's own, or someone else."""
     kvOffload: KvOffload | None = None
     """Memory of the host for cached keys and values."""
     llmConfig: JsonObject = {}

@@ -115,6 +115,8 @@ class PlannedModel(TypedDict):
     max_num_batched_tokens: int
     min_replicas: int
     max_replicas: int
+    scheduled_min_replicas: int | None
+    """The least replicas at the busiest time of the model's schedule; the pools have room for them."""
     surge: bool
     """Whether the pool has room for one more replica while an update rolls."""
     load: PlannedLoad | None

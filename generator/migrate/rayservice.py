@@ -12,6 +12,7 @@ from generator.errors import UserError, cut
 from generator.formats.pod_rules import mapping, mappings
 from generator.migrate.apps import app_of
 from generator.migrate.cluster import image_words, take_cluster
+from generator.migrate.deployments import deployment_name, with_deployment
 from generator.migrate.found import Findings
 from generator.migrate.llm_config import model_of, without_empty
 from generator.migrate.manifests import Manifest, text_of
@@ -80,8 +81,10 @@ def _take_application(
     place = f"{where}: application {cut(text_of(application.get('name')) or 'default')}"
     built = text_of(application.get("import_path"))
     if built == BUILDER:
-        _take_ingress(application, findings, place)
-        return list(_models(application, files, findings, where))
+        told: set[str] = set()
+        ids = list(_models(application, files, findings, where, told))
+        _take_ingress(application, findings, place, told)
+        return ids
     if built.startswith("ray.serve.llm"):
         why = "it builds more than models (prefill and decode apart, data parallel): write it as an app by hand"
         findings.leave_out(place, cut(built), why)
@@ -125,9 +128,9 @@ def _mounted(cluster: Mapping[str, Any], config_maps: Mapping[str, Manifest]) ->
 
 
 def _models(
-    application: Mapping[str, Any], files: Mapping[str, Mounted], findings: Findings, where: str
+    application: Mapping[str, Any], files: Mapping[str, Mounted], findings: Findings, where: str, told: set[str]
 ) -> Iterator[str]:
-    """The ids of an application's models, as they are added to the findings."""
+    """The ids of an application's models, as they are added to the findings. `told` gets their deployments' names."""
     stated = mapping(application.get("args")).get("llm_configs")
     for each in stated if isinstance(stated, list) else []:
         config, family, place = each, None, where
@@ -143,18 +146,20 @@ def _models(
         if not isinstance(config, dict):
             name = each if isinstance(each, str) else place
             findings.leave_out_model(name, place, "an LLMConfig that is no mapping", "there is nothing in it")
-        elif model := model_of(config, findings, where=place, family=family):
+            continue
+        told.add(deployment_name(config))
+        if model := model_of(with_deployment(config, application), findings, where=place, family=family):
             findings.models.append(model)
             yield model.model_id
 
 
-def _take_ingress(application: Mapping[str, Any], findings: Findings, where: str) -> None:
-    """Options of the ingress: the chart has them once, for every model."""
+def _take_ingress(application: Mapping[str, Any], findings: Findings, where: str, told: set[str]) -> None:
+    """Options of the ingress: the chart has them once, for every model. `told` are the deployments of models."""
     options = []
     for _, each in mappings(application.get("deployments")):
         if each.get("name") in INGRESSES:
             options.append(dict(each))
-        else:
+        elif each.get("name") not in told:
             why = "say them in the model's llmConfig, `deployment_config`"
             findings.leave_out(where, f"options of deployment {cut(text_of(each.get('name')))}", why)
     stated = mapping(application.get("args")).get("ingress_deployment_config")

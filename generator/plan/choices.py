@@ -14,6 +14,7 @@ from generator.plan.plans import PricedPlacement, replicas_on
 from generator.plan.pools import NodePool
 from generator.plan.replicas import ExpectedLoad, expected_load
 from generator.plan.requirements import Asked, ModelRequirements
+from generator.plan.scaling import scheduled
 from generator.plan.several_pools import on_all
 
 # The most replicas of a model that says nothing of replicas, where its pool has room for them.
@@ -77,7 +78,7 @@ def _priced(possible: list[Placement], requirements: ModelRequirements, override
     for placement in possible:
         load = _load(placement, requirements)
         replicas = overrides.replicas or (load.replicas if load else _usual_replicas([placement]))
-        options.append(PricedPlacement(placement=placement, replicas=replicas, load=load))
+        options.append(PricedPlacement(placement, replicas, load, scheduled(overrides, replicas)))
     in_time = [option for option in options if _in_time(option)]
     return sorted(in_time or options, key=lambda option: option.cost)  # stable: equal ones stay in the file's order
 
@@ -87,7 +88,8 @@ def _on_each(way: Sequence[Placement], requirements: ModelRequirements, override
     loads = [load for placement in way if (load := _load(placement, requirements))]
     load = min(loads, key=lambda load: load.planned_per_second) if len(loads) == len(way) else None
     replicas = overrides.replicas or (load.replicas if load else _usual_replicas(way))
-    return [PricedPlacement(placement=placement, replicas=replicas, load=load) for placement in way]
+    asked = scheduled(overrides, replicas)
+    return [PricedPlacement(placement, replicas, load, asked) for placement in way]
 
 
 def _load(placement: Placement, requirements: ModelRequirements) -> ExpectedLoad | None:

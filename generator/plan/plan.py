@@ -10,7 +10,7 @@ from math import ceil
 from generator.errors import Faults
 from generator.facts.releases import RayRelease, release
 from generator.formats.catalog import Catalog
-from generator.formats.environment import AppService, Environment
+from generator.formats.environment import AppService, Environment, Replicas
 from generator.plan.apps import AppPlan, app_pools
 from generator.plan.assignment import Assignment, assign
 from generator.plan.check import access_warnings, in_place, name_faults, plan_faults, plan_warnings, token_warnings
@@ -27,6 +27,7 @@ from generator.plan.pools import NodePool, by_price, node_pools
 from generator.plan.ranks import check_ranks, rank_warnings
 from generator.plan.replicas import requests_at_once, usual_tokens
 from generator.plan.requirements import check_release, named, requirements_of, served
+from generator.plan.scaling import check_scaling
 from generator.plan.serving_path import standard_because
 from generator.plan.spread import priorities, spread
 from generator.plan.transfer_ports import port_faults
@@ -91,6 +92,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
             check_half(requirements, ray, where=place)
             check_ranks(requirements, ray, where=place)
             faults.add(*frontend_faults(asked.model_id, asked.overrides.llmConfig, ray, standard=standard, where=place))
+            check_scaling(asked, ray, where=place)
             choices[asked.name] = choice_of(asked, requirements, pools, ray, where=place)
     ids = {choice.requirements.model_id for choice in choices.values()}
     pool_by_app = app_pools(environment, ids, pools, where=where, faults=faults)
@@ -176,7 +178,8 @@ def _spread(choices: Mapping[str, Choice], occupancy: Occupancy) -> dict[str, tu
         if choice.is_spread:
             everywhere = [option.home for option in choice.options]
             one = [Option(home.node_pool.name, home.piece, home.pieces, home.pieces) for home in everywhere]
-            placed = spread(one, choice.options[0].replicas, load)
+            first = choice.options[0]
+            placed = spread(one, Replicas(min=first.least, max=first.replicas.max), load)
             for option in placed:
                 load.add(option)
                 occupancy.add(option)
@@ -247,6 +250,7 @@ def _model_plan(
         surge=any(_has_room(occupancy, home.node_pool.name, home.taken(1)) for home in homes),
         why=why(choice, first),
         llm_config=overrides.llmConfig,
+        scaling=overrides.scaling,
         host=requirements.host,
         downloads=frozenset[Download]().union(*(pool.disk.held(requirements.downloads) for pool in pools)),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from generator.documents.merge import JsonObject
 from generator.formats.catalog import CatalogModel
 from generator.formats.environment import HalfName, Replicas
+from generator.formats.scaling import Scaling
 from generator.plan.downloads import Download
 from generator.plan.host_memory import HostMemory
 from generator.plan.occupancy import Option
@@ -104,6 +105,13 @@ class PricedPlacement(NamedTuple):
     placement: Placement
     replicas: Replicas
     load: ExpectedLoad | None
+    scheduled: int = 0
+    """The least replicas that a schedule asks for at its busiest."""
+
+    @property
+    def least(self) -> int:
+        """The replicas for which there must be room at any time."""
+        return max(self.replicas.min, self.scheduled)
 
     @property
     def option(self) -> Option:
@@ -111,7 +119,7 @@ class PricedPlacement(NamedTuple):
         return Option(
             pool=self.placement.node_pool.name,
             piece=self.placement.piece,
-            minimum=pieces * self.replicas.min,
+            minimum=pieces * self.least,
             peak=pieces * self.replicas.max,
         )
 
@@ -119,7 +127,7 @@ class PricedPlacement(NamedTuple):
     def home(self) -> Home:
         """The pool, with all replicas on it."""
         placement = self.placement
-        return Home(placement.node_pool, placement.piece, placement.pieces, self.replicas.min, self.replicas.max)
+        return Home(placement.node_pool, placement.piece, placement.pieces, self.least, self.replicas.max)
 
     @property
     def cost(self) -> tuple[bool, float, int]:
@@ -159,6 +167,8 @@ class ModelPlan:
     """Why it is there, in words."""
     llm_config: JsonObject
     """The environment's own words, merged last."""
+    scaling: Scaling | None
+    """What decides how many replicas there are, beside requests."""
     downloads: frozenset[Download]
     """What a worker downloads to the disk of its node for it."""
     host: HostMemory

@@ -35,16 +35,23 @@ def meaning(objects: list[dict[str, Any]]) -> dict[str, Any]:
     serve = parse(service["spec"]["serveConfigV2"])
     groups = {group["groupName"]: group for group in cluster["workerGroupSpecs"]}
     gpus = groups[GPU_GROUP]
+    files = {
+        each["metadata"]["name"]: {name: without_added(parse(text)) for name, text in each["data"].items()}
+        for each in objects
+        if each["kind"] == "ConfigMap"
+    }
+    # The chart tells Serve beside the application how many replicas there are, the original in the file.
+    for application in serve["applications"]:
+        for scaling in [each for each in application["deployments"] if each["name"].startswith("LLMServer:")]:
+            application["deployments"].remove(scaling)
+            config = next(iter(files.values()))[f"{application['name']}.yaml"]
+            config["deployment_config"] |= {key: value for key, value in scaling.items() if key != "name"}
     return {
         "namespace": service["metadata"]["namespace"],
         "ray": cluster["rayVersion"],
         "serve": {key: value for key, value in without_added(serve).items() if key != "applications"},
         "applications": {each["name"]: without_added(each) for each in serve["applications"]},
-        "files": {
-            each["metadata"]["name"]: {name: without_added(parse(text)) for name, text in each["data"].items()}
-            for each in objects
-            if each["kind"] == "ConfigMap"
-        },
+        "files": files,
         "pods": {
             name: pod(group["template"]["spec"])
             for name, group in {"head": cluster["headGroupSpec"], **groups}.items()

@@ -41,10 +41,13 @@ def test_the_family_config_map_has_a_file_for_each_model_and_lies_where_it_lay(o
 @pytest.mark.parametrize("model", MODELS)
 def test_a_models_llm_config_is_the_originals(original, model):
     config = parse(original.one("ConfigMap")["data"][f"{model}.yaml"])
+    # How many replicas there are was in the original's file too; Serve is told it beside the application now.
+    (scaling,) = (one for one in original.applications[model]["deployments"] if one["name"] == f"LLMServer:{model}")
     assert config["model_loading_config"]["model_id"] == model
     assert config["resources_per_bundle"] == {"GPU": 1}
     assert "placement_group_config" not in config
-    assert config["deployment_config"] == {
+    assert {**config["deployment_config"], **scaling} == {
+        "name": f"LLMServer:{model}",
         "ray_actor_options": {"num_cpus": 6, "resources": {"small-model-workers": 1}},
         "autoscaling_config": {"min_replicas": 1, "max_replicas": 5, "target_ongoing_requests": 85},
         "max_ongoing_requests": 100,
@@ -71,7 +74,7 @@ def test_a_model_is_one_application_at_its_own_prefix(original, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_router_of_a_model_is_small_and_off_the_gpu_pool(original, model):
-    (router,) = original.applications[model]["deployments"]
+    (router,) = (one for one in original.applications[model]["deployments"] if one["name"] == "LLMRouter")
     assert router == {
         "name": "LLMRouter",
         "ray_actor_options": {"num_cpus": 0.25, "resources": {"ingress-workers": 0.01}},

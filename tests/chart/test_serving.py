@@ -137,7 +137,7 @@ def test_a_replica_that_leaves_has_as_long_as_a_request_may_take(
 
 @pytest.mark.parametrize("seconds", [0, 30])
 def test_a_models_own_time_to_end_its_requests_wins(render_with: Render, seconds: int) -> None:
-    own = {"graceful_shutdown_timeout_s": seconds, "max_ongoing_requests": 8}
+    own = {"graceful_shutdown_timeout_s": seconds, "health_check_period_s": 8}
     rendered = render_with({"models": {MODEL: {"llmConfig": {"deployment_config": own}}}})
     (config,) = rendered.files.values()
     assert config["deployment_config"] == own

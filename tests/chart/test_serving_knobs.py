@@ -14,9 +14,11 @@ VARIANTS = {variant.name: variant for variant in variants()}
 OPTIMIZED = "RAY_SERVE_THROUGHPUT_OPTIMIZED"
 
 
-def deployment(rendered: Rendered) -> dict[str, Any]:
-    (config,) = rendered.files.values()
-    return config
+def config_of(rendered: Rendered) -> dict[str, Any]:
+    """The model's LLMConfig, with what Serve is told of its deployment beside the application."""
+    config = rendered.files[f"/home/ray/models/falcon3/{MODEL}.yaml"]
+    (told,) = (one for one in rendered.applications[MODEL]["deployments"] if one["name"] == f"LLMServer:{MODEL}")
+    return {**config, "deployment_config": {**config["deployment_config"], **told}}
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=list(VARIANTS))
@@ -31,8 +33,8 @@ def test_no_variant_is_another_one_in_disguise(render: Render) -> None:
 
 
 def test_the_original_is_benchmarked_with_its_own_words(render: Render) -> None:
-    config = deployment(render(VARIANTS["original"].values))
-    committed = deployment_of_the_original(render)
+    config = config_of(render(VARIANTS["original"].values))
+    committed = config_of(render([ROOT / "values" / "original" / "falcon3.yaml"]))
     changed = {
         key for key in committed["engine_kwargs"] if config["engine_kwargs"][key] != committed["engine_kwargs"][key]
     }
@@ -40,11 +42,6 @@ def test_the_original_is_benchmarked_with_its_own_words(render: Render) -> None:
     assert config["deployment_config"] == committed["deployment_config"] | {
         "autoscaling_config": committed["deployment_config"]["autoscaling_config"] | {"max_replicas": 1}
     }
-
-
-def deployment_of_the_original(render: Render) -> dict[str, Any]:
-    files = render([ROOT / "values" / "original" / "falcon3.yaml"]).files
-    return files[f"/home/ray/models/falcon3/{MODEL}.yaml"]
 
 
 @pytest.mark.parametrize(

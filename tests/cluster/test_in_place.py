@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,14 @@ def overlay(tmp_path: Path, values: dict[str, Any]) -> Path:
 def falcon3(*, replicas: int = 1, **engine: Any) -> dict[str, Any]:
     """The first model with up to so many replicas, another one for every two requests that are under way."""
     scaling = {"min_replicas": 1, "max_replicas": replicas, "target_ongoing_requests": 2, **QUICK}
-    return {"llmConfig": {"deployment_config": {"autoscaling_config": scaling}, "engine_kwargs": engine}}
+    config = {"deployment_config": {"autoscaling_config": scaling}, "engine_kwargs": engine}
+    return {"llmConfig": config, "scaling": {"schedule": schedule(open_now=False, least=replicas)}}
+
+
+def schedule(*, open_now: bool, least: int) -> dict[str, Any]:
+    """All of today, or a day that no run of these tests reaches. Every story has one: the first makes a new cluster."""
+    day = (datetime.now(UTC) + timedelta(days=3)).strftime("%a").lower()
+    return {"windows": {"busy": {"days": "mon-sun" if open_now else day, "from": "00:00", "to": "00:00", "min": least}}}
 
 
 def asleep(**engine: Any) -> dict[str, Any]:
@@ -91,6 +100,30 @@ def test_a_load_above_the_target_brings_a_second_pod_that_goes_afterwards(releas
     )
 
 
+def test_a_schedule_raises_and_lowers_the_least_replicas_and_touches_nothing_else(
+    release: Release, cluster: str, tmp_path: Path
+) -> None:
+    before = release.replicas(FALCON3)
+    busy = {**falcon3(replicas=2), "scaling": {"schedule": schedule(open_now=True, least=2)}}
+
+    release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path, {**INLINE, "models": {FALCON3: busy}}))
+    note("another schedule: a replica more after", _exchanged(release, lambda: len(release.replicas(FALCON3)) == 2))
+    assert before <= release.replicas(FALCON3)
+
+    release.upgrade("values/kind/falcon3.yaml", overlay(tmp_path, FIRST))
+    note("another schedule: a replica less after", _exchanged(release, lambda: len(release.replicas(FALCON3)) == 1))
+    wait(lambda: len(release.pods("worker")) == 1, "one worker again", seconds=240, now=release.pods_in_words)
+    assert release.ray_cluster() == cluster
+
+
+def _exchanged(release: Release, holds: Callable[[], bool]) -> float:
+    """Seconds until it holds. The kubelet is nudged, which looks for other ConfigMaps once a minute by itself."""
+    (head,) = release.pods("head")
+    nudge = {"metadata": {"annotations": {"tests/nudged": str(time.monotonic())}}}
+    release.core.patch_namespaced_pod(head.metadata.name, release.namespace, nudge)
+    return wait(holds, "the schedule is in effect", seconds=240, now=release.pods_in_words)
+
+
 def test_a_changed_engine_argument_rolls_one_model_in_place_and_loses_no_request(
     release: Release, cluster: str, tmp_path: Path
 ) -> None:
@@ -119,7 +152,6 @@ def test_a_rollback_serves_the_former_configuration_again(release: Release, clus
 
 
 def test_a_model_that_joins_asleep_has_no_pod(release: Release, cluster: str, tmp_path: Path) -> None:
-    # Whatever of a model's configuration changes, its scaling too, rolls it: the first one stays as it is.
     before = release.replicas(FALCON3)
     both = {**INLINE, "models": {FALCON3: falcon3(replicas=2), FALCON_H1: asleep()}}
     release.upgrade("values/kind/falcon3.yaml", "values/kind/falcon-h1.yaml", overlay(tmp_path, both))

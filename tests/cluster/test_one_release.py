@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -172,7 +173,7 @@ def test_a_killed_head_comes_back(release: Release) -> None:
 def test_a_changed_engine_argument_makes_a_new_cluster_and_loses_no_request(release: Release, tmp_path: Path) -> None:
     before, engines = release.ray_cluster(), release.engines()
     change = tmp_path / "shorter-context.yaml"
-    change.write_text(yaml.safe_dump({"models": {FALCON3: {"llmConfig": {"engine_kwargs": {"max_model_len": 384}}}}}))
+    change.write_text(yaml.safe_dump(_changed(max_model_len=384)))
 
     with release.client.load(*ask_without_end(release, FALCON3)) as load:
         release.upgrade(*VALUES, change)
@@ -187,6 +188,22 @@ def test_a_changed_engine_argument_makes_a_new_cluster_and_loses_no_request(rele
     assert release.context(FALCON_H1) == 512
 
 
+def test_another_minimum_is_in_effect_without_a_new_cluster(release: Release, tmp_path: Path) -> None:
+    cluster, others = release.ray_cluster(), release.replicas(FALCON_H1)
+    asleep = {"min_replicas": 0, "downscale_to_zero_delay_s": 5, "look_back_period_s": 5, "metrics_interval_s": 2}
+    change = tmp_path / "asleep.yaml"
+    change.write_text(yaml.safe_dump(_changed(max_model_len=384, autoscaling_config=asleep)))
+
+    release.upgrade(*VALUES, change)
+    note(
+        "minimum of 0 instead of 1, delivery configMap: replica gone after",
+        wait(lambda: not release.replicas(FALCON3), "no replica", seconds=180, now=release.pods_in_words),
+    )
+
+    assert release.ray_cluster() == cluster
+    assert release.replicas(FALCON_H1) == others, "the other model is as it was"
+
+
 def test_uninstalling_leaves_nothing(release: Release) -> None:
     release.helm("uninstall", release.name, "--wait")
 
@@ -194,6 +211,12 @@ def test_uninstalling_leaves_nothing(release: Release) -> None:
         "uninstalled, until nothing is left",
         wait(lambda: not release.everything(), "nothing left", seconds=180, now=release.everything),
     )
+
+
+def _changed(*, max_model_len: int, **deployment: Any) -> dict[str, Any]:
+    """Values in which the first model differs."""
+    config = {"engine_kwargs": {"max_model_len": max_model_len}, "deployment_config": deployment}
+    return {"models": {FALCON3: {"llmConfig": config}}}
 
 
 def _kubelet_starts(release: Release) -> set[str]:

@@ -23,6 +23,8 @@ nothing.
   (include "ray-serve-llm.checkServeSwitches" $check)
   (include "ray-serve-llm.checkBuilders" $check)
   (include "ray-serve-llm.checkModels" $check)
+  (include "ray-serve-llm.checkScalingWays" $check)
+  (include "ray-serve-llm.checkSchedulesPath" $check)
   (include "ray-serve-llm.checkAdapters" $check)
   (include "ray-serve-llm.checkRouters" $check)
   (include "ray-serve-llm.checkKvOffload" $check)

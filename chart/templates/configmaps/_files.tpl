@@ -44,12 +44,18 @@ application wherever it likes, so every pod mounts them.
 
 {{- /*
 Takes the root. Gives, as JSON, the checksums of the files by annotation; none where there are no files. A family's files
-are made from the models and nothing else.
+are made from the models and nothing else; how many replicas these have is not in them.
 */ -}}
 {{- define "ray-serve-llm.checksums" -}}
 {{- $checksums := dict -}}
 {{- if include "ray-serve-llm.families" . | fromJsonArray -}}
-{{- $_ := set $checksums "checksum/families" (toJson .Values.models | sha256sum) -}}
+{{- $models := dict -}}
+{{- range include "ray-serve-llm.llmConfigs" . | fromJsonArray -}}
+{{- if .model -}}
+{{- $_ := set $models (printf "%s/%s" .family .file) (list .id (include "ray-serve-llm.withoutScaling" .config)) -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $checksums "checksum/families" (toJson $models | sha256sum) -}}
 {{- end -}}
 {{- $files := dict -}}
 {{- range $name, $app := .Values.apps -}}

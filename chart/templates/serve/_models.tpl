@@ -1,18 +1,15 @@
 {{- /* The applications of models: each model's LLMConfigs, and what Ray's builders make of them. */ -}}
 
 {{- /*
-Takes id, config (an LLMConfig) and drain (seconds). Gives the LLMConfig as YAML: the values' own, the name that clients ask
-for, and the time to drain.
+Takes id (the name that clients ask for), config (an LLMConfig) and drain (seconds). Gives the LLMConfig as YAML: the
+values' own without what Serve is told beside it, that name, and the time to drain.
 */ -}}
 {{- define "ray-serve-llm.llmConfig" -}}
-{{- $loading := set (omit (.config.model_loading_config | default dict) "model_id") "model_id" .id -}}
-{{- $deployment := .config.deployment_config | default dict -}}
-{{- $drain := "graceful_shutdown_timeout_s" -}}
-{{- if not (hasKey $deployment $drain) -}}
-{{- $deployment = set (omit $deployment $drain) $drain .drain -}}
-{{- end -}}
-{{- $config := omit .config "model_loading_config" "deployment_config" -}}
-{{- set (set $config "model_loading_config" $loading) "deployment_config" $deployment | toYaml -}}
+{{- $stated := include "ray-serve-llm.withoutScaling" .config | fromJson -}}
+{{- $loading := set ($stated.model_loading_config | default dict) "model_id" .id -}}
+{{- $drain := dict "graceful_shutdown_timeout_s" .drain -}}
+{{- $deployment := include "ray-serve-llm.overlay" (list $drain $stated.deployment_config) | fromJson -}}
+{{- set (set $stated "model_loading_config" $loading) "deployment_config" $deployment | toYaml -}}
 {{- end -}}
 
 {{- /* Takes root and one of a model's `ray-serve-llm.llmConfigs`. Gives what a builder is handed: the path of its file, or itself. */ -}}
@@ -51,9 +48,20 @@ deployment that the builder makes.
 {{- define "ray-serve-llm.application" -}}
 {{- $root := .root -}}
 {{- $builder := (first .llmConfigs).builder -}}
+{{- $ways := include "ray-serve-llm.scalingWays" (dict "root" .root "llmConfigs" .llmConfigs) | fromJson -}}
+{{- $deployments := list -}}
+{{- range .llmConfigs -}}
+{{- $deployments = include "ray-serve-llm.scaledDeployments" (dict "root" $root "release" $.release "llmConfig" .) | fromJsonArray | concat $deployments -}}
+{{- end -}}
+{{- if and .ingress (not .release.ingressDeployment.options) -}}
+{{- $deployments = append $deployments (set (fromYaml .ingress) "name" .release.ingressDeployment.name) -}}
+{{- end -}}
 - name: {{ .name | quote }}
   import_path: ray.serve.llm:{{ $builder }}
   route_prefix: {{ .routePrefix | quote }}
+  {{- if $ways.external }}
+  external_scaler_enabled: true
+  {{- end }}
   args:
     {{- if eq $builder "build_openai_app" }}
     llm_configs:
@@ -70,10 +78,9 @@ deployment that the builder makes.
     ingress_deployment_config:
       {{- .ingress | nindent 6 }}
     {{- end }}
-  {{- if and .ingress (not .release.ingressDeployment.options) }}
+  {{- with $deployments }}
   deployments:
-    - name: {{ .release.ingressDeployment.name }}
-      {{- .ingress | nindent 6 }}
+    {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- end -}}
 
