@@ -21,6 +21,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if not is_worker and getattr(config.option, "numprocesses", 0) is None and is_parallel(_asked(config)):
         config.option.numprocesses = "logical"
         config.option.maxprocesses = config.option.maxprocesses or 8
+        if config.option.dist == "no":
+            config.option.dist = "loadgroup"  # and what shares a costly fixture together
 
 
 class Unavailable(pytest.Collector):

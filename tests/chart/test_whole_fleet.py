@@ -13,6 +13,8 @@ from generator.values import llm_config
 from tests.chart.rendering import CHART, Rendered
 from tests.support.whole_fleet import LIBRARY_IDS, REFUSED, SERVED_IDS, Fleet, whole_fleet
 
+pytestmark = pytest.mark.xdist_group("fleet")  # it takes half a minute of a core to plan and render
+
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
