@@ -102,19 +102,26 @@ image: ## Build the CPU image (Ray and vLLM for clusters without GPUs) and print
 	$(TEST_PYTHON) -m tools.cluster image
 
 # These start no pods: they have API servers of their own, or none. The other story has no load under which a request could be lost.
-WITHOUT_PODS := $(addprefix tests/cluster/test_,kuberay_versions.py status.py live_preflight.py signature.py)
+WITHOUT_PODS := $(addprefix tests/cluster/test_,kuberay_versions.py status.py live_preflight.py)
 WITHOUT_LOAD := tests/cluster/test_model_cache.py
+# It needs cosign, which takes as long to compile as half of Kubernetes.
+SIGNATURE := tests/cluster/test_signature.py
+WITH_COSIGN = COSIGN="$$(tools/setup.sh go-tool cosign)"
 # Two clusters of two models at once take nearly all memory of a small machine, so nothing runs beside this one.
 LARGEST := tests/cluster/test_one_release.py
-ON_CLUSTER = export $(WITH_HELM) REGISTRY="$$(tools/setup.sh go-tool registry)" COSIGN="$$(tools/setup.sh go-tool cosign)"; \
+ON_CLUSTER = export $(WITH_HELM) REGISTRY="$$(tools/setup.sh go-tool registry)"; \
 	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings";
 test-cluster: ## Install, serve, upgrade, scale, break and remove on a real cluster (ARGS="--serving-path throughput FILE", …)
-	$(if $(ARGS),$(ON_CLUSTER) "$$python" $(PYTEST) $(ARGS),$(MAKE) cluster-stories; $(MAKE) cluster-largest)
+	$(if $(ARGS),export $(WITH_COSIGN); $(ON_CLUSTER) "$$python" $(PYTEST) $(ARGS),$(MAKE) signature cluster-stories cluster-largest)
 
-.PHONY: cluster-stories cluster-largest
+.PHONY: signature cluster-stories cluster-largest
+signature:
+	export $(WITH_HELM) REGISTRY="$$(tools/setup.sh go-tool registry)" $(WITH_COSIGN); \
+	$(TEST_PYTHON) $(PYTEST) $(SIGNATURE)
+
 cluster-stories:
 	$(ON_CLUSTER) tools/beside.sh "$$python" $(PYTEST) $(WITHOUT_PODS) -- "$$python" $(PYTEST) $(WITHOUT_LOAD); \
-	"$$python" $(PYTEST) tests/cluster $(addprefix --ignore=,$(WITHOUT_PODS) $(WITHOUT_LOAD) $(LARGEST))
+	"$$python" $(PYTEST) tests/cluster $(addprefix --ignore=,$(WITHOUT_PODS) $(WITHOUT_LOAD) $(SIGNATURE) $(LARGEST))
 
 cluster-largest:
 	$(ON_CLUSTER) "$$python" $(PYTEST) $(LARGEST)
