@@ -41,7 +41,8 @@ def with_other_vllm(definitions: JsonObject) -> JsonObject:
             config = definitions[name_of(version, name)]
             engine = ref(vllm_versions()[vllm], "EngineArguments")
             properties = {**config["properties"], "engine_kwargs": engine}
-            made[name_of(version, for_image(name, version, vllm))] = {**config, "properties": properties}
+            names = {"properties": {"engine_kwargs": ref(vllm_versions()[vllm], "EngineNames")}}
+            made[name_of(version, for_image(name, version, vllm))] = {**config, "properties": properties, "else": names}
     return made
 
 

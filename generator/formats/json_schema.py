@@ -256,7 +256,7 @@ def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
     where it has one, is one that Ray and every proxy read alike, and its `args` are what a builder of Ray's takes.
     Serve answers on every address, at a free port.
     """
-    definitions = bounded(_without_secrets(definitions))
+    definitions = bounded(_tidy(_without_secrets(definitions)))
     renamed: JsonObject = json.loads(
         json.dumps({name_of(version, name): schema for name, schema in definitions.items()}).replace(
             '"#/definitions/', f'"#/definitions/{name_of(version, "")}'
@@ -265,7 +265,8 @@ def _prefixed(definitions: JsonObject, version: str) -> JsonObject:
     whole = renamed[name_of(version, "LLMConfig")]
     renamed[name_of(version, "PartialLLMConfig")] = {k: v for k, v in whole.items() if k != "required"}
     loading = json.loads(json.dumps(_resolve(whole["properties"]["model_loading_config"], renamed)))
-    loading["required"] = [key for key in loading.get("required", []) if key != "model_id"]
+    # Ray would take the id for a hub's.
+    loading["required"] = [*(key for key in loading.get("required", []) if key != "model_id"), "model_source"]
     loading["properties"]["model_id"] = _tidy(TypeAdapter(ServedModelName).json_schema())
     partial_loading = {k: v for k, v in loading.items() if k != "required"}
     renamed[name_of(version, "ChartLLMConfig")] = {

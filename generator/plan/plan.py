@@ -19,6 +19,7 @@ from generator.plan.downloads import Download
 from generator.plan.frontend import frontend_faults
 from generator.plan.halves import check_half, halves_faults, halves_warnings
 from generator.plan.images import image_faults, image_warnings
+from generator.plan.llm_configs import llm_config_faults
 from generator.plan.node_disk import most_at_once
 from generator.plan.occupancy import Occupancy, Option
 from generator.plan.packing import bins_in_any_order
@@ -117,6 +118,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         for name, node_pool in pools.items()
     }
     faults.add(*name_faults(models.values(), environment.chart, ray, where=where))
+    faults.add(*llm_config_faults(models.values(), ray, where=where))
     faults.add(*plan_faults(models.values(), apps.values(), pool_plans.values(), where=where))
     halves = _halves(models)
     for pair in halves:

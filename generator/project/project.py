@@ -13,6 +13,7 @@ from generator.documents.merge import JsonObject
 from generator.errors import UserError
 from generator.facts.accelerators import not_gpus, other_gpus
 from generator.facts.files import read_data
+from generator.facts.llm_config_rules import llm_config_defaults, llm_config_rules
 from generator.facts.orders import orders
 from generator.facts.other_engines import other_engines
 from generator.facts.questions import questions
@@ -249,6 +250,16 @@ def _chart_facts() -> dict[str, tuple[str, Any]]:
         role: {"bytes": row["bytes"], "written": row["written"], "why": row["why"]}
         for role, row in read_data("least_memory.yaml").items()
     }
+    llm_config = {
+        version: {
+            "defaults": llm_config_defaults(version),
+            "rules": [
+                {"at": row.at, "where": row.where, "why": row.why, "instead": row.instead}
+                for row in llm_config_rules(version)
+            ],
+        }
+        for version in releases()
+    }
     host = read_data("host_memory.yaml")
     in_order = {
         name: {
@@ -270,6 +281,7 @@ def _chart_facts() -> dict[str, tuple[str, Any]]:
         "least-memory.yaml": ("least_memory.yaml", memory),
         "host-memory.yaml": ("host_memory.yaml", {key: host[key] for key in ("besideGiB", "sharedMemoryGiB")}),
         "orders.yaml": ("orders.yaml", in_order),
+        "llm-config-rules.yaml": ("llm_config_rules.yaml", llm_config),
         "reserved-keys.yaml": (
             "reserved_keys.yaml",
             {value: _reasons(rows) for value, rows in reserved_keys().items()},

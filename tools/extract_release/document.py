@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tools.references import Schema, reachable
 
-from . import deployment_options, left_out
+from . import deployment_options, left_out, names
 from .declared import fields_of
 from .definitions import Definitions
 from .engine_arguments import engine_arguments
@@ -22,7 +22,7 @@ ROOTS = ("LLMConfig", "DeploymentOptions", "ServeConfig", "ServeApplication", "E
 
 def document(release: Release) -> Schema:
     provenance, probe = Provenance(), Probe(release)
-    definitions = Definitions(Narrowed(release.log_record_attributes), provenance)
+    definitions = Definitions(Narrowed(release), provenance)
     definitions["RuntimeEnv"] = _runtime_env(release, provenance)
     definitions.of_models((release.autoscaling_config, release.logging_config, release.request_router_config))
     definitions.of_model(release.deployment_schema)
@@ -35,6 +35,7 @@ def document(release: Release) -> Schema:
         "ServeApplication", definitions.of_model(release.serve_application), left_out.OF_SERVE_APPLICATION
     )
     definitions["EngineArguments"] = engine_arguments(release, probe, definitions)
+    definitions["EngineNames"] = names.looked_up(release, provenance)
     definitions["DeploymentOptions"] = deployment_options.of_model(release, probe, definitions)
     define_llm_config(release, probe, definitions)
     serving_args = define_serving_args(release, definitions)

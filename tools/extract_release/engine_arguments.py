@@ -10,6 +10,7 @@ from pydantic.errors import PydanticUserError
 
 from tools.references import Schema
 
+from . import names
 from .definitions import Definitions
 from .left_out import OF_ENGINE_ARGUMENTS
 from .probe import Probe
@@ -26,7 +27,6 @@ def engine_arguments(release: Release, probe: Probe, definitions: Definitions) -
     probe.confirm_engine_arguments(OF_ENGINE_ARGUMENTS)
     definitions.provenance.leaves_out("EngineArguments", OF_ENGINE_ARGUMENTS)
     properties: dict[str, Schema] = {}
-    parsers = release.parsers()
     for manager in (release.tool_parsers, release.reasoning_parsers):
         definitions.provenance.reads(manager)
     for cls in (release.engine_args, release.frontend_args):
@@ -36,8 +36,10 @@ def engine_arguments(release: Release, probe: Probe, definitions: Definitions) -
             # A leading underscore: vLLM sets it itself, between its own processes.
             if field.name not in OF_ENGINE_ARGUMENTS and not field.name.startswith("_"):
                 properties[field.name] = _argument(field, origins.get(field.name), release, definitions)
-            if field.name in parsers:
-                properties[field.name] = {"enum": [*parsers[field.name], field.default]}
+    properties |= {key: schema for key, schema in names.closed_choices().items() if key in properties}
+    if "enum" not in properties["block_size"]:
+        step = names.block_size_step(release)
+        properties["block_size"] |= {"if": {"type": "integer", "minimum": 2}, "then": {"multipleOf": step}}
     properties["distributed_executor_backend"] = {"enum": probe.executor_backends(), "type": "string"}
     if "compilation_config, (int, dict)" in inspect.getsource(release.engine_args.__post_init__):
         # vLLM 0.10 takes the optimization level alone.
@@ -81,5 +83,5 @@ def _speculative_config(cls: Any, definitions: Definitions) -> Schema:
     keys. Only its names are taken: half of the types are vLLM's internal objects, filled in later. vLLM also takes
     the names with dashes; one spelling is enough here."""
     definitions.provenance.reads(cls)
-    names = (field.name for field in dataclasses.fields(cls) if field.init and not field.name.startswith("target_"))
-    return nullable(of_keys({name: {} for name in names}))
+    keys = (field.name for field in dataclasses.fields(cls) if field.init and not field.name.startswith("target_"))
+    return nullable(of_keys({key: {} for key in keys} | {"method": {"enum": [*names.speculative_methods(), None]}}))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tools.references import REF, Schema
 
-from . import declared, deployment_options
+from . import declared, deployment_options, names
 from .definitions import Definitions
 from .probe import Probe
 from .provenance import Provenance
@@ -30,13 +30,22 @@ def define_llm_config(release: Release, probe: Probe, definitions: Definitions) 
         "model_loading_config": {"$ref": REF + "ModelLoadingConfig"},
         "placement_group_config": nullable({"$ref": REF + "PlacementGroupConfig"}),
         "runtime_env": nullable({"$ref": REF + "RuntimeEnv"}),
-        "server_cls": {"type": ["string", "null"]},
+        "server_cls": nullable(names.import_path(release.llm_server, release)),
     }
     definitions.of_model(release.llm_config)
     properties = definitions["LLMConfig"]["properties"]
     properties.update({key: shape for key, shape in true_shape.items() if key in properties})
+    # A general plugin, which VLLM_PLUGINS names, may add to vLLM's registries.
+    plugin = _has("runtime_env", _has("env_vars", _has("VLLM_PLUGINS", {})))
+    looked_up = {"properties": {"engine_kwargs": {"$ref": REF + "EngineNames"}}}
+    definitions["LLMConfig"].update({"if": plugin, "else": looked_up})
     if release.placement_group_config is not None:
         _complete_placement_group(definitions)
+
+
+def _has(key: str, schema: Schema) -> Schema:
+    """A mapping with the key, below which the schema holds."""
+    return {"type": "object", "required": [key], "properties": {key: schema}}
 
 
 def define_serving_args(release: Release, definitions: Definitions) -> list[str]:
@@ -44,7 +53,7 @@ def define_serving_args(release: Release, definitions: Definitions) -> list[str]
     if release.ingress_cls_config is not None:
         definitions.of_model(release.ingress_cls_config)
         # A class object cannot be written in YAML; its import path can.
-        definitions["IngressClsConfig"]["properties"]["ingress_cls"] = {"type": "string"}
+        definitions["IngressClsConfig"]["properties"]["ingress_cls"] = names.import_path(None, release)
         definitions["IngressOptions"] = deployment_options.of_ingress(release, definitions)
     config: Schema = {"anyOf": [{"type": "string"}, {"$ref": REF + "LLMConfig"}]}
     # What they hold is defined already, and in a truer shape.

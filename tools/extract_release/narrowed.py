@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from tools.references import REF, Schema
 
+from . import names
+from .release import Release
 from .schema import accepts_null, nullable
 
 Field = tuple[str, str]
@@ -26,7 +28,14 @@ _NARROWED: Mapping[Field, Schema] = {
     ("DeploymentSchema", "num_replicas"): {
         "anyOf": [{"type": "integer", "minimum": 1}, {"enum": ["auto"]}, {"type": "null"}]
     },
-    ("DeploymentSchema", "max_queued_requests"): {"type": "integer", "minimum": -1},
+    ("DeploymentSchema", "max_queued_requests"): {
+        "type": "integer",
+        "minimum": -1,
+        "if": {"maximum": 0},
+        "then": {"enum": [-1]},
+    },
+    # GangSchedulingConfig._validate_runtime_failure_policy
+    ("GangSchedulingConfig", "runtime_failure_policy"): {"enum": ["RESTART_GANG"], "type": "string"},
     ("DeploymentSchema", "max_replicas_per_node"): {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
     ("DeploymentSchema", "placement_group_strategy"): {
         "enum": ["PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD"],
@@ -49,16 +58,29 @@ _BETTER_KNOWN_AS: Mapping[Field, str] = {
 
 
 class Narrowed:
-    """`log_attributes` are those of the release's log records."""
+    """What the release itself says of some fields: its log records, its addresses, its classes."""
 
-    def __init__(self, log_attributes: Iterable[str]) -> None:
+    def __init__(self, release: Release) -> None:
         levels = logging.getLevelNamesMapping()
         self._of_release: Mapping[Field, Schema] = {
             ("LoggingConfig", "log_level"): {"enum": [*sorted(levels), *sorted(set(levels.values()))]},
             ("LoggingConfig", "additional_log_standard_attrs"): {
                 "type": "array",
-                "items": {"enum": sorted(log_attributes)},
+                "items": {"enum": sorted(release.log_record_attributes)},
             },
+            # check_uri_format, validate_dynamic_lora_loading_path; an extra file is fetched in the same way
+            ("CloudMirrorConfig", "bucket_uri"): {"type": ["string", "null"], **_where_text(names.bucket(release))},
+            ("ExtraFiles", "bucket_uri"): {"type": "string", **names.bucket(release)},
+            ("LoraConfig", "dynamic_lora_loading_path"): {
+                "type": ["string", "null"],
+                **_where_text(names.bucket(release)),
+            },
+            ("ModelLoadingConfig", "model_source"): {
+                "anyOf": [{"type": "string", **names.source(release)}, {"$ref": REF + "CloudMirrorConfig"}]
+            },
+            ("RequestRouterConfig", "request_router_class"): names.import_path(release.request_router, release),
+            ("CallbackConfig", "callback_class"): names.import_path(None, release),
+            ("AutoscalingPolicy", "policy_function"): names.import_path(None, release),
         }
 
     def field(self, cls: str, name: str, declared: Schema) -> Schema:
@@ -71,3 +93,8 @@ class Narrowed:
             better = {"$ref": REF + _BETTER_KNOWN_AS[field]}
             return nullable(better) if accepts_null(declared) else better
         return declared
+
+
+def _where_text(schema: Schema) -> Schema:
+    """For a field that may also be null."""
+    return {"if": {"type": "string"}, "then": schema}

@@ -74,6 +74,14 @@ class Release:
         # The packages, so that all that they have registers itself.
         self.tool_parsers = first_of("vllm.tool_parsers:ToolParserManager", f"{_OPENAI}.tool_parsers:ToolParserManager")
         self.reasoning_parsers = first_of("vllm.reasoning:ReasoningParserManager")
+        self.kv_connectors = first_of("vllm.distributed.kv_transfer.kv_connector.factory:KVConnectorFactory")
+        self.ray_kv_connectors = optional(f"{llm}.deployments.llm.vllm.kv_transfer_backends:SUPPORTED_BACKENDS")
+        self.is_remote_path = first_of("ray.llm._internal.common.utils.cloud_utils:is_remote_path")
+        self.request_router = first_of("ray.serve._private.request_router:RequestRouter")
+        self.llm_server = first_of(
+            f"{llm}.core.protocol:LLMServerProtocol", f"{llm}.deployments.llm.llm_server:LLMServer"
+        )
+        self.llm_package = llm
         self.speculative_config = optional("vllm.config:SpeculativeConfig")
         self.deployment_decorator = first_of("ray.serve.api:deployment")
         self.deployment_class = first_of("ray.serve.deployment:Deployment")

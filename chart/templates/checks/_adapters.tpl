@@ -1,6 +1,6 @@
 {{- /* Checks of LoRA adapters: what would start, and answer with an error whenever one is asked for. */ -}}
 
-{{- /* Each LLMConfig: slots for what it loads, the path that serves it, and names that clients can ask for. */ -}}
+{{- /* Each LLMConfig: the path that serves what it loads, and names that clients can ask for. */ -}}
 {{- define "ray-serve-llm.checkAdapters" -}}
 {{- $standard := ne .root.Values.serving.path "throughput" -}}
 {{- /* What the ingress, which lists buckets, has of its own or as every pod. */ -}}
@@ -12,10 +12,6 @@
 {{- $of := .of }}
 {{- $engine := .config.engine_kwargs | default dict }}
 {{- $bucket := (.config.lora_config | default dict).dynamic_lora_loading_path }}
-{{- $where := ternary (printf "%s.lora_config" $of) (printf "%s.engine_kwargs.lora_modules" $of) (not (empty $bucket)) }}
-{{- if and (or $bucket $engine.lora_modules) (not $engine.enable_lora) }}
-{{ $where }}: the engine has no slots for adapters, so each that is asked for is refused. Set engine_kwargs.enable_lora to true, or remove it.
-{{- end }}
 {{- if and $engine.lora_modules $standard }}
 {{ $of }}.engine_kwargs.lora_modules: on the standard path no client reaches them, since its ingress looks adapters up in a bucket. Set serving.path to throughput, or say lora_config.dynamic_lora_loading_path.
 {{- end }}

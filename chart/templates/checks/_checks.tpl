@@ -43,6 +43,7 @@ nothing.
   (include "ray-serve-llm.checkEngineArguments" $check)
   (include "ray-serve-llm.checkFrontend" $check)
   (include "ray-serve-llm.checkOrders" $check)
+  (include "ray-serve-llm.checkLlmConfigRules" $check)
   (include "ray-serve-llm.checkPlacementGroups" $check)
   (include "ray-serve-llm.checkStartFlags" $check)
   (include "ray-serve-llm.checkKubernetesVolume" $check)

@@ -11,7 +11,7 @@ from tests.support.media_folders import HARMLESS, REACHING
 
 
 def check(folder: str) -> None:
-    config = {"model_loading_config": {}, "engine_kwargs": {"allowed_local_media_path": folder}}
+    config = {"model_loading_config": {"model_source": "a/b"}, "engine_kwargs": {"allowed_local_media_path": folder}}
     data = {"models": {"m": {"family": "f", "llmConfig": config}}}
     check_document(data, "values", Origin("file.yaml", dump_yaml(data)))
 

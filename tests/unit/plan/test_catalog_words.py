@@ -116,3 +116,21 @@ def test_a_gated_model_without_a_token_is_told(gated: bool, fields: dict[str, An
     )
 
     assert any("kubectl create secret" in str(warning) for warning in decided.warnings) == told
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        ({"engine_kwargs": {"disable_log_stats": True}}, "model 'm': 'disable_log_stats' is not accepted: Ray reads"),
+        (
+            {"engine_kwargs": {"tool_call_parser": None}},
+            "model 'm': 'enable_auto_tool_choice' is not accepted: without",
+        ),
+        ({"lora_config": {}}, "model 'm': 'lora_config' is not accepted: the engine has no slots"),
+    ],
+)
+def test_what_files_say_that_are_right_alone_is_told_together(stated: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError) as raised:
+        plan(PARSERS, defaults={"llmConfig": stated})
+    assert told in str(raised.value)
+    assert "environments/test.yaml: serve.family.m: " in str(raised.value)
