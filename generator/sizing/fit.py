@@ -156,8 +156,9 @@ def _cache_size_refusal(memory: MemoryFit) -> str:
 def cpu_fit(model: Model, *, device: Device, split: Split, engine: Engine, usual_tokens: int) -> MemoryFit:
     """Predict the memory of a CPU engine, or of one of its ranks, that is given `device.memory_gib`, on one node.
 
-    The cache is whole GiB of what weights and process leave, as many as requests of full context can use. `engine` says
-    context and sequences; where it says no tokens of a step they are `usual_tokens`, or a block, which must fit in one.
+    The cache is whole GiB of what weights and process leave, as many as requests of full context can use; a GiB, which
+    is not taken, where they keep nothing. `engine` says context and sequences; where it says no tokens of a step they
+    are `usual_tokens`, or a block, which must fit in one.
     """
     settled = engine._replace(batched_tokens=engine.batched_tokens or usual_tokens, utilization=1.0, eager=True)
     shape = shape_of(model, device, settled)
@@ -167,7 +168,7 @@ def cpu_fit(model: Model, *, device: Device, split: Split, engine: Engine, usual
     weights = loaded_weights(model, device, split, settled, shape).bytes / GIB
     left = device.memory_gib - weights - cpu_engine_gib()
     useful = ceil((shape.sequences * layout.blocks_of_request(shape.context) + 1) * layout.block_bytes / GIB)
-    cache = max(0, min(useful, floor(left)))
+    cache = max(0, min(max(useful, 1), floor(left)))
     return MemoryFit(
         total_gib=device.memory_gib,
         usable_gib=device.memory_gib,

@@ -56,3 +56,12 @@ def test_expect_says_why_it_decides_nothing(folder: Path) -> None:
     assert (
         "bge-m3: it keeps no cache, and the speed is known of models that generate" in printed.stdout + printed.stderr
     )
+
+
+def test_it_fits_on_cpus_too(folder: Path) -> None:
+    environment = ENVIRONMENT.replace("l4: {gpu: L4-24GB, nodes: 1}", "cpus: {nodes: 1, memoryPerNode: 64Gi}")
+    (folder / "environments" / "cpus.yaml").write_text(environment)
+
+    planned = generator("plan", "-e", "cpus", folder=folder)
+
+    assert "no cache, texts up to 8,192; " in planned.stdout
