@@ -244,8 +244,10 @@ def list_(
 @environment_option("The environment whose values are served; by default local.")
 @chart_option
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the OpenAI API; by default 8000, or a free one.")
-@click.option("--once", is_flag=True, help="Send one chat completion to each model, print the answers, and stop.")
-@click.option("--prompt", default="Why is the sky blue?", show_default=True, help="What --once asks.")
+@click.option("--once", is_flag=True, help="Ask each model once, print what it answers, and stop.")
+@click.option(
+    "--prompt", default="Why is the sky blue?", show_default=True, help="What --once asks a model that chats."
+)
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=JSON", help="A value of the chart, as for helm --set-json."
 )

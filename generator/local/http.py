@@ -29,8 +29,12 @@ def request(
         return error.code, error.read().decode(errors="replace")
 
 
+class Refused(RunFailed):
+    """The server says that the request is not for this model, or not as it is."""
+
+
 def complete_chat(url: str, model: str, prompt: str, max_tokens: int, *, timeout_s: float = 120) -> str:
-    """Ask one question of the OpenAI API at `url` (ending in /v1) and return the answer's text."""
+    """Ask one question of the OpenAI API at `url` (ending in /v1) and return the answer's text. Raises Refused."""
     body = {
         "model": model,
         "messages": [{"role": "user", "content": prompt}],
@@ -39,7 +43,8 @@ def complete_chat(url: str, model: str, prompt: str, max_tokens: int, *, timeout
     }
     status, answer = request("POST", f"{url}/chat/completions", body=body, timeout_s=timeout_s)
     if status != 200:
-        raise RunFailed(f"{model} answered with status {status}: {answer[:500]}", where=url)
+        problem = Refused if 400 <= status < 500 else RunFailed
+        raise problem(f"{model} answered with status {status}: {answer[:500]}", where=url)
     text: str = json.loads(answer)["choices"][0]["message"]["content"]
     return text
 

@@ -13,7 +13,8 @@ from generator.cache import cache_folder
 from generator.documents.files import holds
 from generator.documents.merge import JsonObject, merged
 from generator.errors import UserError
-from generator.local.http import complete_chat, free_port
+from generator.local.helm_test import HelmTest
+from generator.local.http import Refused, complete_chat, free_port
 from generator.local.ray import Running, machine_values, run_folder, running
 from generator.progress import Report
 from generator.project.project import Project
@@ -37,8 +38,9 @@ def serve(
     say: Report,
     show: Report,
 ) -> None:
-    """Serve families and apps until Ctrl-C, or with `once` until every model has answered `prompt`.
+    """Serve families and apps until Ctrl-C, or with `once` until every model has answered.
 
+    One that chats is asked `prompt`, others what `helm test` asks them.
     What an app is asked is its own affair: of it the address is shown. `say` is told the progress, `show` what is asked
     and answered. Relative model sources begin in `workdir`.
     """
@@ -67,7 +69,10 @@ def serve(
             for app, url in serving.apps.items():
                 show(f"{app} runs at {url}")
             if once:
-                _ask_all(serving, prompt, say=say, show=show)
+                helm_test = HelmTest.of(manifests)
+                for model in serving.routes:
+                    say(f"asking {model}: {prompt}")
+                    show(answer_of(serving, model, prompt, helm_test, folder))
             else:
                 say("Ctrl-C stops it")
                 signal.pause()
@@ -80,12 +85,20 @@ def _usual_workdir(project: Project) -> Path:
     return checkpoints if holds(checkpoints.is_dir) else project.root
 
 
-def _ask_all(serving: Running, prompt: str, *, say: Report, show: Report) -> None:
-    for model, url in serving.routes.items():
-        say(f"asking {model}: {prompt}")
-        started = time.monotonic()
-        answer = complete_chat(url, model, prompt, ANSWER_TOKENS)
-        show(f"{model} answered in {time.monotonic() - started:.1f} s: {answer!r}")
+def answer_of(serving: Running, model: str, prompt: str, helm_test: HelmTest | None, folder: Path) -> str:
+    """What a model that chats says to `prompt`; of another, that it answers what `helm test` asks it."""
+    started = time.monotonic()
+    url, asked = serving.routes[model], helm_test.asks(model) if helm_test else None
+    if asked in (None, "chat", "completions"):
+        try:
+            text = complete_chat(url, model, prompt, ANSWER_TOKENS)
+            return f"{model} answered in {time.monotonic() - started:.1f} s: {text!r}"
+        except Refused:
+            if helm_test is None or model not in helm_test.ids:
+                raise
+    assert helm_test is not None
+    helm_test.run(model, serving.base_url, folder)
+    return f"{model} does not chat, and answers what `helm test` asks it, in {time.monotonic() - started:.1f} s"
 
 
 def _curl(url: str, model: str, prompt: str) -> str:
