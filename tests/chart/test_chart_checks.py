@@ -188,11 +188,6 @@ ONLY: dict[str, tuple[dict, dict, str]] = {
     "replicas": ({"deployment_config": scaled(1)}, {"deployment_config": scaled(3)}, "3 is more than max_replicas, 2"),
     "GPUs": (ONE_BUNDLE, {**ONE_BUNDLE, "engine_kwargs": TWO_RANKS}, "pipeline_parallel_size is 2"),
     "stages": (ONE_BUNDLE, {**ONE_BUNDLE, "engine_kwargs": {"pipeline_parallel_size": 2}}, "parallel_size is 2"),
-    "executor": (
-        {**ONE_BUNDLE, "engine_kwargs": {**TWO_RANKS, "distributed_executor_backend": "mp"}},
-        {**ONE_BUNDLE, "engine_kwargs": {**TWO_RANKS, "distributed_executor_backend": "ray"}},
-        "pipeline_parallel_size is 2",
-    ),
     "accelerator": ({}, {"accelerator_type": "L4"}, 'it asks for "accelerator_type:L4"'),
 }
 
