@@ -18,5 +18,5 @@ def other_engines_in(data: Any, path: KeyPath = ()) -> Iterator[Fault]:
             continue
         if engine := other_engine(key, value):
             what = f"'{key}' is {cut(value)}: models run on vLLM, and {engine} is not served"
-            yield Fault(what, (*path, key), "Remove it (docs/endpoints.md says why).")
+            yield Fault(what, (*path, key), "Remove it. An engine of your own can run as an app (`apps`).")
         yield from other_engines_in(value, (*path, key))
