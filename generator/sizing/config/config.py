@@ -25,7 +25,7 @@ POSITIONS = (
 # The attribute maps of transformers' configurations: one value, many words.
 _OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
     "hidden_size": ("n_embd", "d_model", "model_dim"),
-    "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
+    "num_hidden_layers": ("n_layer", "n_layers", "num_layers", "encoder_layers"),  # the last is Whisper's
     "num_attention_heads": ("n_head", "n_heads", "decoder_attention_heads"),  # the last is Whisper's
     "num_key_value_heads": ("n_head_kv", "num_kv_heads", "n_kv_heads", "multi_query_group_num", "num_attention_groups"),
     "intermediate_size": ("ffn_hidden_size", "n_inner", "ffn_dim"),

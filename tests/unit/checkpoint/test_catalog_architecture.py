@@ -40,7 +40,8 @@ def test_the_catalog_keeps_every_key_that_sizing_reads(path):
         assert ours.weights_gib == pytest.approx(theirs.weights_gib)
 
 
-def test_whisper_has_heads_by_the_words_of_encoders():
+@pytest.mark.parametrize("written", [{"num_hidden_layers": 12}, {}], ids=["transformers 4", "transformers 5"])
+def test_whisper_has_heads_and_layers_by_the_words_of_encoders(written):
     config = {
         "architectures": ["WhisperForConditionalGeneration"],
         "model_type": "whisper",
@@ -52,12 +53,12 @@ def test_whisper_has_heads_by_the_words_of_encoders():
         "is_encoder_decoder": True,
         "max_source_positions": 1500,
         "max_target_positions": 448,
-        "num_hidden_layers": 12,
         "num_mel_bins": 80,
         "vocab_size": 51865,
-    }
+    } | written
     kept = architecture_of(ModelConfig(config, "config.json"), {}, {}, {})
     assert (kept.num_attention_heads, kept.head_dim, kept.max_position_embeddings) == (12, 64, 448)
+    assert kept.num_hidden_layers == 12
     again = ModelConfig(kept.config_json(), "catalog", complete=True)
     whole = ModelConfig(config, "config.json")
     assert Model(again).matrices().parameters == Model(whole).matrices().parameters
