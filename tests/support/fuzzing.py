@@ -1,7 +1,7 @@
 """Runs a target of tests/fuzz: whatever it is given, it takes it or says in one message why not.
 
 A target takes one input and returns the message with which it was refused, or "" where it was taken: `refusal_of` a
-call, or `refused_by_command`. `fuzz` holds every answer to the same rules. A few hundred inputs, the same each time,
+call, or `refused_by_command`. `fuzz` holds every answer to the same rules. A hundred inputs, the same each time,
 are part of the unit tier; FUZZ_EXAMPLES=20000 (`make fuzz`) takes that many, others each time.
 """
 
@@ -35,7 +35,7 @@ Record = Callable[[str, object], None]
 
 
 def fuzz(
-    inputs: st.SearchStrategy[T], target: Callable[[T], str], *, record: Record, examples: int = 200, slow: int = 1
+    inputs: st.SearchStrategy[T], target: Callable[[T], str], *, record: Record, examples: int = 100, slow: int = 1
 ) -> None:
     """Give the target many inputs. `record` is pytest's `record_property`: the run's figures are printed at its end.
 
