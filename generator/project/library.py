@@ -61,7 +61,11 @@ def words_of_architecture(name: str) -> tuple[dict[str, Any], list[str]]:
     if len(alike) < 2:
         return {}, []
     first, *others = (engine_words(model) for _, model in alike)
-    return common(first, others), [model_id for model_id, _ in alike]
+    words = common(first, others)
+    engine = words.get("engine_kwargs", {})
+    if "tool_call_parser" not in engine:  # their parsers differ, and without one vLLM refuses every tool
+        engine.pop("enable_auto_tool_choice", None)
+    return {key: said for key, said in words.items() if said != {}}, [model_id for model_id, _ in alike]
 
 
 def fewest_gpus(model_id: str, catalog: Catalog, family: str, gpu: str, ray: RayRelease) -> int:

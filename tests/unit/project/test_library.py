@@ -14,6 +14,7 @@ from generator.cli.listing import library_rows
 from generator.errors import UserError
 from generator.facts.releases import newest
 from generator.formats.catalog import CatalogFile
+from generator.formats.llm_config_rules import broken_rules
 from generator.progress import silent
 from generator.project.add import Added, add_model
 from generator.project.library import fewest_gpus, library, library_model, library_model_of, words_of_architecture
@@ -130,6 +131,15 @@ def test_what_all_models_of_the_architecture_need_is_filled_in_and_told(project:
     assert len(alike) > 4
     assert written(added).get("llmConfig", {}) == words
     assert bool(words) == any("models of that architecture share" in note for note in added.notes)
+
+
+def test_what_models_of_an_architecture_share_is_accepted_by_itself() -> None:
+    architectures = {m.architecture.name for family in library().families.values() for m in family.models.values()}
+    shared = {name: words_of_architecture(name)[0] for name in architectures}
+
+    assert "enable_auto_tool_choice" not in str(shared["DeepseekV3ForCausalLM"])  # they have several parsers
+    broken = {name: [*broken_rules(words, newest().ray, whole=True)] for name, words in shared.items()}
+    assert not any(broken.values()), broken
 
 
 def test_files_of_one_folder_are_models_of_their_own(project: Project, tmp_path: Path) -> None:
