@@ -611,7 +611,7 @@ IMAGES: dict[str, tuple[dict, str]] = {
         "rayResources to {NPU: 1}, and ask for NPU in the models' bundles",
     ),
     "a kind of TPU": (
-        {"models": {MODEL: {"llmConfig": {"accelerator_type": "TPU-V6E"}}}},
+        {"models": {MODEL: {"llmConfig": {"accelerator_type": "TPU-V6E", "accelerator_config": {"kind": "tpu"}}}}},
         'so it would stay pending forever. Say it in the rayResources of its group, as {"accelerator_type:TPU-V6E": 1}',
     ),
 }
