@@ -173,7 +173,9 @@ def _deployment(model: ModelPlan, plan: Plan) -> JsonObject:
         deployment["autoscaling_config"]["target_ongoing_requests"] = model.load.target_ongoing_requests
     if plan.release.max_surge_percent and model.surge:
         deployment["max_surge_percent"] = 100
-    return merged(deployment, _by_policy(model)) if not _is_external(model) else _fixed(deployment, model.replicas.min)
+    if model.scaling and model.scaling.external:
+        return _fixed(deployment, model.replicas.min)
+    return merged(deployment, _by_policy(model))
 
 
 def _by_policy(model: ModelPlan) -> JsonObject:
@@ -183,10 +185,6 @@ def _by_policy(model: ModelPlan) -> JsonObject:
     policy = model.scaling.policy
     stated = {"policy_function": policy.function, **({"policy_kwargs": policy.kwargs} if policy.kwargs else {})}
     return {"autoscaling_config": {"policy": stated}}
-
-
-def _is_external(model: ModelPlan) -> bool:
-    return model.scaling is not None and model.scaling.external
 
 
 def _fixed(deployment: JsonObject, replicas: int) -> JsonObject:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from generator.chart import render
 from tests.support.paths import ROOT
 
 CHART = ROOT / "chart"
@@ -144,6 +146,12 @@ class Rendered:
 
 
 Render = Callable[..., Rendered]
+
+
+def rendered_by_the_generator(files: list[Path]) -> Rendered:
+    """Values files as one release, by the generator's own way to helm."""
+    manifests = render(CHART, files, namespace="ai")
+    return Rendered(text="---\n".join(map(json.dumps, manifests)), objects=manifests, hooks=[])
 
 
 def values_files() -> Iterator[Path]:

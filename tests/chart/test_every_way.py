@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from generator.chart import render
-from tests.chart.rendering import CHART, Rendered
+from tests.chart.rendering import Rendered, rendered_by_the_generator
 from tests.support.every_way import MODELS, every_way
 from tests.support.whole_fleet import Fleet
 
@@ -21,8 +19,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
 
 @pytest.fixture(scope="module")
 def release(fleet: Fleet, helm: str) -> Rendered:
-    manifests = render(CHART, fleet.values, namespace="ai")
-    return Rendered(text="---\n".join(map(json.dumps, manifests)), objects=manifests, hooks=[])
+    return rendered_by_the_generator(fleet.values)
 
 
 def test_kuberay_takes_them_all_in_one_release(

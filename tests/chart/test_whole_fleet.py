@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from generator.chart import render
 from generator.values import llm_config
-from tests.chart.rendering import CHART, Rendered
+from tests.chart.rendering import Rendered, rendered_by_the_generator
 from tests.support.whole_fleet import LIBRARY_IDS, REFUSED, SERVED_IDS, Fleet, whole_fleet
 
 pytestmark = pytest.mark.xdist_group("fleet")  # it takes half a minute of a core to plan and render
@@ -23,9 +21,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
 
 @pytest.fixture(scope="module")
 def release(fleet: Fleet, helm: str) -> Rendered:
-    """All of it as one release, by the generator's own way to helm."""
-    manifests = render(CHART, fleet.values, namespace="ai")
-    return Rendered(text="---\n".join(map(json.dumps, manifests)), objects=manifests, hooks=[])
+    return rendered_by_the_generator(fleet.values)
 
 
 @pytest.fixture(scope="module")

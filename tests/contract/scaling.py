@@ -103,3 +103,27 @@ def restarts(before: DeploymentInfo, after: DeploymentInfo) -> bool:
         for info in (before, after)
     )
     return bool(old.requires_actor_restart(new))
+
+
+def it_is_as_if_in_the_llm_config(version: str, deployment_config: dict[str, Any]) -> None:
+    """Hold Ray to have of the deployment what it would have from the LLMConfig alone."""
+    told = application(version, deployment_config)
+
+    assert options(deployed(told)) == options(deployed(all_in_code(told, deployment_config)))
+
+
+def other_numbers_restart_nothing(version: str) -> None:
+    """Hold Ray to take other numbers of replicas and requests without building or restarting anything."""
+    before, after = (
+        deployed(
+            application(
+                version, {"autoscaling_config": {**SCALED, "min_replicas": least}, "max_ongoing_requests": most}
+            )
+        )
+        for least, most in ((1, 20), (4, 30))
+    )
+
+    assert after.deployment_config.autoscaling_config.min_replicas == 4
+    assert after.deployment_config.max_ongoing_requests == 30
+    assert before.version == after.version, "the application would be built anew"
+    assert not restarts(before, after)
