@@ -25,6 +25,7 @@ from tests.chart.rendering import (
     values_files,
 )
 from tests.support.fuzz_report import pytest_terminal_summary as pytest_terminal_summary
+from tests.support.waiting import HANGS_S
 from tools import kubernetes_schemas
 
 
@@ -49,7 +50,7 @@ def helm_template(helm: str, tmp_path: Path) -> Callable[..., subprocess.Complet
             if not isinstance(each, Path):
                 path.write_text(json.dumps(each), encoding="utf-8")
             command += ["--values", str(path)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=HANGS_S, check=False)
 
     return run
 
@@ -119,6 +120,6 @@ def kubeconform(schemas: dict[str, Path]) -> Callable[[str, str], subprocess.Com
     def run(version: str, manifests: str) -> subprocess.CompletedProcess[str]:
         location = f"{schemas[version]}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
         command = [program("KUBECONFORM", "kubeconform"), "-strict", "-output", "json", "-schema-location", location]
-        return subprocess.run(command, input=manifests, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, input=manifests, capture_output=True, text=True, timeout=HANGS_S, check=False)
 
     return run

@@ -12,6 +12,7 @@ import yaml
 from generator import __version__
 from generator.formats.chart_values import Ray, Values
 from tests.chart.rendering import CHART, GROUP, INGRESS, MINIMAL, MODEL, POLICY, VALUES, Render, model, parse, program
+from tests.support.waiting import HANGS_S
 
 NOTES = 'notes: |\n{{ include (print $.Template.BasePath "/NOTES.txt") . | indent 2 }}\n'
 
@@ -146,13 +147,15 @@ def test_the_readme_is_what_helm_docs_writes(tmp_path: Path) -> None:
     subprocess.run(
         [program("HELM_DOCS", "helm-docs"), "--chart-search-root", copy, "--log-level", "warning"],
         check=True,
-        timeout=60,
+        timeout=HANGS_S,
     )
     assert (copy / "README.md").read_text() == (CHART / "README.md").read_text(), "run `make generate`"
 
 
 def test_the_package_holds_what_an_install_needs_and_no_more(helm: str, tmp_path: Path) -> None:
-    subprocess.run([helm, "package", CHART, "--destination", tmp_path], check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [helm, "package", CHART, "--destination", tmp_path], check=True, capture_output=True, timeout=HANGS_S
+    )
     (archive,) = tmp_path.glob("*.tgz")
     with tarfile.open(archive) as package:
         names = {name.partition("/")[2] for name in package.getnames()}
@@ -165,7 +168,7 @@ def test_helm_finds_nothing_to_complain_of(helm: str, values_file: Path) -> None
         [helm, "lint", "--strict", CHART, "--values", values_file],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -13,6 +13,7 @@ import yaml
 
 from tests.chart.rendering import CHART, LOADER, program
 from tests.support.paths import ROOT
+from tests.support.waiting import HANGS_S
 from tools.kubernetes_schemas import crd_schemas
 
 EXAMPLES = ROOT / "examples" / "gitops"
@@ -41,7 +42,7 @@ def judged(text: str, schemas: Path) -> list[tuple[str, str]]:
     location = f"{schemas}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
     command = [program("KUBECONFORM", "kubeconform"), "-strict", "-verbose", "-output", "json"]
     command += ["-n", "1", "-schema-location", location]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=HANGS_S, check=False)
     return [(each["kind"], each["status"]) for each in json.loads(done.stdout)["resources"]]
 
 
@@ -116,7 +117,9 @@ def test_argo_cds_health_of_a_release(tmp_path: Path, status: dict[str, Any], he
     obj = {"metadata": {"generation": 2}, "status": status}
     path = tmp_path / "run.lua"
     path.write_text(f"obj = {lua(obj)}\nhs = (function()\n{script}\nend)()\nprint(hs.status)\nprint(hs.message)\n")
-    done = subprocess.run([program("GLUA", "glua"), str(path)], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        [program("GLUA", "glua"), str(path)], capture_output=True, text=True, timeout=HANGS_S, check=False
+    )
     said = done.stdout.splitlines()
     assert said[0] == health, done.stdout + done.stderr
     assert said[1].startswith(message)

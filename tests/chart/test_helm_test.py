@@ -27,6 +27,7 @@ import trustme
 
 from tests.chart.rendering import CHART, GROUP, MODEL, POLICY, Render, model, parse
 from tests.support.secrets import SHAPED
+from tests.support.waiting import HANGS_S
 
 OTHER = "falcon-h1-0.5b-instruct"
 TOKEN = "stand-in-token"
@@ -145,7 +146,7 @@ def helm_test(render_with: Render, tmp_path: Path):
                 },
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=HANGS_S,
                 check=False,
             )
         assert done.stderr == ""

@@ -15,6 +15,7 @@ from generator.facts.questions import questions
 from generator.redaction import for_chart
 from tests.chart.rendering import CHART
 from tests.support.odd_server import ODD, endless, http, odd_server, trickle
+from tests.support.waiting import HANGS_S
 
 HELM_TEST = CHART / "files" / "helm_test.py"
 CONFIG: dict[str, Any] = {
@@ -47,7 +48,7 @@ def helm_test(answers: dict[str, Any]) -> tuple[int, list[str], float]:
         config = json.dumps(CONFIG | {"url": f"http://127.0.0.1:{port}"})
         command = [sys.executable, "-u", str(HELM_TEST), config, *answers]
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=300, check=False, preexec_fn=bounded, errors="strict"
+            command, capture_output=True, text=True, timeout=HANGS_S, check=False, preexec_fn=bounded, errors="strict"
         )
     assert done.stderr == ""
     return done.returncode, done.stdout.splitlines(), time.monotonic() - started
@@ -108,7 +109,7 @@ def test_a_hub_of_odd_answers_is_a_line_for_each_model(tmp_path: Path) -> None:
             env={**os.environ, "HF_ENDPOINT": f"http://127.0.0.1:{port}", "HF_HOME": str(tmp_path)},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=HANGS_S,
             check=False,
         )
     said = done.stdout + done.stderr

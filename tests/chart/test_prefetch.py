@@ -12,6 +12,7 @@ import pytest
 
 from tests.chart.rendering import GROUP, MODEL, Manifest, Render, Rendered, model
 from tests.support.hub_stand_in import COMMIT, HubStandIn, Repository
+from tests.support.waiting import HANGS_S
 
 CACHE = {"type": "persistentVolumeClaim", "claimName": "weights", "prefetch": True}
 
@@ -136,7 +137,7 @@ def prefetch(render_with: Render, hub: HubStandIn, tmp_path: Path) -> Any:
 
     def run(*models: str, **changes: Any) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", script, json.dumps(json.loads(config) | changes), *models]
-        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
+        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=HANGS_S, check=False)
 
     return run
 

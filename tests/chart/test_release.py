@@ -18,6 +18,7 @@ from generator import __version__
 from tests.chart.rendering import MINIMAL
 from tests.support.artefacts import artefacts, build, release_python, the
 from tests.support.registry import pushed, registry
+from tests.support.waiting import HANGS_S
 
 MODELS = ("qwen3-8b", "bge-m3", "gemma-3-12b-it", "llama-3.1-8b-instruct", "whisper-large-v3")
 
@@ -41,7 +42,7 @@ def run(*command: str | Path, folder: Path | None = None, **environment: str) ->
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=HANGS_S,
         check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"

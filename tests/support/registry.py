@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from generator.local.http import free_port
-
-STARTS_S = 60
+from tests.support.waiting import HANGS_S
 
 
 @contextmanager
@@ -51,7 +50,7 @@ def registry(folder: Path, *, login: str = "") -> Iterator[str]:
         yield host
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=HANGS_S)
 
 
 def pushed(helm: str, archive: Path, host: str) -> tuple[str, ...]:
@@ -64,7 +63,7 @@ def pushed(helm: str, archive: Path, host: str) -> tuple[str, ...]:
 
 
 def _wait_until_up(host: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + STARTS_S
+    until = time.monotonic() + HANGS_S
     while time.monotonic() < until and process.poll() is None:
         try:
             with urllib.request.urlopen(f"http://{host}/v2/", timeout=5):

@@ -21,6 +21,7 @@ from generator.cluster import api
 from generator.cluster import kubeconfig as reading
 from tests.support.command_line import generator
 from tests.support.paths import ROOT
+from tests.support.waiting import HANGS_S
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +33,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANGS_S,
     )
 
 

@@ -18,6 +18,7 @@ import yaml
 
 from tests.support.command_line import generator
 from tests.support.paths import ROOT
+from tests.support.waiting import HANGS_S
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -65,7 +66,7 @@ class Project:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=HANGS_S,
             preexec_fn=limit,
         )
 
@@ -217,7 +218,7 @@ def _on_a_terminal(project: Project, *arguments: str, **environment: str) -> str
         while part := os.read(ours, 65536):
             shown += part
     os.close(ours)
-    process.wait(timeout=60)
+    process.wait(timeout=HANGS_S)
     return shown.decode()
 
 
@@ -507,7 +508,7 @@ def test_a_root_that_cannot_be_read_is_an_error(project):
 def test_output_that_cannot_be_written_is_exit_code_1_and_no_traceback(project, command, where):
     line = f"{sys.executable} -m generator {command} {where}"
     done = subprocess.run(["bash", "-c", line], cwd=project.folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
-                          capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+                          capture_output=True, text=True, check=False, timeout=HANGS_S)  # fmt: skip
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     if "2>&1" not in where:
         assert "error: the output cannot be written: No space left on device" in done.stderr

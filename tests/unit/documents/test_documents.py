@@ -17,6 +17,7 @@ from generator.formats.check import check_document
 from generator.formats.environment import Environment
 from generator.formats.faults import parse_text
 from tests.support.paths import ROOT
+from tests.support.waiting import HANGS_S
 
 ENVIRONMENT = "namespace: ai\nray: 2.60.0\npools: {p: {nodes: 1}}\nserve: {f: }\n"
 
@@ -147,7 +148,7 @@ def test_what_never_ends_is_no_file(tmp_path):
 def test_what_the_shell_pipes_is_read():
     done = subprocess.run(
         [sys.executable, "-c", "from generator.documents.files import *; print(read_text(Path('/dev/stdin')))"],
-        input="a: 1", capture_output=True, text=True, check=True, cwd=ROOT, timeout=60,
+        input="a: 1", capture_output=True, text=True, check=True, cwd=ROOT, timeout=HANGS_S,
     )  # fmt: skip
     assert done.stdout == "a: 1\n"
 

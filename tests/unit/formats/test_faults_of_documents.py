@@ -14,6 +14,7 @@ from generator.formats.check import check_document
 from generator.formats.environment import Environment
 from generator.formats.faults import parse_text
 from tests.support.paths import ROOT
+from tests.support.waiting import HANGS_S
 
 BROKEN = """\
 zoo: 1
@@ -43,7 +44,7 @@ def test_faults_come_in_the_documents_order_whatever_pythons_hashes_are(tmp_path
     done = subprocess.run(
         [sys.executable, "-m", "generator", "validate", tmp_path / "broken.yaml"],
         env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True, text=True, check=False, cwd=ROOT, timeout=60,
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=HANGS_S,
     )  # fmt: skip
     faults = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert [line.split(": ")[2] for line in faults] == PATHS
