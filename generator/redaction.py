@@ -181,7 +181,8 @@ def _shaped_in_texts() -> list[re.Pattern[str]]:
         r"(://)[^\s/:@]{0,300}:[^\s]{1,300}(?=@)",
         r"(?i)(\bhttps?://)[^\s/:@]{1,300}(?=@)",
         r"((?<![\w.%+-])(?<![\w.%+:/-]/)[\w.%+-]{1,64}:)[^\s/:@]{1,200}(?=@[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/)",
-        r"""(?i)((?<![\w-])(?:-u|--(?:proxy-)?user)[\s=]+["']?[a-z][\w.@-]{0,64}:)[^\s"']+""",  # of curl
+        # Of curl, in a text or as a list of arguments.
+        r"""(?i)((?<![\w-])(?:-u|--(?:proxy-)?user)(?:[\s=]+["']?|["'],\s?b?["'])[a-z][\w.@-]{0,64}:)[^\s"']+""",
     ]
     signatures = r"""(?i)(\b(?:X-(?:Amz|Goog)-(?:Signature|Credential)|sig|signature)=)[^\s&"'<>,;\\]+"""
     # Shorter than is refused in a file: proxies of OpenAI's API give themselves keys of a few characters.

@@ -45,8 +45,14 @@ def _exempt(data: Any) -> Collection[Any]:
     return [NOT_SECRETS, *(key for each in named if isinstance(each, dict) for key in each)]
 
 
-def _below(node: Any, path: tuple[str | int, ...], exempt: Collection[Any], name: str = "") -> Iterator[Fault]:
-    """`name` is what the node is called: its key, the `name` beside a key `value`, or the option before it."""
+def _below(
+    node: Any, path: tuple[str | int, ...], exempt: Collection[Any], name: str = "", before: str = ""
+) -> Iterator[Fault]:
+    """Of a node and all below it.
+
+    `name` is what the node is called: its key, the `name` beside a key `value`, or the option before it, which is also
+    in `before`, as it is written.
+    """
     if isinstance(node, dict):
         for key, value in node.items():
             called = key if key != "value" else _called(node, name)
@@ -60,9 +66,9 @@ def _below(node: Any, path: tuple[str | int, ...], exempt: Collection[Any], name
         for number, value in enumerate(node):
             option = option_in(node[number - 1], value) if number else ""
             if option not in exempt:
-                yield from _below(value, (*path, number), exempt, option or name)
+                yield from _below(value, (*path, number), exempt, option or name, node[number - 1] if option else "")
     elif isinstance(node, (str, int, float)) and not isinstance(node, bool):
-        yield from _secret(str(node), path, exempt, name)
+        yield from _secret(str(node), path, exempt, name, before)
 
 
 def _called(node: dict[Any, Any], name: str) -> str:
@@ -71,9 +77,10 @@ def _called(node: dict[Any, Any], name: str) -> str:
     return said if isinstance(said, str) and said else name
 
 
-def _secret(text: str, path: tuple[str | int, ...], exempt: Collection[Any], name: str) -> Iterator[Fault]:
+def _secret(text: str, path: tuple[str | int, ...], exempt: Collection[Any], name: str, before: str) -> Iterator[Fault]:
     code = len(path) == _DEPTH_OF_CODE and path[0] == "apps" and path[2] == "files"
-    if shape := shape_of(text):
+    # A login is one by the option that takes it: `-u`, `admin:…`.
+    if shape := shape_of(text) or (before and shape_of(f"{before} {text}")):
         line = f", in line {_line_of(text)} of the text" if "\n" in text else ""
         yield Fault(f"'{name}' is or holds {shape}{line}", path, _fix(path, name))
     elif code:

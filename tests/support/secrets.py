@@ -53,7 +53,7 @@ NAMES = (
 )  # fmt: skip
 """Keys below which a text is a secret."""
 
-HARMLESS: dict[str, str] = {
+HARMLESS: dict[str, str | list[str]] = {
     "tokenizer": "org/tokenizer",
     "TOKENIZERS_PARALLELISM": "false",
     "max_tokens": "4096",
@@ -93,6 +93,7 @@ HARMLESS: dict[str, str] = {
     "KMS_ENCRYPTION_KEY": "arn:aws:kms:eu-west-1:111122223333:key/0f0f",
     "sentence_token": "[SEP]",
     "a token of a tokenizer": '{"cls_token": "[CLS]", "special_secret_token": "<s>", "page_token": "abcd1234efgh"}',
+    "arguments of Docker": ["docker", "run", "--user", "ray:users", "-u", "1000:100", "image"],
     "container of Docker": "docker run --user ray:users -u 1000:100 image",
     "sentence": "password: the user's own; token: see RFC 6750; secret: in vault-2; api_key: $API_KEY, token: <yours>",
     "header": "Authorization: Bearer $TOKEN and Authorization: Bearer <token>",
@@ -104,6 +105,9 @@ HARMLESS: dict[str, str] = {
 
 WRITTEN = {
     "--api-key": ["serve", "--api-key", "correct-horse"],
+    "login of a list": ["curl", "-u", "admin:correct-horse9", "https://host"],
+    "login of a list, in full": ["curl", "--proxy-user", "admin:correct-horse9"],
+    "list in a text": "['curl', '-u', 'admin:correct-horse9']",
     "-password": ["-password", "correct-horse", "--port", "8000"],
     "--hf-token=": ["--hf-token=correct-horse"],
     "one text": "vllm serve --port 8000 --api-key correct-horse",

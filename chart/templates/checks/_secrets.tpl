@@ -47,7 +47,10 @@ some key the name of one. Escaped line ends and the like are spaces here, so tha
 {{- ternary "true" "" $may -}}
 {{- end -}}
 
-{{- /* Takes node (a value), path (keys to it), key (the nearest), exempt (keys of no secrets) and table. Gives a line each. */ -}}
+{{- /*
+Takes node (a value), path (keys to it), key (the nearest), before (the option before it in a list, as it is written; may
+be left out), exempt (keys of no secrets) and table. Gives a line each.
+*/ -}}
 {{- define "ray-serve-llm.secretsIn" -}}
 {{- if kindIs "map" .node -}}
 {{- range $key, $value := .node -}}
@@ -66,15 +69,18 @@ some key the name of one. Escaped line ends and the like are spaces here, so tha
 {{- end -}}
 {{- else if kindIs "slice" .node -}}
 {{- $option := "" -}}
+{{- $written := "" -}}
 {{- range $number, $value := .node -}}
 {{- /* The item after an option is what it is given, unless that is another option. */ -}}
 {{- $called := ternary $.key $option (or (eq $option "") (hasPrefix "-" (toString $value))) -}}
 {{- if or (ne $called $option) (not (has $option $.exempt)) -}}
-{{- include "ray-serve-llm.secretsIn" (dict "node" $value "path" (append $.path (toString $number)) "key" $called "exempt" $.exempt "table" $.table) -}}
+{{- $before := ternary $written "" (and (ne $option "") (eq $called $option)) -}}
+{{- include "ray-serve-llm.secretsIn" (dict "node" $value "path" (append $.path (toString $number)) "key" $called "before" $before "exempt" $.exempt "table" $.table) -}}
 {{- end -}}
 {{- $option = "" -}}
 {{- if and (kindIs "string" $value) (regexMatch $.table.option (toString $value)) -}}
 {{- $option = regexReplaceAll $.table.option $value "${1}" -}}
+{{- $written = $value -}}
 {{- end -}}
 {{- end -}}
 {{- else if not (or (kindIs "bool" .node) (kindIs "invalid" .node)) -}}
@@ -89,7 +95,7 @@ an app's file is the file's name, and words of a program say nothing, so only it
 {{- define "ray-serve-llm.secretIn" -}}
 {{- $text := toString .node -}}
 {{- $code := and (eq (len .path) 4) (eq (first .path) "apps") (eq (index .path 2 | default "") "files") -}}
-{{- $asked := printf "%t %s=%s" $code .key $text -}}
+{{- $asked := printf "%t %s=%s=%s" $code .key (.before | default "") $text -}}
 {{- if not (hasKey .table.known $asked) -}}
 {{- $what := "" -}}
 {{- $called := .key -}}
@@ -109,12 +115,13 @@ an app's file is the file's name, and words of a program say nothing, so only it
 {{- end -}}
 {{- $plain := regexReplaceAll .table.examples $text " " -}}
 {{- range $shape, $pattern := .table.shapes -}}
-{{- if regexMatch $pattern $plain -}}
+{{- /* A login is one by the option that takes it: `-u`, `admin:…`. */ -}}
+{{- if or (regexMatch $pattern $plain) (and $.before (regexMatch $pattern (printf "%s %s" $.before $plain))) -}}
 {{- $what = printf "is or holds %s" $shape -}}
 {{- $called = $.key -}}
 {{- if contains "\n" $text -}}
-{{- $before := splitList (regexFind $pattern $plain) $plain | first -}}
-{{- $what = printf "%s, in line %d of the text" $what (splitList "\n" $before | len) -}}
+{{- $above := splitList (regexFind $pattern $plain) $plain | first -}}
+{{- $what = printf "%s, in line %d of the text" $what (splitList "\n" $above | len) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
