@@ -61,11 +61,24 @@ class Load:
         ends = sorted(answer["at"] + answer["seconds"] for answer in self.answers if answer["status"] == 200)
         return max((after - before for before, after in itertools.pairwise(ends)), default=float("inf"))
 
+    @property
+    def slowest(self) -> float:
+        """Seconds of the answer that took longest."""
+        return max((answer["seconds"] for answer in self.answers if answer["status"] == 200), default=0)
+
+    def figures(self) -> dict[str, Any]:
+        """What a long run keeps of it."""
+        return {
+            "requests": len(self.answers),
+            "failed": len(self.failed),
+            "slower_than_2_s": sum(answer["status"] == 200 and answer["seconds"] > 2 for answer in self.answers),
+            "seconds_without_an_answer": round(self.longest_gap, 1),
+        }
+
     def __str__(self) -> str:
-        slowest = max((a["seconds"] for a in self.answers if a["status"] == 200), default=0)
         text = f"{len(self.answers)} requests, {len(self.failed)} failed, {self.longest_gap:.1f} s without an answer"
         reasons = sorted({f"{a['status']} {a.get('error', '')[:100]}" for a in self.failed})
-        return f"{text}, slowest {slowest:.1f} s" + (f" ({'; '.join(reasons)})" if reasons else "")
+        return f"{text}, slowest {self.slowest:.1f} s" + (f" ({'; '.join(reasons)})" if reasons else "")
 
 
 class Client:

@@ -17,10 +17,11 @@ import pytest
 from pytest_helm_charts.clusters import ExistingCluster
 from pytest_helm_charts.k8s.namespace import ensure_namespace_exists
 
+from tests.cluster import figures
 from tests.cluster.client import Client
-from tests.cluster.figures import MEASURED
 from tests.cluster.release import Release
 from tests.cluster.waiting import wait
+from tests.support.long_run import keep_figures
 from tests.support.paths import ROOT
 from tests.support.registry import pushed, registry
 from tools.cluster.settings import state_folder
@@ -119,8 +120,10 @@ def our_cluster(kubeconfig: Path) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if MEASURED:
+    measured = figures.in_words()
+    if measured:
         terminalreporter.section("figures of this run")
-        width = max(len(what) for what, _ in MEASURED)
-        for what, figure in MEASURED:
+        width = max(map(len, measured))
+        for what, figure in measured.items():
             terminalreporter.line(f"{what:<{width}}  {figure}")
+    keep_figures(figures.as_data())

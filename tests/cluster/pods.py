@@ -42,3 +42,7 @@ def run_script(namespace: str, name: str, script: Path, command: list[str]) -> k
     api.create_namespaced_pod(namespace, pod)
     wait(lambda: api.read_namespaced_pod(name, namespace).status.phase == "Running", f"pod {name} runs", seconds=60)
     return api.read_namespaced_pod(name, namespace)
+
+
+def ready(pod: kubernetes.V1Pod) -> bool:
+    return any(each.type == "Ready" and each.status == "True" for each in pod.status.conditions or [])

@@ -153,6 +153,21 @@ class Release:
             now=lambda: json.dumps(self.status(), indent=1) + "\n" + self.pods_in_words(),
         )
 
+    def wait_until_answering(self, model: str, *others: str, seconds: float = 420) -> float:
+        """Seconds until these applications, and no others, run and the model has answered for ten seconds on end.
+
+        Patient: HAProxy spins over requests whose clients have gone (docs/performance.md), and takes the engine's CPU.
+        """
+        row = 0
+
+        def answered_in_a_row() -> bool:
+            nonlocal row
+            good = self.serving(model, *others) and self.chat(model, "Say hello.", seconds=120).status == 200
+            row = row + 1 if good else 0
+            return row == 5
+
+        return wait(answered_in_a_row, f"{model} answers", seconds=seconds, every=2, now=lambda: str(self.status()))
+
     def wait_for_engines(self, load: Load, count: int, *, beside: set[tuple[str, str]]) -> float:
         """Seconds until so many engines `beside` those that were there have their weights.
 

@@ -35,6 +35,12 @@ def _ways() -> list[Part]:
     return _parts(_tests("tests/ways"), *PRODUCT, *checkpoints, "requirements/engine.txt", "tests/ways/served.py")
 
 
+def _chaos() -> list[Part]:
+    """A part for each fault of a release on a cluster."""
+    client = ("tests/cluster/client.py", "tests/cluster/in_pod.py", "tests/cluster/release.py")
+    return _parts(_tests("tests/cluster/chaos"), *PRODUCT, "values/kind", "tools/cluster", "tools/go", *client)
+
+
 def _tests(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("test_*.py"))
 
@@ -45,4 +51,4 @@ def _parts(tests: Sequence[Path], *shared: str) -> list[Part]:
     return [Part(name=Path(name).stem.removeprefix("test_"), tests=name, files=(*shared, name)) for name in names]
 
 
-LONG_RUNS: Mapping[str, Callable[[], list[Part]]] = {"fuzz": _fuzz, "ways": _ways}
+LONG_RUNS: Mapping[str, Callable[[], list[Part]]] = {"fuzz": _fuzz, "ways": _ways, "chaos": _chaos}
