@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from generator.documents.merge import merged
+from generator.facts.llm_config_rules import llm_config_rules
 from generator.formats.check import document_faults
 from generator.formats.explain import Fault
+from tests.support.llm_config_rules import EXAMPLES, RAY, Example, names
 from tests.support.pod_rules import ENVIRONMENT
 
 SOURCE = {"model_loading_config": {"model_source": "a/b"}}
@@ -130,3 +132,19 @@ def test_a_rule_is_of_the_releases_that_have_it() -> None:
 
     assert fault(silent).what.startswith(WHY)
     assert faults(silent, "2.49.1") == []  # which has no metrics by default
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=names)
+def test_keys_that_exclude_each_other_are_refused_and_once_mended_taken(example: Example) -> None:
+    (rule,) = example.rules
+
+    told = fault(example.broken)
+    assert told.what.endswith(f"' is not accepted: {rule.why}")
+    assert told.path[-len(rule.at.split(".")) :] == tuple(rule.at.split("."))
+    assert faults(example.mended) == []
+
+
+def test_of_each_rule_it_is_known_what_ray_or_vllm_says() -> None:
+    shown = [rule for example in EXAMPLES for rule in example.rules]
+
+    assert [rule for rule in llm_config_rules(RAY) if rule not in shown] == []
