@@ -151,13 +151,20 @@ def test_the_throughput_path_without_the_body_that_its_router_reads(
 THROUGHPUT = {"serving": {"path": "throughput"}}
 
 
-@pytest.mark.parametrize("name", ["middleware", "root_path", "allowed_origins"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("middleware", ["auth.ApiKey"]),
+        ("root_path", "/llm"),
+        ("allowed_origins", ["https://chat"]),
+        ("sse_keep_alive_interval", 15),
+        ("enable_tokenizer_info_endpoint", True),
+    ],
+)
 def test_what_only_vllms_own_front_end_reads_is_refused_where_rays_answers(
-    render_with: Render, render_error: Callable[..., str], name: str
+    render_with: Render, render_error: Callable[..., str], name: str, value: Any
 ) -> None:
-    change = {"models": {MODEL: {"llmConfig": {"engine_kwargs": {name: ["auth.ApiKey"]}}}}}
-    if name == "root_path":
-        change = {"models": {MODEL: {"llmConfig": {"engine_kwargs": {name: "/llm"}}}}}
+    change = {"models": {MODEL: {"llmConfig": {"engine_kwargs": {name: value}}}}}
     told = (
         f"models.{MODEL}.llmConfig.engine_kwargs.{name}: on the standard path Ray's ingress answers and never reads it"
     )

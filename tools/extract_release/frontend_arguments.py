@@ -24,6 +24,7 @@ def frontend_arguments(release: Release, provenance: Provenance) -> dict[str, li
     fields = {field.name for field in dataclasses.fields(release.frontend_args)} - OF_ENGINE_ARGUMENTS.keys()
     engine = {field.name for field in dataclasses.fields(release.engine_args)}
     state, app = (_read_by(function, provenance, set()) for function in (release.init_app_state, release.build_app))
+    app |= _OF_ROUTES
     own = fields - state - engine
     variables = {name for name in app - state if name.startswith("VLLM_")}
     return {
@@ -33,12 +34,10 @@ def frontend_arguments(release: Release, provenance: Provenance) -> dict[str, li
     }
 
 
-_ELSEWHERE = {
-    "tool_parser_plugin",  # of parsers, whose names are told elsewhere
-    "reasoning_parser_plugin",
-    "enable_tokenizer_info_endpoint",  # routes read them of the application's state
-    "sse_keep_alive_interval",
-}
+# Of parsers, whose names are told elsewhere.
+_ELSEWHERE = {"tool_parser_plugin", "reasoning_parser_plugin"}
+# Handed to nothing: routes of vLLM's own FastAPI take them from the application's state.
+_OF_ROUTES = {"enable_tokenizer_info_endpoint", "sse_keep_alive_interval"}
 
 
 def _read_by(function: FunctionType, provenance: Provenance, seen: set[str]) -> set[str]:

@@ -10,10 +10,12 @@ import argparse
 import asyncio
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 os.environ.update(VLLM_CPU_KVCACHE_SPACE="1", VLLM_LOGGING_LEVEL="ERROR", VLLM_CPU_OMP_THREADS_BIND="nobind")
 
+from fastapi import FastAPI
 from ray.llm._internal.serve.engines.vllm.vllm_engine import VLLMEngine
 from ray.serve.llm import LLMConfig
 from starlette.datastructures import State
@@ -51,8 +53,13 @@ class WithoutEngine(AsyncLLM):
     def __init__(self, config: VllmConfig) -> None:
         self.vllm_config = config
         self.model_config = config.model_config
+        self.observability_config = config.observability_config
         self.renderer = renderer_from_config(config)
         self.input_processor = InputProcessor(config, self.renderer)
+        self.scheduler_config = config.scheduler_config
+        self._supported_tasks = TASKS
+        self.output_handler = None  # as before its loop is started
+        self.engine_core = SimpleNamespace(resources=SimpleNamespace(engine_dead=False))
 
     def __del__(self) -> None:
         """There is no process to end."""
@@ -86,6 +93,12 @@ class Replica:
         self.args = kind(**(vars(front_end) | vars(engine)))
         self.client = WithoutEngine(config)
         asyncio.run(init_app_state(self.client, self.state, self.args, TASKS))
+
+    def application(self) -> FastAPI:
+        """What answers on the throughput path."""
+        self.ray_engine._engine_client, self.ray_engine._vllm_args = self.client, self.args
+        self.ray_engine._app_state = self.state
+        return asyncio.run(self.ray_engine.build_asgi_app())
 
     def tools(self) -> None:
         """A request of which the model may call a tool, and one of which it must."""
