@@ -1,6 +1,6 @@
 {{- /*
 Takes the root. Gives the facts of the Ray release as YAML: vllm, image, placementField, ingressDeployment {name,
-options}, maxSurgePercent, throughputPath, tokenAuth. Fails for a release that files/releases.yaml does not know.
+options}, maxSurgePercent, throughputPath, tokenAuth, transferPorts and more. Fails for a release that files/releases.yaml does not know.
 */ -}}
 {{- define "ray-serve-llm.rayRelease" -}}
 {{- $releases := .Files.Get "files/releases.yaml" | fromYaml -}}

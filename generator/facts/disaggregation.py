@@ -15,6 +15,8 @@ class SideChannel:
 
     option: str
     """Of an LLMConfig's `experimental_configs`, the first port."""
+    variable: str
+    """Of the environment, one port for every replica."""
     first: Mapping[str, int]
     """By half, where nothing is said."""
     ports: int

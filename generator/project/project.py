@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,6 +12,7 @@ from generator.documents.load import Origin, dump_yaml, read_yaml
 from generator.documents.merge import JsonObject
 from generator.errors import UserError
 from generator.facts.accelerators import not_gpus, other_gpus
+from generator.facts.disaggregation import disaggregation
 from generator.facts.files import read_data
 from generator.facts.llm_config_rules import llm_config_defaults, llm_config_rules
 from generator.facts.orders import orders
@@ -25,7 +26,7 @@ from generator.facts.refused import (
     refused_variables,
     reserved_keys,
 )
-from generator.facts.releases import releases
+from generator.facts.releases import RayRelease, releases
 from generator.formats.catalog import Catalog
 from generator.formats.check import check_document
 from generator.formats.environment import Environment
@@ -243,6 +244,7 @@ def _chart_facts() -> dict[str, tuple[str, Any]]:
             "vllm": release.vllm,
             "mostRanks": bounds_of("parallel_size")[1],
             "frontendArguments": release.frontend_arguments,
+            "transferPorts": _transfer_ports(release),
         }
         for version, release in releases().items()
     }
@@ -296,6 +298,13 @@ def _chart_facts() -> dict[str, tuple[str, Any]]:
         "refused-arguments.yaml": ("refused_arguments.yaml", _reasons(refused_arguments(), "folders")),
         "refused-variables.yaml": ("refused_variables.yaml", _reasons(refused_variables(), "harmless")),
     }
+
+
+def _transfer_ports(release: RayRelease) -> JsonObject:
+    """How the release numbers the ports at which engines hand caches over; nothing where it takes any free one."""
+    facts = disaggregation()
+    known = release.arguments()["LLMConfig"]["properties"]["experimental_configs"]["properties"]
+    return {"connector": facts.connector, **asdict(facts.side_channel)} if facts.side_channel.option in known else {}
 
 
 def _reasons(rows: Mapping[str, Refused], *lists: str) -> JsonObject:

@@ -28,6 +28,7 @@ nothing.
   (include "ray-serve-llm.checkAdapters" $check)
   (include "ray-serve-llm.checkRouters" $check)
   (include "ray-serve-llm.checkKvOffload" $check)
+  (include "ray-serve-llm.checkTransferPorts" $check)
   (include "ray-serve-llm.checkApps" $check)
   (include "ray-serve-llm.checkImages" $check)
   (include "ray-serve-llm.checkEngines" $check)
