@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
+from generator.formats.scaling import Scaling
+from generator.formats.serving_words import KvOffload, RouterName
 from tests.chart.rendering import Rendered, rendered_by_the_generator
-from tests.support.every_way import MODELS, every_way
+from tests.support.every_way import FAMILIES, MODELS, every_way
 from tests.support.whole_fleet import Fleet
 
 
@@ -28,7 +31,7 @@ def test_kuberay_takes_them_all_in_one_release(
     done = kubeconform(max(schemas), release.text)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(MODELS) == 12
+    assert len(MODELS) == 14
     assert sorted(release.applications) == sorted(MODELS)
 
 
@@ -52,13 +55,47 @@ def test_what_the_environment_says_in_its_words_is_in_rays_words(release: Render
     assert [each["name"] for each in engines[served]["lora_modules"]] == [f"{served}:pirate", f"{served}:poet"]
     assert files["falcon3-3b-instruct"]["lora_config"]["dynamic_lora_loading_path"] == "s3://team-adapters/falcon3-3b"
     assert engines["falcon3-7b-instruct"]["kv_offloading_size"] == 32
+    assert engines["qwen2.5-1.5b-instruct"]["kv_transfer_config"]["kv_connector"] == "LMCacheConnectorV1"
     assert engines["qwen2.5-7b-instruct"]["speculative_config"]["method"] == "ngram"
+    assert engines["qwen2.5-3b-instruct"]["speculative_config"]["model"] == "Qwen/Qwen2.5-0.5B-Instruct"
     routers = {
         name: file["deployment_config"]["request_router_config"]["request_router_class"].rpartition(".")[2]
         for name, file in files.items()
         if "request_router_config" in file["deployment_config"]
     }
     assert routers == {
+        "qwen3-14b": "RoundRobinRouter",
+        "qwen2.5-3b-instruct": "request_router:PowerOfTwoChoicesRequestRouter",
         "falcon3-3b-instruct": "PrefixCacheAffinityRouter",
         "qwen2.5-7b-instruct": "ConsistentHashRouter",
+        "qwen3-8b": "KVAwareRouter",
     }
+
+
+def test_each_way_to_scale_is_told_serve(release: Rendered) -> None:
+    told = {
+        name: deployment["autoscaling_config"]["policy"]["policy_function"]
+        for name, application in release.applications.items()
+        for deployment in application.get("deployments", [])
+        if "policy" in (deployment.get("autoscaling_config") or {})
+    }
+
+    assert told == {
+        "bge-m3": "ray_serve_llm_schedule:Schedule",
+        "bge-reranker-v2-m3": "ray.serve.autoscaling_policy:default_autoscaling_policy",
+    }
+    external = [name for name, one in release.applications.items() if one.get("external_scaler_enabled")]
+    assert external == ["qwen2.5-vl-7b-instruct"]
+
+
+def test_every_choice_of_an_environments_words_is_used() -> None:
+    models = [entry or {} for family in FAMILIES.values() for entry in family["models"].values()]
+
+    def said(word: str) -> list[Any]:
+        return [entry[word] for entry in models if word in entry]
+
+    assert set(said("router")) == set(get_args(RouterName))
+    assert {next(iter(scaling)) for scaling in said("scaling")} == set(Scaling.model_fields)
+    backends = KvOffload.model_fields["backend"]
+    assert {one.get("backend", backends.default) for one in said("kvOffload")} == set(get_args(backends.annotation))
+    assert {"sources", "bucket"} <= {key for adapters in said("adapters") for key in adapters}

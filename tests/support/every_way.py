@@ -1,4 +1,4 @@
-"""A project of twelve models of the library that uses every way of serving once: every_way.yaml is what it says."""
+"""A project of fourteen models of the library that uses every way of serving once: every_way.yaml is what it says."""
 
 from __future__ import annotations
 

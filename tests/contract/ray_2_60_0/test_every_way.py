@@ -14,6 +14,7 @@ from vllm.engine.arg_utils import AsyncEngineArgs
 
 from tests.contract.rendered import Case, Rendered, deployment_names, ignored_keys, render_case
 from tests.support.every_way import MODELS, every_way
+from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,11 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     return render_case(Case("every way", values, {}), tmp_path_factory.mktemp("files"))
 
 
-def test_ray_serve_reads_every_key_of_the_applications(rendered: Rendered) -> None:
+def test_ray_serve_reads_every_key_of_the_applications(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(
+        ROOT / "chart" / "files"
+    )  # Ray imports the schedule's policy, as pods do from their files
+
     ServeDeploySchema.model_validate(rendered.serve_config)
 
     assert ignored_keys(rendered.serve_config, ServeDeploySchema) == []
