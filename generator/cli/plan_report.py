@@ -119,8 +119,8 @@ def load_line(placement: Placement, load: ExpectedLoad) -> str:
     price = price_per_million_tokens(placement, load)
     cost = f"; {price:.2f} {prices().currency} per million tokens" if price is not None else ""
     return (
-        f"a replica serves {load.planned_per_second:.3g} requests/s, {load.requests_at_once} at once; first token in "
-        f"{load.ttft_s:.2g} s, then {load.tpot_s:.2g} s each{cost}"
+        f"a replica serves {load.planned_per_second:.3g} requests/s, {load.requests_at_once} at once; "
+        f"{load.latency}{cost}"
     )
 
 

@@ -124,7 +124,8 @@ class Overrides(Closed):
     sequences: PositiveInt | None = None
     replicas: Replicas | None = None
     expect: Expectation | None = None
-    """The load, from which replicas follow where `replicas` does not say them."""
+    """The load, from which replicas follow where `replicas` does not say them. Of prefill and decode each takes
+    its part."""
     router: RouterName | None = None
     """How a request's replica is chosen; left out: as the path does it, in turn or the less busy of two."""
     scaling: Scaling | None = None
@@ -148,6 +149,14 @@ class HalfService(Closed):
     sequences: PositiveInt | None = None
     llmConfig: JsonObject = {}
     """Merged last over the planned LLMConfig of this half, in Ray's own words."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_that_both_have(cls, stated: Any) -> Any:
+        both = ModelService.model_fields.keys() - cls.model_fields.keys() - {"prefill", "decode"}
+        if isinstance(stated, dict) and (said := sorted(both.intersection(stated))):
+            raise ValueError(f"has {' and '.join(said)}, said once for both halves: move it to the model itself")
+        return stated
 
 
 HalfName = Literal["prefill", "decode"]

@@ -53,9 +53,9 @@ class PlannedLoad(TypedDict):
     requests_at_once: int
     target_ongoing_requests: int
     ttft_s: float
-    """Time to first token."""
+    """Time to first token; of decode, of its own first step."""
     tpot_s: float
-    """Time per output token after the first."""
+    """Time per output token after the first; 0 of prefill, which gives none."""
     in_time: bool
     """Whether that is as fast as `expect` asks."""
     price_per_million_tokens: float | None

@@ -268,10 +268,7 @@ def _load_warnings(model: ModelPlan) -> Iterator[PlanWarning]:
             yield model.warning(f"{why}, so `expect` decides no replicas; say them")
         return
     if not load.in_time:
-        yield model.warning(
-            f"slower than `expect` asks on every pool: {load.ttft_s:.2g} s to the first "
-            f"token and {load.tpot_s:.2g} s for each further one",
-        )
+        yield model.warning(f"slower than `expect` asks on every pool: {load.latency}")
     wanted = load.replicas
     if model.replicas.min < wanted.min or model.replicas.max < wanted.max:
         yield model.warning(

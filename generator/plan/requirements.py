@@ -82,7 +82,10 @@ class ModelRequirements:
 
     @property
     def has_latency_target(self) -> bool:
-        return bool(self.expect and (self.expect.firstTokenSeconds or self.expect.secondsPerToken))
+        if self.expect is None:
+            return False
+        first = self.half != "decode" and self.expect.firstTokenSeconds
+        return bool(first or (self.half != "prefill" and self.expect.secondsPerToken))
 
 
 def named(model_id: str, half: HalfName | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from generator.cli.plan_report import plan_json, plan_lines
@@ -18,6 +20,7 @@ H100 = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": 2}
 B200 = {"gpu": "B200-180GB", "gpusPerNode": 8, "nodes": 1}
 AMD = {**H100, "gpu": "MI300X-192GB", "workerGroup": {"image": {"repository": "example.com/rocm"}}}
 CPUS = {"nodes": 2, "cpusPerNode": 8, "memoryPerNode": "128Gi"}
+LOAD = {"requestsPerSecond": 20.0, "promptTokens": 3000, "outputTokens": 300}
 POOLS = {"l4": L4, "a10g": A10G, "h100": H100, "b200": B200, "amd": AMD, "cpus": CPUS}
 
 
@@ -142,7 +145,56 @@ def test_what_both_halves_can_is_taken(entry):
     assert len(plan(entry, pools=("h100", "b200")).models) == 2
 
 
+def served(entry):
+    """An environment that has it, as text."""
+    serve = {"f": {"models": {"m": entry}}}
+    return json.dumps({"namespace": "a", "ray": "2.60.0", "pools": {"p": {"nodes": 1}}, "serve": serve})
+
+
 def test_one_half_alone_is_refused():
-    text = "namespace: a\nray: 2.60.0\npools: {p: {nodes: 1}}\nserve: {f: {models: {m: {prefill: {}}}}}\n"
+    text = served({"prefill": {}})
     with pytest.raises(UserError, match="has prefill and no decode; a model has both halves or none"):
         parse_text(text, "environments/test.yaml", Environment)
+
+
+def test_what_both_halves_have_is_said_once():
+    text = served(halves({"expect": LOAD}))
+    with pytest.raises(UserError, match="'prefill' has expect, said once for both halves: move it to the model itself"):
+        parse_text(text, "environments/test.yaml", Environment)
+
+
+def loads(entry, **expect):
+    decided = plan({**entry, "expect": {**LOAD, **expect}}, pools=("h100",))
+    return {model.half: model.load for model in decided.models.values()}
+
+
+def test_of_an_expected_load_each_half_serves_its_part():
+    """A replica that does both spends its time on both: the GPUs of halves add up to no more."""
+    (whole,), parts = loads({}).values(), loads(halves())
+    prefill, decode = parts["prefill"], parts["decode"]
+    assert prefill.ttft_s == whole.ttft_s
+    assert decode.tpot_s < whole.tpot_s
+    assert min(prefill.planned_per_second, decode.planned_per_second) > whole.planned_per_second
+    together = 1 / prefill.planned_per_second + 1 / decode.planned_per_second
+    assert together == pytest.approx(1 / whole.planned_per_second, rel=0.1)
+    assert prefill.target_ongoing_requests == 4
+
+
+def test_each_half_is_held_against_its_own_latency():
+    late = loads(halves(), firstTokenSeconds=0.001)
+    assert [late[half].in_time for half in ("prefill", "decode")] == [False, True]
+    slow = loads(halves(replicas={"min": 1, "max": 1}), secondsPerToken=0.0001)
+    assert [slow[half].in_time for half in ("prefill", "decode")] == [True, False]
+    told = notes(plan({**halves(), "expect": {**LOAD, "firstTokenSeconds": 0.001}}, pools=("h100",)))
+    assert any("prefill: slower than `expect` asks on every pool: a prompt read in" in each for each in told)
+
+
+def test_the_plan_says_what_a_replica_of_each_half_serves():
+    decided = plan({**halves(), "expect": LOAD}, pools=("h100",))
+    lines = "\n".join(text for text, _ in plan_lines(decided))
+    assert "requests/s, 5 at once; a prompt read in" in lines
+    assert "at once; each token in" in lines
+    parts = plan_json(decided)["models"]["m"]
+    assert parts["prefill"]["load"]["tpot_s"] == 0
+    written = [each["deployment_config"]["autoscaling_config"] for each in configs(decided)]
+    assert [each["min_replicas"] for each in written] == [m.load.replicas.min for m in decided.models.values()]
