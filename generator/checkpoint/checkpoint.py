@@ -28,6 +28,8 @@ from generator.sizing.weights.quantization import quantization_of as scheme_of
 _TOKENIZER = "tokenizer_config.json"
 _SENTENCES = "modules.json"
 """Of sentence-transformers; vLLM pools by it too: `vllm/transformers_utils/config.py::get_pooling_config`."""
+_RANKS = "text-ranking"
+"""The hub's word for what a reranker does, in model cards."""
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _LONGEST_LICENSE = 200
 """Characters; the hub's names of licenses are shorter, and a whole license is no name."""
@@ -53,6 +55,8 @@ class Checkpoint:
     embeds: bool
     """Whether its files say that a model made to generate is to make embeddings."""
     provenance: Provenance
+    ranks: bool = False
+    """Whether its card says that it gives scores to texts."""
     gated: bool = False
     """Whether the hub gives it only to accounts that accepted its license."""
     notes: tuple[str, ...] = ()
@@ -122,6 +126,7 @@ def _read(source: CheckpointSource, tell: Report, *, served_from: str | None) ->
         model_id=suggest_model_id(name),
         family=suggest_family(name),
         embeds=_SENTENCES in source.names and not makes_vectors(config),
+        ranks=_RANKS in (source.card.get("pipeline_tag"), *_listed(source.card.get("tags"))),
         provenance=Provenance(source=f"{read} of {of}", confidence=counted.confidence),
         notes=(
             *derivation_notes(config, tokenizer, tensors),
@@ -132,6 +137,10 @@ def _read(source: CheckpointSource, tell: Report, *, served_from: str | None) ->
             *_shorter_context(context, architecture),
         ),
     )
+
+
+def _listed(stated: Any) -> list[Any]:
+    return stated if isinstance(stated, list) else [stated]
 
 
 def _license(card: Mapping[str, Any]) -> str | None:

@@ -6,6 +6,7 @@ what no checkpoint says is filled in: what the model needs of its engine.
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,6 +36,9 @@ from generator.redaction import redact_shapes
 
 FILLED = ("license", "gated", "task", "minVllmVersion", "llmConfig")
 """What the library fills into the entry of a checkpoint that it knows. Whose code to trust is people's to say."""
+
+_RERANKER = "rerank"
+"""In the names of models that give scores."""
 
 _UNKNOWN = {
     "license": "its license",
@@ -234,11 +238,35 @@ def _known_of(checkpoint: Checkpoint) -> tuple[dict[str, Any], list[str]]:
     if model := library_model_of(checkpoint.source):
         filled = {key: model.entry[key] for key in FILLED if key in model.entry}
         return filled, [f"{', '.join(filled)} are the library's"] if filled else []
+    if reranks := _reranker_words(checkpoint):
+        return reranks
     words, alike = words_of_architecture(checkpoint.architecture.name)
     if not words:
         return {}, []
     others = cut(", ".join(alike), 80)
     return {"llmConfig": words}, [f"llmConfig is what the library's models of that architecture share ({others})"]
+
+
+def _reranker_words(checkpoint: Checkpoint) -> tuple[dict[str, Any], list[str]] | None:
+    """The same of a model that is named a reranker and whose files are those of one that chats; None of any other.
+
+    How such a model's words become a score no file says. Where its card says that it ranks, it is taken for one of
+    those that the library has of its architecture.
+    """
+    name = checkpoint.architecture.name
+    if _RERANKER not in checkpoint.model_id or not name.endswith("ForCausalLM"):
+        return None
+    words, alike = words_of_architecture(name, task="rerank")
+    if not words:
+        return None
+    others = cut(", ".join(alike), 80)
+    if checkpoint.ranks and not checkpoint.embeds:
+        note = "task and llmConfig are those of the library's rerankers of that architecture"
+        return {"task": "rerank", "llmConfig": words}, [f"{note} ({others}): compare them with its card"]
+    return {}, [
+        "its name says that it is a reranker, and its files are those of a model that chats, as which it is served; "
+        f"if it scores as {others} do, write `task: rerank` and `llmConfig: {json.dumps(words)}` into its entry"
+    ]
 
 
 def _entry(found: ModelFacts, *, source: str | None, context: int | None, sequences: int | None) -> dict[str, Any]:

@@ -50,13 +50,16 @@ def library_model_of(source: str) -> LibraryModel | None:
     return _first(f" source: {source}\n", lambda found: found.model.source.lower() == source.lower())
 
 
-def words_of_architecture(name: str) -> tuple[dict[str, Any], list[str]]:
-    """What all library models of an architecture need of their engine, and their ids; nothing where there is one."""
+def words_of_architecture(name: str, *, task: str | None = None) -> tuple[dict[str, Any], list[str]]:
+    """What all library models of an architecture need of their engine, and their ids; nothing where there is one.
+
+    `task`: of those alone that do that.
+    """
     alike = [
         (model_id, model)
         for family in library().families.values()
         for model_id, model in family.models.items()
-        if model.architecture.name == name
+        if model.architecture.name == name and task in (None, model.task)
     ]
     if len(alike) < 2:
         return {}, []

@@ -133,6 +133,26 @@ def test_what_all_models_of_the_architecture_need_is_filled_in_and_told(project:
     assert bool(words) == any("models of that architecture share" in note for note in added.notes)
 
 
+@pytest.mark.parametrize("card", ["", "tags: [x, text-ranking]", "pipeline_tag: text-ranking"])
+def test_a_reranker_whose_files_are_those_of_a_chat_model_is_told(project: Project, tmp_path: Path, card: str) -> None:
+    known = library_model_of("Qwen/Qwen3-Reranker-0.6B")
+    assert known is not None
+    folder = tmp_path / "My-Reranker-0.6B"
+    stored(folder, "config.json")
+    (folder / "README.md").write_text(f"---\n{card}\n---\n" if card else "Hello.", encoding="utf-8")
+
+    added = add_model(project, str(folder), report=silent)
+
+    words = {key: known.entry[key] for key in ("task", "llmConfig")}
+    if card:
+        assert {key: written(added)[key] for key in words} == words
+        assert any("are those of the library's rerankers of that architecture" in note for note in added.notes)
+    else:
+        assert not words.keys() & written(added).keys()
+        (note,) = (note for note in added.notes if "its name says that it is a reranker" in note)
+        assert json.loads(note.partition("llmConfig: ")[2].partition("`")[0]) == known.entry["llmConfig"]
+
+
 def test_what_models_of_an_architecture_share_is_accepted_by_itself() -> None:
     architectures = {m.architecture.name for family in library().families.values() for m in family.models.values()}
     shared = {name: words_of_architecture(name)[0] for name in architectures}
