@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,3 +87,24 @@ def test_a_half_listens_from_the_port_that_is_known_or_said(
     NixlConnectorBackend(getattr(arguments, f"{half}_config"))._set_side_channel_port()
     first = said.get(channel.option, channel.first[half])
     assert os.environ["VLLM_NIXL_SIDE_CHANNEL_PORT"] == str(first + 1)
+
+
+def test_no_variable_is_needed_for_a_network_without_rdma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """UCX, which NIXL brings, may use every transport that is there, so TCP where there is nothing else."""
+    from nixl._api import nixl_agent
+
+    monkeypatch.delenv("UCX_TLS", raising=False)
+    agent = nixl_agent("asked")
+    assert agent.backends.keys() == {"UCX"}
+    loaded = re.search(r"/\S+/libucp[^/\s]*", Path("/proc/self/maps").read_text(encoding="utf-8"))
+    assert loaded
+    ucx, libc = ctypes.CDLL(loaded[0]), ctypes.CDLL(None)
+    libc.fopen.restype = ctypes.c_void_p
+    config, written = ctypes.c_void_p(), tmp_path / "ucx.conf"
+
+    assert ucx.ucp_config_read(None, None, ctypes.byref(config)) == 0
+    file = ctypes.c_void_p(libc.fopen(str(written).encode(), b"w"))
+    ucx.ucp_config_print(config, file, b"UCX", 1)  # the values alone
+    libc.fclose(file)
+
+    assert "UCX_TLS=all" in written.read_text(encoding="utf-8").splitlines()
