@@ -14,6 +14,7 @@ from generator.cli.cluster import _print_finding
 from generator.cluster.answers import typed_answers
 from generator.cluster.api import Cluster, _HttpCluster
 from generator.cluster.pods import pod_groups
+from generator.cluster.preflight.images import images, pull_finding
 from generator.cluster.preflight.preflight import Installation, preflight
 from generator.project.project import Project
 from tests.support.fuzzing import Record, check_printable, fuzz, refusal_of
@@ -113,6 +114,17 @@ ANSWERS: dict[str, Any] = {
     "/storageclasses": {"items": [CLASS]},
 }
 """What a sound cluster answers, by the end of a path, or by a part of it that ends in a slash. All else is `{}`."""
+PROBE: dict[str, Any] = {
+    "metadata": {"name": "preflight-pull-x"},
+    "spec": {"nodeName": "n"},
+    "status": {
+        "containerStatuses": [
+            {"state": {"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "rayproject/x"'}}}
+        ],
+        "conditions": [{"type": "PodScheduled", "status": "True", "reason": "Unschedulable", "message": "no node"}],
+    },
+}
+PROBES = [PROBE, {**PROBE, "status": {"containerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]}}]
 REFUSALS: dict[str, Any] = {
     "message": 'pods "x" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1, used: 0, limited: 0',
     "reason": 'strict decoding error: unknown field "spec.rayClusterConfig.authOptions"',
@@ -214,6 +226,27 @@ def test_answers_of_other_characters(
         lambda key: damaged([json.dumps(ANSWERS[key])], most=2).map(lambda text: {**ANSWERS, key: text})
     )
     fuzz(whole, lambda answers: refusal(answers, {}, wanted, capsys), record=record_property, examples=8, slow=10)
+
+
+def test_pods_that_try_to_pull(
+    wanted: Installation, capsys: pytest.CaptureFixture[str], record_property: Record
+) -> None:
+    """`--pull`; after the first look at a pod its time is up."""
+    image = images(wanted.groups)[0]
+
+    def shown(made: Any, seen: Any) -> None:
+        cluster = OddServer({"/ai/pods": made, "/ai/pods/": seen}, {}).cluster()
+        with typed_answers(cluster):
+            _print_finding(pull_finding(cluster, image, "ai", seconds=0, report=lambda _: None))
+
+    def refusal(given: tuple[Any, Any]) -> str:
+        message = refusal_of(lambda: shown(*given))
+        check_printable(capsys.readouterr().out)
+        return message
+
+    shown(PROBE, PROBE)
+    assert "cannot be pulled (ImagePullBackOff)" in capsys.readouterr().out
+    fuzz(st.tuples(st.just(PROBE) | mutated([PROBE], most=1), mutated(PROBES)), refusal, record=record_property)
 
 
 @pytest.mark.parametrize("amount", [10**400, "1e999", "-1e999", "nan", "", "Gi", [], True])

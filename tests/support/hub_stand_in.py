@@ -31,6 +31,8 @@ class Repository:
     files: dict[str, bytes]
     card: dict[str, Any] = field(default_factory=dict)
     gated: bool = False
+    about: bytes = b""
+    """What is said of it; empty: what follows from the above."""
 
 
 class HubStandIn:
@@ -65,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif tree:
             self.answer(200, json.dumps(_tree(repository)).encode())
         elif about:
-            self.answer(200, json.dumps(_about(name, repository)).encode())
+            self.answer(200, repository.about or json.dumps(about(name, repository)).encode())
         else:
             self.send_file(repository, file[3] if file else "")
 
@@ -107,7 +109,7 @@ def _tree(repository: Repository) -> list[dict[str, Any]]:
     ]
 
 
-def _about(name: str | None, repository: Repository) -> dict[str, Any]:
+def about(name: str | None, repository: Repository) -> dict[str, Any]:
     return {
         "id": name,
         "modelId": name,
