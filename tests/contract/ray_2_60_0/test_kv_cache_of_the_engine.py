@@ -158,8 +158,9 @@ def test_blocks_tokens_and_concurrency_are_the_engines_own(engines: dict[str, di
                 dtype="bfloat16",
                 vllm="0.29.0",
                 batched_tokens=cache["batched_tokens"],
-                # The CPU backend sets the type of states by what the processor can do, and turns prefix caching off
-                # for latent attention.
+                # The CPU backend sets the type of states and the blocks of latents by what the processor can do, and
+                # turns prefix caching off for latents where it has no AMX.
+                block_tokens=cache["block_tokens"] if "kv_lora_rank" in MODELS[name] else None,
                 state_dtype=cache["state_dtype"],
                 prefix_caching=cache["prefix_caching"],
                 async_scheduling=False,

@@ -11,6 +11,7 @@ Not here: Bamba and MiniMax Text 01, which vLLM has no longer since 0.23.
 from __future__ import annotations
 
 import pytest
+import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -22,7 +23,15 @@ from tests.contract.ray_2_60_0.counted import counted_cache, groups_of
 from tests.contract.ray_2_60_0.model_configs import CONFIGS, LATENTS_AND_STATES, ON_GPU, ONE_STAGE, examples
 from tests.contract.ray_2_60_0.vllm_layers import vllm_cache
 
-# The CPU's latent attention takes blocks of 16 tokens only, and the GPU's those of its kernels.
+LATENTS = {
+    "architectures": ["DeepseekV2ForCausalLM"], "model_type": "deepseek_v2", "hidden_size": 256,
+    "intermediate_size": 512, "num_hidden_layers": 2, "num_attention_heads": 8, "num_key_value_heads": 8,
+    "vocab_size": 512, "q_lora_rank": None, "max_position_embeddings": 4096, "kv_lora_rank": 512,
+    "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128,
+    "n_routed_experts": 4, "n_shared_experts": 1, "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1,
+    "num_experts_per_tok": 2, "moe_intermediate_size": 128,
+}  # fmt: skip
+# The CPU's latent attention takes blocks of 16 tokens only where it has no AMX, and the GPU's those of its kernels.
 OWN_BLOCKS = ON_GPU | {"deepseek", "ling"}
 CACHE_TYPES = {
     "deepseek_v32": st.sampled_from(["auto", "fp8_ds_mla"]),
@@ -82,6 +91,14 @@ def test_pages_groups_blocks_tokens_and_concurrency_are_vllms_own(name: str, dat
         assert ours.blocks(available) == blocks
         assert ours.tokens(available, context) == tokens
         assert ours.concurrency(available, context) == pytest.approx(concurrency)
+
+
+@pytest.mark.parametrize(("amx", "tokens"), [(False, 16), (True, 128)])
+def test_blocks_of_latents_on_a_cpu_hang_on_amx(monkeypatch: pytest.MonkeyPatch, amx: bool, tokens: int) -> None:
+    """As `blocksSource` of generator/data/kv_cache.yaml says."""
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    ((block, _, _),) = vllm_cache(LATENTS, max_model_len=4000).groups
+    assert block == tokens
 
 
 def _declares_a_layout(cache: CacheSpec) -> bool:
