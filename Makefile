@@ -91,7 +91,7 @@ local: ## Real Ray and vLLM on this machine's CPU answer OpenAI requests
 ways: ## Every way of serving, answered by real engines (WAY="disaggregated …"): a long run, its figures in tests/long-runs.json
 	export $(WITH_HELM) VERSITYGW="$$(tools/setup.sh go-tool versitygw)"; $(ENGINE_PYTHON) -m tools.long_runs run ways $(WAY) $(ARGS)
 
-.PHONY: cluster cluster-down image test-cluster chaos ct-install
+.PHONY: cluster cluster-down image test-cluster chaos pod-ways ct-install
 cluster: ## Bring up a one-node cluster with KubeRay and the CPU image, or check the one that KUBECONFIG names
 	$(TEST_PYTHON) -m tools.cluster up
 
@@ -109,8 +109,8 @@ SIGNATURE := tests/cluster/test_signature.py
 WITH_COSIGN = COSIGN="$$(tools/setup.sh go-tool cosign)"
 # Two clusters of two models at once take nearly all memory of a small machine, so nothing runs beside this one.
 LARGEST := tests/cluster/test_one_release.py
-# What breaks a release is a long run: each fault has a release of its own.
-FAULTS := tests/cluster/chaos
+# Long runs: each fault, and each way of serving, has a release of its own.
+LONG := tests/cluster/chaos tests/cluster/ways
 ON_CLUSTER = export $(WITH_HELM) REGISTRY="$$(tools/setup.sh go-tool registry)"; \
 	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings";
 test-cluster: ## Install, serve, upgrade, scale, break and remove on a real cluster (ARGS="--serving-path throughput FILE", …)
@@ -123,13 +123,17 @@ signature:
 
 cluster-stories:
 	$(ON_CLUSTER) tools/beside.sh "$$python" $(PYTEST) $(WITHOUT_PODS) -- "$$python" $(PYTEST) $(WITHOUT_LOAD); \
-	"$$python" $(PYTEST) tests/cluster $(addprefix --ignore=,$(WITHOUT_PODS) $(WITHOUT_LOAD) $(SIGNATURE) $(LARGEST) $(FAULTS))
+	"$$python" $(PYTEST) tests/cluster $(addprefix --ignore=,$(WITHOUT_PODS) $(WITHOUT_LOAD) $(SIGNATURE) $(LARGEST) $(LONG))
 
 cluster-largest:
 	$(ON_CLUSTER) "$$python" $(PYTEST) $(LARGEST)
 
 chaos: ## Break a release on that cluster (FAULT="worker head …"): a long run, its figures in tests/long-runs.json
 	$(ON_CLUSTER) "$$python" -m tools.long_runs run chaos $(FAULT) $(ARGS)
+
+pod-ways: ## Ways of serving that need several pods, on that cluster (WAY="disaggregated …"): a long run
+	export VERSITYGW="$$(tools/setup.sh go-tool versitygw)" ENGINE_PYTHON="$(ENGINE_PYTHON)"; \
+	$(ON_CLUSTER) "$$python" -m tools.long_runs run pod-ways $(WAY) $(ARGS)
 
 ct-install: ## Install every chart/ci/*-values.yaml in turn on that cluster, and run its `helm test`
 	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings"; tools/ct.sh install

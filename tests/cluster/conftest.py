@@ -112,11 +112,11 @@ def release(
     return Release("llm", make_namespace("llm"), client, path, chart)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def our_cluster(kubeconfig: Path) -> None:
     """Skips, and says so, where the test would touch what belongs to someone else's cluster."""
     if not kubeconfig.is_relative_to(state_folder()):
-        pytest.skip("NOT RUN: it restarts a part of the cluster, and this one was not made by `make cluster`")
+        pytest.skip("NOT RUN: it is about the node itself, and this cluster was not made by `make cluster`")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

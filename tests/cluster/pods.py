@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from kubernetes import client as kubernetes
@@ -12,9 +13,22 @@ from tools.cluster import cpu_image
 
 def run_script(namespace: str, name: str, script: Path, command: list[str]) -> kubernetes.V1Pod:
     """Run a pod that has `script` at /script/<its name>, until the namespace goes; returns it when it runs."""
-    api = kubernetes.CoreV1Api()
     files = kubernetes.V1ConfigMap(metadata=kubernetes.V1ObjectMeta(name=name), data={script.name: script.read_text()})
-    api.create_namespaced_config_map(namespace, files)
+    kubernetes.CoreV1Api().create_namespaced_config_map(namespace, files)
+    volume = kubernetes.V1Volume(name="files", config_map=kubernetes.V1ConfigMapVolumeSource(name=name))
+    return run(namespace, name, command, mounted={"/script": volume})
+
+
+def run(
+    namespace: str,
+    name: str,
+    command: list[str],
+    *,
+    mounted: Mapping[str, kubernetes.V1Volume],
+    env: Mapping[str, str] = {},
+) -> kubernetes.V1Pod:
+    """Run a pod that has these volumes by their paths, until the namespace goes; returns it when it runs."""
+    api = kubernetes.CoreV1Api()
     container = kubernetes.V1Container(
         name=name,
         image=cpu_image.NAME,
@@ -23,7 +37,8 @@ def run_script(namespace: str, name: str, script: Path, command: list[str]) -> k
             allow_privilege_escalation=False, capabilities=kubernetes.V1Capabilities(drop=["ALL"])
         ),
         resources=kubernetes.V1ResourceRequirements(requests={"cpu": "20m", "memory": "64Mi"}),
-        volume_mounts=[kubernetes.V1VolumeMount(name="script", mount_path="/script")],
+        env=[kubernetes.V1EnvVar(name=key, value=value) for key, value in env.items()],
+        volume_mounts=[kubernetes.V1VolumeMount(name=each.name, mount_path=path) for path, each in mounted.items()],
     )
     pod = kubernetes.V1Pod(
         metadata=kubernetes.V1ObjectMeta(name=name),
@@ -36,7 +51,7 @@ def run_script(namespace: str, name: str, script: Path, command: list[str]) -> k
                 run_as_user=1000,
                 seccomp_profile=kubernetes.V1SeccompProfile(type="RuntimeDefault"),
             ),
-            volumes=[kubernetes.V1Volume(name="script", config_map=kubernetes.V1ConfigMapVolumeSource(name=name))],
+            volumes=list(mounted.values()),
         ),
     )
     api.create_namespaced_pod(namespace, pod)

@@ -18,6 +18,7 @@ import yaml
 from tests.cluster.figures import note
 from tests.cluster.pods import run_script
 from tests.cluster.release import Release
+from tests.cluster.volumes import claim_storage, claimed_folder
 from tests.cluster.waiting import wait
 from tests.support import hub_stand_in
 from tools.tiny_checkpoints import ANSWERS
@@ -50,30 +51,12 @@ def claim(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A PersistentVolumeClaim in the release's namespace, of the default StorageClass or of a folder of our node."""
     classes = kubernetes.client.StorageV1Api().list_storage_class().items
     default = "storageclass.kubernetes.io/is-default-class"
-    named = any((each.metadata.annotations or {}).get(default) == "true" for each in classes)
-    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    volume = f"{release.namespace}-models"
-    if not named:
-        folder = tmp_path_factory.mktemp("models")
-        folder.chmod(0o777)  # for the pods' user
-        release.core.create_persistent_volume(
-            {
-                "metadata": {"name": volume},
-                "spec": {
-                    "capacity": {"storage": "1Gi"},
-                    "accessModes": ["ReadWriteOnce"],
-                    "storageClassName": "",
-                    "hostPath": {"path": str(folder)},
-                },
-            }
-        )
-        spec |= {"storageClassName": "", "volumeName": volume}
-    release.core.create_namespaced_persistent_volume_claim(
-        release.namespace, {"metadata": {"name": "models"}, "spec": spec}
-    )
-    yield "models"
-    if not named:
-        release.core.delete_persistent_volume(volume)
+    if any((each.metadata.annotations or {}).get(default) == "true" for each in classes):
+        claim_storage(release.namespace, "models")
+        yield "models"
+    else:
+        with claimed_folder(release.namespace, "models", tmp_path_factory.mktemp("models")):
+            yield "models"
 
 
 def overlay(tmp_path: Path, hub: str, claim: str, source: str) -> Path:

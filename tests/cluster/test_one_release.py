@@ -121,7 +121,9 @@ def test_another_minimum_is_in_effect_without_a_new_cluster(release: Release, tm
     )
 
     assert release.ray_cluster() == cluster
-    assert release.replicas(FALCON_H1) == others, "the other model is as it was"
+    # Those before had the replica of the former cluster among them, which stays for a minute.
+    now = release.replicas(FALCON_H1)
+    assert now and now <= others, "the other model is as it was"
 
 
 def test_uninstalling_leaves_nothing(release: Release) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.chart import render
+from generator.chart import Manifest, render
 from generator.local.http import free_port
 from generator.local.ray import Running, machine_values, run_folder, running
 from tests.local.machine import processes_with, shared_memory
@@ -23,6 +23,8 @@ class Served:
     running: Running
     folder: Path
     """Of this run alone; every process of it names it."""
+    manifests: Sequence[Manifest]
+    """What was rendered, the pod of `helm test` with it."""
 
     def commands(self, words: str) -> dict[int, str]:
         """By process id, the command lines of its processes that have these words in them.
@@ -51,7 +53,7 @@ def served(names: Sequence[str], *, workdir: Path, path: str, apps: dict[str, An
         files = [ROOT / "values" / "local" / f"{name}.yaml" for name in names]
         manifests = render(ROOT / "chart", files, overrides=overrides, release="local")
         with running(manifests, folder=folder, workdir=workdir, report=print, timeout_s=500) as found:
-            yield Served(found, folder)
+            yield Served(found, folder, manifests)
     assert not processes_with(str(folder)), "processes outlived the run"
     assert not folder.exists(), "the run's folder is left"
     assert shared_memory() <= before, "shared memory is left"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from generator.chart import render
 from generator.documents.merge import merged
@@ -42,6 +45,23 @@ def text_config(source: str, *, replicas: int = 1, env: Mapping[str, str] = {}, 
     return llm_config(source, replicas=replicas, env=env, **{**usual, **engine})
 
 
+def counted(url: str, counter: str) -> float:
+    """What vLLM's own counter has come to; `url` is the model's base. Its config has `log_engine_metrics: false`.
+
+    Ray's counters take the place of vLLM's otherwise, and are another port's.
+    """
+    answer = httpx.get(f"{url.removesuffix('/v1')}/metrics", timeout=60)
+    assert answer.status_code == 200, answer.text
+    return sum(float(line.split()[-1]) for line in answer.text.splitlines() if line.startswith(f"{counter}{{"))
+
+
+def replicas_of(served: Served, request_ids: Sequence[str]) -> list[set[str]]:
+    """For each request, the logs of the workers whose engine says that it had it (`enable_log_requests`)."""
+    logs = served.folder / "ray" / "session_latest" / "logs"
+    texts = {path.name: path.read_text(errors="replace") for path in logs.glob("worker-*")}
+    return [{re.split(r"[-.]", name)[1] for name, text in texts.items() if each in text} for each in request_ids]
+
+
 @contextmanager
 def served(values: Mapping[str, Any], *, workdir: Path) -> Iterator[Served]:
     """These values, over those that every way has, as `helm install` would make them; no process outlives it."""
@@ -55,5 +75,5 @@ def served(values: Mapping[str, Any], *, workdir: Path) -> Iterator[Served]:
         overrides = merged(merged(usual, machine_values(folder, port=free_port())), dict(values))
         manifests = render(ROOT / "chart", [], overrides=overrides, release="ways")
         with running(manifests, folder=folder, workdir=workdir, report=print, timeout_s=TIMEOUT_S) as found:
-            yield Served(found, folder)
+            yield Served(found, folder, manifests)
     assert not processes_with(str(folder)), "processes outlived the run"

@@ -41,6 +41,13 @@ def _chaos() -> list[Part]:
     return _parts(_tests("tests/cluster/chaos"), *PRODUCT, "values/kind", "tools/cluster", "tools/go", *client)
 
 
+def _pod_ways() -> list[Part]:
+    """A part for each way of serving that needs several pods."""
+    client = ("tests/cluster/client.py", "tests/cluster/in_pod.py", "tests/cluster/release.py")
+    shared = ("environments/kind.yaml", "tools/way_checkpoints", "tools/cluster", "images", *client)
+    return _parts(_tests("tests/cluster/ways"), *PRODUCT, *shared, "requirements/engine.txt")
+
+
 def _tests(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("test_*.py"))
 
@@ -51,4 +58,9 @@ def _parts(tests: Sequence[Path], *shared: str) -> list[Part]:
     return [Part(name=Path(name).stem.removeprefix("test_"), tests=name, files=(*shared, name)) for name in names]
 
 
-LONG_RUNS: Mapping[str, Callable[[], list[Part]]] = {"fuzz": _fuzz, "ways": _ways, "chaos": _chaos}
+LONG_RUNS: Mapping[str, Callable[[], list[Part]]] = {
+    "fuzz": _fuzz,
+    "ways": _ways,
+    "chaos": _chaos,
+    "pod-ways": _pod_ways,
+}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import httpx
 import pytest
 
 from tests.local.served import Served
 from tests.ways.conftest import Server
-from tests.ways.served import text_config
+from tests.ways.served import replicas_of, text_config
 from tools.tiny_checkpoints import STORY
 
 CHECKPOINTS = ("chat",)
@@ -31,13 +28,6 @@ def two(server: Server, by: str) -> Served:
     llm_config = text_config("chat", replicas=2, enable_log_requests=True)
     llm_config["deployment_config"]["request_router_config"] = {"request_router_class": ROUTERS[by]}
     return server.get({"models": {"chat": {"family": "ways", "llmConfig": llm_config}}})
-
-
-def replicas_of(served: Served, request_ids: list[str]) -> list[set[str]]:
-    """For each request, the logs of the workers whose engine says that it had it."""
-    logs = served.folder / "ray" / "session_latest" / "logs"
-    texts = {path.name: path.read_text(errors="replace") for path in Path(logs).glob("worker-*")}
-    return [{re.split(r"[-.]", name)[1] for name, text in texts.items() if each in text} for each in request_ids]
 
 
 def test_the_second_turn_goes_to_the_replica_of_the_first(two: Served, by: str) -> None:

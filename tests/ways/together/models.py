@@ -35,6 +35,7 @@ MODELS = {
             reasoning_parser="deepseek_r1",
             speculative_config=NGRAM,
         )
+        | {"log_engine_metrics": False}
     ),
     "embedder": _model(llm_config("embedder", runner="pooling", dtype="float32", max_model_len=256)),
     "reranker": _model(llm_config("reranker", runner="pooling", dtype="float32", max_model_len=256)),

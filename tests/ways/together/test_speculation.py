@@ -6,6 +6,7 @@ import openai
 
 from tests.local.reference import Reference
 from tests.local.served import Served
+from tests.ways.served import counted
 from tools.tiny_checkpoints import STORY
 
 CHECKPOINTS = ("chat",)
@@ -23,4 +24,4 @@ def test_tokens_are_those_of_greedy_decoding(
     )
 
     assert answer.choices[0].token_ids == reference.greedy(prompt, 32)
-    assert served.logged("SpeculativeConfig(method='ngram'") > 0
+    assert counted(served.running.routes["caller"], "vllm:spec_decode_num_accepted_tokens_total") > 0
