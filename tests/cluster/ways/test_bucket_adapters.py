@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.cluster.client import Answer, execute
 from tests.cluster.figures import note
 from tests.cluster.release import Release
 from tests.cluster.volumes import claimed_folder
+from tests.cluster.waiting import wait
 from tests.cluster.ways.conftest import MODEL, Generate
 from tests.support.paths import ROOT
 from tools.tiny_checkpoints import ANSWERS
@@ -127,6 +129,12 @@ def test_one_that_is_uploaded_while_the_model_serves_answers_too(release: Releas
 
     s3.put("poet", f"{BUCKET}/poet")
 
+    # Ray looks again after half a minute for what was not there (CLOUD_OBJECT_MISSING_EXPIRE_S).
+    note(
+        "an adapter that was asked for too early: answers after",
+        wait(lambda: ask(release, f"{MODEL}:poet").status == 200, "the adapter answers", seconds=120),
+    )
+    time.sleep(30)  # the other replica may have been the one that was asked
     assert [text(ask(release, f"{MODEL}:poet")) for _ in range(8)] == [adapters.ANSWERS["poet"]] * 8
     find = "cat /tmp/ray/session_latest/logs/worker-* /tmp/ray/session_latest/logs/serve/* | grep -c 'poet' || true"
     seen = [execute(pod.metadata.name, release.namespace, "sh", "-c", find).strip() for pod in release.pods("worker")]
