@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,4 +70,16 @@ def test_one_that_is_uploaded_while_the_model_serves_answers_too(
 
     s3.put(workdir / "checkpoints" / "poet", f"{BUCKET}/{name}")
 
-    assert answer(client, f"chat:{name}") == adapted["poet"]
+    assert soon(client, f"chat:{name}") == adapted["poet"]
+
+
+def soon(client: openai.OpenAI, model: str) -> str:
+    """Ray looks again after half a minute for what was not there (CLOUD_OBJECT_MISSING_EXPIRE_S)."""
+    until = time.monotonic() + 60
+    while True:
+        try:
+            return answer(client, model)
+        except openai.NotFoundError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(2)
