@@ -1,4 +1,4 @@
-"""LoRA adapters of a bucket: one that is uploaded while two replicas serve answers too, and starts none of them anew."""
+"""LoRA adapters of a bucket: one that is uploaded while two replicas serve answers too, and neither starts anew."""
 
 from __future__ import annotations
 
