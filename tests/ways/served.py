@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,8 +59,13 @@ def counted(url: str, counter: str) -> float:
 def replicas_of(served: Served, request_ids: Sequence[str]) -> list[set[str]]:
     """For each request, the logs of the workers whose engine says that it had it (`enable_log_requests`)."""
     logs = served.folder / "ray" / "session_latest" / "logs"
-    texts = {path.name: path.read_text(errors="replace") for path in logs.glob("worker-*")}
-    return [{re.split(r"[-.]", name)[1] for name, text in texts.items() if each in text} for each in request_ids]
+    until = time.monotonic() + 10  # a line may come after its answer
+    while True:
+        texts = {path.name: path.read_text(errors="replace") for path in logs.glob("worker-*")}
+        found = [{re.split(r"[-.]", name)[1] for name, text in texts.items() if each in text} for each in request_ids]
+        if all(found) or time.monotonic() > until:
+            return found
+        time.sleep(0.2)
 
 
 @contextmanager
