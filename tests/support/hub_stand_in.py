@@ -54,10 +54,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.split("?")[0]
-        about = re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?", path)
+        whole = re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?", path)
         tree = re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/([^/]+)", path)
         file = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
-        asked = about or tree or file
+        asked = whole or tree or file
         name, revision = asked.group(1, 2) if asked else (None, None)
         repository = self.stand_in.repositories.get(name or "")
         if repository is None:
@@ -66,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(404, error="RevisionNotFound")
         elif tree:
             self.answer(200, json.dumps(_tree(repository)).encode())
-        elif about:
+        elif whole:
             self.answer(200, repository.about or json.dumps(about(name, repository)).encode())
         else:
             self.send_file(repository, file[3] if file else "")
