@@ -86,6 +86,11 @@ class RayRelease:
         return dict(self.facts["requestRouters"])
 
     @property
+    def path_of_routers(self) -> dict[str, str]:
+        """By the word of a router that works on one path alone, that path."""
+        return dict(self.facts["pathOfRouters"])
+
+    @property
     def bucket_schemes(self) -> list[str]:
         """With what the address of a bucket begins that it reads adapters from."""
         return list(self.facts["bucketSchemes"])

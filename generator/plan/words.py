@@ -39,11 +39,20 @@ def _router(name: str, release: RayRelease, *, standard: str, where: str) -> Jso
             where=where,
             fix=f"It has {', '.join(release.request_routers)}. Or take a later Ray release.",
         )
-    if name == "kvAware" and standard:
+    path = release.path_of_routers.get(name)
+    if path == "throughput" and standard:
         raise UserError(
-            f"router 'kvAware' is of the throughput path, and the environment is on the standard path by {standard}",
+            f"router '{name}' is of the throughput path, and the environment is on the standard path by {standard}",
             where=where,
             fix="Take that out, or another router.",
+        )
+    if path == "standard" and not standard:
+        others = [each for each in release.request_routers if each not in release.path_of_routers]
+        raise UserError(
+            f"router '{name}' is of the standard path: on the throughput path HAProxy sends the requests, and the "
+            "router is told of none",
+            where=where,
+            fix=f"Say `chart: {{serving: {{path: standard}}}}`, or take {' or '.join(others)}.",
         )
     router = {"request_router_class": release.request_routers[name]}
     return {"deployment_config": {"request_router_config": router}}

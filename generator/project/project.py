@@ -358,5 +358,6 @@ CHART_FACTS = (
     "ports",
     "haproxyPorts",
     "requestRouters",
+    "pathOfRouters",
     "bucketVariables",
 )

@@ -48,6 +48,17 @@ def served(**llm_config: Any) -> dict[str, Any]:
             ),
             "on the standard path nothing tells it of the engines' caches",
         ),
+        (
+            served(
+                deployment_config={
+                    "request_router_config": {
+                        "request_router_class": "ray.serve.llm.request_router:PrefixCacheAffinityRouter"
+                    }
+                }
+            )
+            | THROUGHPUT,
+            "so it would choose the same replica for all. Set serving.path to standard",
+        ),
     ],
 )
 def test_adapters_that_no_request_would_reach(render_error: RenderError, values: dict[str, Any], told: str) -> None:

@@ -211,11 +211,9 @@ def test_the_throughput_paths_router_sees_which_adapter_a_request_is_for(render_
 @pytest.mark.parametrize(
     ("router", "reads_it"),
     [
-        ("ray.serve.llm.request_router.PrefixCacheAffinityRouter", True),
         ("my.package:MyRouter", True),
         ("my.package:PromptConsistentHashRouter", True),
         ("my.package:ConsistentHashRouter", True),
-        ("ray.serve._private.request_router:PowerOfTwoChoicesRequestRouter", False),
         ("ray.serve.experimental.round_robin_router.RoundRobinRouter", False),
     ],
 )

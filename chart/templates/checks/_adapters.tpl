@@ -26,12 +26,16 @@
 {{- end }}
 {{- end -}}
 
-{{- /* Each LLMConfig: the one router of Ray's that the standard path leaves blind. */ -}}
+{{- /* Each LLMConfig: a router of Ray's that the path leaves blind. */ -}}
 {{- define "ray-serve-llm.checkRouters" -}}
+{{- $path := .root.Values.serving.path -}}
 {{- range .llmConfigs }}
-{{- $class := dig "deployment_config" "request_router_config" "request_router_class" "" .config | toString }}
-{{- if and $class (eq $class (toString $.release.requestRouters.kvAware)) (ne $.root.Values.serving.path "throughput") }}
-{{ .of }}.deployment_config.request_router_config.request_router_class: on the standard path nothing tells it of the engines' caches, so it would choose any replica. Set serving.path to throughput, or choose another router.
+{{- $of := .of }}
+{{- $class := dig "deployment_config" "request_router_config" "request_router_class" "" .config | toString | replace ":" "." }}
+{{- range $router, $its := $.release.pathOfRouters }}
+{{- if and $class (ne $its $path) (eq $class (get $.release.requestRouters $router | replace ":" ".")) }}
+{{ $of }}.deployment_config.request_router_config.request_router_class: {{ if eq $path "standard" }}on the standard path nothing tells it of the engines' caches, so it would choose any replica{{ else }}on the throughput path HAProxy sends the requests and nothing tells it of them, so it would choose {{ ternary "the same replica for all" "any replica" (eq $router "prefixAffinity") }}{{ end }}. Set serving.path to {{ $its }}, or choose another router.
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}

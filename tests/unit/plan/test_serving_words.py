@@ -67,9 +67,12 @@ def test_the_plan_counts_adapters_on_the_gpu_and_on_the_disk() -> None:
 
 @pytest.mark.parametrize("ray", releases())
 def test_every_router_of_a_release_is_a_class_of_rays(ray: str) -> None:
+    release = releases()[ray]
     fields = OLD if ray == "2.49.1" else {"ray": ray}
-    for name, path in releases()[ray].request_routers.items():
-        config = llm_config(plan({"router": name}, **fields))
+    for name, path in release.request_routers.items():
+        config = llm_config(
+            plan({"router": name}, **fields, **(STANDARD if release.path_of_routers.get(name) == "standard" else {}))
+        )
 
         assert config["deployment_config"]["request_router_config"] == {"request_router_class": path}
 
@@ -78,7 +81,7 @@ def test_every_router_of_a_release_is_a_class_of_rays(ray: str) -> None:
     ("words", "needed"),
     [
         ({"router": "kvAware"}, "ai-dynamo in the image"),
-        ({"router": "prefixAffinity"}, ""),
+        ({"router": "sessionAffinity"}, ""),
         ({"kvOffload": {"memory": "8Gi", "backend": "lmcache"}}, "LMCache in the image"),
     ],
 )
@@ -92,7 +95,7 @@ def test_what_the_image_must_have_is_said(words: dict[str, Any], needed: str) ->
 def test_a_router_may_be_said_for_all_and_overruled_in_rays_words() -> None:
     own = {"deployment_config": {"request_router_config": {"request_router_kwargs": {"imbalanced_threshold": 20}}}}
 
-    config = llm_config(plan({"llmConfig": own}, defaults={"router": "prefixAffinity"}))
+    config = llm_config(plan({"llmConfig": own}, defaults={"router": "prefixAffinity"}, **STANDARD))
 
     assert config["deployment_config"]["request_router_config"] == {
         "request_router_class": "ray.serve.llm.request_router.PrefixCacheAffinityRouter",
@@ -105,6 +108,8 @@ def test_a_router_may_be_said_for_all_and_overruled_in_rays_words() -> None:
     [
         ({"router": "roundRobin"}, OLD, "Ray 2.49.1 has no router 'roundRobin'"),
         ({"router": "kvAware"}, STANDARD, "is of the throughput path, and the environment is on the standard path"),
+        ({"router": "prefixAffinity"}, {}, "or take roundRobin or sessionAffinity."),
+        ({"router": "leastBusy"}, {}, "is of the standard path: on the throughput path HAProxy sends the requests"),
         (SOURCES, STANDARD, "are served on the throughput path alone"),
         (SOURCES, OLD, "is on the standard path by Ray 2.49.1, which has no other"),
         (SOURCES, {"chart": {"serving": {"routing": "unified"}}}, "by chart.serving.routing: unified"),

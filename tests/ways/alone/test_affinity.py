@@ -12,9 +12,10 @@ from tools.tiny_checkpoints import STORY
 
 CHECKPOINTS = ("chat",)
 ROUTERS = {
-    "prefix": "ray.serve.llm.request_router.PrefixCacheAffinityRouter",
-    "session": "ray.serve.experimental.consistent_hash_router.ConsistentHashRouter",
+    "prefix": ("ray.serve.llm.request_router.PrefixCacheAffinityRouter", "standard"),
+    "session": ("ray.serve.experimental.consistent_hash_router.ConsistentHashRouter", "throughput"),
 }
+"""And the path on which each is asked."""
 LEAST_CHATS = 6
 
 
@@ -26,8 +27,9 @@ def by(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def two(server: Server, by: str) -> Served:
     llm_config = text_config("chat", replicas=2, enable_log_requests=True)
-    llm_config["deployment_config"]["request_router_config"] = {"request_router_class": ROUTERS[by]}
-    return server.get({"models": {"chat": {"family": "ways", "llmConfig": llm_config}}})
+    router, path = ROUTERS[by]
+    llm_config["deployment_config"]["request_router_config"] = {"request_router_class": router}
+    return server.get({"serving": {"path": path}, "models": {"chat": {"family": "ways", "llmConfig": llm_config}}})
 
 
 def ask(served: Served, by: str, chat: int, turn: int) -> str:
