@@ -15,11 +15,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from generator.documents.load import read_yaml
+from generator.documents.files import read_text
+from generator.documents.load import load_documents
 from tools.references import REF, Schema, reachable
 
 # Kinds of Kubernetes itself that the chart makes.
-CORE_KINDS = ("ConfigMap", "NetworkPolicy", "Pod", "Role", "RoleBinding", "ServiceAccount")
+CORE_KINDS = ("ConfigMap", "Ingress", "NetworkPolicy", "Pod", "Role", "RoleBinding", "ServiceAccount")
 # What the OpenAPI document calls a string, and the API server also takes as a number.
 _NUMBERS_TOO = ("io.k8s.apimachinery.pkg.api.resource.Quantity", "io.k8s.apimachinery.pkg.util.intstr.IntOrString")
 
@@ -27,8 +28,8 @@ _NUMBERS_TOO = ("io.k8s.apimachinery.pkg.api.resource.Quantity", "io.k8s.apimach
 def crd_schemas(folder: Path) -> dict[str, Schema]:
     """Return the schema of every served version of every CRD in `folder`, by the name of its file."""
     schemas = {}
-    for path in sorted(folder.glob("*.yaml")):
-        manifest = read_yaml(path)
+    manifests = (each for path in sorted(folder.glob("*.yaml")) for each in load_documents(read_text(path), str(path)))
+    for manifest in manifests:
         if manifest.get("kind") != "CustomResourceDefinition":
             continue
         spec = manifest["spec"]

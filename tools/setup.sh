@@ -5,6 +5,7 @@
 #   tools/setup.sh helm            Helm 3: the one on PATH, else built with Go, else Helm's own release
 #   tools/setup.sh go-tool NAME    a program that the tests run, built with Go; prints its path
 #   tools/setup.sh crds            the CRDs of the KubeRay versions that are tested; prints version=folder, :-separated
+#   tools/setup.sh gateway-crds    the folder with the CRDs of the Gateway API
 #   tools/setup.sh gitops-crds     the folders with the CRDs of Argo CD and Flux, :-separated
 #   tools/setup.sh ct-settings     the folder with the rules of `ct lint`
 #   tools/setup.sh kubernetes-spec the OpenAPI document of the Kubernetes API; prints its path
@@ -216,6 +217,7 @@ case ${1:-} in
     helm) setup_helm ;;
     go-tool) setup_go_tool "$2" ;;
     crds) setup_crds ;;
+    gateway-crds) printf '%s\n' "$(go_module "sigs.k8s.io/gateway-api@$GATEWAY_API_VERSION")/config/crd/standard" ;;
     gitops-crds) setup_gitops_crds ;;
     ct-settings) printf '%s\n' "$(go_module "$(sed -n 's/^.*\(github.com\/helm\/chart-testing\/v3\) /\1@/p' tools/go/chart-testing/go.mod)")/etc" ;;
     wheels) setup_wheels ;;

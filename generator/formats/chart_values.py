@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from generator.documents.merge import JsonObject
 from generator.formats import versions
 from generator.formats.bounds import Devices, Pods, PodsPositive, PositiveSeconds, RayAmount, Seconds
+from generator.formats.edge import HttpRoute, Ingress, Service
 from generator.formats.fields import (
     AbsolutePath,
     AppName,
@@ -350,6 +351,12 @@ class Values(Closed):
     huggingFace: HuggingFace = HuggingFace()
     modelCache: ModelCache = ModelCache()
     serviceAccount: ServiceAccount = ServiceAccount()
+    httpRoute: HttpRoute = HttpRoute()
+    """Lets requests in from outside through a Gateway: the API of models, and apps."""
+    ingress: Ingress = Ingress()
+    """The same by an Ingress."""
+    service: Service = Service()
+    """The Service of all pods that answer; a load balancer of its own lets every path in."""
     networkPolicy: NetworkPolicy = NetworkPolicy()
     auth: Auth = Auth()
     notSecrets: dict[str, Annotated[str, StringConstraints(min_length=10)]] = {}

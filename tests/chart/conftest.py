@@ -102,16 +102,18 @@ def values_file(request: pytest.FixtureRequest) -> Path:
 def schemas(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders with kubeconform's schemas, by KubeRay version."""
     specification = os.environ.get("KUBERNETES_SPEC")
-    if not crd_folders() or not specification:
+    gateway = os.environ.get("GATEWAY_CRDS")
+    if not crd_folders() or not specification or not gateway:
         pytest.fail(
-            "KUBERAY_CRDS (<version>=<folder with CRDs>, separated by ':') or KUBERNETES_SPEC (path of Kubernetes' "
-            "swagger.json) is not set: run `make chart`, which sets both",
+            "KUBERAY_CRDS (<version>=<folder with CRDs>, separated by ':'), GATEWAY_CRDS (a folder) or KUBERNETES_SPEC "
+            "(path of Kubernetes' swagger.json) is not set: run `make chart`, which sets all",
             pytrace=False,
         )
     folders = {}
     for version, crds in crd_folders().items():
         folders[version] = tmp_path_factory.mktemp(version)
         kubernetes_schemas.main([str(folders[version]), "--crds", str(crds), "--openapi", specification])
+        kubernetes_schemas.main([str(folders[version]), "--crds", gateway])
     return folders
 
 
