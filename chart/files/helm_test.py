@@ -16,6 +16,7 @@ the verdict. The exit code is 0 when all is well.
     rayService      the path of the RayService in Kubernetes' API
     pod             the path of this pod there
     serviceAccount  the folder with the pod's token; empty: the status of the RayService is not read
+    asksForKey      whether models ask for a key (VLLM_API_KEY in the environment): without it they may not answer
     timeoutSeconds, pauseSeconds    for all of it, and between two rounds
     graceSeconds    how long a failure has to last to be one: right after an upgrade the status still tells of before
     hidden          what secrets look like, as regular expressions; the first group of one is what stays
@@ -83,6 +84,10 @@ class NotWell(Exception):
 
 class NotOffered(NotWell):
     """The engine says that it is no model of this kind."""
+
+
+class Unauthorized(NotWell):
+    """The model asks for a key, or for another one."""
 
 
 @dataclass
@@ -252,18 +257,23 @@ def belong_to(service: dict, config: dict) -> None:
         print(f"This pod stays until it is deleted: {one_line(str(error))}")
 
 
-def ask(method: str, url: str, deadline: float, body: dict | None = None, form: dict | None = None) -> dict:
+def ask(
+    method: str, url: str, deadline: float, body: dict | None = None, form: dict | None = None, key: str = ""
+) -> dict:
     """Return the JSON object that `url` answers with, or raise NotWell."""
     what = f"{method} {url}"
     data, kind = None if body is None else json.dumps(body).encode(), "application/json"
     if form is not None:
         data, kind = form_data(form, silence())
-    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": kind})
+    headers = {"Content-Type": kind}
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(url, data=data, method=method, headers=headers)
     try:
         code, answer = fetch(_direct, request, min(REQUEST_SECONDS, max(LEAST_SECONDS, deadline - time.monotonic())))
         if code >= 300:
             text = answer[:LONGEST_MESSAGE].decode(errors="replace")
-            problem = NotOffered if _NOT_OFFERED.search(text) else NotWell
+            problem = Unauthorized if code == 401 else NotOffered if _NOT_OFFERED.search(text) else NotWell
             raise problem(one_line(f"{what}: HTTP {code}: {text}"))
         return parsed(answer)
     except (OSError, ValueError, http.client.HTTPException) as error:
@@ -273,7 +283,10 @@ def ask(method: str, url: str, deadline: float, body: dict | None = None, form: 
 def require_answer(model: str, config: dict, deadline: float) -> None:
     """Raise unless the model is listed at its route and answers a question."""
     url, name = config["url"] + config["route"].format(model=model), config["names"].get(model, model)
-    listed = [text_in(each, "id") for each in mappings(ask("GET", f"{url}/v1/models", deadline).get("data"))]
+    key = api_key()
+    if config.get("asksForKey"):
+        require_key(url, key, deadline)
+    listed = [text_in(each, "id") for each in mappings(ask("GET", f"{url}/v1/models", deadline, key=key).get("data"))]
     if name not in listed:
         raise NotWell(one_line(f"GET {url}/v1/models lists {', '.join(listed) or 'no model'}"))
     said = config["asked"].get(model)
@@ -289,11 +302,28 @@ def require_answer(model: str, config: dict, deadline: float) -> None:
     # Its engine has refused each by itself, so it runs.
 
 
+def api_key() -> str:
+    """The key that models ask for; empty: they ask for none."""
+    return os.environ.get("VLLM_API_KEY", "")
+
+
+def require_key(url: str, key: str, deadline: float) -> None:
+    """Raise unless the model asks for a key, and the key is one that a client can send."""
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        state = "has other characters than a header can have, such as a line break at its end" if key else "is empty"
+        raise NotWell(f"the key in the Secret of auth.apiKey {state}: make the Secret anew, and then new pods")
+    try:
+        ask("GET", f"{url}/v1/models", deadline)
+    except Unauthorized:
+        return
+    raise NotWell(f"GET {url}/v1/models is answered without a key")
+
+
 def require_given(question: dict, url: str, name: str, deadline: float) -> None:
     """Raise unless the model gives what the question asks for."""
     url += question["path"]
     sent = {"model": name, **question["body"]}
-    answer = ask("POST", url, deadline, **{"form" if question.get("form") else "body": sent})
+    answer = ask("POST", url, deadline, key=api_key(), **{"form" if question.get("form") else "body": sent})
     values = [value for place in question["gives"] for value in found(answer, place.split("."))]
     # A score may be 0.0; an answer of 0 tokens is none.
     given = values if question.get("empty") else [value for value in values if value or isinstance(value, float)]
@@ -421,6 +451,8 @@ class Run:
 def main(arguments: list[str]) -> int:
     config, models = json.loads(arguments[0]), arguments[1:]
     _hidden[:] = map(re.compile, config["hidden"])
+    if api_key().strip():
+        _hidden.append(re.compile(re.escape(api_key().strip())))
     failed = Run(config, models).until_settled()
     verdict = []
     for names, singular, plural in (

@@ -27,6 +27,9 @@ Takes context (as in _pods.tpl) and role (head, ingress or worker). Gives, as JS
 {{- $_ := set $env "PYTHONPATH" (include "ray-serve-llm.schedulesPath" .context.root) -}}
 {{- end -}}
 {{- if eq .role "worker" -}}
+{{- with include "ray-serve-llm.apiKeyEnv" .context.root | fromJson -}}
+{{- $env = include "ray-serve-llm.overlay" (list $env .) | fromJson -}}
+{{- end -}}
 {{- $env = include "ray-serve-llm.overlay" (list $env (include "ray-serve-llm.hubEnv" .context.root | fromJson)) | fromJson -}}
 {{- end -}}
 {{- toJson $env -}}
@@ -46,6 +49,17 @@ true
 {{- if .Values.huggingFace.existingSecret -}}
 {{- $reference := dict "name" .Values.huggingFace.existingSecret "key" .Values.huggingFace.key -}}
 {{- $_ := set $env "HF_TOKEN" (dict "valueFrom" (dict "secretKeyRef" $reference)) -}}
+{{- end -}}
+{{- toJson $env -}}
+{{- end -}}
+
+{{- /* Takes the root. Gives, as JSON, the variable with the key that vLLM's server asks for; {} without one. */ -}}
+{{- define "ray-serve-llm.apiKeyEnv" -}}
+{{- $env := dict -}}
+{{- with .Values.auth.apiKey -}}
+{{- if .existingSecret -}}
+{{- $_ := set $env "VLLM_API_KEY" (dict "valueFrom" (dict "secretKeyRef" (dict "name" .existingSecret "key" .key))) -}}
+{{- end -}}
 {{- end -}}
 {{- toJson $env -}}
 {{- end -}}

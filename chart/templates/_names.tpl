@@ -6,6 +6,7 @@ The chart prints, checks and wires. There is a folder for each component:
   serve/       the RayService, what Ray Serve runs on it, and what its replicas ask for
   head/        the head's pod
   workers/     groups of workers, what each holds, how many come up beside the head, and images that are pulled ahead
+  edge/        how requests get in from outside: an HTTPRoute, an Ingress, the type of the Service
   configmaps/  the files of models and of apps
   jobs/        what runs once, before an installation or an upgrade: the download of models
   tests/       what `helm test` runs

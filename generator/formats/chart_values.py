@@ -310,9 +310,18 @@ class NetworkPolicy(Closed):
     """Where pods may connect to, beside each other and DNS; empty: anywhere."""
 
 
+class ApiKey(Closed):
+    """The key that every model asks its clients for, on the throughput path."""
+
+    existingSecret: ObjectName = ""
+    """Name of a Secret with the key; empty: none is asked for. The chart never takes the key itself."""
+    key: DataKey = "api-key"
+
+
 class Auth(Closed):
     mode: Literal["auto", "token", "disabled"] = "auto"
     """Ray's own API (dashboard, jobs, client) asks for a token. `auto`: where the Ray release can."""
+    apiKey: ApiKey = ApiKey()
 
 
 GeneratorVersion = Annotated[str, text(versions.READABLE, versions.WORDS)]

@@ -18,14 +18,14 @@ Hostname = Annotated[
     str,
     text(
         r"^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$",
-        "a host's name: small letters, digits, - and dots, *. before it for all below, such as models.example.com",
+        "the name of a host: small letters, digits, - and dots, *. before it for all below, such as models.example.com",
         longest=253,
     ),
 ]
 # Gateway API's Duration (GEP-2257).
 Duration = Annotated[
     str,
-    text(r"^([0-9]{1,5}(h|m|s|ms)){1,4}$", "a time: numbers with h, m, s or ms behind each, such as 10m; 0s is none"),
+    text(r"^(([0-9]{1,5}(h|m|s|ms)){1,4})?$", "empty, or a time: numbers with h, m, s or ms behind each, such as 10m"),
 ]
 # No `/`, which would be everything: what is closed is closed by not being said.
 ModelPath = Annotated[
@@ -67,9 +67,11 @@ class ParentRef(Closed):
 
 
 class Timeouts(Closed):
-    request: Duration | None = None
+    """Serve itself ends a request after `http_options.request_timeout_s`. Empty: the gateway's own default."""
+
+    request: Duration = "0s"
     """For a whole request; 0s: the gateway ends none."""
-    backendRequest: Duration | None = None
+    backendRequest: Duration = "0s"
     """For one try of the gateway; 0s: it ends none."""
 
 
@@ -126,8 +128,7 @@ class HttpRoute(Closed):
     """Hosts for which it is; empty: those of the Gateway's listeners."""
     paths: ModelPaths = []
     """Paths below each model's route that get in beside `/v1`."""
-    timeouts: Timeouts | None = Timeouts(request="0s", backendRequest="0s")
-    """Serve itself ends a request after `http_options.request_timeout_s`; null: the gateway's own default."""
+    timeouts: Timeouts = Timeouts()
     filters: Annotated[list[Filter], Field(max_length=16)] = []
 
 

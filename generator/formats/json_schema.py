@@ -88,8 +88,9 @@ def chart_schema(defaults: JsonObject) -> JsonObject:
     # Of keys that exclude each other Helm says no more than that: the templates say which.
     del schema["definitions"]["Model"]["oneOf"]
     # People put the token itself there: the templates say so, in better words.
-    secret = schema["definitions"]["HuggingFace"]["properties"]["existingSecret"]
-    del secret["if"], secret["else"]
+    for name in ("HuggingFace", "ApiKey"):
+        secret = schema["definitions"][name]["properties"]["existingSecret"]
+        del secret["if"], secret["else"]
     # Kubernetes' own form is a mapping.
     pull = schema["definitions"]["Image"]["properties"]["pullSecrets"]
     alone = {"const": "the name alone, without name: before it, as in - regcred"}
@@ -97,6 +98,9 @@ def chart_schema(defaults: JsonObject) -> JsonObject:
     for name, definition in schema["definitions"].items():
         for key, why in _reasons(name).items():
             definition["properties"].setdefault(key, {"const": why})
+    for where, node in (("chart", schema), ("auth", schema["definitions"]["Auth"])):
+        for key, row in replaced_keys()[where].items():
+            node["properties"].setdefault(key, {"const": f"left out. {row['instead']}"})
     return {**schema, "allOf": [*schema["allOf"], _present(defaults)]}
 
 

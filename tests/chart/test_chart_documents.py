@@ -72,6 +72,29 @@ def test_the_notes_name_one_url_where_one_serves_all(notes) -> None:
     assert "curl http://localhost:8000/llm/v1/chat/completions" in text
 
 
+def test_the_notes_say_where_the_release_is_from_outside_and_what_is_open_there(notes) -> None:
+    parents = {"enabled": True, "parentRefs": [{"name": "public"}]}
+    text = notes(
+        {
+            "serving": {"path": "throughput"},
+            "auth": {"apiKey": {"existingSecret": "clients", "key": "the.key"}},
+            "httpRoute": parents | {"hostnames": ["models.example.com"], "paths": ["/v2/rerank", "/rerank"]},
+            "ingress": {"enabled": True, "hosts": ["a.example.com"], "tls": [{"secretName": "a"}]},
+        }
+    )
+    assert f"\n  https://models.example.com/inference/{MODEL}/v1  (http:// where" in text
+    assert f"\n  https://a.example.com/inference/{MODEL}/v1\n" in text
+    assert "the Secret clients (key the.key): Authorization: Bearer <key>\n" in text
+    assert "get secret clients -o jsonpath='{.data.the\\.key}' | base64 -d)\n" in text
+    assert '    -H "Authorization: Bearer $OPENAI_API_KEY" \\\n    -d' in text
+    assert "WARNING: /rerank of each model is answered without a key" in text
+    text = notes({"service": {"type": "LoadBalancer"}})
+    assert f"get service falcon3-serve-svc`>:8000/inference/{MODEL}/v1\n" in text
+    assert "WARNING: everyone who reaches the LoadBalancer asks every model, and reads /metrics" in text
+    text = notes({})
+    assert "From outside" not in text and "key" not in text
+
+
 def test_the_notes_warn_where_a_changed_model_would_do_nothing(notes) -> None:
     ignored = {"upgradeStrategy": {"type": "None"}}
     warning = "WARNING: with upgradeStrategy.type None and serving.delivery configMap a changed model does nothing"

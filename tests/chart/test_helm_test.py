@@ -59,7 +59,10 @@ def status(active: dict[str, Any] | None = None, pending: dict[str, Any] | None 
 
 
 class StandIn:
-    """An HTTP server that answers `METHOD path` with the next of the answers given for it; the last one repeats."""
+    """An HTTP server that answers `METHOD path` with the next of the answers given for it; the last one repeats.
+
+    What is given for `METHOD path KEY` goes to who sends that key.
+    """
 
     def __init__(self, answers: dict[str, Any], authority: trustme.CA | None = None) -> None:
         self.answers = {key: value if isinstance(value, list) else [value] for key, value in answers.items()}
@@ -72,7 +75,10 @@ class StandIn:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 sent = json.loads(body) if body[:1] == b"{" else body
                 outer.asked.append((key, sent or self.headers.get("Authorization")))
-                left = outer.answers.get(key, [(404, {"error": {"message": "no such route"}})])
+                keyed = f"{key} {(self.headers.get('Authorization') or '').removeprefix('Bearer ')}"
+                left = outer.answers.get(keyed) or outer.answers.get(
+                    key, [(404, {"error": {"message": "no such route"}})]
+                )
                 code, answer = left.pop(0) if len(left) > 1 else left[0]
                 data = json.dumps(answer).encode()
                 self.send_response(code)
@@ -123,7 +129,14 @@ def helm_test(render_with: Render, tmp_path: Path):
     (folder / "token").write_text(TOKEN, encoding="utf-8")
     authority.cert_pem.write_to_path(folder / "ca.crt")
 
-    def run(serve: dict[str, Any], kubernetes: Any = None, *, values: dict[str, Any] | None = None, **changes: Any):
+    def run(
+        serve: dict[str, Any],
+        kubernetes: Any = None,
+        *,
+        values: dict[str, Any] | None = None,
+        key: str | None = None,
+        **changes: Any,
+    ):
         container = pod(render_with(values))["containers"][0]
         python, *options = container["command"]
         script, config, *models = container["args"]
@@ -143,7 +156,8 @@ def helm_test(render_with: Render, tmp_path: Path):
                     "HTTP_PROXY": "http://127.0.0.1:9",
                     "HTTPS_PROXY": "http://127.0.0.1:9",
                     "PATH": os.environ["PATH"],
-                },
+                }
+                | ({} if key is None else {"VLLM_API_KEY": key}),
                 capture_output=True,
                 text=True,
                 timeout=HANGS_S,
@@ -295,6 +309,42 @@ def test_what_is_no_answer(helm_test, serve: dict[str, Any], reason: str) -> Non
     verdict = done.stdout.splitlines()[-1]
     assert verdict.startswith(f"0 of 1 models answer; not: {MODEL} (time is up: ")
     assert reason in verdict
+
+
+KEYED = {"serving": {"path": "throughput"}, "auth": {"apiKey": {"existingSecret": "clients", "key": "key"}}}
+KEY = "a-key-of-clients"
+UNAUTHORIZED = (401, {"error": "Unauthorized"})
+
+
+def test_a_model_that_asks_for_a_key_is_asked_with_it(helm_test, render_with: Render) -> None:
+    (variable,) = pod(render_with(KEYED))["containers"][0]["env"]
+    assert variable == {
+        "name": "VLLM_API_KEY",
+        "valueFrom": {"secretKeyRef": {"name": "clients", "key": "key"}},
+    }
+    guarded = {f"{asked} {KEY}": answer for asked, answer in answers(MODEL).items()}
+    unkeyed = dict.fromkeys(answers(MODEL), UNAUTHORIZED)
+    done = helm_test(unkeyed | guarded, values=KEYED, key=KEY)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 of 1 model answers")
+
+
+@pytest.mark.parametrize(
+    ("key", "asks", "told"),
+    [
+        (KEY, False, "is answered without a key"),
+        ("another", True, 'HTTP 401: {"error": "Unauthorized"}'),
+        ("", True, "the key in the Secret of auth.apiKey is empty"),
+        (f"{KEY}\n", True, "the key in the Secret of auth.apiKey has other characters than a header can have"),
+    ],
+)
+def test_a_key_that_does_not_keep_anybody_out_or_lets_nobody_in(helm_test, key: str, asks: bool, told: str) -> None:
+    found = answers(MODEL)
+    if asks:
+        found = {f"{asked} {KEY}": answer for asked, answer in found.items()} | dict.fromkeys(found, UNAUTHORIZED)
+    done = helm_test(found, values=KEYED, key=key, timeoutSeconds=0.2)
+    assert done.returncode == 1
+    assert told in done.stdout
+    assert not key.strip() or key.strip() not in done.stdout
 
 
 def test_what_is_not_asked_in_time_is_named_too(helm_test) -> None:

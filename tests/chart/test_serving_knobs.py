@@ -172,11 +172,10 @@ def test_what_only_vllms_own_front_end_reads_is_refused_where_rays_answers(
     render_with(change | THROUGHPUT)
 
 
-def test_an_api_key_that_nobody_would_ask_for(render_with: Render, render_error: Callable[..., str]) -> None:
-    change = {"pods": {"env": {"VLLM_API_KEY": {"valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}}}}
-    told = (
-        "pods.env.VLLM_API_KEY: on the standard path Ray's ingress answers and never reads it, so it would do nothing"
-    )
+def test_a_variable_that_nothing_would_read(render_with: Render, render_error: Callable[..., str]) -> None:
+    name = "VLLM_DEBUG_LOG_API_SERVER_RESPONSE"
+    change = {"pods": {"env": {name: "1"}}}
+    told = f"pods.env.{name}: on the standard path Ray's ingress answers and never reads it, so it would do nothing"
     assert told in render_error(change) and "or set serving.path to throughput" in render_error(change)
     render_with(change | THROUGHPUT)
 

@@ -49,7 +49,8 @@ nothing.
   (include "ray-serve-llm.checkStartFlags" $check)
   (include "ray-serve-llm.checkKubernetesVolume" $check)
   (include "ray-serve-llm.checkKubernetes" $check)
-  (include "ray-serve-llm.checkNetworkPolicy" $check) -}}
+  (include "ray-serve-llm.checkNetworkPolicy" $check)
+  (include "ray-serve-llm.checkEdge" $check) -}}
 {{- $problems := join "\n" $found | splitList "\n" -}}
 {{- $lines := list -}}
 {{- range $problems -}}

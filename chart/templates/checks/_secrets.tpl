@@ -20,9 +20,9 @@ in files/secrets.yaml. No message has the text itself, so this comes before ever
 {{- fail (printf "\n%s\n%s" $found (join "\n" $fixes)) -}}
 {{- end -}}
 {{- end -}}
-{{- with .Values.huggingFace.existingSecret -}}
-{{- if not (regexMatch "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$" .) -}}
-{{- fail "\n- huggingFace.existingSecret: it is no name of a Secret. Name one (lower-case letters, digits, '-' and '.'); the token is in it, below huggingFace.key." -}}
+{{- range $of, $secret := dict "huggingFace" .Values.huggingFace "auth.apiKey" .Values.auth.apiKey -}}
+{{- if not (regexMatch "^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$" $secret.existingSecret) -}}
+{{- fail (printf "\n- %s.existingSecret: it is no name of a Secret. Name one (lower-case letters, digits, '-' and '.'); the %s is in it, below %s.key." $of (ternary "token" "key" (eq $of "huggingFace")) $of) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

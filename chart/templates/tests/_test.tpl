@@ -31,6 +31,7 @@
   "rayService" (printf "/apis/ray.io/v1/namespaces/%s/rayservices/%s" .Release.Namespace $name)
   "pod" (printf "/api/v1/namespaces/%s/pods/%s" .Release.Namespace (include "ray-serve-llm.testName" .))
   "serviceAccount" (ternary "/var/run/secrets/kubernetes.io/serviceaccount" "" .Values.serviceAccount.create)
+  "asksForKey" (ne .Values.auth.apiKey.existingSecret "")
   "timeoutSeconds" 3540
   "pauseSeconds" 2
   "graceSeconds" 30
