@@ -32,7 +32,7 @@ ModelPath = Annotated[
     str,
     text(
         r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$",
-        "a path below a model's route: / and letters, digits, dots, _ and -, no / last, such as /rerank",
+        "a path below the route of a model: / and letters, digits, dots, _ and -, no / last, such as /rerank",
         longest=256,
     ),
 ]

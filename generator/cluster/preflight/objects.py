@@ -13,6 +13,7 @@ from generator.chart import Manifest
 from generator.cluster.api import ApiFault, Cluster, api_path
 from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.pods import PodGroup
+from generator.cluster.preflight.edge import GATEWAY_API
 from generator.cluster.preflight.kuberay import unknown_field_findings
 from generator.documents.merge import JsonObject
 
@@ -61,7 +62,8 @@ def object_findings(
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         plural = _plural(cluster, manifest["apiVersion"], kind)
         if plural is None:
-            if manifest["apiVersion"] != "ray.io/v1":
+            # Of KubeRay and of the Gateway API there are findings of their own, with what to do.
+            if manifest["apiVersion"] not in ("ray.io/v1", GATEWAY_API):
                 yield fails("objects", f"the cluster does not know {manifest['apiVersion']} {kind}")
             continue
         listed = api_path(manifest["apiVersion"], plural, namespace=namespace)

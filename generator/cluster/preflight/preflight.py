@@ -18,6 +18,7 @@ from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.nodes import Node, of_others, read_node, used
 from generator.cluster.pods import PodGroup, pod_groups
 from generator.cluster.preflight.access import api_findings, operator_access_findings
+from generator.cluster.preflight.edge import edge_findings
 from generator.cluster.preflight.images import image_findings, images, pull_finding
 from generator.cluster.preflight.kuberay import CRDS, crd_findings, operator_findings, operators
 from generator.cluster.preflight.objects import POD_SECURITY, object_findings, pod_findings, rights_findings
@@ -97,7 +98,7 @@ def preflight(
     yield from _values(wanted)
     yield from _tried("KubeRay", lambda: _kuberay(cluster, wanted))
     yield from api_findings(wanted.manifests)
-    exists = True
+    exists, namespace = True, None
     try:
         namespace = cluster.get_if_there(api_path("v1", "namespaces", wanted.namespace))
     except ApiFault as fault:
@@ -112,6 +113,8 @@ def preflight(
         )
         yield from _tried("objects", objects)
         yield from _tried("pods", lambda: pod_findings(cluster, wanted.groups, wanted.namespace))
+        labels = _labels(namespace)
+        yield from _tried("edge", lambda: edge_findings(cluster, wanted.manifests, wanted.namespace, labels))
     nodes: list[Node] = []
     try:
         nodes = [read_node(node) for node in cluster.items(api_path("v1", "nodes"))]
@@ -172,10 +175,15 @@ def _namespace(namespace: JsonObject | None, wanted: Installation) -> Finding:
             f"{wanted.namespace} does not exist; what is in it could not be checked",
             f"kubectl create namespace {wanted.namespace}",
         )
-    level = (namespace["metadata"].get("labels") or {}).get(POD_SECURITY)
+    level = _labels(namespace).get(POD_SECURITY)
     return passes(
         "namespace", f"{wanted.namespace}, Pod Security {f'enforces {level}' if level else 'of the whole cluster'}"
     )
+
+
+def _labels(namespace: JsonObject | None) -> JsonObject:
+    labels: JsonObject = ((namespace or {}).get("metadata") or {}).get("labels") or {}
+    return labels
 
 
 def _pools(cluster: Cluster, wanted: Installation, nodes: list[Node]) -> Iterator[Finding]:

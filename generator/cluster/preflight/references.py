@@ -69,7 +69,11 @@ def key_findings(reference: Reference, metadata: Mapping[str, Any] | None, names
             subject,
             f"{what} has no key '{reference.key}' ({reference.purpose})",
             f"It has {', '.join(sorted(keys or ())) or 'none'}"
-            + (f"; {near}" if near.startswith("did you") else ". Add the key, or name another (huggingFace.key)."),
+            + (
+                f"; {near}"
+                if near.startswith("did you")
+                else ". Add the key, or name another ({_NAMED_BY.get(reference.purpose, 'its `key`')})."
+            ),
         )
     with_key = f" with the key {reference.key}" if reference.key else ""
     return passes(subject, f"{what} is there{with_key} ({reference.purpose})")
@@ -154,6 +158,9 @@ def _of_volume(volume: Mapping[str, Any], purpose: str) -> Iterator[Reference]:
                 for key in keys:
                     yield _reference(_KINDS[field], named, purpose, key)
 
+
+# By what the key is for: where the chart's values name it.
+_NAMED_BY = {"environment variable HF_TOKEN": "huggingFace.key", "environment variable VLLM_API_KEY": "auth.apiKey.key"}
 
 _KINDS: dict[str, Literal["ConfigMap", "Secret"]] = {
     "secretKeyRef": "Secret",
