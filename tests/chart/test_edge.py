@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.chart.rendering import GROUP, MODEL, Manifest, Render, Rendered, model
+from tests.chart.rendering import GROUP, MODEL, Manifest, Render, Rendered, model, parse
+from tests.support.paths import ROOT
 from tests.support.reachable import routes
 
 OTHER = "falcon3-3b-instruct"
@@ -209,3 +211,17 @@ def test_a_key_is_in_the_pods_of_models_and_nowhere_else(render_with: Render) ->
     rendered = render_with({"serving": {"path": "throughput"}, "auth": {"apiKey": {"existingSecret": "clients"}}})
     assert rendered.env(GROUP)["VLLM_API_KEY"] == {"secretKeyRef": {"name": "clients", "key": "api-key"}}
     assert "VLLM_API_KEY" not in rendered.env("head")
+
+
+def recipes() -> list[Any]:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return [parse(block)["chart"] for block in blocks]
+
+
+def test_every_recipe_of_the_page_renders(render_with: Render) -> None:
+    made = set()
+    for recipe in recipes():
+        serving = {"serving": {"path": "throughput"}} if "auth" in recipe else {}
+        made |= {each["kind"] for each in render_with(recipe | serving).objects}
+    assert {"HTTPRoute", "Ingress", "NetworkPolicy"} <= made

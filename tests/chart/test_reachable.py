@@ -67,7 +67,7 @@ def ports_are_known(rendered: Rendered) -> None:
 
 def rights_are_known(rendered: Rendered) -> None:
     kinds = {each["kind"] for each in [*rendered.objects, *rendered.hooks]}
-    assert not kinds & {"ClusterRole", "ClusterRoleBinding", "Service", "Ingress", "Secret"}
+    assert not kinds & {"ClusterRole", "ClusterRoleBinding", "Service", "Secret"}
     release = rendered.one("RayService")["metadata"]["name"]
     of_pods = rendered.templates["head"]["spec"].get("serviceAccountName")
     rights = {name.format(release=release, pods=of_pods): allowed for name, allowed in RIGHTS.items()}

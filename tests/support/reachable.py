@@ -31,3 +31,8 @@ def routes_by_what_a_model_does() -> dict[str, dict[str, Any]]:
     """Of the throughput path beside those: `routes`, the engine's `tasks`, and `labels` of a classifier."""
     found: dict[str, dict[str, Any]] = reachable()["routesByWhatAModelDoes"]
     return found
+
+
+def keyed(path: str) -> bool:
+    """Whether a path below a model's route asks for the key, on the throughput path with `auth.apiKey`."""
+    return path.startswith(tuple(reachable()["keyed"]))

@@ -80,7 +80,7 @@ service.loadBalancerSourceRanges or networkPolicy.clients, or let only the API i
 {{- else if $key -}}
 {{- $asked := list -}}
 {{- range concat .Values.httpRoute.paths .Values.ingress.paths | uniq | sortAlpha -}}
-{{- if not (regexMatch "^/(v1|v2|inference)" .) -}}
+{{- if not (regexMatch "^/(v1|v2|inference|cohere)" .) -}}
 {{- $asked = append $asked . -}}
 {{- end -}}
 {{- end -}}

@@ -72,7 +72,7 @@ def key_findings(reference: Reference, metadata: Mapping[str, Any] | None, names
             + (
                 f"; {near}"
                 if near.startswith("did you")
-                else ". Add the key, or name another ({_NAMED_BY.get(reference.purpose, 'its `key`')})."
+                else f". Add the key, or name another ({_NAMED_BY.get(reference.purpose, 'its `key`')})."
             ),
         )
     with_key = f" with the key {reference.key}" if reference.key else ""

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
 from tests.support.endpoints_page import requests
-from tests.support.reachable import routes, routes_by_what_a_model_does
+from tests.support.reachable import keyed, routes, routes_by_what_a_model_does
 
 ENCODER = {
     "architectures": ["BertModel"],
@@ -72,6 +72,16 @@ def paths(app: FastAPI) -> set[str]:
 @pytest.mark.parametrize("does", KINDS)
 def test_the_throughput_path_has_all_routes_of_vllms_server(vllm: Vllm, does: str) -> None:
     assert paths(vllm(does)) == routes("2.60.0 throughput") | {*KINDS[does]["routes"]}
+
+
+@pytest.mark.parametrize("does", ["generates", "embeds", "scores"])
+def test_a_key_is_asked_for_below_v1_and_few_other_paths(vllm: Vllm, does: str) -> None:
+    """Behind a route too, as Serve hands requests on: the route is the application's root path."""
+    app = vllm(does, VLLM_API_KEY="a-key-of-clients")
+    client = TestClient(app, root_path="/inference/m", raise_server_exceptions=False)
+    asked = {path: client.get(f"/inference/m{path.replace('{', '').replace('}', '')}") for path in paths(app)}
+    assert {path for path, answer in asked.items() if answer.status_code == 401} == {*filter(keyed, asked)}
+    assert {"/metrics", "/tokenize", "/invocations", "/docs"} <= asked.keys() - {*filter(keyed, asked)}
 
 
 def test_its_documentation_can_be_taken_away(vllm: Vllm) -> None:
