@@ -20,6 +20,8 @@ _WHY = {
     "Secret": "no text of a secret is read: create it beside, and name it",
     "RayCluster": "it serves nothing: give the RayService",
     "RayJob": "it serves nothing: give the RayService",
+    "HTTPRoute": "the chart has its own: `chart: {httpRoute: …}`",
+    "Ingress": "the chart has its own: `chart: {ingress: …}`",
     "NetworkPolicy": "the chart has its own: `chart: {networkPolicy: …}`",
     "ServiceAccount": "the chart makes one: `chart: {serviceAccount: …}`",
 }

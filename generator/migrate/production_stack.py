@@ -79,7 +79,7 @@ def read_production_stack(manifest: Manifest, findings: Findings) -> None:
             _place(model, model_spec, mapping(spec), needs)
     needs.settle()
     if spec.get("vllmApiKey"):
-        why = "put a gateway before the release: its Service asks for no key"
+        why = "name a Secret with it: `chart: {auth: {apiKey: {existingSecret: …}}}`"
         findings.leave_out(f"{manifest.where}: servingEngineSpec", "vllmApiKey", why)
     for key, why in _OF_THE_STACK.items():
         if manifest.data.get(key):

@@ -16,7 +16,7 @@ _OF_THE_SERVER = {
     "host": "Ray Serve has an address of its own",
     "port": "Ray Serve has a port of its own",
     "disable_log_requests": "it is vLLM's own default now",
-    "api_key": "put a gateway before the release: its Service asks for no key",
+    "api_key": "name a Secret with it: `chart: {auth: {apiKey: {existingSecret: …}}}`",
 }
 _SHORT = {"tp": "tensor_parallel_size", "pp": "pipeline_parallel_size", "dp": "data_parallel_size", "q": "quantization"}
 
