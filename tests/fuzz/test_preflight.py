@@ -35,6 +35,7 @@ RAY_SERVICE: dict[str, Any] = {
     "kind": "RayService",
     "metadata": {"name": "falcon3"},
     "spec": {
+        "serveService": {"spec": {"type": "LoadBalancer"}},
         "rayClusterConfig": {
             "rayVersion": "2.60.0",
             "authOptions": {"mode": "token"},
@@ -53,7 +54,7 @@ RAY_SERVICE: dict[str, Any] = {
                     },
                 }
             ],
-        }
+        },
     },
 }
 PEER = {
@@ -65,6 +66,27 @@ NETWORK_POLICY: dict[str, Any] = {
     "kind": "NetworkPolicy",
     "metadata": {"name": "falcon3"},
     "spec": {"ingress": [{"ports": [{"port": 8265}], "from": [PEER]}]},
+}
+EDGE: list[dict[str, Any]] = [
+    {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "falcon3"},
+        "spec": {"parentRefs": [{"name": "public", "namespace": "gateways"}], "hostnames": ["llm.example.com"]},
+    },
+    {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "falcon3"},
+        "spec": {"ingressClassName": "nginx", "tls": [{"secretName": "certificate"}]},
+    },
+]
+TEAM = {"from": "Selector", "selector": {"matchLabels": {"team": "ml"}}}
+LISTENER = {"name": "https", "port": 443, "hostname": "*.example.com", "allowedRoutes": {"namespaces": TEAM}}
+GATEWAY = {
+    "metadata": {"name": "public", "namespace": "gateways"},
+    "spec": {"listeners": [LISTENER]},
+    "status": {"conditions": [{"type": "Programmed", "status": "False", "message": "no address"}]},
 }
 LABELS = {"gpu": "l4", "nvidia.com/gpu.memory": "23034", "nvidia.com/gpu.sharing-strategy": "none"}
 NODE = {
@@ -100,9 +122,18 @@ ANSWERS: dict[str, Any] = {
     "/version": {"gitVersion": "v1.34.4"},
     "/customresourcedefinitions/": {"spec": {"versions": [{"name": "v1", "served": True}]}},
     "/deployments": {"items": [OPERATOR]},
-    "/namespaces/ai": {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}},
+    "/namespaces/ai": {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted", "team": "ml"}}},
+    "/apis/gateway.networking.k8s.io/v1": {"resources": [{"name": "httproutes", "kind": "HTTPRoute"}]},
+    "/gateways/public": GATEWAY,
+    "/ingressclasses": {"items": [{"metadata": {"name": "nginx"}}]},
+    "/services/": {
+        "metadata": {"name": "falcon3-serve-svc", "namespace": "ai", "annotations": {"a": "b"}},
+        "spec": {"type": "ClusterIP"},
+    },
     "/apis/ray.io/v1": {"resources": [{"name": "rayservices", "kind": "RayService"}]},
-    "/apis/networking.k8s.io/v1": {"resources": [{"name": "networkpolicies", "kind": "NetworkPolicy"}]},
+    "/apis/networking.k8s.io/v1": {
+        "resources": [{"name": "networkpolicies", "kind": "NetworkPolicy"}, {"name": "ingresses", "kind": "Ingress"}]
+    },
     "/api/v1": {"resources": [{"name": "secrets", "kind": "Secret"}]},
     "/selfsubjectaccessreviews": {"status": {"allowed": True}},
     "/rayservices/": {"metadata": {"annotations": {"meta.helm.sh/release-name": "falcon3"}}},
@@ -160,7 +191,7 @@ class OddServer:
 @pytest.fixture(scope="module")
 def wanted() -> Installation:
     plan = Project.at(ROOT).plan("dev")
-    manifests = [RAY_SERVICE, NETWORK_POLICY]
+    manifests = [RAY_SERVICE, NETWORK_POLICY, *EDGE]
     groups = pod_groups(manifests)
     return Installation(
         release="falcon3", namespace="ai", plan=plan, names=["falcon3"], files=[Path("falcon3.yaml")],
