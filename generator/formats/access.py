@@ -31,6 +31,21 @@ def network_policy_faults(data: JsonObject, kind: str) -> Iterator[Fault]:
         yield from _peer_faults(rule.get("to"), (*path, "egress", number, "to"))
 
 
+def edge_faults(data: JsonObject, kind: str) -> Iterator[Fault]:
+    """What the chart would refuse in the ways in from outside, as far as the document says it."""
+    chart = mapping(data.get("chart")) if kind == "environment" else data
+    path: _Path = ("chart",) if kind == "environment" else ()
+    route = mapping(chart.get("httpRoute"))
+    if route.get("enabled") is True and not route.get("parentRefs"):
+        fix = "Name one, as `kubectl get gateways -A` shows them: parentRefs: [{name: public, namespace: gateways}]."
+        yield Fault("'parentRefs' names no Gateway, so nothing would come in", (*path, "httpRoute", "parentRefs"), fix)
+    key = mapping(mapping(chart.get("auth")).get("apiKey"))
+    if key.get("existingSecret") and mapping(chart.get("serving")).get("path") == "standard":
+        what = "'existingSecret': on the standard path Ray's ingress answers, and it asks nobody for a key"
+        fix = "Take serving.path: throughput, or let a gateway in front ask for it."
+        yield Fault(what, (*path, "auth", "apiKey", "existingSecret"), fix)
+
+
 def _peer_faults(peers: Any, path: _Path) -> Iterator[Fault]:
     for number, peer in mappings(peers):
         if not peer:

@@ -15,7 +15,7 @@ from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors
 from generator.facts.refused import refused_argument, refused_variable
 from generator.formats import json_schema as schemas
-from generator.formats.access import network_policy_faults
+from generator.formats.access import edge_faults, network_policy_faults
 from generator.formats.contradictions import contradictions
 from generator.formats.engines import other_engines_in
 from generator.formats.explain import Fault, in_order, not_json
@@ -65,6 +65,7 @@ def document_faults(data: JsonObject, kind: str) -> list[Fault]:
         *schema_faults(data, _validator(kind).iter_errors(data)),
         *_refused(data, ()),
         *network_policy_faults(data, kind),
+        *edge_faults(data, kind),
     ]
     return in_order(faults or [*contradictions(data), *llm_config_faults(data, kind)], data)
 

@@ -54,6 +54,23 @@ def test_a_policy_that_helm_would_refuse_is_refused_in_the_same_words(
     assert f"{row.why}\n  {row.instead}." in said
 
 
+@pytest.mark.parametrize("kind", ["values", "environment"])
+def test_a_way_in_from_outside_that_helm_would_refuse(kind: str) -> None:
+    values = {
+        "httpRoute": {"enabled": True},
+        "auth": {"apiKey": {"existingSecret": "clients"}},
+        "serving": {"path": "standard"},
+    }
+    data: dict[str, Any] = values if kind == "values" else {"chart": values}
+    with pytest.raises(UserErrors) as raised:
+        check_document(data, kind, Origin("file.yaml", dump_yaml(data)))
+    said, below = str(raised.value), "" if kind == "values" else "chart."
+    assert f"{below}httpRoute.parentRefs: 'parentRefs' names no Gateway, so nothing would come in" in said
+    assert f"{below}auth.apiKey.existingSecret: 'existingSecret': on the standard path Ray's ingress answers" in said
+    values |= {"httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}]}, "serving": {"path": "throughput"}}
+    check_document(values, "values", Origin("file.yaml"))
+
+
 def test_a_policy_that_works_is_taken() -> None:
     peers = [{"podSelector": {}, "namespaceSelector": {}}, {"ipBlock": {"cidr": "10.0.0.0/8"}}]
     check_document({"networkPolicy": {**POLICY, "clients": peers, "egress": [{"to": peers}]}}, "values", Origin("f"))
