@@ -34,6 +34,18 @@ failureThreshold: 2
 {{- end -}}
 
 {{- /*
+Takes settings. Gives, as JSON, what a pod has of the network. In the node's own, Kubernetes finds Services only where dnsPolicy
+says so, and a worker finds the head by its Service.
+*/ -}}
+{{- define "ray-serve-llm.network" -}}
+{{- $network := pick . "hostNetwork" "dnsPolicy" "dnsConfig" "hostAliases" -}}
+{{- if and .hostNetwork (not .dnsPolicy) -}}
+{{- $_ := set $network "dnsPolicy" "ClusterFirstWithHostNet" -}}
+{{- end -}}
+{{- toJson $network -}}
+{{- end -}}
+
+{{- /*
 Takes settings (merged), role (head, ingress or worker) and context: root, release (facts), tokenAuth, routedByBody, families,
 apps (ConfigMaps by app), checksums (of the files, by annotation) and port, all worked out once for the release. Gives a
 pod template.
@@ -75,18 +87,36 @@ spec:
       env:
         {{- include "ray-serve-llm.envList" . | trim | nindent 8 }}
       {{- end }}
+      {{- with include "ray-serve-llm.envFrom" $settings.envFrom | fromJsonArray }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       ports:
         {{- include "ray-serve-llm.ports" (dict "role" .role "port" .context.port) | trim | nindent 8 }}
       {{- if ne .role "head" }}
       readinessProbe:
         {{- include "ray-serve-llm.readiness" (dict "port" .context.port) | nindent 8 }}
       {{- end }}
-      resources:
-        {{- toYaml $settings.resources | nindent 8 }}
-      {{- with $volumes }}
-      volumeMounts:
-        {{- include "ray-serve-llm.mounts" . | trim | nindent 8 }}
+      {{- range $key := list "startupProbe" "lifecycle" }}
+      {{- with get $settings $key }}
+      {{ $key }}:
+        {{- toYaml . | nindent 8 }}
       {{- end }}
+      {{- end }}
+      resources:
+        {{- include "ray-serve-llm.resources" $settings.resources | fromJson | toYaml | nindent 8 }}
+      {{- with include "ray-serve-llm.mounts" (dict "volumes" $volumes "more" $settings.volumeMounts) | fromJsonArray }}
+      volumeMounts:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+    {{- /* After Ray's: KubeRay takes the first for it. */}}
+    {{- with $settings.extraContainers }}
+    {{- include "ray-serve-llm.addedContainers" (dict "root" $root "settings" $settings "containers" .) | nindent 4 }}
+    {{- end }}
+  {{- with $settings.initContainers }}
+  initContainers:
+    {{- include "ray-serve-llm.addedContainers" (dict "root" $root "settings" $settings "containers" .) | nindent 4 }}
+  {{- end }}
   {{- if or $volumes (eq .role "head") }}
   volumes:
     {{- with $volumes }}
@@ -95,6 +125,13 @@ spec:
     {{- if eq .role "head" }}
     {{- include "ray-serve-llm.kubernetesVolume" . | nindent 4 }}
     {{- end }}
+  {{- end }}
+  {{- with include "ray-serve-llm.named" $settings.resourceClaims | fromJsonArray }}
+  resourceClaims:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with include "ray-serve-llm.network" $settings | fromJson }}
+  {{- toYaml . | nindent 2 }}
   {{- end }}
   {{- range $key := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" }}
   {{- with get $settings $key }}

@@ -1,11 +1,16 @@
 {{- /* The volumes of pods, and how they are mounted. */ -}}
 
+{{- /* Takes the root. Gives the name of the claim for downloaded models that the chart makes where `modelCache.create` says so. */ -}}
+{{- define "ray-serve-llm.cacheClaim" -}}
+{{- include "ray-serve-llm.name" . -}}-model-cache
+{{- end -}}
+
 {{- /* Takes the root. Gives, as JSON, the volume in which downloaded models lie, as in `pods.volumes`. */ -}}
 {{- define "ray-serve-llm.modelCache" -}}
 {{- $cache := .Values.modelCache -}}
 {{- $source := dict -}}
 {{- if eq $cache.type "persistentVolumeClaim" -}}
-{{- $_ := set $source "claimName" $cache.claimName -}}
+{{- $_ := set $source "claimName" (ternary (include "ray-serve-llm.cacheClaim" .) $cache.claimName (not (empty $cache.create))) -}}
 {{- else if eq $cache.type "hostPath" -}}
 {{- $_ := set $source "path" $cache.hostPath -}}
 {{- else if $cache.sizeLimit -}}
@@ -24,7 +29,7 @@ reads them wherever it builds an application. Who mounts something of their own 
 {{- $volumes := dict -}}
 {{- $sharedMemory := .settings.sharedMemory -}}
 {{- range .settings.volumes -}}
-{{- if eq (trimSuffix "/" .mountPath) "/dev/shm" -}}
+{{- if eq (trimSuffix "/" (.mountPath | default "")) "/dev/shm" -}}
 {{- $sharedMemory = "" -}}
 {{- end -}}
 {{- end -}}
@@ -55,21 +60,40 @@ reads them wherever it builds an application. Who mounts something of their own 
 {{- include "ray-serve-llm.overlay" (list $volumes .settings.volumes) -}}
 {{- end -}}
 
-{{- /* Takes volumes by name, as `ray-serve-llm.volumes` gives them. Gives the `volumeMounts` of a container. */ -}}
+{{- /*
+Takes volumes (by name, as `ray-serve-llm.volumes` gives them) and, where there are, more (`volumeMounts` of the values). Gives, as
+JSON, the `volumeMounts` of Ray's container. A volume without a mountPath is for other containers.
+*/ -}}
 {{- define "ray-serve-llm.mounts" -}}
-{{- range $name, $volume := . }}
-- name: {{ $name | quote }}
-  mountPath: {{ $volume.mountPath | quote }}
-  {{- if $volume.readOnly }}
-  readOnly: true
-  {{- end }}
-{{- end }}
+{{- $mounts := list -}}
+{{- range $name, $volume := .volumes -}}
+{{- if $volume.mountPath -}}
+{{- $options := include "ray-serve-llm.mountOptions" . | splitList " " -}}
+{{- $mount := dict "name" $name -}}
+{{- range $option := $options -}}
+{{- if get $volume $option -}}
+{{- $_ := set $mount $option (get $volume $option) -}}
+{{- end -}}
+{{- end -}}
+{{- $mounts = append $mounts $mount -}}
+{{- end -}}
+{{- end -}}
+{{- concat $mounts (include "ray-serve-llm.named" .more | fromJsonArray) | toJson -}}
 {{- end -}}
 
-{{- /* Takes the same. Gives the `volumes` of a pod. */ -}}
+{{- /* Gives the keys of a volume that say how it is mounted; the others are its source. */ -}}
+{{- define "ray-serve-llm.mountOptions" -}}
+mountPath readOnly subPath subPathExpr mountPropagation recursiveReadOnly
+{{- end -}}
+
+{{- /* Takes volumes by name, as `ray-serve-llm.volumes` gives them. Gives the `volumes` of a pod. */ -}}
 {{- define "ray-serve-llm.volumeList" -}}
 {{- range $name, $volume := . }}
 - name: {{ $name | quote }}
-  {{- omit $volume "mountPath" "readOnly" | toYaml | nindent 2 }}
+  {{- range $source, $said := $volume }}
+  {{- if not (has $source (include "ray-serve-llm.mountOptions" . | splitList " ")) }}
+  {{ $source }}: {{ toJson $said }}
+  {{- end }}
+  {{- end }}
 {{- end }}
 {{- end -}}

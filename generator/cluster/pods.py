@@ -50,15 +50,30 @@ def containers(spec: Mapping[str, Any]) -> list[JsonObject]:
 
 
 def pod_requests(spec: Mapping[str, Any]) -> dict[str, float]:
-    """What the scheduler counts: the containers' requests, or where an init container asks for more, its own."""
+    """What the scheduler counts: the containers' requests, or where an init container asks for more, its own.
+
+    An init container that stays (`restartPolicy: Always`) counts beside the containers, and beside the init containers
+    after it: PodRequests in k8s.io/component-helpers/resource.
+    """
     total: dict[str, float] = {"pods": 1}
     for container in spec.get("containers") or []:
-        for name, amount in _requests(container).items():
-            total[name] = total.get(name, 0) + amount
+        _add(total, _requests(container))
+    staying: dict[str, float] = {}
+    first: dict[str, float] = {}
     for container in spec.get("initContainers") or []:
-        for name, amount in _requests(container).items():
-            total[name] = max(total.get(name, 0), amount)
-    return total
+        asked = _requests(container)
+        if container.get("restartPolicy") == "Always":
+            _add(total, asked)
+            _add(staying, asked)
+            asked = {}
+        for name in {*staying, *asked}:
+            first[name] = max(first.get(name, 0), staying.get(name, 0) + asked.get(name, 0))
+    return {name: max(total.get(name, 0), first.get(name, 0)) for name in {**total, **first}}
+
+
+def _add(total: dict[str, float], more: Mapping[str, float]) -> None:
+    for name, amount in more.items():
+        total[name] = total.get(name, 0) + amount
 
 
 def _group(name: str, template: JsonObject, *, minimum: int, most: int, sidecar: Mapping[str, float]) -> PodGroup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -36,6 +37,12 @@ def refused_variable(name: str, value: object) -> Refused | None:
     return refused if refused and text not in refused.harmless else None
 
 
+def refused_prefix(prefix: str) -> Refused | None:
+    """Why no variable may begin so, or None where some may: the rest is a Secret's or ConfigMap's to say."""
+    rows = refused_variables().items()
+    return next((row for name, row in rows if name.endswith("*") and prefix.startswith(name[:-1])), None)
+
+
 @cache
 def reserved_keys() -> dict[str, dict[str, Refused]]:
     """Labels and annotations that are KubeRay's own, by the value that holds them; a name may end in *."""
@@ -48,6 +55,32 @@ def reserved_keys() -> dict[str, dict[str, Refused]]:
 def reserved_key(value: str, name: str) -> Refused | None:
     """Why `value` may not have a label or an annotation of that name, or None where it may."""
     return row_of(reserved_keys().get(value, {}), name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusedObject:
+    """A kind of object that no release has among `extraObjects`."""
+
+    api: str
+    """What its apiVersion begins with."""
+    why: str
+    instead: str
+    source: str
+    keys: tuple[str, ...] = ()
+    """Only one that has one of these keys, or below its `spec`; empty: every one."""
+
+    def is_of(self, manifest: Mapping[str, Any]) -> bool:
+        spec = manifest.get("spec")
+        said = {**(spec if isinstance(spec, dict) else {}), **manifest}
+        is_kind = str(manifest.get("apiVersion")).startswith(self.api)
+        return is_kind and (not self.keys or any(said.get(key) for key in self.keys))
+
+
+@cache
+def refused_objects() -> dict[str, RefusedObject]:
+    """By kind."""
+    rows = read_data("extra_objects.yaml")
+    return {kind: RefusedObject(**{**row, "keys": tuple(row.get("keys", ()))}) for kind, row in rows.items()}
 
 
 @cache

@@ -14,6 +14,18 @@ from pydantic import ConfigDict, Field, StringConstraints
 from generator.documents.merge import JsonObject
 from generator.formats import versions
 from generator.formats.bounds import Devices, Pods, PodsPositive, PositiveSeconds, RayAmount, Seconds
+from generator.formats.containers import (
+    Container,
+    ContainerResources,
+    DnsConfig,
+    EnvFrom,
+    ExtraObject,
+    HostAlias,
+    InitContainer,
+    Lifecycle,
+    LivenessProbe,
+    ResourceClaim,
+)
 from generator.formats.edge import HttpRoute, Ingress, Service
 from generator.formats.fields import (
     AbsolutePath,
@@ -44,10 +56,10 @@ from generator.formats.kubernetes import (
     SecurityContext,
     Toleration,
     TopologySpreadConstraint,
-    Volume,
 )
 from generator.formats.scaling import ChartScaling
 from generator.formats.texts import text
+from generator.formats.volumes import AccessMode, Volume, VolumeMount
 
 # KubeRay makes `ray start --<flag>=<value>` of them, a line of the shell: plain words, or text in whole quotes.
 RayStartFlag = Annotated[
@@ -203,8 +215,26 @@ class PodSettings(Closed):
     image: Image | None = None
     env: dict[EnvName, str | EnvVar] = {}
     """Environment by name: a string, or `{valueFrom: …}`."""
+    envFrom: dict[DnsLabel, EnvFrom] = {}
+    """Secrets and ConfigMaps whose keys are variables, each below a name of your own."""
     volumes: dict[DnsLabel, Volume] = {}
     """More volumes by name, each with its `mountPath` and one source."""
+    volumeMounts: dict[DnsLabel, VolumeMount] = {}
+    """More mounts of those volumes in Ray's container."""
+    initContainers: dict[DnsLabel, InitContainer] = {}
+    """Containers that end before Ray's starts, in the order of their names."""
+    extraContainers: dict[DnsLabel, Container] = {}
+    """Containers beside Ray's, by name."""
+    lifecycle: Lifecycle | None = None
+    """Of Ray's container."""
+    startupProbe: LivenessProbe | None = None
+    """Of Ray's container; the other probes are KubeRay's and the chart's."""
+    resourceClaims: dict[DnsLabel, ResourceClaim] = {}
+    """Devices of dynamic resource allocation by name, for `resources.claims`."""
+    hostNetwork: bool | None = None
+    dnsPolicy: Literal["ClusterFirst", "ClusterFirstWithHostNet", "None"] | None = None
+    dnsConfig: DnsConfig | None = None
+    hostAliases: list[HostAlias] = []
     podLabels: Labels = {}
     podAnnotations: Annotations = {}
     nodeSelector: Labels = {}
@@ -224,7 +254,7 @@ class PodSettings(Closed):
 class RayGroup(PodSettings):
     """Pods that run Ray."""
 
-    resources: ResourceRequirements | None = None
+    resources: ContainerResources | None = None
     """The container's requests and limits. Ray reads its logical CPUs and memory from the limits."""
     rayStartParams: dict[RayStartFlag, RayStartValue] = {}
     """Flags of `ray start` by name, as KubeRay takes them: every value is a string, plain words or in quotes."""
@@ -275,6 +305,15 @@ class HuggingFace(Closed):
     key: DataKey = "token"
 
 
+class NewClaim(Closed):
+    """A PersistentVolumeClaim that the chart makes, and that stays when the release goes."""
+
+    size: BytesQuantity
+    storageClassName: ObjectName = ""
+    """Empty: the cluster's default."""
+    accessModes: Annotated[list[AccessMode], Field(min_length=1)] = ["ReadWriteMany"]
+
+
 class ModelCache(Closed):
     """Where downloaded weights lie (HF_HOME)."""
 
@@ -285,6 +324,8 @@ class ModelCache(Closed):
     """Of the emptyDir."""
     claimName: ObjectName = ""
     """Of the persistentVolumeClaim: an existing one, ReadWriteMany where workers run on several nodes."""
+    create: NewClaim | None = None
+    """Of the persistentVolumeClaim, in place of `claimName`: one that the chart makes."""
     hostPath: OptionalPath = ""
     """Of the hostPath: a folder on every GPU node, writable by group 100 (refused by restricted namespaces)."""
     prefetch: bool = False
@@ -359,6 +400,8 @@ class Values(Closed):
     """Keep the workers' image on every node on which one may run, by DaemonSets of pods that sleep."""
     huggingFace: HuggingFace = HuggingFace()
     modelCache: ModelCache = ModelCache()
+    extraObjects: dict[DnsLabel, ExtraObject] = {}
+    """Objects of one's own in the release: manifests, with Helm's templates in their texts."""
     serviceAccount: ServiceAccount = ServiceAccount()
     httpRoute: HttpRoute = HttpRoute()
     """Lets requests in from outside through a Gateway: the API of models, and apps."""

@@ -13,7 +13,7 @@ from jsonschema.exceptions import ValidationError
 from generator.documents.load import Origin
 from generator.documents.merge import JsonObject
 from generator.errors import UserError, UserErrors
-from generator.facts.refused import refused_argument, refused_variable
+from generator.facts.refused import refused_argument, refused_prefix, refused_variable
 from generator.formats import json_schema as schemas
 from generator.formats.access import edge_faults, network_policy_faults
 from generator.formats.contradictions import contradictions
@@ -81,6 +81,8 @@ def _refused(data: Any, path: tuple[str | int, ...]) -> Iterator[Fault]:
         refused = None
         if path and path[-1] in ("env", "env_vars"):
             refused = refused_variable(str(key), value)
+        elif key == "prefix" and "envFrom" in path[-2:-1]:
+            refused = refused_prefix(str(value))
         elif path and path[-1] == "engine_kwargs":
             refused = refused_argument(str(key), value)
         if refused:

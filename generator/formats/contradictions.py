@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from generator.facts.orders import orders
+from generator.formats.container_rules import added_containers, mount_options, mounts, refused_kinds
 from generator.formats.explain import Fault
 from generator.formats.pod_rules import (
     Path,
@@ -27,6 +28,8 @@ from generator.formats.pod_rules import (
 
 # Below them is whatever people's own code wants.
 _FREE = {"args", "user_config", "files"}
+# Below them Kubernetes' words are those of other objects than pods.
+_OTHERS = {"extraObjects", "volumeClaimTemplate"}
 
 
 def contradictions(data: Any, path: Path = ()) -> Iterator[Fault]:
@@ -42,7 +45,8 @@ def contradictions(data: Any, path: Path = ()) -> Iterator[Fault]:
         below = (*path, key)
         for check in _CHECKS.get(key, ()):
             yield from check(value, below)
-        yield from contradictions(value, below)
+        if key not in _OTHERS:
+            yield from contradictions(value, below)
 
 
 def _out_of_order(value: Any, path: Path) -> Iterator[Fault]:
@@ -76,11 +80,15 @@ _CHECKS: dict[str, tuple[Callable[[Any, Path], Iterator[Fault]], ...]] = {
     "matchExpressions": (label_requirements,),
     "podSecurityContext": (root_user,),
     "securityContext": (root_user,),
-    "volumes": (token_folder,),
+    "volumes": (token_folder, mount_options),
+    "volumeMounts": (token_folder, mounts),
+    "extraContainers": (added_containers,),
+    "initContainers": (added_containers,),
     "podLabels": (reserved_names,),
     "podAnnotations": (reserved_names,),
     "commonAnnotations": (reserved_names,),
     "ipBlock": (addresses,),
     "egress": (egress_ports,),
+    "extraObjects": (refused_kinds,),
 }
 """By the name of the key."""

@@ -20,7 +20,10 @@ def pod_templates(cluster: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def write_files(manifests: Sequence[Manifest], cluster: Mapping[str, Any], folder: Path) -> None:
-    """Write every ConfigMap that a pod mounts to the mount's path, byte for byte."""
+    """Write every ConfigMap that a Ray container mounts to the mount's path, byte for byte.
+
+    Containers beside Ray's do not run on this machine.
+    """
     contents: dict[str, dict[str, bytes]] = {}
     for manifest in manifests:
         if manifest.get("kind") == "ConfigMap":
@@ -29,7 +32,7 @@ def write_files(manifests: Sequence[Manifest], cluster: Mapping[str, Any], folde
             contents[manifest["metadata"]["name"]] = files
     for pod in pod_templates(cluster):
         names = {v["name"]: v["configMap"]["name"] for v in pod.get("volumes", []) if "configMap" in v}
-        for mount in (m for c in pod["containers"] for m in c.get("volumeMounts", []) if m["name"] in names):
+        for mount in (m for m in pod["containers"][0].get("volumeMounts", []) if m["name"] in names):
             path = Path(mount["mountPath"])
             if folder not in path.parents:
                 raise UserError(

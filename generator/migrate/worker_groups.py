@@ -10,8 +10,8 @@ from generator.documents.json import parse_json
 from generator.documents.merge import JsonObject, merged
 from generator.errors import cut
 from generator.facts.gpu_names import gpus_named, gpus_of_nodes, slices_named
-from generator.formats.kubernetes import VOLUME_SOURCES
 from generator.formats.pod_rules import mapping, mappings
+from generator.formats.volumes import VOLUME_SOURCES
 from generator.migrate.found import Findings, FoundPool
 from generator.migrate.manifests import plain_name, text_of, whole_of
 from generator.units import quantity
@@ -204,10 +204,9 @@ def _volumes(pod: Mapping[str, Any], container: Mapping[str, Any], findings: Fin
         elif not source:
             findings.leave_out(where, f"volume {cut(name)}", f"the chart knows {', '.join(VOLUME_SOURCES)}")
         else:
-            if mount.get("subPath"):
-                findings.change(where, f"volume {cut(name)}", "the whole of it is mounted, without its subPath")
-            read_only = {"readOnly": True} if mount.get("readOnly") is True else {}
-            settings.setdefault("volumes", {})[name] = {"mountPath": path, **read_only, source: volume[source]}
+            options = {"readOnly": True} if mount.get("readOnly") is True else {}
+            options |= {"subPath": mount["subPath"]} if mount.get("subPath") else {}
+            settings.setdefault("volumes", {})[name] = {"mountPath": path, **options, source: volume[source]}
     return settings
 
 

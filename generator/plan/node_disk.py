@@ -66,7 +66,7 @@ def node_disk(pool: Pool, chart: JsonObject) -> NodeDisk:
     return NodeDisk(
         gib=quantity_gib(pool.diskPerNode) if pool.diskPerNode else None,
         cache=_text(env.get("HF_HUB_CACHE")) or f"{home}/hub",
-        volumes={volume["mountPath"]: _is_of_node(volume) for volume in volumes.values() if volume},
+        volumes={at: _is_of_node(volume) for volume in volumes.values() if (at := (volume or {}).get("mountPath"))},
     )
 
 

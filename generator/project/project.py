@@ -23,6 +23,7 @@ from generator.facts.refused import (
     network_policy_rules,
     ray_start_flags,
     refused_arguments,
+    refused_objects,
     refused_variables,
     reserved_keys,
 )
@@ -290,6 +291,13 @@ def _chart_facts() -> dict[str, tuple[str, Any]]:
         ),
         "ray-start-flags.yaml": ("ray_start_flags.yaml", ray_start_flags()),
         "network-policy.yaml": ("network_policy.yaml", _reasons(network_policy_rules())),
+        "extra-objects.yaml": (
+            "extra_objects.yaml",
+            {
+                kind: {"api": row.api, "why": row.why, "instead": row.instead, "keys": list(row.keys)}
+                for kind, row in refused_objects().items()
+            },
+        ),
         "questions.yaml": ("questions.yaml", questions()),
         "other-engines.yaml": (
             "other_engines.yaml",

@@ -42,7 +42,8 @@ class Leaf:
     shape: int
     """Which of its parents' alternative shapes it belongs to."""
     beside_free_keys: bool = False
-    """Its parent takes any other key too: a bundle's custom resources, which the chart checks against its groups."""
+    """Its parent takes any other key too: a bundle's custom resources, which the chart checks against its groups, and
+    objects of one's own."""
 
     @property
     def pointer(self) -> str:
@@ -69,7 +70,8 @@ def leaves(schema: Any, path: Path_ = (), shape: int = 0, seen: tuple[int, ...] 
     elif "properties" in schema:
         for name, inner in schema["properties"].items():
             for leaf in leaves(inner, (*path, name), shape, seen):
-                yield replace(leaf, beside_free_keys=leaf.beside_free_keys or is_map(schema))
+                free = is_map(schema) or schema.get("additionalProperties") is True
+                yield replace(leaf, beside_free_keys=leaf.beside_free_keys or free)
     elif is_map(schema):
         key = next(k for k in SAMPLE_KEYS if re.search(pattern_of_keys(schema), k))
         yield from leaves(schema["additionalProperties"], (*path, key), shape, seen)

@@ -29,8 +29,16 @@ def term(operator: str, *values: str) -> Any:
     return below(NODES, [{"matchExpressions": [{"key": "a", "operator": operator, "values": list(values)}]}])
 
 
-def mounted(path: str) -> Any:
-    return below("pods/volumes/data", {"mountPath": path, "emptyDir": {}})
+def mounted(path: str, **options: Any) -> Any:
+    return below("pods/volumes/data", {"mountPath": path, "emptyDir": {}, **options})
+
+
+def beside(**container: Any) -> Any:
+    return below("pods/extraContainers/helper", container)
+
+
+def before(**container: Any) -> Any:
+    return below("head/initContainers/helper", container)
 
 
 def spread(**constraint: Any) -> Any:
@@ -75,6 +83,28 @@ REFUSED: list[tuple[Any, str]] = [
     (clients("10.0.0.0/8", "11.0.0.0/16"), "from which it is taken out"),
     (clients("10.0.0.0/8", "10.0.0.0/8"), "from which it is taken out"),
     (clients("10.0.0.0/8", "fd00::/16"), "from which it is taken out"),
+    (below("pods/extraContainers/autoscaler", {}), "is the name of a container of KubeRay's"),
+    (below("ingressWorkers/initContainers/wait-gcs-ready", {}), "is the name of a container of KubeRay's"),
+    (beside(resources={"limits": {"nvidia.com/gpu": 1}}), "a model would wait for a device"),
+    (beside(resources={"limits": {"nvidia.com/mig-1g.5gb": 1}}), "a model would wait for a device"),
+    (before(resources={"requests": {"google.com/tpu": 4}}), "a model would wait for a device"),
+    (beside(resources={"limits": {"foo": 1}}), "a container has no such resource"),
+    (beside(volumeMounts={"kubernetes-api": {"mountPath": "/api"}}), "the autoscaler's token of Kubernetes"),
+    (beside(volumeMounts={"a": {"name": "kubernetes-api", "mountPath": "/a"}}), "the autoscaler's token of Kubernetes"),
+    (below("head/volumeMounts/kubernetes-api", {"mountPath": "/api"}), "the autoscaler's token of Kubernetes"),
+    (beside(volumeMounts={"a": {"mountPath": "/run/secrets/kubernetes.io"}}), "programs take what is in"),
+    (beside(env={"RAY_AUTH_MODE": "disabled"}), "whether Ray's own API asks for a token"),
+    (
+        beside(envFrom={"a": {"secretRef": {"name": "a"}, "prefix": "RAY_AUTH_"}}),
+        "whether Ray's own API asks for a token",
+    ),
+    (
+        below("pods/envFrom/a", {"configMapRef": {"name": "a"}, "prefix": "RAY_AUTH_M"}),
+        "whether Ray's own API asks for",
+    ),
+    (before(readinessProbe={"exec": {"command": ["true"]}}), "a container that ends before Ray's starts takes none"),
+    (before(securityContext={"runAsUser": 0, "runAsNonRoot": True}), "0 is root, and runAsNonRoot is true"),
+    (mounted("/data", subPath="a", subPathExpr="$(B)"), "takes subPath or subPathExpr"),
     (policy(egress=[{"ports": [{"port": 10, "endPort": 5}]}]), "is less than port"),
     (policy(egress=[{"ports": [{"port": "http", "endPort": 5}]}]), "a range that begins with the number in port"),
     (policy(egress=[{"ports": [{"endPort": 5}]}]), "a range that begins with the number in port"),
@@ -92,6 +122,19 @@ TAKEN: list[Any] = [
     mounted("/var/run/secrets/eks.amazonaws.com"),
     below("head/podLabels/app.kubernetes.io~1name", "x"),
     below("commonAnnotations/ray.io~1initializing-timeout", "30m"),
+    before(restartPolicy="Always", readinessProbe={"exec": {"command": ["true"]}}),
+    beside(env={"NVIDIA_VISIBLE_DEVICES": "all"}, envFrom={"a": {"secretRef": {"name": "a"}, "prefix": "RAY_"}}),
+    beside(volumeMounts={"shared-mem": {"mountPath": "/dev/shm"}}, resources={"limits": {"memory": "1Gi"}}),
+    below(
+        "pods/volumes/data",
+        {
+            "ephemeral": {
+                "volumeClaimTemplate": {
+                    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+                }
+            }
+        },
+    ),
     clients("0.0.0.0/0", "10.0.0.0/8", "192.168.1.1/32"),
     clients("10.0.0.5/24"),
     clients("fd00::/8", "fd00:1::/32"),

@@ -5,12 +5,14 @@ Takes the root. Gives, as JSON, every map of environment variables in the values
 pods', and those that Ray gives to replicas and ingresses.
 */ -}}
 {{- define "ray-serve-llm.variables" -}}
-{{- $found := dict
-  "pods.env" .Values.pods.env
-  "head.env" .Values.head.env
-  "ingressWorkers.env" .Values.ingressWorkers.env -}}
-{{- range $name, $group := .Values.workerGroups -}}
-{{- $_ := set $found (printf "workerGroups.%s.env" $name) $group.env -}}
+{{- $found := dict -}}
+{{- range $where, $block := include "ray-serve-llm.podBlocks" . | fromJson -}}
+{{- $_ := set $found (printf "%s.env" $where) $block.env -}}
+{{- range $key := list "extraContainers" "initContainers" -}}
+{{- range $name, $container := get $block $key | default dict -}}
+{{- $_ := set $found (printf "%s.%s.%s.env" $where $key $name) $container.env -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- $environments := dict -}}
 {{- $ingress := .Values.serving.ingress.ray_actor_options | default dict -}}
@@ -51,6 +53,32 @@ pods', and those that Ray gives to replicas and ingresses.
 {{- $is := or (eq $name $known) (and (hasSuffix "*" $known) (hasPrefix (trimSuffix "*" $known) $name)) }}
 {{- if and $is (not (has (toString $value) $row.harmless)) }}
 {{ $where }}.{{ $name }}: {{ $row.why }}. {{ $row.instead }}.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /*
+Prefixes of `envFrom`: what the keys are called is the cluster's to know, but where every name would begin as refused ones do, each
+of them is. preflight looks at the keys.
+*/ -}}
+{{- define "ray-serve-llm.checkPrefixes" -}}
+{{- $refused := .root.Files.Get "files/refused-variables.yaml" | fromYaml -}}
+{{- $sources := dict -}}
+{{- range $where, $block := include "ray-serve-llm.podBlocks" .root | fromJson -}}
+{{- $_ := set $sources $where $block.envFrom -}}
+{{- range $key := list "extraContainers" "initContainers" -}}
+{{- range $name, $container := get $block $key | default dict -}}
+{{- $_ := set $sources (printf "%s.%s.%s" $where $key $name) $container.envFrom -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $where, $from := $sources }}
+{{- range $name, $source := $from }}
+{{- range $known, $row := $refused }}
+{{- if and (hasSuffix "*" $known) (hasPrefix (trimSuffix "*" $known) ($source.prefix | default "")) }}
+{{ $where }}.envFrom.{{ $name }}.prefix: every variable would begin with {{ trimSuffix "*" $known }}, and {{ $row.why }}. {{ $row.instead }}.
 {{- end }}
 {{- end }}
 {{- end }}

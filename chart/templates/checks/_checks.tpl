@@ -40,7 +40,10 @@ nothing.
   (include "ray-serve-llm.checkLeastMemory" $check)
   (include "ray-serve-llm.checkMounts" $check)
   (include "ray-serve-llm.checkVolumes" $check)
+  (include "ray-serve-llm.checkContainers" $check)
+  (include "ray-serve-llm.checkNetworkOfPods" $check)
   (include "ray-serve-llm.checkVariables" $check)
+  (include "ray-serve-llm.checkPrefixes" $check)
   (include "ray-serve-llm.checkEngineArguments" $check)
   (include "ray-serve-llm.checkFrontend" $check)
   (include "ray-serve-llm.checkOrders" $check)
@@ -50,7 +53,8 @@ nothing.
   (include "ray-serve-llm.checkKubernetesVolume" $check)
   (include "ray-serve-llm.checkKubernetes" $check)
   (include "ray-serve-llm.checkNetworkPolicy" $check)
-  (include "ray-serve-llm.checkEdge" $check) -}}
+  (include "ray-serve-llm.checkEdge" $check)
+  (include "ray-serve-llm.checkExtraObjects" $check) -}}
 {{- $problems := join "\n" $found | splitList "\n" -}}
 {{- $lines := list -}}
 {{- range $problems -}}

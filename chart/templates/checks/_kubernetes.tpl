@@ -28,6 +28,9 @@ generator/formats/contradictions.py says the same of a file that is no whole rel
 {{ $where }}.securityContext.privileged: Kubernetes refuses a privileged container without allowPrivilegeEscalation, and the chart's default is false. Remove privileged, or set allowPrivilegeEscalation to true beside it.
 {{- end }}
 {{- end }}
+{{- range $name, $volume := $block.volumes }}
+{{- include "ray-serve-llm.checkMountOptions" (dict "of" (printf "%s.volumes.%s" $where $name) "volume" $volume) }}
+{{- end }}
 {{- range $key := list "podLabels" "podAnnotations" }}
 {{- include "ray-serve-llm.checkReserved" (dict "of" (printf "%s.%s" $where $key) "names" (get $block $key | default dict) "rows" (get $reserved $key)) }}
 {{- end }}
@@ -66,13 +69,28 @@ Every pod's user, of the container or else of the pod: the kubelet starts no con
 {{- $values := .root.Values -}}
 {{- $mounts := dict "modelCache.mountPath" $values.modelCache.mountPath "serving.modelsPath" $values.serving.modelsPath "serving.appsPath" $values.serving.appsPath -}}
 {{- range $where, $block := include "ray-serve-llm.podBlocks" .root | fromJson -}}
-{{- range $name, $volume := $block.volumes -}}
-{{- $_ := set $mounts (printf "%s.volumes.%s.mountPath" $where $name) $volume.mountPath -}}
+{{- range $key := list "volumes" "volumeMounts" -}}
+{{- range $name, $volume := get $block $key | default dict -}}
+{{- $_ := set $mounts (printf "%s.%s.%s.mountPath" $where $key $name) ($volume.mountPath | default "") -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range $where, $path := $mounts }}
 {{- if regexMatch "^(/var)?/run/secrets/kubernetes\\.io(/|$)" $path }}
 {{ $where }}: programs take what is in {{ $path }} for a token of Kubernetes, and no container that runs Ray has one. Choose another folder.
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Takes of (a path of the values) and volume. */ -}}
+{{- define "ray-serve-llm.checkMountOptions" -}}
+{{- if and .volume.subPath .volume.subPathExpr }}
+{{ .of }}: Kubernetes takes subPath or subPathExpr. Remove one of them.
+{{- end }}
+{{- $of := .of -}}
+{{- if not .volume.mountPath }}
+{{- range $option, $_ := pick .volume "readOnly" "subPath" "subPathExpr" "mountPropagation" "recursiveReadOnly" }}
+{{ $of }}.{{ $option }}: it says how Ray's container has the volume, which it has not without mountPath. Add mountPath, or remove it.
 {{- end }}
 {{- end }}
 {{- end -}}

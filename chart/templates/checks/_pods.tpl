@@ -119,15 +119,18 @@ head.rayStartParams.dashboard-host: KubeRay hands the models to the dashboard fr
 {{- end }}
 {{- end -}}
 
-{{- /* Every pod's mounts: Kubernetes refuses a pod with two at one path. */ -}}
+{{- /* Every mount of Ray's container: Kubernetes refuses two at one path, and a volume that is not there. */ -}}
 {{- define "ray-serve-llm.checkMounts" -}}
 {{- $context := dict
   "root" .root
   "families" (include "ray-serve-llm.families" .root | fromJsonArray)
-  "apps" (include "ray-serve-llm.appConfigMaps" .root | fromJson) -}}
+  "apps" (include "ray-serve-llm.appConfigMaps" .root | fromJson)
+  "schedules" (include "ray-serve-llm.schedules" .root) -}}
 {{- range $where, $pod := .pods }}
 {{- $paths := dict }}
-{{- range $name, $volume := include "ray-serve-llm.volumes" (dict "context" $context "role" $pod.role "settings" $pod.settings) | fromJson }}
+{{- $volumes := include "ray-serve-llm.volumes" (dict "context" $context "role" $pod.role "settings" $pod.settings) | fromJson }}
+{{- range $name, $volume := $volumes }}
+{{- if $volume.mountPath }}
 {{- $path := trimSuffix "/" $volume.mountPath }}
 {{- with get $paths $path }}
 {{ $where }}.volumes: "{{ . }}" and "{{ $name }}" are both mounted at {{ $path }}. Give one of them another mountPath, or name yours as the chart's to take its place.
@@ -135,13 +138,32 @@ head.rayStartParams.dashboard-host: KubeRay hands the models to the dashboard fr
 {{- $_ := set $paths $path $name }}
 {{- end }}
 {{- end }}
+{{- range $key, $mount := $pod.settings.volumeMounts }}
+{{- $path := trimSuffix "/" $mount.mountPath }}
+{{- if eq ($mount.name | default $key) (include "ray-serve-llm.kubernetesVolumeName" .) }}
+{{ $where }}.volumeMounts.{{ $key }}: in that volume is the autoscaler's token of Kubernetes, and no container that runs Ray has it. Remove it.
+{{- else if not (hasKey $volumes ($mount.name | default $key)) }}
+{{ $where }}.volumeMounts.{{ $key }}: the pods have no volume {{ $mount.name | default $key }}. Add it to volumes (here or in pods), or name one of: {{ keys $volumes | sortAlpha | join ", " }}.
+{{- end }}
+{{- with get $paths $path }}
+{{ $where }}.volumeMounts.{{ $key }}: "{{ . }}" is mounted at {{ $path }} already. Give one of them another mountPath.
+{{- end }}
+{{- $_ := set $paths $path $key }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- /* Volumes that need a name which only the values can give. */ -}}
 {{- define "ray-serve-llm.checkVolumes" -}}
 {{- $cache := .root.Values.modelCache -}}
-{{- if and (eq $cache.type "persistentVolumeClaim") (not $cache.claimName) }}
-modelCache.claimName: it is empty. Name an existing PersistentVolumeClaim, or set modelCache.type to emptyDir.
+{{- if and (eq $cache.type "persistentVolumeClaim") (not $cache.claimName) (not $cache.create) }}
+modelCache.claimName: it is empty. Name an existing PersistentVolumeClaim, let the chart make one (create: {size: 200Gi}), or set modelCache.type to emptyDir.
+{{- end }}
+{{- if and $cache.create $cache.claimName }}
+modelCache.create: claimName names a claim that is there. Remove it for one that the chart makes, or remove create.
+{{- end }}
+{{- if and $cache.create (ne $cache.type "persistentVolumeClaim") }}
+modelCache.create: it makes a persistentVolumeClaim, and modelCache.type is {{ $cache.type }}. Set type to persistentVolumeClaim, or remove create.
 {{- end }}
 {{- if and (eq $cache.type "hostPath") (not $cache.hostPath) }}
 modelCache.hostPath: it is empty. Name a folder of the nodes, or set modelCache.type to emptyDir.
