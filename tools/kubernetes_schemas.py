@@ -20,7 +20,18 @@ from generator.documents.load import load_documents
 from tools.references import REF, Schema, reachable
 
 # Kinds of Kubernetes itself that the chart makes.
-CORE_KINDS = ("ConfigMap", "Ingress", "NetworkPolicy", "Pod", "Role", "RoleBinding", "ServiceAccount")
+CORE_KINDS = (
+    "ConfigMap",
+    "DaemonSet",
+    "Ingress",
+    "Job",
+    "NetworkPolicy",
+    "PersistentVolumeClaim",
+    "Pod",
+    "Role",
+    "RoleBinding",
+    "ServiceAccount",
+)
 # What the OpenAPI document calls a string, and the API server also takes as a number.
 _NUMBERS_TOO = ("io.k8s.apimachinery.pkg.api.resource.Quantity", "io.k8s.apimachinery.pkg.util.intstr.IntOrString")
 

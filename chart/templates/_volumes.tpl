@@ -68,32 +68,17 @@ JSON, the `volumeMounts` of Ray's container. A volume without a mountPath is for
 {{- $mounts := list -}}
 {{- range $name, $volume := .volumes -}}
 {{- if $volume.mountPath -}}
-{{- $options := include "ray-serve-llm.mountOptions" . | splitList " " -}}
-{{- $mount := dict "name" $name -}}
-{{- range $option := $options -}}
-{{- if get $volume $option -}}
-{{- $_ := set $mount $option (get $volume $option) -}}
-{{- end -}}
-{{- end -}}
-{{- $mounts = append $mounts $mount -}}
+{{- $how := pick $volume "mountPath" "readOnly" "subPath" "subPathExpr" "mountPropagation" "recursiveReadOnly" -}}
+{{- $mounts = append $mounts (include "ray-serve-llm.said" (set $how "name" $name) | fromJson) -}}
 {{- end -}}
 {{- end -}}
 {{- concat $mounts (include "ray-serve-llm.named" .more | fromJsonArray) | toJson -}}
-{{- end -}}
-
-{{- /* Gives the keys of a volume that say how it is mounted; the others are its source. */ -}}
-{{- define "ray-serve-llm.mountOptions" -}}
-mountPath readOnly subPath subPathExpr mountPropagation recursiveReadOnly
 {{- end -}}
 
 {{- /* Takes volumes by name, as `ray-serve-llm.volumes` gives them. Gives the `volumes` of a pod. */ -}}
 {{- define "ray-serve-llm.volumeList" -}}
 {{- range $name, $volume := . }}
 - name: {{ $name | quote }}
-  {{- range $source, $said := $volume }}
-  {{- if not (has $source (include "ray-serve-llm.mountOptions" . | splitList " ")) }}
-  {{ $source }}: {{ toJson $said }}
-  {{- end }}
-  {{- end }}
+  {{- omit $volume "mountPath" "readOnly" "subPath" "subPathExpr" "mountPropagation" "recursiveReadOnly" | toYaml | nindent 2 }}
 {{- end }}
 {{- end -}}
