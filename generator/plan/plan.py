@@ -24,6 +24,7 @@ from generator.plan.node_disk import most_at_once
 from generator.plan.occupancy import Occupancy, Option
 from generator.plan.packing import bins_in_any_order
 from generator.plan.plans import Home, ModelPlan, PlanWarning, PoolPlan, PricedPlacement
+from generator.plan.pod_security import pod_security_warnings
 from generator.plan.pools import NodePool, by_price, node_pools
 from generator.plan.ranks import check_ranks, rank_warnings
 from generator.plan.replicas import requests_at_once, usual_tokens
@@ -135,6 +136,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         assignment=assignment,
         warnings=(
             *access_warnings(name, environment.chart, ray),
+            *pod_security_warnings(name, environment),
             *image_warnings(name, environment, ray),
             *token_warnings(models.values(), environment.chart),
             *(

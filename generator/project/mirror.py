@@ -32,8 +32,11 @@ def images_of(project: Project, environment: str, *, chart: str | None, report: 
 def _images(node: Any) -> Iterator[tuple[str, str]]:
     if isinstance(node, dict):
         for key, value in node.items():
-            if key in ("containers", "initContainers"):
-                yield from ((each["image"], each["name"]) for each in value)
+            if key in ("containers", "initContainers") and isinstance(value, list):
+                yield from ((each["image"], each["name"]) for each in _mappings(value) if each.get("image"))
+            elif key == "volumes" and isinstance(value, list):
+                mounted = ((each.get("image"), each.get("name")) for each in _mappings(value))
+                yield from ((image["reference"], f"volume {name}") for image, name in mounted if image)
             elif key == "autoscalerOptions" and value.get("image"):
                 yield value["image"], "autoscaler"
             else:
@@ -41,6 +44,10 @@ def _images(node: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(node, list):
         for item in node:
             yield from _images(item)
+
+
+def _mappings(items: list[Any]) -> list[dict[str, Any]]:
+    return [each for each in items if isinstance(each, dict)]
 
 
 def files_of(project: Project, environment: str) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from generator.facts.files import read_data
 from generator.facts.llm_config_rules import llm_config_defaults, llm_config_rules
 from generator.facts.orders import orders
 from generator.facts.other_engines import other_engines
+from generator.facts.pod_security import pod_security
 from generator.facts.questions import questions
 from generator.facts.refused import (
     Refused,
@@ -298,6 +299,7 @@ def _chart_facts() -> dict[str, tuple[str, Any]]:
                 for kind, row in refused_objects().items()
             },
         ),
+        "pod-security.yaml": ("pod_security.yaml", dict(pod_security())),
         "questions.yaml": ("questions.yaml", questions()),
         "other-engines.yaml": (
             "other_engines.yaml",

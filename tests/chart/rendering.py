@@ -120,8 +120,9 @@ class Rendered:
         return self.templates[name]["spec"]
 
     def container(self, name: str) -> Manifest:
-        (found,) = self.pod(name)["containers"]
-        return found
+        """Ray's, which is the first of its pod."""
+        container: Manifest = self.pod(name)["containers"][0]
+        return container
 
     def env(self, name: str) -> dict[str, Any]:
         return {each["name"]: each.get("value", each.get("valueFrom")) for each in self.container(name).get("env", [])}

@@ -55,6 +55,28 @@ def test_the_notes_name_the_adapters(notes) -> None:
     assert "\n  m:pirate, m:poet\n  Org/N:<adapter>, for every folder <adapter> of s3://team/n\n" in text
 
 
+def test_the_notes_say_what_the_namespace_has_to_allow(notes) -> None:
+    assert "Pod Security" not in notes({})
+    text = notes({"head": {"volumes": {"models": {"mountPath": "/m", "nfs": {"server": "a", "path": "/b"}}}}})
+    assert "WARNING: the restricted Pod Security Standard refuses head.volumes.models.nfs." in text
+    assert "kubectl label namespace ai pod-security.kubernetes.io/enforce=baseline" in text
+    capable = {"securityContext": {"capabilities": {"add": ["NET_BIND_SERVICE", "SYS_PTRACE"]}}}
+    text = notes(
+        {
+            "modelCache": {"type": "hostPath", "hostPath": "/models"},
+            "pods": {
+                "hostNetwork": True,
+                "extraContainers": {"trace": capable, "p": {"ports": {"a": {"containerPort": 1, "hostPort": 1}}}},
+            },
+        }
+    )
+    assert (
+        "refuses modelCache.hostPath, pods.extraContainers.p.ports.a.hostPort, "
+        "pods.extraContainers.trace.securityContext.capabilities.add (SYS_PTRACE), pods.hostNetwork." in text
+    )
+    assert "enforce=privileged" in text
+
+
 def test_the_notes_follow_the_port_the_routes_and_the_name(notes) -> None:
     # A root path is for whoever stands in front and takes it off: Serve itself answers without it.
     config = {"http_options": {"port": 9000, "root_path": "/base"}}
@@ -203,8 +225,8 @@ def test_a_scenario_of_ct_install_runs_on_the_small_cluster(render: Render, path
     assert path.name.endswith("-values.yaml"), "ct passes over it"
     assert path.read_text(encoding="utf-8").startswith("# `ct install` shows: ")
     rendered = render(path)
-    for name in rendered.templates:
-        container = rendered.container(name)
+    pods = [rendered.pod(name) for name in rendered.templates]
+    for container in (each for pod in pods for each in [*pod["containers"], *pod.get("initContainers", [])]):
         assert container["image"] == "localhost/ray-serve-llm-cpu:2.60.0"
         assert container["imagePullPolicy"] == "IfNotPresent"
         assert container["resources"]["requests"].keys() == {"cpu", "memory"}

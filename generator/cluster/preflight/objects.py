@@ -25,14 +25,14 @@ def rights_findings(cluster: Cluster, manifests: Sequence[Manifest], namespace: 
     kinds = {(manifest["apiVersion"], manifest["kind"]) for manifest in manifests} | {("v1", "Secret")}
     denied: dict[str, list[str]] = {}
     for api_version, kind in sorted(kinds):
-        plural = _plural(cluster, api_version, kind)
+        plural, is_in_namespace = _resource(cluster, api_version, kind)
         for verb in ("get", "create", "patch", "delete") if plural else ():
             review = {
                 "apiVersion": "authorization.k8s.io/v1",
                 "kind": "SelfSubjectAccessReview",
                 "spec": {
                     "resourceAttributes": {
-                        "namespace": namespace,
+                        "namespace": namespace if is_in_namespace else "",
                         "verb": verb,
                         "group": api_version.rpartition("/")[0],
                         "resource": plural,
@@ -60,13 +60,13 @@ def object_findings(
     accepted: Counter[str] = Counter()
     for manifest in manifests:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
-        plural = _plural(cluster, manifest["apiVersion"], kind)
+        plural, is_in_namespace = _resource(cluster, manifest["apiVersion"], kind)
         if plural is None:
             # Of KubeRay and of the Gateway API there are findings of their own, with what to do.
             if manifest["apiVersion"] not in ("ray.io/v1", GATEWAY_API):
                 yield fails("objects", f"the cluster does not know {manifest['apiVersion']} {kind}")
             continue
-        listed = api_path(manifest["apiVersion"], plural, namespace=namespace)
+        listed = api_path(manifest["apiVersion"], plural, namespace=namespace if is_in_namespace else "")
         present = cluster.get_if_there(f"{listed}/{name}")
         owner = _owner(present)
         if present is not None and "helm.sh/hook" in (manifest["metadata"].get("annotations") or {}):
@@ -145,13 +145,12 @@ def pod_fix(message: str) -> str:
     return ""
 
 
-def _plural(cluster: Cluster, api_version: str, kind: str) -> str | None:
-    """The kind's name in paths; None where the cluster does not know the kind."""
+def _resource(cluster: Cluster, api_version: str, kind: str) -> tuple[str | None, bool]:
+    """The kind's name in paths, None where the cluster does not know it, and whether its objects are in namespaces."""
     listed = cluster.get_if_there(("/apis/" if "/" in api_version else "/api/") + api_version)
     resources = (listed or {}).get("resources") or []
-    return next(
-        (resource["name"] for resource in resources if resource["kind"] == kind and "/" not in resource["name"]), None
-    )
+    of_kind = (each for each in resources if each["kind"] == kind and "/" not in each["name"])
+    return next(((each["name"], bool(each.get("namespaced", True))) for each in of_kind), (None, True))
 
 
 def _owner(present: JsonObject | None) -> tuple[str, str] | None:

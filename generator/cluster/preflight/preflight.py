@@ -18,12 +18,13 @@ from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.nodes import Node, of_others, read_node, used
 from generator.cluster.pods import PodGroup, pod_groups
 from generator.cluster.preflight.access import api_findings, operator_access_findings
+from generator.cluster.preflight.devices import device_findings
 from generator.cluster.preflight.edge import edge_findings
 from generator.cluster.preflight.images import image_findings, images, pull_finding
 from generator.cluster.preflight.kuberay import CRDS, crd_findings, operator_findings, operators
 from generator.cluster.preflight.objects import POD_SECURITY, object_findings, pod_findings, rights_findings
 from generator.cluster.preflight.pools import Demand, pool_findings, update_findings
-from generator.cluster.preflight.references import claim_findings, key_findings, references
+from generator.cluster.preflight.references import claim_findings, key_findings, keys_in, references, variable_findings
 from generator.documents.merge import JsonObject
 from generator.plan.packing import bins_needed
 from generator.plan.plan import Plan
@@ -124,6 +125,7 @@ def preflight(
         yield from _tried("pools", lambda: _pools(cluster, wanted, nodes))
     if exists:
         yield from _tried("secrets", lambda: _references(cluster, wanted))
+        yield from _tried("devices", lambda: _devices(cluster, wanted))
     seconds = pull_seconds if exists else None
     yield from _tried("images", lambda: _images(cluster, wanted, nodes, pull_seconds=seconds, report=report))
 
@@ -252,24 +254,39 @@ def _is_autoscaled(cluster: Cluster) -> bool:
 
 def _references(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
     namespace = wanted.namespace
-    rendered = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in wanted.manifests}
+    rendered = _rendered(wanted)
     for reference in references(wanted.groups):
-        if (reference.kind, reference.name) in rendered:
+        made = rendered.get((reference.kind, reference.name))
+        if made and reference.kind != "PersistentVolumeClaim":
+            if reference.prefix is not None and reference.kind == "ConfigMap":
+                yield from variable_findings(reference, made.get("data") or {}, namespace)
             continue
         match reference.kind:
             case "PersistentVolumeClaim":
-                claim = cluster.get_if_there(
-                    api_path("v1", "persistentvolumeclaims", reference.name, namespace=namespace)
-                )
+                path = api_path("v1", "persistentvolumeclaims", reference.name, namespace=namespace)
+                present = cluster.get_if_there(path)
                 classes: list[JsonObject] = []
                 with suppress(ApiFault):
                     classes = cluster.items(api_path("storage.k8s.io/v1", "storageclasses"))
                 pods = sum(group.most for group in wanted.groups if reference in references([group]))
                 pods += sum(manifest["kind"] == "Job" for manifest in wanted.manifests)  # modelCache.prefetch
-                yield from claim_findings(reference, claim, classes, namespace=namespace, pods=pods)
+                yield from claim_findings(
+                    reference, present or made, classes, namespace=namespace, pods=pods, is_new=present is None
+                )
             case kind:
                 path = api_path("v1", f"{kind.lower()}s", reference.name, namespace=namespace)
-                yield key_findings(reference, cluster.metadata_if_there(path), namespace)
+                metadata = cluster.metadata_if_there(path)
+                yield key_findings(reference, metadata, namespace)
+                yield from variable_findings(reference, keys_in(metadata or {}) or (), namespace)
+
+
+def _devices(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
+    return device_findings(cluster, wanted.groups, set(_rendered(wanted)), wanted.namespace)
+
+
+def _rendered(wanted: Installation) -> dict[tuple[str, str], Manifest]:
+    """The release's own objects, by kind and name."""
+    return {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in wanted.manifests}
 
 
 def _images(

@@ -6,13 +6,15 @@ Of a Secret only its metadata is read: the names of its keys are in there, its v
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.pods import PodGroup, containers
 from generator.documents.merge import JsonObject
 from generator.errors import did_you_mean
+from generator.facts.files import row_of
+from generator.facts.refused import refused_variables
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 ROOT_CA = "kube-root-ca.crt"
@@ -20,7 +22,7 @@ ROOT_CA = "kube-root-ca.crt"
 IMAGE_KEYS = (".dockerconfigjson", ".dockercfg")
 
 
-@dataclass(frozen=True, kw_only=True, order=True)
+@dataclass(frozen=True, kw_only=True)
 class Reference:
     kind: Literal["ConfigMap", "PersistentVolumeClaim", "Secret"]
     name: str
@@ -28,11 +30,14 @@ class Reference:
     """Empty: all of it."""
     purpose: str
     optional: bool = False
+    prefix: str | None = None
+    """Of a source of variables (`envFrom`), all keys of which become some: what their names begin with."""
 
 
 def references(groups: Iterable[PodGroup]) -> list[Reference]:
     """Everything that the pods name and somebody has to make, each once."""
-    return sorted({named for group in groups for named in _of_pod(group.spec) if named.name != ROOT_CA})
+    found = {named for group in groups for named in _of_pod(group.spec) if named.name != ROOT_CA}
+    return sorted(found, key=lambda one: (one.kind, one.name, one.key, one.purpose, one.optional, one.prefix or ""))
 
 
 def keys_in(metadata: Mapping[str, Any]) -> set[str] | None:
@@ -49,7 +54,7 @@ def keys_in(metadata: Mapping[str, Any]) -> set[str] | None:
 
 def key_findings(reference: Reference, metadata: Mapping[str, Any] | None, namespace: str) -> Finding:
     """Whether a Secret or ConfigMap is there with the key, `metadata` being None where it is not there."""
-    subject = "secrets" if reference.kind == "Secret" else "config maps"
+    subject = _subject(reference)
     what = f"{reference.kind} {namespace}/{reference.name}"
     if metadata is None:
         if reference.optional:
@@ -79,6 +84,19 @@ def key_findings(reference: Reference, metadata: Mapping[str, Any] | None, names
     return passes(subject, f"{what} is there{with_key} ({reference.purpose})")
 
 
+def variable_findings(reference: Reference, keys: Iterable[str], namespace: str) -> Iterator[Finding]:
+    """Which keys of a source of variables would undo a value, as the same variable by `env` would."""
+    if reference.prefix is None:
+        return
+    for key in sorted(keys):
+        name = f"{reference.prefix}{key}"
+        refused = row_of(refused_variables(), name)
+        if refused:
+            what = f"{reference.kind} {namespace}/{reference.name} gives pods {name}: {refused.why}"
+            # Where some values do nothing, whether this one does is not looked at.
+            yield (warns if refused.harmless else fails)(_subject(reference), what, f"{refused.instead}.")
+
+
 def claim_findings(
     reference: Reference,
     claim: JsonObject | None,
@@ -86,8 +104,12 @@ def claim_findings(
     *,
     namespace: str,
     pods: int,
+    is_new: bool = False,
 ) -> Iterator[Finding]:
-    """Whether a volume claim can be mounted by as many pods. `classes` are the cluster's StorageClasses."""
+    """Whether a volume claim can be mounted by as many pods.
+
+    `classes` are the cluster's StorageClasses. `is_new`: the release makes the claim.
+    """
     subject = "storage"
     what = f"claim {namespace}/{reference.name}"
     by_name = {storage_class["metadata"]["name"]: storage_class for storage_class in classes}
@@ -110,6 +132,8 @@ def claim_findings(
     elif phase != "Bound" and chosen and chosen not in by_name:
         near = did_you_mean(chosen, by_name)
         yield fails(subject, f"{what} waits for the StorageClass {chosen}, which does not exist", near)
+    elif is_new:
+        yield passes(subject, f"{what} is made with the release ({chosen})")
     elif phase != "Bound" and chosen and by_name[chosen].get("volumeBindingMode") != "WaitForFirstConsumer":
         yield warns(
             subject,
@@ -141,7 +165,8 @@ def _of_pod(spec: JsonObject) -> Iterator[Reference]:
         for source in container.get("envFrom") or []:
             for field in ("secretRef", "configMapRef"):
                 if field in source:
-                    yield _reference(_KINDS[field], source[field], "environment variables")
+                    found = _reference(_KINDS[field], source[field], "environment variables")
+                    yield replace(found, prefix=source.get("prefix") or "")
     for volume in spec.get("volumes") or []:
         yield from _of_volume(volume, f"volume {volume['name']}")
 
@@ -170,6 +195,10 @@ _KINDS: dict[str, Literal["ConfigMap", "Secret"]] = {
     "configMapRef": "ConfigMap",
     "configMap": "ConfigMap",
 }
+
+
+def _subject(reference: Reference) -> str:
+    return "secrets" if reference.kind == "Secret" else "config maps"
 
 
 def _reference(kind: Any, source: Mapping[str, Any], purpose: str, key: str = "") -> Reference:

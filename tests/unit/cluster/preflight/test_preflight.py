@@ -14,7 +14,14 @@ from generator.cluster.preflight.images import Image, image_findings, pull_state
 from generator.cluster.preflight.kuberay import crd_findings, operator_findings, unknown_field_findings
 from generator.cluster.preflight.objects import pod_fix, probe_pod
 from generator.cluster.preflight.pools import Demand, pool_findings, update_findings
-from generator.cluster.preflight.references import Reference, claim_findings, key_findings, keys_in, references
+from generator.cluster.preflight.references import (
+    Reference,
+    claim_findings,
+    key_findings,
+    keys_in,
+    references,
+    variable_findings,
+)
 from generator.units import quantity
 
 GIB = 2**30
@@ -80,6 +87,15 @@ class TestRoom:
             ],
         }
         assert pod_requests(spec) == {"pods": 1, "cpu": 3, "memory": 2 * GIB}
+
+    def test_an_init_container_that_stays_counts_beside_the_others(self) -> None:
+        def asking(cpu: str, **more: str) -> dict[str, Any]:
+            return {"resources": {"requests": {"cpu": cpu}}, **more}
+
+        first, staying = asking("3"), asking("500m", restartPolicy="Always")
+        assert pod_requests({"initContainers": [staying, first], "containers": [asking("1")]})["cpu"] == 3.5
+        assert pod_requests({"initContainers": [first, staying], "containers": [asking("1")]})["cpu"] == 3
+        assert pod_requests({"initContainers": [staying], "containers": [asking("1"), asking("1")]})["cpu"] == 2.5
 
     def test_the_head_counts_the_autoscaler_beside_it(self) -> None:
         template = {"spec": {"containers": [{"resources": {"limits": {"cpu": "2", "memory": "8Gi"}}}]}}
@@ -397,6 +413,25 @@ class TestReferences:
         login = Reference(kind="Secret", name="registry", purpose="image pull")
         assert key_findings(login, self.metadata(".dockerconfigjson"), "ai").level == "pass"
         assert "holds no registry login" in key_findings(login, self.metadata("token"), "ai").message
+
+    def test_keys_that_become_variables_which_undo_a_value(self) -> None:
+        source = {"secretRef": {"name": "team"}, "prefix": "VLLM_"}
+        (reference,) = references([group(container={"envFrom": [source]})])
+        keys = ("SERVER_DEV_MODE", "TORCH_PROFILER_DIR", "LOGGING_LEVEL")
+        told = list(variable_findings(reference, keys, "ai"))
+        assert [finding.level for finding in told] == ["warn", "fail"], "the first may be 0, which does nothing"
+        assert told[1].message.startswith("Secret ai/team gives pods VLLM_TORCH_PROFILER_DIR: it adds /start_profile")
+        assert told[1].fix == "Remove it."
+        assert list(variable_findings(self.TOKEN, ["RAY_AUTH_MODE"], "ai")) == []
+
+    def test_a_claim_that_the_release_makes(self) -> None:
+        cache = Reference(kind="PersistentVolumeClaim", name="llm-model-cache", purpose="volume model-cache")
+        claim = {"spec": {"accessModes": ["ReadWriteMany"], "storageClassName": "nfs"}}
+        classes = [{"metadata": {"name": "nfs"}, "volumeBindingMode": "Immediate"}]
+        (finding,) = claim_findings(cache, claim, classes, namespace="ai", pods=3, is_new=True)
+        assert (finding.level, finding.message) == ("pass", "claim ai/llm-model-cache is made with the release (nfs)")
+        (finding,) = claim_findings(cache, claim, [], namespace="ai", pods=3, is_new=True)
+        assert "waits for the StorageClass nfs, which does not exist" in finding.message
 
     def test_what_is_optional_may_be_missing(self) -> None:
         optional = Reference(kind="ConfigMap", name="x", key="y", purpose="volume z", optional=True)
