@@ -283,6 +283,8 @@ class WorkerGroup(ScaledGroup):
     gpusPerWorker: Devices = 0
     """GPUs of one worker pod; 0 makes a CPU group."""
     gpuResourceName: DeviceName = "nvidia.com/gpu"
+    gpuClaim: OptionalDnsLabel = ""
+    """One of `resourceClaims` that has the GPUs, in place of `gpuResourceName`: dynamic resource allocation."""
     priority: Annotated[int, Field(ge=0, le=1000)] = 0
     """Of groups whose new workers would do alike, the autoscaler brings those of the group with the highest."""
 

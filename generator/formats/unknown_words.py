@@ -10,6 +10,8 @@ from generator.formats import json_schema as schemas
 from generator.formats.explain import Fault, unknown_key
 from generator.formats.image_schemas import DEFAULT_RAY
 
+_PODS = ("pods", "head", "ingressWorkers", "workerGroup")
+
 
 def unknown_word(unknown: str, known: JsonObject, path: KeyPath, data: JsonObject) -> Fault:
     """`known` are the properties of the schema at `path`, where `unknown` stands."""
@@ -21,12 +23,20 @@ def unknown_word(unknown: str, known: JsonObject, path: KeyPath, data: JsonObjec
     if why := version and releases()[version].left_out().get(definition, {}).get(unknown):
         return Fault(f"'{unknown}' is not accepted: {why}", place, "Remove it.")
     of = _of_release(path, data)
-    if instead := instead_of(str(path[-1]) if path else "", unknown):
+    if instead := instead_of(_mapping(path), unknown):
         return Fault(f"unknown key '{unknown}'{of}", place, f"{instead}.")
     if knowing := _knowing(unknown, version, definition):
         fix = f"Ray {', '.join(knowing)} knows it, this one does not. Remove it, or take a release that does."
         return Fault(f"unknown key '{unknown}'{of}", place, fix)
     return unknown_key(unknown, path, known, of=of)
+
+
+def _mapping(path: KeyPath) -> str:
+    """Of which rows the keys there are: those of its name, or of all that have the same keys."""
+    names = ["", "", *map(str, path)]
+    if names[-1] in _PODS or names[-2] == "workerGroups":
+        return "podSettings"
+    return "release" if not path or names == ["", "", "chart"] else names[-1]
 
 
 def _of_release(path: KeyPath, data: JsonObject) -> str:

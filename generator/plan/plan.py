@@ -11,6 +11,7 @@ from generator.errors import Faults
 from generator.facts.releases import RayRelease, release
 from generator.formats.catalog import Catalog
 from generator.formats.environment import AppService, Environment, Replicas
+from generator.plan.added_containers import container_warnings
 from generator.plan.apps import AppPlan, app_pools
 from generator.plan.assignment import Assignment, assign
 from generator.plan.check import access_warnings, in_place, name_faults, plan_faults, plan_warnings, token_warnings
@@ -137,6 +138,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
         warnings=(
             *access_warnings(name, environment.chart, ray),
             *pod_security_warnings(name, environment),
+            *container_warnings(pool_plans.values(), environment.chart),
             *image_warnings(name, environment, ray),
             *token_warnings(models.values(), environment.chart),
             *(

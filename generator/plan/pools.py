@@ -139,10 +139,12 @@ def _pool_faults(node_pool: NodePool, *, where: str) -> Iterator[UserError]:
                 yield UserError(f"'{key}' is of GPUs, and this pool has none", where=where, fix="Take it out.")
     for key in PLANNED_OF_A_GROUP:
         given = node_pool.pool.workerGroup.get(key)
-        # What a pod asks of its node may be less than what Ray may use of it, where nodes are shared and idle.
-        if given is not None and not (key == "resources" and isinstance(given, dict) and given.keys() == {"requests"}):
+        # What a pod asks of its node may be less than what Ray may use of it, where nodes are shared and idle; and
+        # devices by claims are beside what is planned.
+        beside = key == "resources" and isinstance(given, dict) and given.keys() <= {"requests", "claims"}
+        if given is not None and not beside:
             fix = "Say it with gpusPerNode, nodes, cpusPerNode, memoryPerNode and diskPerNode of the pool"
-            fix += "; resources.requests alone may be less." if key == "resources" else "."
+            fix += "; resources.requests alone may be less, and claims are yours." if key == "resources" else "."
             yield UserError(f"workerGroup.{key} is the plan's to decide", where=where, fix=fix)
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.chart.rendering import GROUP, INGRESS, MINIMAL, POLICY, Manifest, Render, Rendered
+import pytest
+
+from generator.documents.load import Origin
+from generator.formats.check import check_document
+from tests.chart.rendering import GROUP, INGRESS, MINIMAL, POLICY, Manifest, Render, Rendered, parse
+from tests.support.paths import ROOT
 
 RenderError = Callable[..., str]
 SHIPPER = {
@@ -131,6 +136,20 @@ def test_devices_that_the_cluster_gives_by_claims(render_with: Render) -> None:
     assert "resourceClaims" not in rendered.pod("head") and "claims" not in rendered.container("head")["resources"]
 
 
+def test_gpus_that_a_claim_has(render_with: Render, render_error: RenderError) -> None:
+    claims = {"gpus": {"resourceClaimTemplateName": "one-l4"}}
+    rendered = render_with({"workerGroups": {GROUP: {"gpuClaim": "gpus", "resourceClaims": claims}}})
+    resources = rendered.container(GROUP)["resources"]
+    assert resources["claims"] == [{"name": "gpus"}]
+    assert resources["limits"] == {"cpu": "6", "memory": "24Gi"} == resources["requests"]
+    assert rendered.groups[GROUP]["rayStartParams"]["num-gpus"] == "1", "KubeRay finds no GPU among the limits"
+    assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in rendered.pod(GROUP)["tolerations"]
+
+    message = render_error({"workerGroups": {GROUP: {"gpuClaim": "gpus"}, "cpus": {"gpuClaim": "none"}}})
+    assert f"- workerGroups.{GROUP}.resources.claims.gpus: there is no resourceClaims.gpus. Add it" in message
+    assert "- workerGroups.cpus.gpuClaim: how many GPUs it has Ray reads from gpusPerWorker, which is 0" in message
+
+
 def test_pods_on_the_nodes_network_find_the_head(render_with: Render, render_error: RenderError) -> None:
     spec = render_with({"workerGroups": {GROUP: {"hostNetwork": True}}}).pod(GROUP)
     assert (spec["hostNetwork"], spec["dnsPolicy"]) == (True, "ClusterFirstWithHostNet")
@@ -194,3 +213,26 @@ def test_a_privileged_container_needs_what_kubernetes_wants_beside_it(
     )
     assert "- pods.extraContainers.probe.securityContext.runAsUser: 0 is root, and runAsNonRoot is true" in message
     render_with(beside(privileged=True, allowPrivilegeEscalation=True, runAsUser=0, runAsNonRoot=False))
+
+
+def recipes() -> dict[str, dict[str, Any]]:
+    """The recipes of docs/how-to.md about what people add, by their headings."""
+    text = (ROOT / "docs" / "how-to.md").read_text(encoding="utf-8")
+    section = text.split("\n## Sidecars, init containers and objects of your own\n")[1].split("\n## ")[0]
+    parts = section.split("\n### ")[1:]
+    return {
+        part.split("\n")[0]: parse(part.split("```yaml\n")[1].split("```")[0]) for part in parts if "```yaml" in part
+    }
+
+
+@pytest.mark.parametrize("heading", ["Ship logs", "Take devices by a claim"])
+def test_the_recipes_of_the_how_to_are_taken(render_with: Render, heading: str) -> None:
+    recipe = recipes()[heading]
+    environment = {"namespace": "ai", "ray": "2.60.0", "pools": {"l4": {"nodes": 1}}, "serve": {}}
+    check_document(environment | recipe, "environment", Origin("dev.yaml"))
+    group = recipe.get("pools", {}).get("l4", {}).get("workerGroup", {})
+    rendered = render_with(recipe["chart"] | {"workerGroups": {GROUP: group}})
+    made = {each["metadata"]["name"] for each in rendered.objects}
+    named = {each["configMap"]["name"] for each in rendered.pod(GROUP)["volumes"] if "configMap" in each}
+    named |= {each["resourceClaimTemplateName"] for each in rendered.pod(GROUP).get("resourceClaims", [])}
+    assert named - made <= {"one-nic"}, "what the recipe names it makes"

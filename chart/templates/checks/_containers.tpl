@@ -168,6 +168,9 @@ KubeRay adds.
 {{- if and (eq (toString $settings.dnsPolicy) "None") (not (dig "nameservers" list ($settings.dnsConfig | default dict))) }}
 {{ $where }}.dnsPolicy: None needs dnsConfig.nameservers, of which one knows the cluster's Services. Name them, or remove dnsPolicy.
 {{- end }}
+{{- if and $settings.gpuClaim (not $settings.gpusPerWorker) }}
+{{ $where }}.gpuClaim: how many GPUs it has Ray reads from gpusPerWorker, which is 0. Set that.
+{{- end }}
 {{- range $claim, $_ := ($settings.resources | default dict).claims }}
 {{- if not (hasKey ($settings.resourceClaims | default dict) $claim) }}
 {{ $where }}.resources.claims.{{ $claim }}: there is no resourceClaims.{{ $claim }}. Add it, here or in pods.

@@ -21,6 +21,7 @@ otherwise: 6 CPUs and 24Gi for each GPU. /dev/shm has 10Gi: Ray's object store m
 {{- $defaults := dict
   "gpusPerWorker" $gpus
   "gpuResourceName" (.group.gpuResourceName | default "nvidia.com/gpu")
+  "gpuClaim" (.group.gpuClaim | default "")
   "minReplicas" 0
   "maxReplicas" 1
   "resources" (dict "requests" $size "limits" $size) -}}
@@ -36,12 +37,16 @@ otherwise: 6 CPUs and 24Gi for each GPU. /dev/shm has 10Gi: Ray's object store m
 {{- end -}}
 
 {{- /*
-Takes settings, gpus (how many) and resource (their name in Kubernetes). Gives, as JSON, the settings with the GPUs
-among the resources, and with a toleration: vendors taint their nodes with `<domain>/gpu`.
+Takes settings, gpus (how many), resource (their name in Kubernetes) and claim (that has them, where one does). Gives, as JSON, the
+settings with the GPUs among the resources, and with a toleration: vendors taint their nodes with `<domain>/gpu`. How many there
+are Ray and KubeRay read from `num-gpus` alone where a claim has them.
 */ -}}
 {{- define "ray-serve-llm.withGpus" -}}
 {{- $bounds := dict -}}
-{{- range $bound := list "requests" "limits" -}}
+{{- if .claim -}}
+{{- $_ := set $bounds "claims" (include "ray-serve-llm.overlay" (list (dict .claim dict) .settings.resources.claims) | fromJson) -}}
+{{- end -}}
+{{- range $bound := ternary list (list "requests" "limits") (ne .claim "") -}}
 {{- $resources := list (get $.settings.resources $bound) (dict $.resource $.gpus) -}}
 {{- $_ := set $bounds $bound (include "ray-serve-llm.overlay" $resources | fromJson) -}}
 {{- end -}}
@@ -61,6 +66,7 @@ among the resources, and with a toleration: vendors taint their nodes with `<dom
 {{- include "ray-serve-llm.withGpus" (dict
   "settings" (fromJson $settings)
   "gpus" $defaults.gpusPerWorker
+  "claim" $defaults.gpuClaim
   "resource" $defaults.gpuResourceName) -}}
 {{- else -}}
 {{- include "ray-serve-llm.tolerated" (dict "settings" (fromJson $settings) "devices" (.root.Files.Get "files/accelerators.yaml" | fromYaml)) -}}

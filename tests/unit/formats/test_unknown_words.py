@@ -11,6 +11,7 @@ from generator.facts.releases import releases
 from generator.facts.replaced import replaced_keys
 from generator.formats.check import document_faults
 from generator.formats.explain import Fault
+from tests.support.pod_rules import ENVIRONMENT, below
 
 
 def fault(path: str, ray: str = "2.60.0") -> Fault:
@@ -59,3 +60,22 @@ def test_only_the_same_place_of_another_release_counts_as_knowing_it() -> None:
 def test_no_row_of_the_table_is_of_a_key_that_every_release_knows() -> None:
     engines = [release.arguments()["EngineArguments"]["properties"] for release in releases().values()]
     assert [key for key in replaced_keys()["engine_kwargs"] if all(key in engine for engine in engines)] == []
+
+
+@pytest.mark.parametrize(
+    ("place", "word", "instead"),
+    [
+        ("pods", "sidecars", "Say extraContainers, by name"),
+        ("head", "sidecarContainers", "Say extraContainers, by name"),
+        ("workerGroups/l4", "extraVolumeMounts", "Say a volume's mountPath, or volumeMounts by name"),
+        ("", "extraManifests", "Say extraObjects, by name"),
+    ],
+)
+def test_words_of_other_charts_for_what_people_add(place: str, word: str, instead: str) -> None:
+    path = f"{place}/{word}" if place else word
+    documents: list[tuple[Any, str]] = [(below(path, []), "values")]
+    if not place.startswith("workerGroups"):
+        documents.append(({"chart": below(path, [])} | ENVIRONMENT, "environment"))
+    for data, kind in documents:
+        (only,) = document_faults(data, kind)
+        assert (only.what, only.fix) == (f"unknown key '{word}'", f"{instead}.")
