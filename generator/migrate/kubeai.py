@@ -28,7 +28,7 @@ _READ = ("url", "features", "engine", "resourceProfile", "args", "env", "replica
 _LEFT_OUT = {
     "adapters": "say them of the model: `adapters: {sources: {<name>: <path or hub id>}}`, or a `bucket`",
     "cacheProfile": "where weights lie is said once: `chart: {modelCache: …}`",
-    "envFrom": "name each variable: `chart: {pods: {env: {NAME: {valueFrom: …}}}}`",
+    "envFrom": "say it below names of your own: `chart: {pods: {envFrom: {team: {secretRef: …}}}}`",
     "files": "put them into the image, or into a volume: `chart: {pods: {volumes: …}}`",
     "image": "all pods of a release have one: `chart: {image: …}`",
     "jsonPatches": "pods are what the chart makes",

@@ -44,9 +44,9 @@ _READ = ("name", "enabled", "modelURL", "replicaCount", "requestCPU", "requestMe
 _LEFT_OUT = {
     "affinity": "say it of the pool: `workerGroup: {affinity: …}`",
     "chatTemplate": "put the file into a volume, and say `chat_template` in its llmConfig",
-    "envFromSecret": "name each variable: `chart: {pods: {env: {NAME: {valueFrom: …}}}}`",
+    "envFromSecret": "say it below a name of your own: `chart: {pods: {envFrom: {team: {secretRef: …}}}}`",
     "extraVolumes": "say them of the pool: `workerGroup: {volumes: …}`",
-    "initContainer": "the chart's pods have none: put what it does into the image, or into a volume",
+    "initContainer": "where it is needed, say it in `chart: {pods: {initContainers: …}}`, by name",
     "lmcacheConfig": "say `kvOffload: {memory: …, backend: lmcache}` of the model, with an image that has LMCache",
     "nodeName": "pods are placed by labels: give the node one, and name it in nodeSelector",
     "pvcStorage": "where weights lie is said once: `chart: {modelCache: {type: persistentVolumeClaim, …}}`",

@@ -28,9 +28,9 @@ _CONTAINER = ("name", "image", "imagePullPolicy", "env", "envFrom", "ports", "re
               "securityContext", "readinessProbe", "livenessProbe")  # fmt: skip
 """KubeRay makes the probes; the ports are the Ray release's."""
 _ELSEWHERE = {
-    "initContainers": "the chart's pods have none: put what they do into the image, or into a volume",
+    "initContainers": "say those that you need in initContainers of `workerGroup` or `chart.pods`, by name",
     "nodeName": "pods are placed by labels: give the node one, and name it in nodeSelector",
-    "hostNetwork": "the chart's pods have an address of their own",
+    "hostNetwork": "pods have an address of their own, unless `workerGroup` or `chart.pods` says hostNetwork",
 }
 _POD = (*_AS_THEY_ARE, *_ELSEWHERE, "containers", "volumes", "nodeSelector", "tolerations", "serviceAccountName",
         "automountServiceAccountToken", "securityContext", "restartPolicy", "imagePullSecrets")  # fmt: skip
@@ -142,13 +142,17 @@ def pod_settings(template: Mapping[str, Any], flags: Any, findings: Findings, *,
     settings |= {"rayStartParams": params} if params else {}
     settings |= {"env": env} if (env := environment_of(container.get("env"), findings, where=where)) else {}
     if container.get("envFrom"):
-        findings.leave_out(where, "envFrom", "name each variable: pods.env: {NAME: {valueFrom: …}}")
+        findings.leave_out(
+            where, "envFrom", "say it in `chart.pods`, below names of your own: envFrom: {team: {secretRef: …}}"
+        )
     settings = merged(settings, _volumes(pod, container, findings, where))
     for key, why in _ELSEWHERE.items():
         if pod.get(key):
             findings.leave_out(where, key, why)
     for _, other in list(mappings(pod.get("containers")))[1:]:
-        findings.leave_out(where, f"container {cut(text_of(other.get('name')))}", "the chart's pods have one container")
+        findings.leave_out(
+            where, f"container {cut(text_of(other.get('name')))}", "say it in extraContainers of `workerGroup`"
+        )
     return settings
 
 
