@@ -73,6 +73,11 @@ def written_in(text: str) -> list[tuple[str, str]]:
     return [(found[1], found[2]) for pattern in _written() for found in pattern.finditer(text)]
 
 
+def is_harmless_place(place: str) -> bool:
+    """Whether a text there, by the keys to it joined by dots, is a secret by its shape alone."""
+    return re.search(_table()["harmless_places"], place) is not None
+
+
 def for_chart() -> dict[str, Any]:
     """The table for Helm, and what its pods hide (`hidden`).
 
@@ -90,6 +95,7 @@ def for_chart() -> dict[str, Any]:
         "any": "|".join(re.sub(r"^\^|\$$", '"', pattern.pattern) for _, pattern in _shapes()),
         "shapes": {what: pattern.pattern for what, pattern in _shapes()},
         "waysOut": _table()["ways_out"],
+        "harmlessPlaces": _table()["harmless_places"],
         "hidden": [pattern.pattern for pattern in _in_texts()],
     }
 

@@ -9,7 +9,16 @@ from typing import Any
 from generator.documents.load import Origin
 from generator.errors import UserError, UserErrors
 from generator.formats.explain import Fault
-from generator.redaction import is_placeholder, names_a_secret, option_in, place_of, shape_of, way_out, written_in
+from generator.redaction import (
+    is_harmless_place,
+    is_placeholder,
+    names_a_secret,
+    option_in,
+    place_of,
+    shape_of,
+    way_out,
+    written_in,
+)
 
 NOT_SECRETS = "notSecrets"
 """The key of the chart's values that names what is none, with the reason."""
@@ -79,12 +88,13 @@ def _called(node: dict[Any, Any], name: str) -> str:
 
 def _secret(text: str, path: tuple[str | int, ...], exempt: Collection[Any], name: str, before: str) -> Iterator[Fault]:
     code = len(path) == _DEPTH_OF_CODE and path[0] == "apps" and path[2] == "files"
+    by_shape_alone = code or is_harmless_place(".".join(map(str, path)))
     # A login is one by the option that takes it: `-u`, `admin:…`.
     if shape := shape_of(text) or (before and shape_of(f"{before} {text}")):
         line = f", in line {_line_of(text)} of the text" if "\n" in text else ""
         yield Fault(f"'{name}' is or holds {shape}{line}", path, _fix(path, name))
-    elif code:
-        return  # its key is a file's name, and words of a program are none of a secret
+    elif by_shape_alone:
+        return  # a key that is a file's name, words of a program, or what a reference is called: none is of a secret
     elif names_a_secret(name) and not is_placeholder(text):
         yield Fault(f"'{name}' has the text of a secret, going by its name", path, _fix(path, name))
     else:

@@ -98,7 +98,19 @@ REFUSED = [
 ]
 TAKEN = [
     {"apiVersion": "ray.io/v1", "kind": "RayJob", "spec": {"clusterSelector": {"ray.io/cluster": "x"}}},
-    {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "spec": {"target": {"name": "hub"}}},
+    {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ExternalSecret",
+        "spec": {
+            "target": {"name": "hub"},
+            "data": [{"secretKey": "hf-token", "remoteRef": {"key": "llm/hub", "property": "hf-token"}}],
+        },
+    },
+    {
+        "apiVersion": "bitnami.com/v1alpha1",
+        "kind": "SealedSecret",
+        "spec": {"encryptedData": {"hf-token": "AgBy3i4OJSWK+PiTySYZZA9rO43cGDEq"}},
+    },
     {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": {"resources": {"requests": {"storage": "1Gi"}}}},
     {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": {"spec": {"tolerations": [{"value": "x"}]}}}},
 ]
@@ -138,3 +150,13 @@ def test_the_text_of_a_secret_is_told_before_anything_else(render_error: Callabl
     message = render_error({"extraObjects": {"mine": manifest}})
     assert "- extraObjects.mine.data.api_key: it has the text of a secret, going by its name" in message
     assert "Make the Secret apart (kubectl create secret" in message
+
+
+def test_a_token_is_one_also_where_a_reference_is_meant(render_error: Callable[..., str]) -> None:
+    manifest = {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ExternalSecret",
+        "spec": {"data": [{"secretKey": "hf_abcdefghijklmnopqrstuvwxyz0123456789"}]},
+    }
+    message = render_error({"extraObjects": {"mine": manifest}})
+    assert "- extraObjects.mine.spec.data.0.secretKey: it is or holds a token of the Hugging Face hub" in message

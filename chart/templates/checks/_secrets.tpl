@@ -90,11 +90,12 @@ be left out), exempt (keys of no secrets) and table. Gives a line each.
 
 {{- /*
 Takes the same of a text or a number. What was found of its text is kept in table.known: a fleet repeats itself. The key of
-an app's file is the file's name, and words of a program say nothing, so only its shapes count.
+an app's file is the file's name, and words of a program say nothing, so only its shapes count; as where table.harmlessPlaces says.
 */ -}}
 {{- define "ray-serve-llm.secretIn" -}}
 {{- $text := toString .node -}}
 {{- $code := and (eq (len .path) 4) (eq (first .path) "apps") (eq (index .path 2 | default "") "files") -}}
+{{- $code = or $code (regexMatch .table.harmlessPlaces (join "." .path)) -}}
 {{- $asked := printf "%t %s=%s=%s" $code .key (.before | default "") $text -}}
 {{- if not (hasKey .table.known $asked) -}}
 {{- $what := "" -}}
