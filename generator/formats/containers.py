@@ -41,7 +41,12 @@ class EnvFrom(Closed):
     model_config = exactly_one("secretRef", "configMapRef")
 
     prefix: Annotated[
-        str, text(r"^([A-Za-z_.-][A-Za-z0-9_.-]*)?$", "the beginning of variables' names, such as APP_", longest=253)
+        str,
+        text(
+            r"^([A-Za-z_.-][A-Za-z0-9_.-]*)?$",
+            "empty, or what the names of variables begin with, such as APP_",
+            longest=253,
+        ),
     ] = ""
     """What the names of the variables begin with, before the keys."""
     secretRef: EnvObject | None = None
