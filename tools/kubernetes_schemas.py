@@ -28,6 +28,7 @@ CORE_KINDS = (
     "NetworkPolicy",
     "PersistentVolumeClaim",
     "Pod",
+    "PodDisruptionBudget",
     "Role",
     "RoleBinding",
     "ServiceAccount",

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from generator.documents.merge import JsonObject
 from generator.formats import versions
+from generator.formats.availability import PodDisruptionBudget
 from generator.formats.bounds import Devices, Pods, PodsPositive, PositiveSeconds, RayAmount, Seconds
 from generator.formats.containers import (
     Container,
@@ -245,6 +246,7 @@ class PodSettings(Closed):
     runtimeClassName: ObjectName = ""
     schedulerName: ObjectName = ""
     terminationGracePeriodSeconds: Seconds | None = None
+    podDisruptionBudget: PodDisruptionBudget | None = None
     podSecurityContext: PodSecurityContext | None = None
     securityContext: SecurityContext | None = None
     sharedMemory: BytesQuantity | None = None

@@ -54,7 +54,8 @@ nothing.
   (include "ray-serve-llm.checkKubernetes" $check)
   (include "ray-serve-llm.checkNetworkPolicy" $check)
   (include "ray-serve-llm.checkEdge" $check)
-  (include "ray-serve-llm.checkExtraObjects" $check) -}}
+  (include "ray-serve-llm.checkExtraObjects" $check)
+  (include "ray-serve-llm.checkBudgets" $check) -}}
 {{- $problems := join "\n" $found | splitList "\n" -}}
 {{- $lines := list -}}
 {{- range $problems -}}

@@ -103,3 +103,10 @@ before Serve runs: the least, or initial_replicas, which Ray starts with (ray/se
 {{- .otherwise -}}
 {{- end -}}
 {{- end -}}
+
+{{- /* Takes the same. Gives the replicas that are always there: the least, whatever Ray starts with. */ -}}
+{{- define "ray-serve-llm.leastReplicas" -}}
+{{- $scaling := omit (.options.autoscaling_config | default dict) "initial_replicas" -}}
+{{- $options := ternary (set (omit .options "autoscaling_config") "autoscaling_config" $scaling) .options (hasKey .options "autoscaling_config") -}}
+{{- include "ray-serve-llm.firstReplicas" (dict "options" $options "otherwise" .otherwise) -}}
+{{- end -}}

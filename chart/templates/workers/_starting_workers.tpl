@@ -45,24 +45,26 @@ as far as that has room. What an app's code says of its replicas cannot be seen 
 
 {{- /*
 Takes the root. Gives, as JSON, what LLMConfigs demand: a list of {of (whose, as a path of the values), replicas (there from
-the start), together (replicas that start and end at once: a gang), pieces (of each replica), apart (whether each piece has a
+the start), least (always there: none of a model whose replicas a program outside sets), together (replicas that start and end at once: a gang), pieces (of each replica), apart (whether each piece has a
 worker of its own)}. Those that ask alike are one entry, the first's: a fleet's ask for few different things.
 */ -}}
 {{- define "ray-serve-llm.llmConfigDemands" -}}
 {{- $release := include "ray-serve-llm.rayRelease" . | fromYaml -}}
 {{- $alike := dict -}}
 {{- range include "ray-serve-llm.llmConfigs" . | fromJsonArray -}}
-{{- $asks := include "ray-serve-llm.asks" .config | list .gang | join " " -}}
+{{- $external := ((get $.Values.models (.model | default "") | default dict).scaling | default dict).external | default false -}}
+{{- $asks := include "ray-serve-llm.asks" .config | list .gang $external | join " " -}}
 {{- $first := dig $asks "of" .who $alike -}}
-{{- $_ := set $alike $asks (dict "of" $first "config" .config "gang" .gang "models" (dig $asks "models" 0 $alike | add1)) -}}
+{{- $_ := set $alike $asks (dict "of" $first "config" .config "gang" .gang "external" $external "models" (dig $asks "models" 0 $alike | add1)) -}}
 {{- end -}}
 {{- $demands := list -}}
 {{- range $alike -}}
 {{- $options := .config.deployment_config | default dict -}}
 {{- $replicas := include "ray-serve-llm.firstReplicas" (dict "options" $options "otherwise" 1) -}}
+{{- $least := ternary 0 (include "ray-serve-llm.leastReplicas" (dict "options" $options "otherwise" 1)) .external -}}
 {{- $pieces := include "ray-serve-llm.pieces" (dict "config" .config "gang" .gang "release" $release) | fromJsonArray -}}
 {{- $apart := and (eq (toString (.config.placement_group_config | default dict).strategy) "STRICT_SPREAD") (eq (int .gang) 1) -}}
-{{- $demands = append $demands (dict "of" .of "replicas" (mul .models $replicas .gang) "together" .gang "pieces" $pieces "apart" $apart) -}}
+{{- $demands = append $demands (dict "of" .of "replicas" (mul .models $replicas .gang) "least" (mul .models $least .gang) "together" .gang "pieces" $pieces "apart" $apart) -}}
 {{- end -}}
 {{- toJson $demands -}}
 {{- end -}}
@@ -77,9 +79,10 @@ each deployment.
 {{- range .application.deployments -}}
 {{- $of := printf "apps.%s.application.deployments (%s)" $name .name -}}
 {{- $replicas := include "ray-serve-llm.firstReplicas" (dict "options" . "otherwise" $.otherwise) | int -}}
+{{- $least := include "ray-serve-llm.leastReplicas" (dict "options" . "otherwise" $.otherwise) | int -}}
 {{- $pieces := include "ray-serve-llm.appPieces" . | fromJsonArray -}}
 {{- $apart := eq (toString .placement_group_strategy) "STRICT_SPREAD" -}}
-{{- $demands = append $demands (dict "of" $of "replicas" $replicas "together" 1 "pieces" $pieces "apart" $apart) -}}
+{{- $demands = append $demands (dict "of" $of "replicas" $replicas "least" $least "together" 1 "pieces" $pieces "apart" $apart) -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $demands -}}
