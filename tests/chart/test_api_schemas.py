@@ -17,6 +17,7 @@ def test_every_values_file_renders_objects_that_every_kuberay_takes(
     render: Render, values_file: Path, schemas: dict[str, Path], kubeconform: Callable
 ) -> None:
     assert {"1.4", "1.5", "1.6"} <= {version.rpartition(".")[0] for version in schemas}
+    assert "1.6.2" in schemas
     for version in schemas:
         old = version.startswith(WITHOUT_TOKEN_AUTH)
         rendered = render([values_file, {"auth": {"mode": "disabled"}} if old else {}])

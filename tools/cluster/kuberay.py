@@ -12,8 +12,8 @@ from .archives import write_archive
 from .settings import program, say, setup, versions
 
 NAMESPACE = "kuberay-system"
-VERSION = versions()["KUBERAY_VERSIONS"].split()[-1].removeprefix("v")
-"""The newest that is tested, and the one that tools/go/kuberay pins."""
+VERSION = versions()["KUBERAY_OPERATOR_VERSION"].removeprefix("v")
+"""The one that tools/go/kuberay pins, and one of those whose CRDs are tested."""
 IMAGE = f"localhost/kuberay-operator:v{VERSION}"
 
 

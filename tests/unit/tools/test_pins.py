@@ -16,7 +16,7 @@ VERSIONS = dict(re.findall(r'^(\w+)="?([^"\n]+)"?$', (TOOLS / "versions.env").re
     ("folder", "module", "version"),
     [
         ("kubernetes", "k8s.io/kubernetes", VERSIONS["KUBERNETES_VERSION"]),
-        ("kuberay", "github.com/ray-project/kuberay/ray-operator", VERSIONS["KUBERAY_VERSIONS"].split()[-1]),
+        ("kuberay", "github.com/ray-project/kuberay/ray-operator", VERSIONS["KUBERAY_OPERATOR_VERSION"]),
     ],
 )
 def test_go_modules_pin_the_versions_of_the_tests(folder: str, module: str, version: str) -> None:
