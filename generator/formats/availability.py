@@ -1,9 +1,28 @@
-"""What keeps a release up: how many pods stay while nodes are drained."""
+"""What keeps a release up: how many pods stay while nodes are drained, and where the head keeps what it knows."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from generator.formats.bounds import PodsPositive
-from generator.formats.fields import Closed
+from generator.formats.fields import Closed, DataKey, ObjectName
+from generator.formats.texts import text
+
+# ray/_private/services.py, get_address. A login would be readable in the RayService.
+REDIS_ADDRESS = r"^((rediss?://)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5})?$"
+REDIS_USER = r"^[A-Za-z0-9_.@:-]*$"
+RedisAddress = Annotated[
+    str,
+    text(
+        REDIS_ADDRESS,
+        "empty, or host and port without a login, rediss:// before them for TLS, such as redis.data.svc:6379",
+        longest=253,
+    ),
+]
+RedisUser = Annotated[
+    str,
+    text(REDIS_USER, "empty, or the name of a user: letters, digits and any of _ . @ : -", longest=253),
+]
 
 
 class PodDisruptionBudget(Closed):
@@ -13,3 +32,20 @@ class PodDisruptionBudget(Closed):
     """Unset: where two or more pods are ready at the least. `true`: also of one, and a drain then waits for it."""
     minAvailable: PodsPositive | None = None
     """Pods that stay; unset: one less than there are at the least."""
+
+
+class Redis(Closed):
+    address: RedisAddress = ""
+    """Host and port, `rediss://` before them for TLS; empty: the head keeps what it knows in its memory."""
+    username: RedisUser = ""
+    """Who logs in; empty: Redis' own `default`."""
+    existingSecret: ObjectName = ""
+    """Name of a Secret with the password; empty: Redis asks for none."""
+    key: DataKey = "redis-password"
+    """Key of the password in the Secret."""
+
+
+class GcsFaultTolerance(Closed):
+    """KubeRay's `gcsFaultToleranceOptions`: a head that is lost comes back to the cluster that it had."""
+
+    redis: Redis = Redis()

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from generator.documents.merge import JsonObject
 from generator.formats import versions
-from generator.formats.availability import PodDisruptionBudget
+from generator.formats.availability import GcsFaultTolerance, PodDisruptionBudget
 from generator.formats.bounds import Devices, Pods, PodsPositive, PositiveSeconds, RayAmount, Seconds
 from generator.formats.containers import (
     Container,
@@ -400,6 +400,7 @@ class Values(Closed):
     rayClusterDeletionDelaySeconds: Seconds | None = None
     """Seconds that the old cluster stays after a cut-over, for requests under way. Unset: KubeRay's own 60. KubeRay 1.4
     does not have it."""
+    gcsFaultTolerance: GcsFaultTolerance = GcsFaultTolerance()
     prePullImages: bool = False
     """Keep the workers' image on every node on which one may run, by DaemonSets of pods that sleep."""
     huggingFace: HuggingFace = HuggingFace()

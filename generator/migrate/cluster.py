@@ -13,11 +13,13 @@ from generator.formats.chart_values import AutoscalerOptions
 from generator.formats.pod_rules import mapping, mappings
 from generator.migrate.found import Findings
 from generator.migrate.manifests import text_of, whole_of
+from generator.migrate.redis import take_redis
 from generator.migrate.worker_groups import first_container, pod_settings
 
 _SPEC = ("serveConfigV2", "rayClusterConfig", "upgradeStrategy", "rayClusterDeletionDelaySeconds",
          "excludeHeadPodFromServeSvc")  # fmt: skip
-_CLUSTER = ("rayVersion", "headGroupSpec", "workerGroupSpecs", "enableInTreeAutoscaling", "autoscalerOptions")
+_CLUSTER = ("rayVersion", "headGroupSpec", "workerGroupSpecs", "enableInTreeAutoscaling", "autoscalerOptions",
+            "gcsFaultToleranceOptions")  # fmt: skip
 _TAG_VERSION = re.compile(r":(?:.*[^0-9.])?([0-9]+\.[0-9]+\.[0-9]+)")
 
 
@@ -36,6 +38,7 @@ def take_cluster(spec: Mapping[str, Any], cluster: Mapping[str, Any], findings: 
         mapping(head.get("template")), head.get("rayStartParams"), findings, where=f"{where}: head"
     )
     values["head"].pop("sharedMemory", None)
+    values["gcsFaultTolerance"] = take_redis(cluster, values["head"], findings, where=where)
     if resources := mapping(first_container(pod).get("resources")):
         values["head"]["resources"] = dict(resources)
     options = mapping(cluster.get("autoscalerOptions"))

@@ -1,4 +1,4 @@
-"""What stays while nodes are drained: budgets where a second pod serves, and none that would hold a drain for ever."""
+"""What keeps a release up: budgets while nodes are drained, and a head that comes back to its cluster."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import GROUP, INGRESS, MINIMAL, MODEL, Render, Rendered, Values, model
+from tests.chart.rendering import GROUP, INGRESS, MINIMAL, MODEL, POLICY, Render, Rendered, Values, model
 
-POLICY = ("--kube-version", "1.34")
+KUBERNETES = ("--kube-version", "1.34")
 
 
 def replicas(least: int, **more: Any) -> Values:
@@ -88,7 +88,7 @@ def test_a_budget_counts_the_pods_of_one_group(
     render_with: Render, schemas: dict[str, Path], kubeconform: Callable
 ) -> None:
     values = models(replicas(2)) | {"head": {"podDisruptionBudget": {"enabled": True}}}
-    rendered = render_with(values, arguments=POLICY)
+    rendered = render_with(values, arguments=KUBERNETES)
     worker, head = (rendered.named("PodDisruptionBudget", f"falcon3-{name}")["spec"] for name in (GROUP, "headgroup"))
     # No percentage: a RayCluster has no scale subresource, of which Kubernetes would ask.
     assert worker["minAvailable"] == 1
@@ -126,3 +126,72 @@ def test_a_budget_that_nothing_could_meet(render_error: Callable[..., str]) -> N
     assert "ingressWorkers.podDisruptionBudget.minAvailable: there is no budget where enabled is false" in message
     message = render_error({"pods": {"podDisruptionBudget": {"minAvailable": 2}}})
     assert "pods.podDisruptionBudget.minAvailable: it would be that of every group, and of the one head" in message
+
+
+REDIS = {"address": "rediss://redis.data.svc:6379", "username": "ray", "existingSecret": "ray-redis"}
+EGRESS = {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
+SHUT = {"networkPolicy": {**POLICY, "egress": [EGRESS]}}
+
+
+def test_a_head_with_a_redis_comes_back_to_its_cluster(
+    render_with: Render, schemas: dict[str, Path], kubeconform: Callable
+) -> None:
+    rendered = render_with({"gcsFaultTolerance": {"redis": REDIS}} | SHUT)
+    # No storage namespace: both clusters of an update would share it.
+    assert rendered.cluster["gcsFaultToleranceOptions"] == {
+        "redisAddress": REDIS["address"],
+        "redisUsername": {"value": "ray"},
+        "redisPassword": {"valueFrom": {"secretKeyRef": {"name": "ray-redis", "key": "redis-password"}}},
+    }
+    policy = rendered.named("NetworkPolicy", "falcon3-redis")["spec"]
+    head = rendered.templates["head"]["metadata"]["labels"]
+    assert policy["podSelector"]["matchLabels"].items() <= head.items()
+    assert policy["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "head"
+    (rule,) = policy["egress"]
+    assert rule["ports"] == [{"port": 6379}]
+    assert rule["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "data"}}}]
+    for version in schemas:
+        if not version.startswith("1.4"):  # which lacks what this renders beside it: `authOptions`
+            done = kubeconform(version, rendered.text)
+            assert done.returncode == 0, f"KubeRay {version}: {done.stdout}"
+
+
+@pytest.mark.parametrize(
+    ("address", "to"),
+    [
+        ("redis:6379", [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ai"}}}]),
+        ("redis://10.1.2.3:6380", [{"ipBlock": {"cidr": "10.1.2.3/32"}}]),
+        ("redis.example.com:6379", None),  # a policy knows no names of hosts
+    ],
+)
+def test_the_head_alone_may_leave_for_redis(render_with: Render, address: str, to: Any) -> None:
+    redis = {"gcsFaultTolerance": {"redis": {"address": address}}}
+    rendered = render_with(redis | SHUT)
+    assert rendered.named("NetworkPolicy", "falcon3-redis")["spec"]["egress"][0].get("to") == to
+    assert rendered.named("NetworkPolicy", "falcon3") == render_with(SHUT).one("NetworkPolicy")
+    assert "redisPassword" not in rendered.cluster["gcsFaultToleranceOptions"]
+
+
+def test_what_kuberay_refuses_of_a_redis_is_told_with_what_to_write(render_error: Callable[..., str]) -> None:
+    message = render_error(
+        {
+            "gcsFaultTolerance": {"redis": {"username": "ray"}},
+            "head": {"env": {"RAY_REDIS_ADDRESS": "redis:6379", "REDIS_USERNAME": "ray"}},
+            "pods": {"env": {"RAY_external_storage_namespace": "mine"}},
+            "commonAnnotations": {"ray.io/ft-enabled": "true", "ray.io/external-storage-namespace": "mine"},
+        }
+    )
+    for said in (
+        "gcsFaultTolerance.redis.username: nothing asks Redis without an address",
+        "gcsFaultTolerance.redis.username: a user of Redis has a password",
+        "head.env.RAY_REDIS_ADDRESS: KubeRay refuses a head that keeps its state in Redis without the",
+        "Say it in gcsFaultTolerance.redis.address",
+        "head.env.REDIS_USERNAME: KubeRay refuses it on the head (here or in pods.env)",
+        "pods.env.RAY_external_storage_namespace: the two clusters of an update would keep their state in one place",
+        "commonAnnotations.ray.io/ft-enabled: the head would keep its state in Redis without the",
+        "commonAnnotations.ray.io/external-storage-namespace: the two clusters of an update would keep their state",
+    ):
+        assert said in message
+    password = {"valueFrom": {"secretKeyRef": {"name": "ray-redis", "key": "password"}}}
+    beside = {"gcsFaultTolerance": {"redis": REDIS}, "head": {"env": {"REDIS_PASSWORD": password}}}
+    assert "head.env.REDIS_PASSWORD: KubeRay refuses it on the head" in render_error(beside)

@@ -55,7 +55,8 @@ nothing.
   (include "ray-serve-llm.checkNetworkPolicy" $check)
   (include "ray-serve-llm.checkEdge" $check)
   (include "ray-serve-llm.checkExtraObjects" $check)
-  (include "ray-serve-llm.checkBudgets" $check) -}}
+  (include "ray-serve-llm.checkBudgets" $check)
+  (include "ray-serve-llm.checkRedis" $check) -}}
 {{- $problems := join "\n" $found | splitList "\n" -}}
 {{- $lines := list -}}
 {{- range $problems -}}

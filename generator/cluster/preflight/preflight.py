@@ -24,7 +24,14 @@ from generator.cluster.preflight.images import image_findings, images, pull_find
 from generator.cluster.preflight.kuberay import CRDS, crd_findings, operator_findings, operators
 from generator.cluster.preflight.objects import POD_SECURITY, object_findings, pod_findings, rights_findings
 from generator.cluster.preflight.pools import Demand, pool_findings, update_findings
-from generator.cluster.preflight.references import claim_findings, key_findings, keys_in, references, variable_findings
+from generator.cluster.preflight.references import (
+    claim_findings,
+    key_findings,
+    keys_in,
+    redis_references,
+    references,
+    variable_findings,
+)
 from generator.documents.merge import JsonObject
 from generator.plan.packing import bins_needed
 from generator.plan.plan import Plan
@@ -255,7 +262,7 @@ def _is_autoscaled(cluster: Cluster) -> bool:
 def _references(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
     namespace = wanted.namespace
     rendered = _rendered(wanted)
-    for reference in references(wanted.groups):
+    for reference in [*references(wanted.groups), *redis_references(ray_service(wanted.manifests))]:
         made = rendered.get((reference.kind, reference.name))
         if made and reference.kind != "PersistentVolumeClaim":
             if reference.prefix is not None and reference.kind == "ConfigMap":

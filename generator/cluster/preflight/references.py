@@ -19,6 +19,8 @@ from generator.facts.refused import refused_variables
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 ROOT_CA = "kube-root-ca.crt"
 """The ConfigMap that Kubernetes itself makes in every namespace."""
+REDIS = "password of Redis"
+"""What KubeRay shows the head of a Secret that no pod of the chart names."""
 IMAGE_KEYS = (".dockerconfigjson", ".dockercfg")
 
 
@@ -38,6 +40,13 @@ def references(groups: Iterable[PodGroup]) -> list[Reference]:
     """Everything that the pods name and somebody has to make, each once."""
     found = {named for group in groups for named in _of_pod(group.spec) if named.name != ROOT_CA}
     return sorted(found, key=lambda one: (one.kind, one.name, one.key, one.purpose, one.optional, one.prefix or ""))
+
+
+def redis_references(service: JsonObject) -> list[Reference]:
+    """What KubeRay shows the head for its Redis, as the RayService names it."""
+    options = service["spec"]["rayClusterConfig"].get("gcsFaultToleranceOptions") or {}
+    secret = ((options.get("redisPassword") or {}).get("valueFrom") or {}).get("secretKeyRef")
+    return [_reference("Secret", secret, REDIS, secret["key"])] if secret else []
 
 
 def keys_in(metadata: Mapping[str, Any]) -> set[str] | None:
@@ -185,7 +194,11 @@ def _of_volume(volume: Mapping[str, Any], purpose: str) -> Iterator[Reference]:
 
 
 # By what the key is for: where the chart's values name it.
-_NAMED_BY = {"environment variable HF_TOKEN": "huggingFace.key", "environment variable VLLM_API_KEY": "auth.apiKey.key"}
+_NAMED_BY = {
+    "environment variable HF_TOKEN": "huggingFace.key",
+    "environment variable VLLM_API_KEY": "auth.apiKey.key",
+    REDIS: "gcsFaultTolerance.redis.key",
+}
 
 _KINDS: dict[str, Literal["ConfigMap", "Secret"]] = {
     "secretKeyRef": "Secret",

@@ -243,14 +243,54 @@ def test_what_import_does_not_read_is_told_by_its_key(project: Path, tmp_path: P
     service = rayservice(
         llm_config("qwen", QWEN, accelerator_type="L4"),
         worker={"hostAliases": [{"ip": "10.0.0.1"}], "priorityClassName": "high"},
-        gcsFaultToleranceOptions={"redisAddress": "redis:6379"},
+        headServiceAnnotations={"a": "b"},
     )
     service["spec"]["serveService"] = {"metadata": {"name": "x"}}
     document = imported(project, written(tmp_path, service))
     left = told(document, "left_out")
-    for key in ("group gpu-group: hostAliases", "rayClusterConfig: gcsFaultToleranceOptions", "llm: serveService"):
+    for key in ("group gpu-group: hostAliases", "rayClusterConfig: headServiceAnnotations", "llm: serveService"):
         assert key in left
     assert environment(project)["pools"]["gpu-group"]["workerGroup"] == {"priorityClassName": "high"}
+
+
+SECRET = {"valueFrom": {"secretKeyRef": {"name": "ray-redis", "key": "password"}}}
+WITH_REDIS = {"address": "redis.data.svc:6379", "existingSecret": "ray-redis", "key": "password"}
+
+
+@pytest.mark.parametrize("form", ["options", "variables"])
+def test_the_heads_redis_is_kept_but_for_what_an_update_would_break(project: Path, tmp_path: Path, form: str) -> None:
+    service = rayservice(llm_config("qwen", QWEN, accelerator_type="L4"))
+    cluster = service["spec"]["rayClusterConfig"]
+    if form == "options":
+        cluster["gcsFaultToleranceOptions"] = {
+            "redisAddress": "redis.data.svc:6379", "redisPassword": SECRET, "externalStorageNamespace": "mine",
+        }  # fmt: skip
+    else:
+        (container,) = cluster["headGroupSpec"]["template"]["spec"]["containers"]
+        container["env"] = [
+            {"name": "RAY_REDIS_ADDRESS", "value": "redis.data.svc:6379"},
+            {"name": "REDIS_PASSWORD", **SECRET},
+            {"name": "RAY_external_storage_namespace", "value": "mine"},
+        ]
+    document = imported(project, written(tmp_path, service))
+    chart = environment(project)["chart"]
+    assert chart["gcsFaultTolerance"] == {"redis": WITH_REDIS}
+    assert "env" not in chart.get("head", {})
+    assert "a storage namespace in Redis (KubeRay gives each cluster of an update its own)" in told(
+        document, "left_out"
+    )
+
+
+def test_a_redis_whose_login_is_a_text_is_told(project: Path, tmp_path: Path) -> None:
+    options = {"redisAddress": "redis:6379", "redisUsername": {"value": "ray"}, "redisPassword": {"value": "x1y2"}}
+    service = rayservice(llm_config("qwen", QWEN, accelerator_type="L4"), gcsFaultToleranceOptions=options)
+    left = told(imported(project, written(tmp_path, service)), "left_out")
+    assert environment(project)["chart"]["gcsFaultTolerance"] == {"redis": {"address": "redis:6379"}}
+    assert "the password of Redis (put it into a Secret, and name that" in left and "x1y2" not in left
+    assert "the user ray of Redis" in left
+    options["redisAddress"] = "redis://:pw@redis:6379"
+    left = told(imported(project, written(tmp_path, service), "--replace"), "left_out")
+    assert "the address of Redis" in left and "gcsFaultTolerance" not in environment(project).get("chart", {})
 
 
 def test_a_service_without_workers_is_refused(project: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from generator.cluster.preflight.references import (
     claim_findings,
     key_findings,
     keys_in,
+    redis_references,
     references,
     variable_findings,
 )
@@ -390,6 +391,16 @@ class TestReferences:
             ("Secret", "registry", "", False),
             ("Secret", "tls", "ca", False),
         ]
+
+    def test_the_secret_of_redis_is_the_rayservices(self) -> None:
+        secret = {"name": "ray-redis", "key": "redis-password"}
+        options = {"redisAddress": "redis:6379", "redisPassword": {"valueFrom": {"secretKeyRef": secret}}}
+        service = {"spec": {"rayClusterConfig": {"gcsFaultToleranceOptions": options}}}
+        (reference,) = redis_references(service)
+        assert key_findings(reference, None, "ai").message == "Secret ai/ray-redis does not exist (password of Redis)"
+        finding = key_findings(reference, self.metadata("other"), "ai")
+        assert finding.fix == "It has other. Add the key, or name another (gcsFaultTolerance.redis.key)."
+        assert redis_references({"spec": {"rayClusterConfig": {}}}) == []
 
     TOKEN = Reference(kind="Secret", name="hf-token", key="token", purpose="environment variable HF_TOKEN")
 
