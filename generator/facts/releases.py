@@ -186,10 +186,17 @@ class KubeRay:
     """By path in a RayService, what not every version knows."""
     autoscaler: dict[str, str]
     """What the autoscaler beside the head asks for by default."""
+    incremental_upgrade_gate: str
+    """Without which an update in steps is none at all."""
 
 
 @cache
 def kuberay() -> KubeRay:
     row = read_data("kuberay.yaml")
     fields = {path: KubeRayField(**field) for path, field in row["fields"].items()}
-    return KubeRay(oldest=row["least"], fields=fields, autoscaler=row["autoscaler"])
+    return KubeRay(
+        oldest=row["least"],
+        fields=fields,
+        autoscaler=row["autoscaler"],
+        incremental_upgrade_gate=row["incrementalUpgradeGate"],
+    )

@@ -1,10 +1,12 @@
-"""What keeps a release up: how many pods stay while nodes are drained, and where the head keeps what it knows."""
+"""What keeps a release up: pods that stay in a drain, the head's Redis, and how a changed cluster comes."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from generator.formats.bounds import PodsPositive
+from pydantic import Field
+
+from generator.formats.bounds import PodsPositive, PositiveSeconds
 from generator.formats.fields import Closed, DataKey, ObjectName
 from generator.formats.texts import text
 
@@ -49,3 +51,27 @@ class GcsFaultTolerance(Closed):
     """KubeRay's `gcsFaultToleranceOptions`: a head that is lost comes back to the cluster that it had."""
 
     redis: Redis = Redis()
+
+
+IN_STEPS = "NewClusterWithIncrementalUpgrade"
+# KubeRay takes 0 as well, with which an update never ends.
+Percent = Annotated[int, Field(ge=1, le=100)]
+
+
+class ClusterUpgradeOptions(Closed):
+    """KubeRay's, of `NewClusterWithIncrementalUpgrade`."""
+
+    gatewayClassName: Annotated[ObjectName, Field(min_length=1)]
+    """Name of an existing GatewayClass. KubeRay makes a Gateway of it, `<name>-gateway`, which clients ask."""
+    maxSurgePercent: Percent = 100
+    """How much of the new cluster comes at a time, and of the old one goes: so many replicas are more meanwhile."""
+    stepSizePercent: Percent
+    """How much of the requests moves over at a time."""
+    intervalSeconds: PositiveSeconds
+    """Seconds between two such steps."""
+
+
+class UpgradeStrategy(Closed):
+    type: Literal["NewCluster", "NewClusterWithIncrementalUpgrade", "None"] = "NewCluster"
+    clusterUpgradeOptions: ClusterUpgradeOptions | None = None
+    """Of `NewClusterWithIncrementalUpgrade`, which needs them."""

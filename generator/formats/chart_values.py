@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from generator.documents.merge import JsonObject
 from generator.formats import versions
-from generator.formats.availability import GcsFaultTolerance, PodDisruptionBudget
+from generator.formats.availability import GcsFaultTolerance, PodDisruptionBudget, UpgradeStrategy
 from generator.formats.bounds import Devices, Pods, PodsPositive, PositiveSeconds, RayAmount, Seconds
 from generator.formats.containers import (
     Container,
@@ -297,10 +297,6 @@ class AutoscalerOptions(Closed):
     idleTimeoutSeconds: PositiveSeconds = 300
     upscalingMode: Literal["Default", "Aggressive", "Conservative"] = "Default"
     resources: ResourceRequirements | None = None
-
-
-class UpgradeStrategy(Closed):
-    type: Literal["NewCluster", "None"] = "NewCluster"
 
 
 class HuggingFace(Closed):

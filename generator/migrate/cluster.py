@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+
+from pydantic import ValidationError
 
 from generator.documents.merge import JsonObject, merged, without
 from generator.errors import cut
 from generator.facts.releases import releases
+from generator.formats.availability import IN_STEPS, UpgradeStrategy
 from generator.formats.chart_values import AutoscalerOptions
 from generator.formats.pod_rules import mapping, mappings
 from generator.migrate.found import Findings
@@ -49,11 +53,7 @@ def take_cluster(spec: Mapping[str, Any], cluster: Mapping[str, Any], findings: 
         findings.change(where, "a fixed number of workers", why)
     delay = whole_of(spec.get("rayClusterDeletionDelaySeconds"))
     values["rayClusterDeletionDelaySeconds"] = delay
-    strategy = text_of(mapping(spec.get("upgradeStrategy")).get("type"))
-    if strategy == "None":
-        values["upgradeStrategy"] = {"type": strategy}
-    elif strategy not in ("", "NewCluster"):
-        findings.leave_out(where, f"upgradeStrategy {cut(strategy)}", "the chart makes a new cluster, or none")
+    values["upgradeStrategy"] = _upgrade_strategy(mapping(spec.get("upgradeStrategy")), findings, where)
     if mapping(pod.get("securityContext")).get("runAsNonRoot") is not True:
         why = "the chart's pods are no root, have no capabilities and no token of Kubernetes' API"
         findings.change(where, "what its pods may do", why)
@@ -63,6 +63,20 @@ def take_cluster(spec: Mapping[str, Any], cluster: Mapping[str, Any], findings: 
         why = "the chart makes one for its pods: `chart: {serviceAccount: {create: false, name: …}}` keeps another"
         findings.change(where, f"ServiceAccount {cut(account)}", why)
     findings.chart = merged(findings.chart, {key: value for key, value in values.items() if value})
+
+
+def _upgrade_strategy(strategy: Mapping[str, Any], findings: Findings, where: str) -> JsonObject:
+    """As KubeRay has it, where it is whole; left out where it is what the chart does anyway."""
+    kind, options = text_of(strategy.get("type")), strategy.get("clusterUpgradeOptions")
+    words = {"type": kind, **({"clusterUpgradeOptions": options} if kind == IN_STEPS else {})}
+    if kind in ("", "NewCluster"):
+        return {}
+    with suppress(ValidationError):
+        UpgradeStrategy.model_validate(words)
+        if kind != IN_STEPS or options:
+            return words
+    findings.leave_out(where, f"upgradeStrategy {cut(kind)}", "the chart makes a new cluster beside the old one")
+    return {}
 
 
 def image_words(image: str, version: str, findings: Findings, where: str) -> JsonObject:

@@ -15,6 +15,7 @@ from generator.plan.node_disk import KEEP_ELSEWHERE
 from generator.plan.plans import ModelPlan, PlanWarning, PoolPlan, Served
 from generator.plan.requirements import at
 from generator.plan.spread_notes import spread_warnings
+from generator.plan.upgrade import in_place, surge_percent, workers_at_once
 from generator.units import GIB
 
 TOKEN = (
@@ -67,24 +68,26 @@ def plan_warnings(
     pools: Mapping[str, PoolPlan],
     release: RayRelease,
     *,
-    in_place: bool,
+    chart: JsonObject,
 ) -> Iterator[PlanWarning]:
-    """What runs, and its users may feel. `in_place`: whether a changed model rolls in its cluster."""
+    """What runs, and its users may feel."""
+    rolls = in_place(chart)
+    surge = surge_percent(at(chart, "upgradeStrategy") or {})
     yield from spread_warnings(models, apps, pools, release)
     for model in models:
-        if in_place:
+        if rolls:
             yield from _surge_warnings(model)
         yield from _memory_warnings(model)
         yield from _load_warnings(model)
         yield from _image_needs(model, release)
     for app in apps:
-        if in_place:
+        if rolls:
             yield from _surge_warnings(app)
     for pool in pools.values():
         yield from _pool_warnings(pool)
         yield from _disk_warnings(pool)
-        if not in_place:
-            yield from _second_cluster_warnings(pool)
+        if not rolls:
+            yield from _second_cluster_warnings(pool, [*models, *apps], surge)
         if pool.node_pool.gpu and pool.node_pool.gpu.note:
             yield _of_pool(pool, pool.node_pool.gpu.note)
 
@@ -206,20 +209,17 @@ def _disk_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
         )
 
 
-def in_place(chart: JsonObject) -> bool:
-    """Whether a changed model rolls in its cluster; else KubeRay makes a new one beside the old."""
-    return bool(at(chart, "serving.delivery") == "inline")
-
-
-def _second_cluster_warnings(pool: PoolPlan) -> Iterator[PlanWarning]:
-    short = 2 * pool.workers_min - pool.workers_max
-    if pool.workers_min and short > 0:
+def _second_cluster_warnings(pool: PoolPlan, served: Iterable[Served], surge: int) -> Iterator[PlanWarning]:
+    homes = [home for one in served for home in one.homes if home.node_pool.name == pool.name]
+    short = workers_at_once(homes, pool.units_per_worker, surge) - pool.workers_max
+    if surge and pool.workers_min and short > 0:
         unit = (
             f"{short * pool.slots_per_worker} {pool.node_pool.label}" if pool.node_pool.gpu else f"{short} worker pods"
         )
+        how = "beside the old one" if surge == 100 else f"that takes over in steps of {surge} %"
         yield _of_pool(
             pool,
-            f"a changed model makes a new cluster beside the old one, which takes {unit} more than the pool has, so it "
+            f"a changed model makes a new cluster {how}, which takes {unit} more than the pool has, so it "
             "waits until some are free; `chart: {serving: {delivery: inline}}` changes models in place",
         )
 

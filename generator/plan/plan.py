@@ -14,7 +14,7 @@ from generator.formats.environment import AppService, Environment, Replicas
 from generator.plan.added_containers import container_warnings
 from generator.plan.apps import AppPlan, app_pools
 from generator.plan.assignment import Assignment, assign
-from generator.plan.check import access_warnings, in_place, name_faults, plan_faults, plan_warnings, token_warnings
+from generator.plan.check import access_warnings, name_faults, plan_faults, plan_warnings, token_warnings
 from generator.plan.choices import Choice, choice_of, why
 from generator.plan.downloads import Download
 from generator.plan.frontend import frontend_faults
@@ -146,7 +146,7 @@ def make_plan(name: str, environment: Environment, catalog: Catalog, *, where: s
                 for name, model in models.items()
                 for warning in rank_warnings(model, choices[name].requirements, ray)
             ),
-            *plan_warnings(models.values(), apps.values(), pool_plans, ray, in_place=in_place(environment.chart)),
+            *plan_warnings(models.values(), apps.values(), pool_plans, ray, chart=environment.chart),
             *(warning for pair in halves for warning in halves_warnings(pair, environment)),
         ),
     )

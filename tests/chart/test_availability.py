@@ -1,4 +1,4 @@
-"""What keeps a release up: budgets while nodes are drained, and a head that comes back to its cluster."""
+"""What keeps a release up: budgets in a drain, a head that comes back to its cluster, and updates in steps."""
 
 from __future__ import annotations
 
@@ -195,3 +195,50 @@ def test_what_kuberay_refuses_of_a_redis_is_told_with_what_to_write(render_error
     password = {"valueFrom": {"secretKeyRef": {"name": "ray-redis", "key": "password"}}}
     beside = {"gcsFaultTolerance": {"redis": REDIS}, "head": {"env": {"REDIS_PASSWORD": password}}}
     assert "head.env.REDIS_PASSWORD: KubeRay refuses it on the head" in render_error(beside)
+
+
+OPTIONS = {"gatewayClassName": "istio", "stepSizePercent": 20, "intervalSeconds": 60}
+STEPS: Values = {"upgradeStrategy": {"type": "NewClusterWithIncrementalUpgrade", "clusterUpgradeOptions": OPTIONS}}
+SURGE: Values = {"upgradeStrategy": {"clusterUpgradeOptions": {"maxSurgePercent": 25}}}
+
+
+def test_an_update_in_steps_is_said_in_kuberays_words(
+    render: Render, schemas: dict[str, Path], kubeconform: Callable
+) -> None:
+    asleep = models(replicas(0))
+    rendered = render([MINIMAL, asleep, STEPS, {"auth": {"mode": "disabled"}}])
+    assert rendered.service["upgradeStrategy"] == STEPS["upgradeStrategy"]
+    taken = {version: kubeconform(version, rendered.text).returncode == 0 for version in schemas}
+    assert taken == {version: not version.startswith("1.4") for version in schemas}
+
+
+def test_an_update_in_steps_that_could_not_go_on(render_error: Callable[..., str]) -> None:
+    message = render_error({"upgradeStrategy": {"clusterUpgradeOptions": OPTIONS}})
+    assert "upgradeStrategy.clusterUpgradeOptions: nothing reads it with type NewCluster" in message
+    message = render_error({"upgradeStrategy": {"type": "NewClusterWithIncrementalUpgrade"}})
+    assert (
+        "upgradeStrategy.clusterUpgradeOptions: it is empty, and with NewClusterWithIncrementalUpgrade KubeRay"
+        in message
+    )
+    scaling = {"min_replicas": 0, "initial_replicas": 1, "max_replicas": 2}
+    own = {
+        "import_path": "code:build",
+        "deployments": [{"name": "Own", "autoscaling_config": {**scaling, "min_replicas": 1, "initial_replicas": 2}}],
+    }
+    ranks = {"engine_kwargs": {"data_parallel_size": 2}}
+    message = render_error(
+        [models(replicas(0, initial_replicas=1), ranks), {"apps": {"own": {"application": own}}}, STEPS, SURGE]
+    )
+    where = f"models.{MODEL}.llmConfig.deployment_config.autoscaling_config.initial_replicas"
+    assert (
+        f"{where}: with NewClusterWithIncrementalUpgrade Ray never goes below it again, so it never sleeps" in message
+    )
+    assert "issues/62682" in message
+    where = "apps.own.application.deployments (Own).autoscaling_config.initial_replicas"
+    assert (
+        f"{where}: with NewClusterWithIncrementalUpgrade Ray never goes below it again, so min_replicas, 1, does"
+        in message
+    )
+    assert "models.more-1.llmConfig.engine_kwargs.data_parallel_size: its ranks start together, and at 25%" in message
+    whole = {"upgradeStrategy": {"clusterUpgradeOptions": {"maxSurgePercent": 100}}}
+    assert "data_parallel_size" not in render_error([models(replicas(0, initial_replicas=1), ranks), STEPS, whole])

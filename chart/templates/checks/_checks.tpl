@@ -56,7 +56,8 @@ nothing.
   (include "ray-serve-llm.checkEdge" $check)
   (include "ray-serve-llm.checkExtraObjects" $check)
   (include "ray-serve-llm.checkBudgets" $check)
-  (include "ray-serve-llm.checkRedis" $check) -}}
+  (include "ray-serve-llm.checkRedis" $check)
+  (include "ray-serve-llm.checkUpgradeStrategy" $check) -}}
 {{- $problems := join "\n" $found | splitList "\n" -}}
 {{- $lines := list -}}
 {{- range $problems -}}

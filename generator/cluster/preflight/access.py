@@ -54,7 +54,7 @@ def operator_access_findings(manifests: Sequence[Manifest], operators: Sequence[
 
 
 def _policy(manifests: Sequence[Manifest]) -> Manifest | None:
-    return next((manifest for manifest in manifests if manifest["kind"] == "NetworkPolicy"), None)
+    return next((each for each in manifests if each["kind"] == "NetworkPolicy" and "ingress" in each["spec"]), None)
 
 
 def _lets_in(peer: JsonObject, namespace: str, labels: Mapping[str, str]) -> bool:

@@ -82,6 +82,13 @@ def operator_version(deployment: JsonObject) -> str | None:
     return next((match[1] for text in versions if (match := re.match(r"v?(\d+\.\d+\.\d+)", text))), None)
 
 
+def operator_words(deployment: JsonObject) -> str:
+    """What its command line says."""
+    container = _operator_container(deployment)
+    assert container is not None
+    return " ".join([*(container.get("command") or []), *(container.get("args") or [])])
+
+
 def unknown_field_findings(message: str) -> list[Finding]:
     """What the API server says of fields that this KubeRay's CRD lacks, in words; empty where it says nothing of it.
 
@@ -122,10 +129,7 @@ def _operator_container(deployment: JsonObject) -> JsonObject | None:
 
 
 def _watched_namespaces(deployment: JsonObject) -> list[str]:
-    container = _operator_container(deployment)
-    assert container is not None
-    words = " ".join([*(container.get("command") or []), *(container.get("args") or [])])
-    flag = re.search(r"-watch-namespace[= ]\"?([a-z0-9,-]+)", words)
+    flag = re.search(r"-watch-namespace[= ]\"?([a-z0-9,-]+)", operator_words(deployment))
     return flag[1].split(",") if flag else []
 
 

@@ -32,6 +32,8 @@ class Demand:
 
     minimum: int
     peak: int
+    update: int = 0
+    """More than the minimum, at the most, while an update has two clusters."""
     gpu: str = ""
     """The type that the plan reckons with; empty without GPUs."""
     gpu_memory_gib: float = 0
@@ -84,10 +86,10 @@ def update_findings(group: PodGroup, demand: Demand, nodes: Sequence[Node], used
     """Whether a second cluster fits beside the release's own that runs. `used` is what all pods take, its own too."""
     usable = [node for node in nodes if node.ready and node.schedulable and matches(group.spec, node)]
     now = sum(room(group.requests, node, used.get(node.name)) for node in usable if not untolerated(group.spec, node))
-    if demand.minimum > now:
+    if demand.update > now:
         yield warns(
             _subject(group),
-            f"a change of pods makes a second cluster, which needs {demand.minimum} more; "
+            f"a change of pods makes a second cluster, which needs {demand.update} more; "
             f"{now} fit beside what runs now",
             "Free room before such an update, or change models in place (`serving: {delivery: inline}`).",
         )

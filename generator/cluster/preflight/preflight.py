@@ -32,10 +32,12 @@ from generator.cluster.preflight.references import (
     references,
     variable_findings,
 )
+from generator.cluster.preflight.upgrade import gate_findings, gateway_class, gateway_class_finding
 from generator.documents.merge import JsonObject
 from generator.plan.packing import bins_needed
 from generator.plan.plan import Plan
 from generator.plan.plans import Served
+from generator.plan.upgrade import surge_percent, workers_at_once
 from generator.program import program
 from generator.progress import Report
 from generator.project.project import Project
@@ -175,6 +177,10 @@ def _kuberay(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
     deployments = cluster.items(api_path("apps/v1", "deployments"))
     yield from operator_findings(deployments, wanted.namespace)
     yield from operator_access_findings(wanted.manifests, operators(deployments))
+    if name := gateway_class(wanted.manifests):
+        yield from gate_findings(operators(deployments))
+        found = cluster.get_if_there(api_path("gateway.networking.k8s.io/v1", "gatewayclasses", name))
+        yield gateway_class_finding(name, found)
 
 
 def _namespace(namespace: JsonObject | None, wanted: Installation) -> Finding:
@@ -214,7 +220,7 @@ def _makes_second_cluster(cluster: Cluster, wanted: Installation) -> bool:
     """Whether the release runs already, and is updated by a second cluster where pods change."""
     service = ray_service(wanted.manifests)
     name, strategy = service["metadata"]["name"], service["spec"].get("upgradeStrategy") or {}
-    if strategy.get("type", "NewCluster") != "NewCluster":
+    if not surge_percent(strategy):
         return False
     with suppress(ApiFault):
         return cluster.get_if_there(api_path("ray.io/v1", "rayservices", name, namespace=wanted.namespace)) is not None
@@ -226,20 +232,23 @@ def demand(group: PodGroup, wanted: Installation) -> Demand:
     plan = wanted.plan
     pool = plan.pools.get(group.name)
     if pool is None:
-        return Demand(minimum=group.minimum, peak=group.minimum)
+        return Demand(minimum=group.minimum, peak=group.minimum, update=group.minimum)
     served: list[Served] = [model for model in plan.models.values() if model.family in wanted.names]
     served += [app for name, app in plan.apps.items() if name in wanted.names]
+    homes = [home for workload in served for home in workload.homes if home.node_pool.name == group.name]
     minimum: Counter[int] = Counter()
     peak: Counter[int] = Counter()
-    for workload in served:
-        for home in workload.homes:
-            if home.node_pool.name == group.name:
-                minimum += home.taken(home.least)
-                peak += home.taken(home.most)
+    for home in homes:
+        minimum += home.taken(home.least)
+        peak += home.taken(home.most)
     gpu = pool.node_pool.gpu
+    least = bins_needed(minimum, pool.units_per_worker)
+    surge = surge_percent(ray_service(wanted.manifests)["spec"].get("upgradeStrategy") or {})
     return Demand(
-        minimum=max(group.minimum, bins_needed(minimum, pool.units_per_worker)),
+        minimum=max(group.minimum, least),
         peak=min(group.most, bins_needed(peak, pool.units_per_worker)),
+        # The group's own minimum is there in both clusters from the start.
+        update=max(group.minimum, workers_at_once(homes, pool.units_per_worker, surge) - least),
         gpu=gpu.name if gpu else "",
         gpu_memory_gib=gpu.memory_gib if gpu else 0,
     )

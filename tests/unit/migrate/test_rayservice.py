@@ -293,6 +293,19 @@ def test_a_redis_whose_login_is_a_text_is_told(project: Path, tmp_path: Path) ->
     assert "the address of Redis" in left and "gcsFaultTolerance" not in environment(project).get("chart", {})
 
 
+def test_an_update_in_steps_is_kept_where_it_is_whole(project: Path, tmp_path: Path) -> None:
+    steps = {"gatewayClassName": "istio", "maxSurgePercent": 25, "stepSizePercent": 25, "intervalSeconds": 60}
+    strategy = {"type": "NewClusterWithIncrementalUpgrade", "clusterUpgradeOptions": steps}
+    service = rayservice(llm_config("qwen", QWEN, accelerator_type="L4"))
+    service["spec"]["upgradeStrategy"] = strategy
+    imported(project, written(tmp_path, service))
+    assert environment(project)["chart"]["upgradeStrategy"] == strategy
+    steps["stepSizePercent"] = 0
+    left = told(imported(project, written(tmp_path, service), "--replace"), "left_out")
+    assert "upgradeStrategy NewClusterWithIncrementalUpgrade (the chart makes a new cluster beside the old one)" in left
+    assert "upgradeStrategy" not in environment(project).get("chart", {})
+
+
 def test_a_service_without_workers_is_refused(project: Path, tmp_path: Path) -> None:
     service = rayservice(llm_config("qwen", QWEN), workerGroupSpecs=[])
     message = refused(project, written(tmp_path, service))

@@ -23,6 +23,7 @@ from generator.cluster.preflight.references import (
     references,
     variable_findings,
 )
+from generator.cluster.preflight.upgrade import gate_findings, gateway_class, gateway_class_finding
 from generator.units import quantity
 
 GIB = 2**30
@@ -249,7 +250,7 @@ class TestPools:
 
     def test_an_update_needs_room_for_a_second_cluster(self) -> None:
         running = {"a": {"nvidia.com/gpu": 1}}
-        demand = Demand(minimum=1, peak=2)
+        demand = Demand(minimum=1, peak=2, update=1)
         assert list(update_findings(group(), demand, [gpu_node("a"), gpu_node("b")], running)) == []
         (finding,) = update_findings(group(), demand, [gpu_node("a")], running)
         assert finding.level == "warn"
@@ -299,6 +300,34 @@ class TestKubeRay:
 
     def test_an_operator_that_cannot_be_seen_may_be_elsewhere(self) -> None:
         assert [f.level for f in operator_findings([], "ai")] == ["warn"]
+
+    @pytest.mark.parametrize(
+        ("args", "level"),
+        [
+            ([], "fail"),
+            (["--feature-gates=RayServiceIncrementalUpgrade=true"], "pass"),
+            (["-feature-gates", "RayClusterStatusConditions=true,RayServiceIncrementalUpgrade=True"], "pass"),
+            (["--feature-gates=RayServiceIncrementalUpgrade=false"], "fail"),
+            (["--feature-gates=RayServiceIncrementalUpgradeX=true"], "fail"),
+        ],
+    )
+    def test_an_update_in_steps_needs_its_gate(self, args: list[str], level: str) -> None:
+        (finding,) = gate_findings([self.operator("quay.io/kuberay/operator:v1.6.2", args=args)])
+        assert finding.level == level
+        if level == "fail":
+            assert (
+                "has the gate RayServiceIncrementalUpgrade off, and would ignore a changed cluster" in finding.message
+            )
+            assert "--feature-gates=RayServiceIncrementalUpgrade=true" in finding.fix
+
+    def test_an_update_in_steps_needs_its_gateway_class(self) -> None:
+        steps = {"type": "NewClusterWithIncrementalUpgrade", "clusterUpgradeOptions": {"gatewayClassName": "istio"}}
+        service = {"kind": "RayService", "spec": {"upgradeStrategy": steps}}
+        assert gateway_class([service]) == "istio"
+        assert gateway_class([{"kind": "RayService", "spec": {"upgradeStrategy": {"type": "NewCluster"}}}]) is None
+        accepted = {"status": {"conditions": [{"type": "Accepted", "status": "True"}]}}
+        levels = [gateway_class_finding("istio", found).level for found in (None, {}, accepted)]
+        assert levels == ["fail", "warn", "pass"]
 
     def test_fields_that_this_kuberay_lacks_are_named_with_what_to_do(self) -> None:
         # What an API server with the CRDs of KubeRay 1.4.2 answers to a strict dry run.
