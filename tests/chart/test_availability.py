@@ -197,6 +197,8 @@ def test_what_kuberay_refuses_of_a_redis_is_told_with_what_to_write(render_error
     assert "head.env.REDIS_PASSWORD: KubeRay refuses it on the head" in render_error(beside)
 
 
+LINUX = {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}
+NODES = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [LINUX]}]}}
 OPTIONS = {"gatewayClassName": "istio", "stepSizePercent": 20, "intervalSeconds": 60}
 STEPS: Values = {"upgradeStrategy": {"type": "NewClusterWithIncrementalUpgrade", "clusterUpgradeOptions": OPTIONS}}
 SURGE: Values = {"upgradeStrategy": {"clusterUpgradeOptions": {"maxSurgePercent": 25}}}
@@ -242,3 +244,23 @@ def test_an_update_in_steps_that_could_not_go_on(render_error: Callable[..., str
     assert "models.more-1.llmConfig.engine_kwargs.data_parallel_size: its ranks start together, and at 25%" in message
     whole = {"upgradeStrategy": {"clusterUpgradeOptions": {"maxSurgePercent": 100}}}
     assert "data_parallel_size" not in render_error([models(replicas(0, initial_replicas=1), ranks), STEPS, whole])
+
+
+def test_ingress_workers_prefer_zones_and_nodes_without_one(render_with: Render) -> None:
+    rendered = render_with({"pods": {"affinity": {"nodeAffinity": NODES}}})
+    affinity = rendered.pod(INGRESS)["affinity"]
+    assert affinity["nodeAffinity"] == NODES
+    terms = affinity["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    keys = [each["podAffinityTerm"]["topologyKey"] for each in terms]
+    assert keys == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+    labels = rendered.templates[INGRESS]["metadata"]["labels"]
+    for each in terms:
+        assert each["podAffinityTerm"]["labelSelector"]["matchLabels"].items() <= labels.items()
+        # KubeRay's name of the cluster: in an update the old one's pods do not count.
+        assert each["podAffinityTerm"]["matchLabelKeys"] == ["ray.io/cluster"]
+    # Karpenter would bring a node for each worker of a GPU group.
+    assert rendered.pod(GROUP)["affinity"] == {"nodeAffinity": NODES}
+    for where in ("pods", "ingressWorkers"):
+        assert render_with({where: {"affinity": {"podAntiAffinity": {}}}}).pod(INGRESS)["affinity"] == {
+            "podAntiAffinity": {}
+        }

@@ -5,8 +5,31 @@
 {{- $size := dict "cpu" "1" "memory" "6Gi" -}}
 {{- $defaults := dict
   "resources" (dict "requests" $size "limits" $size)
+  "affinity" (dict "podAntiAffinity" (include "ray-serve-llm.ingressSpread" . | fromYaml))
   "rayResources" (dict (include "ray-serve-llm.ingressGroup" .) 1) -}}
-{{- include "ray-serve-llm.settings" (list (include "ray-serve-llm.podDefaults" . | fromJson) .Values.pods $defaults .Values.ingressWorkers) -}}
+{{- include "ray-serve-llm.settings" (list (include "ray-serve-llm.podDefaults" . | fromJson) $defaults .Values.pods .Values.ingressWorkers) -}}
+{{- end -}}
+
+{{- /*
+Takes the root. Gives, as podAntiAffinity, how the ingress workers of a cluster spread (two clusters are there in an update): over
+zones and nodes where there is room. Not as topologySpreadConstraints: of two with ScheduleAnyway Kubernetes' scheduler counts
+no node that lacks one of the labels, and many clusters have no zones (podtopologyspread/scoring.go).
+
+Worker groups have no such preference. Karpenter takes one for a condition as long as it finds a way, and would bring a node
+of many GPUs for each small worker.
+*/ -}}
+{{- define "ray-serve-llm.ingressSpread" -}}
+preferredDuringSchedulingIgnoredDuringExecution:
+{{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - weight: 50
+    podAffinityTerm:
+      topologyKey: {{ $key }}
+      labelSelector:
+        matchLabels:
+          {{- include "ray-serve-llm.selectorLabels" $ | nindent 10 }}
+          app.kubernetes.io/component: ingress
+      matchLabelKeys: [ray.io/cluster]
+{{- end }}
 {{- end -}}
 
 {{- /*
