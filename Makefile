@@ -103,7 +103,7 @@ image: ## Build the CPU image (Ray and vLLM for clusters without GPUs) and print
 	$(TEST_PYTHON) -m tools.cluster image
 
 # These start no pods: they have API servers of their own, or none. The other story has no load under which a request could be lost.
-WITHOUT_PODS := $(addprefix tests/cluster/test_,kuberay_versions.py status.py live_preflight.py)
+WITHOUT_PODS := $(addprefix tests/cluster/test_,kuberay_versions.py status.py live_preflight.py budgets.py)
 WITHOUT_LOAD := tests/cluster/test_model_cache.py
 # It needs cosign, which takes as long to compile as half of Kubernetes.
 SIGNATURE := tests/cluster/test_signature.py

@@ -110,14 +110,18 @@ class ControlPlane:
 
     def start_controllers(self, *, pod_range: str) -> None:
         """Start the controller manager and the scheduler."""
+        self.start_manager(10257, "--cluster-cidr", pod_range)
+        self._start_controller("kube-scheduler", 10259)
+
+    def start_manager(self, port: int, *more: str) -> None:
+        """Start the controller manager alone, at another port than that of a cluster beside it."""
         self._start_controller(
             "kube-controller-manager",
-            10257,
+            port,
             *("--service-account-private-key-file", self.pki.service_account_key),
             *("--root-ca-file", self.pki.authority, "--use-service-account-credentials"),
-            *("--cluster-cidr", pod_range),
+            *("--secure-port", str(port), *more),
         )
-        self._start_controller("kube-scheduler", 10259)
 
     def _start_controller(self, name: str, port: int, *more: str | Path) -> None:
         """`port` is where it says that it is well."""
