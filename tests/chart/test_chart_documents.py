@@ -117,6 +117,14 @@ def test_the_notes_say_where_the_release_is_from_outside_and_what_is_open_there(
     assert "From outside" not in text and "key" not in text
 
 
+def test_the_notes_say_whom_clients_ask_while_an_update_goes_in_steps(notes) -> None:
+    options = {"gatewayClassName": "istio", "stepSizePercent": 25, "intervalSeconds": 60}
+    strategy = {"type": "NewClusterWithIncrementalUpgrade", "clusterUpgradeOptions": options}
+    said = "Clients ask the Gateway falcon3-gateway instead of falcon3-serve-svc"
+    assert said in notes({"upgradeStrategy": strategy})
+    assert "Gateway" not in notes({})
+
+
 def test_the_notes_warn_where_a_changed_model_would_do_nothing(notes) -> None:
     ignored = {"upgradeStrategy": {"type": "None"}}
     warning = "WARNING: with upgradeStrategy.type None and serving.delivery configMap a changed model does nothing"
