@@ -225,3 +225,12 @@ def test_every_recipe_of_the_page_renders(render_with: Render) -> None:
         serving = {"serving": {"path": "throughput"}} if "auth" in recipe else {}
         made |= {each["kind"] for each in render_with(recipe | serving).objects}
     assert {"HTTPRoute", "Ingress", "NetworkPolicy"} <= made
+
+
+def test_an_update_in_steps_has_a_gateway_of_its_own(render_error: Callable[..., str]) -> None:
+    options = {"gatewayClassName": "istio", "stepSizePercent": 25, "intervalSeconds": 60}
+    strategy = {"type": "NewClusterWithIncrementalUpgrade", "clusterUpgradeOptions": options}
+    change = {"upgradeStrategy": strategy, "httpRoute": ROUTE, "service": {"type": "LoadBalancer"}}
+    message = render_error(change)
+    assert "- httpRoute: with upgradeStrategy.type NewClusterWithIncrementalUpgrade KubeRay makes a Gateway" in message
+    assert "- service: with upgradeStrategy.type" in message

@@ -21,6 +21,11 @@ httpRoute.filters[{{ $number }}]: a filter of type {{ $filter.type }} says what 
 {{- range $where := $open }}
 {{- include "ray-serve-llm.checkOpenRoutes" (dict "root" $.root "where" $where) }}
 {{- end }}
+{{- if eq $values.upgradeStrategy.type "NewClusterWithIncrementalUpgrade" }}
+{{- range $where := ternary $open (append $open "service") (and (eq $values.service.type "ClusterIP") (empty $values.service.annotations)) }}
+{{ $where }}: with upgradeStrategy.type NewClusterWithIncrementalUpgrade KubeRay makes a Gateway and routes of its own and no Service for Serve, so nothing would come in here. Remove it, or set the type to NewCluster.
+{{- end }}
+{{- end }}
 {{- include "ray-serve-llm.checkService" .root }}
 {{- if and $values.auth.apiKey.existingSecret (ne $values.serving.path "throughput") }}
 auth.apiKey.existingSecret: on the standard path Ray's ingress answers, and it asks nobody for a key. {{ if .release.throughputPath }}Set serving.path to throughput{{ else }}Let a gateway in front ask for it{{ end }}, and remove {{ if .release.throughputPath }}what that path lacks{{ else }}the name here{{ end }}.
