@@ -23,7 +23,8 @@ WITH_HELM = HELM="$$(tools/setup.sh helm)"
 CHART_TOOLS = $(WITH_HELM) GOGC=400 KUBECONFORM="$$(tools/setup.sh go-tool kubeconform)" HELM_DOCS="$$(tools/setup.sh go-tool helm-docs)" \
 	REGISTRY="$$(tools/setup.sh go-tool registry)" \
 	KUBERAY_CRDS="$$(tools/setup.sh crds)" KUBERNETES_SPEC="$$(tools/setup.sh kubernetes-spec)" \
-	GITOPS_CRDS="$$(tools/setup.sh gitops-crds)" GLUA="$$(tools/setup.sh go-tool glua)"
+	GITOPS_CRDS="$$(tools/setup.sh gitops-crds)" GLUA="$$(tools/setup.sh go-tool glua)" \
+	MONITORING_CRDS="$$(tools/setup.sh monitoring-crds)" PROMTOOL="$$(tools/setup.sh go-tool promtool)"
 RELEASE_TOOLS = RELEASE_PYTHON="$(RELEASE_PYTHON)" WHEELS="$$(tools/setup.sh wheels)" REGISTRY="$$(tools/setup.sh go-tool registry)"
 PYTEST = -m pytest --durations=5
 

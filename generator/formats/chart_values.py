@@ -45,6 +45,7 @@ from generator.formats.kubernetes import (
     TopologySpreadConstraint,
     Volume,
 )
+from generator.formats.monitoring import Monitoring
 from generator.formats.scaling import ChartScaling
 from generator.formats.texts import text
 
@@ -351,6 +352,7 @@ class Values(Closed):
     modelCache: ModelCache = ModelCache()
     serviceAccount: ServiceAccount = ServiceAccount()
     networkPolicy: NetworkPolicy = NetworkPolicy()
+    monitoring: Monitoring = Monitoring()
     auth: Auth = Auth()
     notSecrets: dict[str, Annotated[str, StringConstraints(min_length=10)]] = {}
     """Keys whose text looks like a secret and is none, each with the reason. Others are refused: values, objects and
