@@ -147,6 +147,7 @@ dist: ## Build what a release publishes into dist/: wheel, sdist, chart, bill of
 .PHONY: generate config-defaults architectures interfaces releases bench bench-serving profile-serving bench-sizing clean-cache
 generate: ## Write schemas, values, the commands' page and the chart's README
 	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; "$$python" tools/command_docs.py; \
+	"$$python" -m tools.watch; \
 	"$$python" -m tools.release version; \
 	"$$(tools/setup.sh go-tool helm-docs)" --chart-search-root chart --log-level warning
 

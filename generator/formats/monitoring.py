@@ -24,7 +24,7 @@ Address = Annotated[
     text(r"^(https?://[^\s\"'{}]+)?$", "empty, or an address that begins with http:// or https://", longest=2048),
 ]
 Percent = Annotated[float, Field(gt=0, le=100)]
-# The largest bucket of vLLM's time to the first token (vllm/v1/metrics/loggers.py, 2560): above it nothing is told apart.
+# The largest bucket of the time to the first token is 2560 (vllm/v1/metrics/loggers.py): above it all is alike.
 Latency = Annotated[float, Field(gt=0, le=2560)]
 Days = Annotated[int, Field(ge=1, le=3650)]
 Minutes = Annotated[int, Field(ge=1, le=10080)]

@@ -15,9 +15,11 @@ import pytest
 from tests.chart.rendering import GROUP, INGRESS, Render, Rendered, parse, program
 from tests.chart.test_gitops import judged
 from tests.support.paths import ROOT
+from tests.support.queries import asked, known, panel_queries
 from tests.support.waiting import HANGS_S
 from tools.kubernetes_schemas import crd_schemas
 
+Promtool = Callable[..., subprocess.CompletedProcess[str]]
 ALL: dict[str, Any] = {kind: {"enabled": True} for kind in ("podMonitor", "prometheusRule", "dashboards")}
 THROUGHPUT = {"serving": {"path": "throughput"}}
 SERIES = parse((ROOT / "tests" / "chart" / "alert_series.yaml").read_text(encoding="utf-8"))
@@ -115,9 +117,6 @@ def test_the_prometheus_operator_knows_every_field_and_no_other(render_with: Ren
     assert {status for _, status in judged(wrong, operator_schemas)} == {"statusInvalid"}
 
 
-Promtool = Callable[..., subprocess.CompletedProcess[str]]
-
-
 @pytest.fixture(scope="module")
 def promtool() -> Promtool:
     found = program("PROMTOOL", "promtool")
@@ -159,6 +158,43 @@ def _promtool_test(name: str, case: dict[str, Any]) -> dict[str, Any]:
             for when, firing in (("quiet", 0), ("fires", 1), ("clears", 0))
         ],
     }
+
+
+def test_alerts_and_panels_ask_only_for_what_a_release_tells(render_with: Render) -> None:
+    found = known()
+    queries = [*panel_queries(), *((name, rule["expr"]) for name, rule in alerts(render_with(monitoring())).items())]
+    for where, query in queries:
+        ask = asked(query)
+        assert not ask.bare, f"{where}: {ask.bare} of every release"
+        assert ask.metrics.keys() <= found.keys(), f"{where}: nobody tells {ask.metrics.keys() - found.keys()}"
+        together = set().union(*(found[name] for name in ask.metrics))
+        assert ask.labels <= together, f"{where}: {ask.labels - together} is no label of {sorted(ask.metrics)}"
+        for name, labels in ask.metrics.items():
+            assert labels <= found[name], f"{where}: {name} has no {labels - found[name]}"
+
+
+def test_prometheus_reads_every_query_of_a_panel(promtool: Promtool, tmp_path: Path) -> None:
+    rules = [{"record": f"query:{number}", "expr": query} for number, (_, query) in enumerate(panel_queries())]
+    (tmp_path / "rules.json").write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
+    done = promtool("check", "rules", "rules.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(rules)} rules found" in done.stdout
+
+
+def test_each_dashboard_is_a_config_map_that_grafana_finds(render_with: Render) -> None:
+    own = {"labels": {"team": "ai"}, "annotations": {"grafana_folder": "LLM"}}
+    rendered = render_with(monitoring(dashboards={"enabled": True, **own}))
+    found = [each for each in rendered.of("ConfigMap") if each["metadata"]["name"].endswith("-dashboard")]
+    assert [each["metadata"]["name"] for each in found] == [
+        f"falcon3-{name}-dashboard" for name in ("cluster", "fleet", "model")
+    ]
+    for each in found:
+        assert each["metadata"]["labels"].items() >= {"grafana_dashboard": "1", "team": "ai"}.items()
+        assert each["metadata"]["annotations"] == {"grafana_folder": "LLM"}
+        ((name, text),) = each["data"].items()
+        dashboard = json.loads(text)
+        assert name == f"{dashboard['uid']}.json"
+        assert all("?" in panel["description"] for panel in dashboard["panels"])
 
 
 def test_thresholds_are_the_values(render_with: Render) -> None:

@@ -14,8 +14,11 @@ from generator.cluster.api import ApiFault, Cluster, api_path
 from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.pods import PodGroup
 from generator.cluster.preflight.kuberay import unknown_field_findings
+from generator.cluster.preflight.monitoring import MONITORING
 from generator.documents.merge import JsonObject
 
+# Their own checks say that the cluster lacks them, and what to do: kuberay.py and monitoring.py.
+TOLD_ELSEWHERE = ("ray.io/v1", MONITORING)
 POD_SECURITY = "pod-security.kubernetes.io/enforce"
 
 
@@ -24,7 +27,7 @@ def rights_findings(cluster: Cluster, manifests: Sequence[Manifest], namespace: 
     kinds = {(manifest["apiVersion"], manifest["kind"]) for manifest in manifests} | {("v1", "Secret")}
     denied: dict[str, list[str]] = {}
     for api_version, kind in sorted(kinds):
-        plural = _plural(cluster, api_version, kind)
+        plural = plural_of(cluster, api_version, kind)
         for verb in ("get", "create", "patch", "delete") if plural else ():
             review = {
                 "apiVersion": "authorization.k8s.io/v1",
@@ -59,9 +62,9 @@ def object_findings(
     accepted: Counter[str] = Counter()
     for manifest in manifests:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
-        plural = _plural(cluster, manifest["apiVersion"], kind)
+        plural = plural_of(cluster, manifest["apiVersion"], kind)
         if plural is None:
-            if manifest["apiVersion"] != "ray.io/v1":
+            if manifest["apiVersion"] not in TOLD_ELSEWHERE:
                 yield fails("objects", f"the cluster does not know {manifest['apiVersion']} {kind}")
             continue
         listed = api_path(manifest["apiVersion"], plural, namespace=namespace)
@@ -143,7 +146,7 @@ def pod_fix(message: str) -> str:
     return ""
 
 
-def _plural(cluster: Cluster, api_version: str, kind: str) -> str | None:
+def plural_of(cluster: Cluster, api_version: str, kind: str) -> str | None:
     """The kind's name in paths; None where the cluster does not know the kind."""
     listed = cluster.get_if_there(("/apis/" if "/" in api_version else "/api/") + api_version)
     resources = (listed or {}).get("resources") or []

@@ -20,7 +20,8 @@ from generator.cluster.pods import PodGroup, pod_groups
 from generator.cluster.preflight.access import api_findings, operator_access_findings
 from generator.cluster.preflight.images import image_findings, images, pull_finding
 from generator.cluster.preflight.kuberay import CRDS, crd_findings, operator_findings, operators
-from generator.cluster.preflight.objects import POD_SECURITY, object_findings, pod_findings, rights_findings
+from generator.cluster.preflight.monitoring import KINDS, MONITORING, monitoring_findings
+from generator.cluster.preflight.objects import POD_SECURITY, object_findings, plural_of, pod_findings, rights_findings
 from generator.cluster.preflight.pools import Demand, pool_findings, update_findings
 from generator.cluster.preflight.references import claim_findings, key_findings, references
 from generator.documents.merge import JsonObject
@@ -97,6 +98,7 @@ def preflight(
     yield from _values(wanted)
     yield from _tried("KubeRay", lambda: _kuberay(cluster, wanted))
     yield from api_findings(wanted.manifests)
+    yield from _tried("monitoring", lambda: _monitoring(cluster, wanted))
     exists = True
     try:
         namespace = cluster.get_if_there(api_path("v1", "namespaces", wanted.namespace))
@@ -163,6 +165,11 @@ def _kuberay(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
     deployments = cluster.items(api_path("apps/v1", "deployments"))
     yield from operator_findings(deployments, wanted.namespace)
     yield from operator_access_findings(wanted.manifests, operators(deployments))
+
+
+def _monitoring(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
+    known = {kind: plural_of(cluster, MONITORING, kind) is not None for kind in KINDS}
+    yield from monitoring_findings(known, wanted.manifests)
 
 
 def _namespace(namespace: JsonObject | None, wanted: Installation) -> Finding:
