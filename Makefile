@@ -92,6 +92,10 @@ local: ## Real Ray and vLLM on this machine's CPU answer OpenAI requests
 ways: ## Every way of serving, answered by real engines (WAY="disaggregated …"): a long run, its figures in tests/long-runs.json
 	export $(WITH_HELM) VERSITYGW="$$(tools/setup.sh go-tool versitygw)"; $(ENGINE_PYTHON) -m tools.long_runs run ways $(WAY) $(ARGS)
 
+.PHONY: watch
+watch: checkpoints ## Alerts and dashboards of a real release, by a real Prometheus: a long run, its figures in tests/long-runs.json
+	export $(WITH_HELM) PROMETHEUS="$$(tools/setup.sh go-tool prometheus)"; $(ENGINE_PYTHON) -m tools.long_runs run watch $(ARGS)
+
 .PHONY: cluster cluster-down image test-cluster chaos pod-ways ct-install
 cluster: ## Bring up a one-node cluster with KubeRay and the CPU image, or check the one that KUBECONFIG names
 	$(TEST_PYTHON) -m tools.cluster up

@@ -34,8 +34,8 @@ class Dashboard:
     panels: Sequence[Panel]
 
 
-def quantile(share: float, metric: str, by: str, matching: str = RELEASE) -> str:
-    return f"histogram_quantile({share}, sum by ({by}, le) (rate({metric}_bucket{{{matching}}}{RATE})))"
+def quantile(part: float, metric: str, by: str, matching: str = RELEASE) -> str:
+    return f"histogram_quantile({part}, sum by ({by}, le) (rate({metric}_bucket{{{matching}}}{RATE})))"
 
 
 def per_second(metric: str, by: str, matching: str = RELEASE) -> str:
@@ -44,8 +44,13 @@ def per_second(metric: str, by: str, matching: str = RELEASE) -> str:
 
 def errors(by: str, matching: str = RELEASE) -> str:
     metric = "ray_serve_num_http_requests_total"
-    failed, all_of_them = f'{matching},status_code=~"5.."', matching
-    return f"100 * {per_second(metric, by, failed)} / {per_second(metric, by, all_of_them)}"
+    failed = per_second(metric, by, f'{matching},status_code=~"5.."')
+    return share(failed, per_second(metric, by, matching))
+
+
+def share(part: str, whole: str) -> str:
+    """In percent. A counter is told from its first event on; until then its share is 0."""
+    return f"100 * ({part} or 0 * {whole}) / {whole}"
 
 
 NAMESPACE = {"namespace": "ray_serve_application_status, namespace"}
@@ -165,8 +170,8 @@ MODELS = Dashboard(
             title="Time to the first token",
             question="How long is the wait, for most and for the slowest?",
             queries={
-                f"{share}": quantile(share, "ray_vllm_time_to_first_token_seconds", "model_name", MODEL)
-                for share in (0.5, 0.95, 0.99)
+                f"{part}": quantile(part, "ray_vllm_time_to_first_token_seconds", "model_name", MODEL)
+                for part in (0.5, 0.95, 0.99)
             },
             unit="s",
         ),
@@ -174,8 +179,8 @@ MODELS = Dashboard(
             title="Time per token",
             question="How fast do answers go on?",
             queries={
-                f"{share}": quantile(share, "ray_vllm_request_time_per_output_token_seconds", "model_name", MODEL)
-                for share in (0.5, 0.95, 0.99)
+                f"{part}": quantile(part, "ray_vllm_request_time_per_output_token_seconds", "model_name", MODEL)
+                for part in (0.5, 0.95, 0.99)
             },
             unit="s",
         ),
@@ -209,8 +214,10 @@ MODELS = Dashboard(
             title="Prompts found in the cache",
             question="Which share of the prompts' tokens need not be computed?",
             queries={
-                "found": f"100 * {per_second('ray_vllm_prefix_cache_hits_total', 'model_name', MODEL)}"
-                f" / {per_second('ray_vllm_prefix_cache_queries_total', 'model_name', MODEL)}"
+                "found": share(
+                    per_second("ray_vllm_prefix_cache_hits_total", "model_name", MODEL),
+                    per_second("ray_vllm_prefix_cache_queries_total", "model_name", MODEL),
+                )
             },
             unit="percent",
         ),
