@@ -8,6 +8,7 @@ The chart prints, checks and wires. There is a folder for each component:
   workers/     groups of workers, what each holds, how many come up beside the head, and images that are pulled ahead
   configmaps/  the files of models and of apps
   jobs/        what runs once, before an installation or an upgrade: the download of models
+  monitoring/  what watches a release: what Prometheus collects, alerts, dashboards
   tests/       what `helm test` runs
   checks/      everything that would fail later or hang forever, told now: what, where, what to do
 
