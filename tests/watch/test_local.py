@@ -54,9 +54,10 @@ def rules() -> Any:
 
 
 def targets(folder: Path) -> dict[str, list[str]]:
-    """Where Ray and HAProxy of a run tell their metrics, by what Ray wrote for Prometheus and for HAProxy."""
+    """Where Ray and HAProxy of a run tell what the PodMonitor collects, as Ray wrote it for Prometheus and HAProxy."""
     found = json.loads((folder / "ray" / "prom_metrics_service_discovery.json").read_text(encoding="utf-8"))
-    ray = [target for group in found for target in group["targets"]]
+    # The dashboard's own are on a port that pods do not name.
+    ray = [target for group in found for target in group["targets"] if not target.endswith(":44227")]
     (configuration,) = (folder / "haproxy").rglob("haproxy.cfg")
     haproxy = re.search(r"frontend prometheus\s+bind (\S+)", configuration.read_text(encoding="utf-8"))
     assert haproxy, "HAProxy tells no metrics"
@@ -107,7 +108,8 @@ def test_every_query_has_an_answer_and_a_dead_engine_is_told(tmp_path: Path, fig
         alerts = {rule["alert"]: rule["expr"] for group in rules()["groups"] for rule in group["rules"]}
         silent = without_answer(server, alerts)
         assert not silent, "\n".join(f"{where}: {query}" for where, query in silent.items())
-        assert "RayServeLLMModelDown" not in server.firing()
+        # What is slow depends on the machine; nothing else may fire where all is well.
+        assert server.firing() <= {"RayServeLLMFirstTokenSlow", "RayServeLLMTokensSlow"}
         figures |= {"answered": counted["answered"], "failed before": counted["failed"]}
 
         kill_the_engine(release)
