@@ -24,7 +24,8 @@ CHART_TOOLS = $(WITH_HELM) GOGC=400 KUBECONFORM="$$(tools/setup.sh go-tool kubec
 	REGISTRY="$$(tools/setup.sh go-tool registry)" \
 	KUBERAY_CRDS="$$(tools/setup.sh crds)" KUBERNETES_SPEC="$$(tools/setup.sh kubernetes-spec)" \
 	GATEWAY_CRDS="$$(tools/setup.sh gateway-crds)" \
-	GITOPS_CRDS="$$(tools/setup.sh gitops-crds)" GLUA="$$(tools/setup.sh go-tool glua)"
+	GITOPS_CRDS="$$(tools/setup.sh gitops-crds)" GLUA="$$(tools/setup.sh go-tool glua)" \
+	MONITORING_CRDS="$$(tools/setup.sh monitoring-crds)" PROMTOOL="$$(tools/setup.sh go-tool promtool)"
 RELEASE_TOOLS = RELEASE_PYTHON="$(RELEASE_PYTHON)" WHEELS="$$(tools/setup.sh wheels)" REGISTRY="$$(tools/setup.sh go-tool registry)"
 PYTEST = -m pytest --durations=5
 
@@ -92,6 +93,10 @@ local: ## Real Ray and vLLM on this machine's CPU answer OpenAI requests
 ways: ## Every way of serving, answered by real engines (WAY="disaggregated …"): a long run, its figures in tests/long-runs.json
 	export $(WITH_HELM) VERSITYGW="$$(tools/setup.sh go-tool versitygw)"; $(ENGINE_PYTHON) -m tools.long_runs run ways $(WAY) $(ARGS)
 
+.PHONY: watch
+watch: checkpoints ## Alerts and dashboards of a real release, by a real Prometheus: a long run, its figures in tests/long-runs.json
+	export $(WITH_HELM) PROMETHEUS="$$(tools/setup.sh go-tool prometheus)"; $(ENGINE_PYTHON) -m tools.long_runs run watch $(ARGS)
+
 .PHONY: cluster cluster-down image test-cluster chaos pod-ways ct-install
 cluster: ## Bring up a one-node cluster with KubeRay and the CPU image, or check the one that KUBECONFIG names
 	$(TEST_PYTHON) -m tools.cluster up
@@ -147,6 +152,7 @@ dist: ## Build what a release publishes into dist/: wheel, sdist, chart, bill of
 .PHONY: generate config-defaults architectures interfaces releases bench bench-serving profile-serving bench-sizing clean-cache
 generate: ## Write schemas, values, the commands' page and the chart's README
 	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; "$$python" tools/command_docs.py; \
+	"$$python" -m tools.watch; \
 	"$$python" -m tools.release version; \
 	"$$(tools/setup.sh go-tool helm-docs)" --chart-search-root chart --log-level warning
 

@@ -40,7 +40,7 @@ lint_workflows() {
 }
 
 lint_generated() {
-    python -m generator schema --check && python -m generator generate --check && python tools/command_docs.py --check && python -m tools.release version --check
+    python -m generator schema --check && python -m generator generate --check && python tools/command_docs.py --check && python -m tools.watch --check && python -m tools.release version --check
 }
 
 without() { # PROGRAM: whether to go on without it

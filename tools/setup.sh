@@ -7,6 +7,7 @@
 #   tools/setup.sh crds            the CRDs of the KubeRay versions that are tested; prints version=folder, :-separated
 #   tools/setup.sh gateway-crds    the folder with the CRDs of the Gateway API
 #   tools/setup.sh gitops-crds     the folders with the CRDs of Argo CD and Flux, :-separated
+#   tools/setup.sh monitoring-crds the folder with the CRDs of the Prometheus operator
 #   tools/setup.sh ct-settings     the folder with the rules of `ct lint`
 #   tools/setup.sh kubernetes-spec the OpenAPI document of the Kubernetes API; prints its path
 #   tools/setup.sh wheels          a folder with the wheels of requirements/runtime.txt, for this Python; prints its path
@@ -173,6 +174,10 @@ setup_go_tool() {
         ct) go_build_pinned "$name" github.com/helm/chart-testing/v3/ct chart-testing ;;
         etcd) go_build_pinned "$name" go.etcd.io/etcd/server/v3 etcd ;;
         pause) go_build_pinned "$name" . pause ;;
+        # Without the clients of thirty clouds, in which it would look for what to scrape.
+        prometheus | promtool)
+            go_build_pinned "$name" "github.com/prometheus/prometheus/cmd/$name" prometheus -tags remove_all_sd
+            ;;
         registry) go_build_pinned "$name" . registry ;;
         cosign) go_build "$name" "github.com/sigstore/cosign/v3/cmd/cosign@$COSIGN_VERSION" ;;
         versitygw) go_build "$name" "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW_VERSION" ;;
@@ -212,6 +217,10 @@ setup_gitops_crds() {
     (IFS=: && printf '%s\n' "${folders[*]}")
 }
 
+setup_monitoring_crds() {
+    printf '%s\n' "$(go_module "github.com/prometheus-operator/prometheus-operator@$PROMETHEUS_OPERATOR_VERSION")/example/prometheus-operator-crd"
+}
+
 case ${1:-} in
     python) setup_python "$2" ;;
     helm) setup_helm ;;
@@ -219,6 +228,7 @@ case ${1:-} in
     crds) setup_crds ;;
     gateway-crds) printf '%s\n' "$(go_module "sigs.k8s.io/gateway-api@$GATEWAY_API_VERSION")/config/crd/standard" ;;
     gitops-crds) setup_gitops_crds ;;
+    monitoring-crds) setup_monitoring_crds ;;
     ct-settings) printf '%s\n' "$(go_module "$(sed -n 's/^.*\(github.com\/helm\/chart-testing\/v3\) /\1@/p' tools/go/chart-testing/go.mod)")/etc" ;;
     wheels) setup_wheels ;;
     kubernetes-spec) printf '%s\n' "$(go_module "k8s.io/kubernetes@$KUBERNETES_VERSION")/api/openapi-spec/swagger.json" ;;

@@ -9,6 +9,7 @@ The chart prints, checks and wires. There is a folder for each component:
   edge/        how requests get in from outside: an HTTPRoute, an Ingress, the type of the Service
   configmaps/  the files of models and of apps
   jobs/        what runs once, before an installation or an upgrade: the download of models
+  monitoring/  what watches a release: what Prometheus collects, alerts, dashboards
   tests/       what `helm test` runs
   checks/      everything that would fail later or hang forever, told now: what, where, what to do
 

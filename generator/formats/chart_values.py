@@ -58,6 +58,7 @@ from generator.formats.kubernetes import (
     Toleration,
     TopologySpreadConstraint,
 )
+from generator.formats.monitoring import Monitoring
 from generator.formats.scaling import ChartScaling
 from generator.formats.texts import text
 from generator.formats.volumes import AccessMode, Volume, VolumeMount
@@ -411,6 +412,7 @@ class Values(Closed):
     service: Service = Service()
     """The Service of all pods that answer; a load balancer of its own lets every path in."""
     networkPolicy: NetworkPolicy = NetworkPolicy()
+    monitoring: Monitoring = Monitoring()
     auth: Auth = Auth()
     notSecrets: dict[str, Annotated[str, StringConstraints(min_length=10)]] = {}
     """Keys whose text looks like a secret and is none, each with the reason. Others are refused: values, objects and

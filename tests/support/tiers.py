@@ -40,6 +40,7 @@ TIERS = {
         Tier(TESTS / "contract" / "ray_2_60_0", "ray", "2.60.0", "make contract"),
         Tier(TESTS / "local", "ray", "2.60.0", "make local"),
         Tier(TESTS / "ways", "ray", "2.60.0", "make ways"),
+        Tier(TESTS / "watch", "ray", "2.60.0", "make watch"),
         Tier(TESTS / "cluster", "pytest-helm-charts", "", "make test-cluster"),
     )
 }

@@ -48,6 +48,18 @@ def _pod_ways() -> list[Part]:
     return _parts(_tests("tests/cluster/ways"), *PRODUCT, *shared, "requirements/engine.txt")
 
 
+def _watch() -> list[Part]:
+    """What alerts and dashboards say of a release that a real Prometheus collects."""
+    shared = (
+        "tools/watch",
+        "tools/go/prometheus",
+        "tests/support/metrics.yaml",
+        "tests/watch/prometheus.py",
+        "requirements/engine.txt",
+    )
+    return _parts(_tests("tests/watch"), *PRODUCT, *shared)
+
+
 def _tests(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("test_*.py"))
 
@@ -63,4 +75,5 @@ LONG_RUNS: Mapping[str, Callable[[], list[Part]]] = {
     "ways": _ways,
     "chaos": _chaos,
     "pod-ways": _pod_ways,
+    "watch": _watch,
 }

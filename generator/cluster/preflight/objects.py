@@ -15,8 +15,11 @@ from generator.cluster.finding import Finding, fails, passes, warns
 from generator.cluster.pods import PodGroup
 from generator.cluster.preflight.edge import GATEWAY_API
 from generator.cluster.preflight.kuberay import unknown_field_findings
+from generator.cluster.preflight.monitoring import MONITORING
 from generator.documents.merge import JsonObject
 
+# Their own checks say that the cluster lacks them, and what to do: kuberay.py, edge.py and monitoring.py.
+TOLD_ELSEWHERE = ("ray.io/v1", GATEWAY_API, MONITORING)
 POD_SECURITY = "pod-security.kubernetes.io/enforce"
 
 
@@ -25,7 +28,7 @@ def rights_findings(cluster: Cluster, manifests: Sequence[Manifest], namespace: 
     kinds = {(manifest["apiVersion"], manifest["kind"]) for manifest in manifests} | {("v1", "Secret")}
     denied: dict[str, list[str]] = {}
     for api_version, kind in sorted(kinds):
-        plural, is_in_namespace = _resource(cluster, api_version, kind)
+        plural, is_in_namespace = resource_of(cluster, api_version, kind)
         for verb in ("get", "create", "patch", "delete") if plural else ():
             review = {
                 "apiVersion": "authorization.k8s.io/v1",
@@ -60,10 +63,9 @@ def object_findings(
     accepted: Counter[str] = Counter()
     for manifest in manifests:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
-        plural, is_in_namespace = _resource(cluster, manifest["apiVersion"], kind)
+        plural, is_in_namespace = resource_of(cluster, manifest["apiVersion"], kind)
         if plural is None:
-            # Of KubeRay and of the Gateway API there are findings of their own, with what to do.
-            if manifest["apiVersion"] not in ("ray.io/v1", GATEWAY_API):
+            if manifest["apiVersion"] not in TOLD_ELSEWHERE:
                 yield fails("objects", f"the cluster does not know {manifest['apiVersion']} {kind}")
             continue
         listed = api_path(manifest["apiVersion"], plural, namespace=namespace if is_in_namespace else "")
@@ -145,7 +147,7 @@ def pod_fix(message: str) -> str:
     return ""
 
 
-def _resource(cluster: Cluster, api_version: str, kind: str) -> tuple[str | None, bool]:
+def resource_of(cluster: Cluster, api_version: str, kind: str) -> tuple[str | None, bool]:
     """The kind's name in paths, None where the cluster does not know it, and whether its objects are in namespaces."""
     listed = cluster.get_if_there(("/apis/" if "/" in api_version else "/api/") + api_version)
     resources = (listed or {}).get("resources") or []

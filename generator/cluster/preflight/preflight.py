@@ -22,7 +22,14 @@ from generator.cluster.preflight.devices import device_findings
 from generator.cluster.preflight.edge import edge_findings
 from generator.cluster.preflight.images import image_findings, images, pull_finding
 from generator.cluster.preflight.kuberay import CRDS, crd_findings, operator_findings, operators
-from generator.cluster.preflight.objects import POD_SECURITY, object_findings, pod_findings, rights_findings
+from generator.cluster.preflight.monitoring import KINDS, MONITORING, monitoring_findings
+from generator.cluster.preflight.objects import (
+    POD_SECURITY,
+    object_findings,
+    pod_findings,
+    resource_of,
+    rights_findings,
+)
 from generator.cluster.preflight.pools import Demand, pool_findings, update_findings
 from generator.cluster.preflight.references import (
     claim_findings,
@@ -108,6 +115,7 @@ def preflight(
     yield from _values(wanted)
     yield from _tried("KubeRay", lambda: _kuberay(cluster, wanted))
     yield from api_findings(wanted.manifests)
+    yield from _tried("monitoring", lambda: _monitoring(cluster, wanted))
     exists, namespace = True, None
     try:
         namespace = cluster.get_if_there(api_path("v1", "namespaces", wanted.namespace))
@@ -181,6 +189,11 @@ def _kuberay(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
         yield from gate_findings(operators(deployments))
         found = cluster.get_if_there(api_path("gateway.networking.k8s.io/v1", "gatewayclasses", name))
         yield gateway_class_finding(name, found)
+
+
+def _monitoring(cluster: Cluster, wanted: Installation) -> Iterator[Finding]:
+    known = {kind: resource_of(cluster, MONITORING, kind)[0] is not None for kind in KINDS}
+    yield from monitoring_findings(known, wanted.manifests)
 
 
 def _namespace(namespace: JsonObject | None, wanted: Installation) -> Finding:

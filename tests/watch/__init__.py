@@ -1,0 +1,1 @@
+"""What alerts and dashboards say of a real release, by a real Prometheus: `make watch`, a long run."""
