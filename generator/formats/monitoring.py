@@ -59,7 +59,7 @@ class Thresholds(Closed):
 
 
 class PrometheusRule(Closed):
-    """Alerts of the release, each with an entry in docs/operations.md."""
+    """Alerts of the release."""
 
     enabled: bool = False
     labels: Labels = {}
