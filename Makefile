@@ -31,7 +31,7 @@ PYTEST = -m pytest --durations=5
 
 .PHONY: help
 help: ## What can be made
-	sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+	sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
 
 .PHONY: demo serve checkpoints
 demo: checkpoints ## Set everything up, serve two models on this machine, ask each one question, stop
@@ -49,7 +49,7 @@ checkpoints:
 
 TIERS := lint unit chart contract local
 .PHONY: test tiers $(TIERS)
-test: $(TIERS) ## Set everything up and run every test
+test: $(TIERS) ## Set everything up and run every tier that needs no cluster
 	echo 'all tiers passed: $(TIERS)'
 
 tiers:
@@ -58,7 +58,7 @@ tiers:
 lint: ## Style, types, imports, spelling, dead code, and whether every generated file is what is generated
 	python=$(TEST_PYTHON); PATH="$$(dirname "$$python"):$$PATH" tools/lint.sh
 
-unit: ## The generator's own logic
+unit: ## The generator's own logic, and a hundred inputs of every fuzz target
 	$(TEST_PYTHON) $(PYTEST) tests/unit tests/fuzz
 
 .PHONY: fuzz
@@ -108,7 +108,7 @@ image: ## Build the CPU image (Ray and vLLM for clusters without GPUs) and print
 	$(TEST_PYTHON) -m tools.cluster image
 
 # These start no pods: they have API servers of their own, or none. The other story has no load under which a request could be lost.
-WITHOUT_PODS := $(addprefix tests/cluster/test_,kuberay_versions.py status.py live_preflight.py budgets.py)
+WITHOUT_PODS := $(addprefix tests/cluster/test_,kuberay_versions.py status.py live_preflight.py budgets.py edge.py)
 WITHOUT_LOAD := tests/cluster/test_model_cache.py
 # It needs cosign, which takes as long to compile as half of Kubernetes.
 SIGNATURE := tests/cluster/test_signature.py
@@ -119,7 +119,7 @@ LARGEST := tests/cluster/test_one_release.py
 LONG := tests/cluster/chaos tests/cluster/ways
 ON_CLUSTER = export $(WITH_HELM) REGISTRY="$$(tools/setup.sh go-tool registry)"; \
 	python=$(TEST_PYTHON); settings=$$("$$python" -m tools.cluster up); eval "$$settings";
-test-cluster: ## Install, serve, upgrade, scale, break and remove on a real cluster (ARGS="--serving-path throughput FILE", …)
+test-cluster: ## Install, serve, upgrade, scale, roll back and remove on a real cluster (ARGS="--serving-path throughput FILE", …)
 	$(if $(ARGS),export $(WITH_COSIGN); $(ON_CLUSTER) "$$python" $(PYTEST) $(ARGS),$(MAKE) signature cluster-stories cluster-largest)
 
 .PHONY: signature cluster-stories cluster-largest
@@ -137,7 +137,7 @@ cluster-largest:
 chaos: ## Break a release on that cluster (FAULT="worker head …"): a long run, its figures in tests/long-runs.json
 	$(ON_CLUSTER) "$$python" -m tools.long_runs run chaos $(FAULT) $(ARGS)
 
-pod-ways: ## Ways of serving that need several pods, on that cluster (WAY="disaggregated …"): a long run
+pod-ways: ## Ways of serving that need several pods, on that cluster (WAY="disaggregated …"): a long run, its figures in tests/long-runs.json
 	export VERSITYGW="$$(tools/setup.sh go-tool versitygw)" ENGINE_PYTHON="$(ENGINE_PYTHON)"; \
 	$(ON_CLUSTER) "$$python" -m tools.long_runs run pod-ways $(WAY) $(ARGS)
 
@@ -150,7 +150,7 @@ dist: ## Build what a release publishes into dist/: wheel, sdist, chart, bill of
 	"$$python" -m tools.release extras dist/*.whl
 
 .PHONY: generate config-defaults architectures interfaces releases bench bench-serving profile-serving bench-sizing clean-cache
-generate: ## Write schemas, values, the commands' page and the chart's README
+generate: ## Write schemas, values, the chart's facts and dashboards, the commands' page and the chart's README
 	python=$(TEST_PYTHON); "$$python" -m generator schema; "$$python" -m generator generate; "$$python" tools/command_docs.py; \
 	"$$python" -m tools.watch; \
 	"$$python" -m tools.release version; \

@@ -181,7 +181,7 @@ class TestNamespace:
         assert rights["level"] == "fail"
         assert "get, create, patch, delete rayservices" in rights["message"]
         unseen = {one["subject"] for one in found if one["message"].startswith("not checked, since you may not")}
-        assert unseen == {"KubeRay", "namespace", "objects", "pods", "secrets"}
+        assert unseen == {"KubeRay", "edge", "namespace", "objects", "pods", "secrets"}
 
     def test_nothing_is_left_behind(self, cluster: Cluster, preflight: Preflight) -> None:
         def everything() -> list[str]:
