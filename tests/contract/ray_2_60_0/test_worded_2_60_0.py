@@ -40,7 +40,9 @@ def test_ray_and_vllm_take_what_the_words_become(name: str) -> None:
 
 @pytest.mark.parametrize("name", routers(RAY))
 def test_ray_has_the_class_of_a_router(name: str) -> None:
-    deployment = LLMConfig.model_validate(worded(RAY, {"router": name})).deployment_config
+    path = releases()[RAY].path_of_routers.get(name, "throughput")
+    config = worded(RAY, {"router": name}, chart={"serving": {"path": path}})
+    deployment = LLMConfig.model_validate(config).deployment_config
 
     chosen = RequestRouterConfig(**deployment["request_router_config"]).get_request_router_class()
 
