@@ -27,6 +27,7 @@ def generated(tmp_path: Path) -> Generate:
     def generate(model: dict[str, Any], chart: dict[str, Any] | None = None) -> Path:
         environment = yaml.safe_load((ROOT / "environments" / "kind.yaml").read_text())
         del environment["apps"]
+        environment["pools"]["cpu-workers"]["memoryPerNode"] = "12Gi"  # by the real model's size, float32 fits too
         family = environment["serve"][FAMILY]
         family["models"][MODEL] |= model
         environment |= {"serve": {FAMILY: family}, "chart": merged(environment["chart"], chart or {})}
